@@ -1,0 +1,200 @@
+import type { Collection } from "mongodb";
+import { abortable } from "../lib/blobs/abortable.ts";
+import { assertKey, assertPrefix } from "../lib/blobs/keys.ts";
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../lib/blobs.ts";
+import { invalidOption, safeCause, safeMessage, VaultError, type VaultErrorCode } from "../lib/errors.ts";
+import { Vault, type VaultOptions } from "../lib/vault/vault.ts";
+
+/** Where the blobs lie: exactly one of `mongoose`, `connection` and `db`; it is never closed. */
+export interface MongoBlobsOptions {
+  /** A mongoose instance; its default connection is used. */
+  mongoose?: { readonly connection: MongooseConnection } | undefined;
+  /** One mongoose connection. */
+  connection?: MongooseConnection | undefined;
+  /** A database of the `mongodb` driver. */
+  db?: MongoDatabase | undefined;
+  /** Name of the collection. @default "wa_vault" */
+  collection?: string | undefined;
+}
+
+/** As much of a mongoose connection as is used, so that one of any version fits. */
+export interface MongooseConnection {
+  readonly readyState: number;
+  asPromise(): Promise<unknown>;
+  readonly db?: MongoDatabase | undefined;
+}
+
+/** As much of a driver's `Db` as is used, so that one of any version fits. */
+export interface MongoDatabase {
+  collection(name: string): unknown;
+}
+
+interface BlobDocument {
+  /** The key. */
+  _id: string;
+  bytes: Buffer;
+  /** Bytes of the value, kept because not every server that speaks the protocol has `$binarySize`. */
+  size: number;
+  at: Date;
+}
+
+/** A document may be 16 MiB, its names and lengths included. */
+const MAX_BLOB_BYTES = 15 * 1024 * 1024;
+const DELETE_AT_ONCE = 1_000;
+/** A read never comes from a stale copy, whatever the URI says, because "absent" decides things. */
+const CURRENT = { readPreference: "primary", readConcern: { level: "majority" } } as const;
+/** Values as JavaScript's own, however the client is set up. */
+const PLAIN = { raw: false, promoteValues: true, promoteBuffers: true } as const;
+const DURABLE = { writeConcern: { w: "majority" } } as const;
+
+/** Blobs as documents of a MongoDB collection. */
+export class MongoBlobs implements BlobStore {
+  readonly #database: () => Promise<MongoDatabase>;
+  readonly #name: string;
+
+  constructor(options: MongoBlobsOptions) {
+    const { mongoose, connection, db, collection = "wa_vault" } = options;
+    if ([mongoose, connection, db].filter((given) => given !== undefined && given !== null).length !== 1) {
+      throw invalidOption("mongoose", "given, or `connection`, or `db`: exactly one of them", mongoose);
+    }
+    if (typeof collection !== "string" || collection === "") {
+      throw invalidOption("collection", "the name of a collection", collection);
+    }
+    this.#name = collection;
+    this.#database = async () => db ?? (await databaseOf(mongoose?.connection ?? connection));
+  }
+
+  async traits(options: CallOptions = {}): Promise<BlobTraits> {
+    options.signal?.throwIfAborted();
+    return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: true };
+  }
+
+  async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
+    assertKey(key);
+    return this.#call("get", options, async (blobs) => {
+      const found = await blobs.findOne({ _id: key }, { ...CURRENT, ...PLAIN, projection: { bytes: 1 } });
+      if (found === null || Buffer.isBuffer(found.bytes)) return found?.bytes;
+      throw new VaultError("CORRUPT", `MongoDB get failed: the document ${key} holds no bytes.`);
+    });
+  }
+
+  async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
+    assertKey(key);
+    if (bytes.length > MAX_BLOB_BYTES) {
+      throw new VaultError("TOO_LARGE", `MongoDB put failed: ${bytes.length} bytes are more than ${MAX_BLOB_BYTES}.`);
+    }
+    const content = { bytes, size: bytes.length, at: new Date() };
+    await this.#call("put", options, async (blobs) => {
+      if (options.ifAbsent) return void (await blobs.insertOne({ _id: key, ...content }, DURABLE));
+      await blobs.replaceOne({ _id: key }, content, { ...DURABLE, upsert: true }).catch(rethrowCollision);
+    });
+  }
+
+  async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
+    assertPrefix(prefix);
+    const range = { _id: { $gte: prefix, $lt: endOf(prefix) } };
+    const cursor = await this.#call("list", options, async (blobs) =>
+      blobs.find(range, { ...CURRENT, ...PLAIN, projection: { size: 1, at: 1 } }),
+    );
+    try {
+      for (;;) {
+        const found = await this.#call("list", options, () => cursor.next());
+        if (found === null) return;
+        yield { key: found._id, size: found.size, modifiedAt: found.at };
+      }
+    } finally {
+      // Not awaited: it asks the server, which may be the one that does not answer.
+      cursor.close().catch(() => {});
+    }
+  }
+
+  async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    for (const key of keys) assertKey(key);
+    for (let from = 0; from < keys.length; from += DELETE_AT_ONCE) {
+      const some = keys.slice(from, from + DELETE_AT_ONCE);
+      await this.#call("delete", options, (blobs) => blobs.deleteMany({ _id: { $in: some } }, DURABLE));
+    }
+  }
+
+  async #call<T>(
+    what: string,
+    options: CallOptions,
+    work: (blobs: Collection<BlobDocument>) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await abortable(options.signal, async () => {
+        const database = await this.#database();
+        return work(database.collection(this.#name) as Collection<BlobDocument>);
+      });
+    } catch (error) {
+      throw options.signal?.aborted ? options.signal.reason : toVaultError(what, error);
+    }
+  }
+}
+
+/** What a {@link MongoStore} takes: where the blobs lie, and how the vault over them behaves. */
+export type MongoStoreOptions = MongoBlobsOptions & Omit<VaultOptions, "blobs">;
+
+/** Sessions in a MongoDB collection. */
+export class MongoStore extends Vault {
+  constructor(options: MongoStoreOptions) {
+    const { mongoose, connection, db, collection, ...vault } = options;
+    super({ ...vault, blobs: new MongoBlobs({ mongoose, connection, db, collection }) });
+  }
+}
+
+const NOT_CONNECTED = "MongoDB call failed: mongoose is not connected.";
+const [CONNECTED, CONNECTING] = [1, 2];
+
+/** A mongoose connection has a database only once it is open. */
+async function databaseOf(connection: MongooseConnection | undefined): Promise<MongoDatabase> {
+  if (connection?.readyState === CONNECTING) await connection.asPromise();
+  if (connection?.readyState !== CONNECTED || connection.db === undefined) {
+    const hint = "Call mongoose.connect() before the client is started.";
+    throw new VaultError("UNAVAILABLE", NOT_CONNECTED, { hint });
+  }
+  return connection.db;
+}
+
+/** The first text after all that begin with `prefix`: keys are ASCII, so there is one. */
+function endOf(prefix: string): string {
+  const last = prefix.length - 1;
+  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+}
+
+const DUPLICATE_KEY = 11_000;
+
+/** Two upserts of one key may both find no document; the one that comes second is to be made again. */
+function rethrowCollision(error: unknown): never {
+  if ((error as { code?: unknown }).code !== DUPLICATE_KEY) throw error;
+  throw new VaultError("UNAVAILABLE", "MongoDB put failed: another put of the key came between.", { cause: error });
+}
+
+const ATLAS = 8_000;
+const DENIED = new Set([13, 18, ATLAS]);
+const DENIED_HINT = "The user needs find, insert, update and remove on the collection (docs/stores.md).";
+/** BSONObjectTooLarge, and the same from older servers. */
+const TOO_LARGE = new Set([10_334, 17_280, 17_420]);
+
+function toVaultError(what: string, error: unknown): VaultError {
+  if (error instanceof VaultError) return error;
+  const { name = "", code } = error as { name?: string; code?: unknown };
+  const message = safeMessage(error);
+  // Atlas has one number for its refusals: of a password, and of more than was paid for.
+  const isFull = code === ATLAS && /quota/i.test(message);
+  const vaultCode = isFull ? "UNAVAILABLE" : codeOf(name, typeof code === "number" ? code : 0);
+  const hint = isFull ? "The store is full." : vaultCode === "DENIED" ? DENIED_HINT : undefined;
+  return new VaultError(vaultCode, `MongoDB ${what} failed: ${message}`, {
+    cause: safeCause(error),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** By number and name, never by class: the application's driver may be another copy than ours. */
+function codeOf(name: string, code: number): VaultErrorCode {
+  if (code === DUPLICATE_KEY) return "CONFLICT";
+  if (DENIED.has(code)) return "DENIED";
+  if (TOO_LARGE.has(code)) return "TOO_LARGE";
+  if (name === "MongoInvalidArgumentError" || name === "MongoParseError") return "INVALID";
+  return "UNAVAILABLE";
+}

@@ -1,0 +1,33 @@
+import { join } from "node:path";
+import { captureProfile } from "../lib/profile/capture.ts";
+import { hashOf } from "./tree.ts";
+
+/**
+ * What the shipped strategy leaves out: the browser's version, which is no part of the site's storage, and Local Storage
+ * in its SQLite form, which is. Its list of directories knows the LevelDB form only, and without the other one a restored
+ * profile shows a QR.
+ */
+const ONLY_OURS = /^(?:Last Version|Default\/LocalStorage(?:-wal)?)$/;
+
+/**
+ * Looks whether every file of `state` that carries the session is, byte for byte, in each of the `restored` profiles, by
+ * the side that restored them.
+ * @returns how many files were compared.
+ * @throws naming the first file that differs.
+ */
+export async function assertSameBytes(state: string, restored: Readonly<Record<string, string>>): Promise<number> {
+  const capture = await captureProfile(state, { live: false });
+  await capture.close();
+  let compared = 0;
+  for (const { path, size } of capture.files) {
+    const expected = await hashOf(join(state, path), size);
+    for (const [side, directory] of Object.entries(restored)) {
+      if (side === "shipped" && ONLY_OURS.test(path)) continue;
+      compared++;
+      if (expected === undefined || (await hashOf(join(directory, path), size)) !== expected) {
+        throw new Error(`What ${side} has restored is not what was saved: ${path} differs.`);
+      }
+    }
+  }
+  return compared;
+}

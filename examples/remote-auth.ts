@@ -1,0 +1,23 @@
+// A bot whose machine may vanish: its session lies in a directory that outlives it, say a mounted volume. For a bucket
+// or a database take S3Store, MongoStore or RedisStore from "wa-vault/s3", "wa-vault/mongo" or "wa-vault/redis".
+import qrcode from "qrcode-terminal";
+import { RemoteAuth, type RestoreReport, type SaveReport } from "wa-vault";
+import { FileStore } from "wa-vault/fs";
+import { Client } from "whatsapp-web.js";
+
+const store = new FileStore({ directory: process.env.SESSIONS ?? "./volume/sessions" });
+const authStrategy = new RemoteAuth({ store, clientId: "support", backupSyncIntervalMs: 300_000 });
+const client = new Client({ authStrategy });
+
+client.on("qr", (qr) => qrcode.generate(qr, { small: true }));
+client.on("ready", () => console.log("ready"));
+client.on("remote_session_restored", ({ files, bytes, ms }: RestoreReport) => {
+  console.log(`restored ${files} files, ${bytes} bytes, in ${Math.round(ms)} ms`);
+});
+client.on("remote_session_saved", ({ generation, unchanged, bytesSent }: SaveReport) => {
+  console.log(unchanged ? "nothing new to save" : `saved generation ${generation}, ${bytesSent} bytes sent`);
+});
+client.on("remote_session_error", (error) => console.error(error));
+
+// An outage of the store rejects here, and no QR is shown. On SIGTERM the session is saved a last time.
+await client.initialize();

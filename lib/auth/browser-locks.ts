@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import { readFile, readlink, realpath, rename, rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { VaultError } from "../errors.ts";
+
+/**
+ * Removes the lock (`SingletonLock` and what belongs to it) that a browser left in the profile at `dir`, when that
+ * browser is gone: it ran on another machine (a container that was replaced has another name), its process does not
+ * exist, or its number now belongs to something else. Chromium refuses a profile with another machine's lock, and kills
+ * whatever process has that number on its own.
+ * @throws `LEASE_HELD` when a browser has the profile open.
+ */
+export async function removeStaleLocks(dir: string): Promise<void> {
+  const lock = join(dir, "SingletonLock");
+  const owner = await readLock(lock);
+  if (owner === undefined) return;
+  await checkNoBrowser(dir);
+
+  // Renamed first and looked at again: somebody else may have removed the lock that was read, and taken his own.
+  const aside = join(dir, `SingletonLock.${randomBytes(6).toString("hex")}`);
+  try {
+    await rename(lock, aside);
+  } catch (cause) {
+    if (isMissing(cause)) return;
+    throw cause;
+  }
+  const taken = await readLock(aside);
+  if (taken !== owner) {
+    await rename(aside, lock);
+    throw held(dir, taken ?? "unknown");
+  }
+  for (const path of [join(dir, "SingletonSocket"), join(dir, "SingletonCookie"), aside]) {
+    await rm(path, { force: true });
+  }
+}
+
+/** @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open; nothing is changed. */
+export async function checkNoBrowser(dir: string): Promise<void> {
+  const owner = await readLock(join(dir, "SingletonLock"));
+  const pid = owner === undefined ? undefined : await livingOwner(owner, dir);
+  if (owner !== undefined && pid !== undefined) throw held(dir, owner, pid);
+}
+
+/** The browser that has the profile at `dir` open on this machine, by its lock; `undefined` when there is none. */
+export async function browserOf(dir: string): Promise<number | undefined> {
+  const owner = await readLock(join(dir, "SingletonLock"));
+  return owner === undefined ? undefined : await livingOwner(owner, dir);
+}
+
+/** What the lock says, `<host>-<pid>`; empty when it is not a link, which no browser makes; `undefined` without one. */
+async function readLock(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path);
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    if ((cause as NodeJS.ErrnoException).code === "EINVAL") return "";
+    throw cause;
+  }
+}
+
+/** The process that holds the lock, unless it is provably gone. */
+async function livingOwner(owner: string, dir: string): Promise<number | undefined> {
+  const [, host, digits] = /^(.*)-(\d+)$/.exec(owner) ?? [];
+  const pid = Number(digits);
+  if (host !== hostname() || !Number.isSafeInteger(pid) || pid < 1) return undefined;
+  try {
+    process.kill(pid, 0);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ESRCH") return undefined;
+  }
+  return (await isBrowserOf(pid, dir)) ? pid : undefined;
+}
+
+/** Whether the process has this profile open, as far as its command line tells; where there is none, it may have. */
+async function isBrowserOf(pid: number, dir: string): Promise<boolean> {
+  let commandLine: string;
+  try {
+    commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8");
+  } catch (cause) {
+    const gone = isMissing(cause) || (cause as NodeJS.ErrnoException).code === "ESRCH";
+    return !gone || process.platform !== "linux";
+  }
+  // A process that ended and was not waited for has an empty command line.
+  if (commandLine === "") return false;
+  const directories = commandLine.split("\0").filter((argument) => argument.startsWith("--user-data-dir="));
+  const here = await canonical(dir);
+  for (const argument of directories) {
+    if ((await canonical(argument.slice("--user-data-dir=".length))) === here) return true;
+  }
+  return directories.length === 0 && /chrom|edge|brave/i.test(commandLine.split("\0")[0] ?? "");
+}
+
+async function canonical(path: string): Promise<string> {
+  return await realpath(path).catch(() => path);
+}
+
+function held(dir: string, owner: string, pid?: number): VaultError {
+  const who = pid === undefined ? "another browser" : `process ${pid}`;
+  return new VaultError("LEASE_HELD", `The profile ${dir} is open in ${who}.`, {
+    owner,
+    hint: `End ${who}, or give this client another \`clientId\` or \`dataPath\`.`,
+  });
+}
+
+function isMissing(cause: unknown): boolean {
+  const { code } = cause as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ENOTDIR";
+}

@@ -1,0 +1,87 @@
+import { resolve } from "node:path";
+import { invalidOption, VaultError } from "../errors.ts";
+import { isProfileStore, type SessionStore } from "../store.ts";
+import { checkClientId } from "./session-name.ts";
+
+/** What `RemoteAuth` takes: whatsapp-web.js's own options, then ours. */
+export interface RemoteAuthOptions {
+  /** Where the session is kept: a store of this package, or any with whatsapp-web.js's four methods. */
+  store: SessionStore;
+  /** Time between two saves in milliseconds, 60000 at least. */
+  backupSyncIntervalMs: number;
+  /** Tells several sessions of one store apart: letters, digits, `_` and `-`. @default none */
+  clientId?: string | undefined;
+  /** Folder of the local profiles. @default "./.wwebjs_auth/" */
+  dataPath?: string | undefined;
+  /** How often the removal of a local profile is tried again after a logout. @default 4 */
+  rmMaxRetries?: number | undefined;
+  /**
+   * On SIGTERM, SIGINT or SIGHUP, save and destroy the client, then let the signal do what it would have done.
+   * Off when puppeteer's own `handleSIGTERM`, `handleSIGINT` or `handleSIGHUP` is set. @default true
+   */
+  closeOnSignals?: boolean | undefined;
+  /** The longest a `destroy()` waits for its last save, in milliseconds. @default 8000 (Docker kills after 10 s) */
+  finalSaveTimeoutMs?: number | undefined;
+  /** How long a deleted session can be brought back, in milliseconds, where the store can. @default 7 days */
+  retainDeletedMs?: number | undefined;
+  /** `"zip"`: use the four methods also with a store that takes profiles file by file. */
+  archive?: "zip" | undefined;
+}
+
+/** The options as they are used: checked, with their defaults. */
+export interface RemoteAuthSettings {
+  readonly store: SessionStore;
+  readonly clientId: string | undefined;
+  readonly dataPath: string;
+  readonly rmMaxRetries: number;
+  readonly intervalMs: number;
+  readonly finalSaveTimeoutMs: number;
+  readonly retainDeletedMs: number;
+  readonly closeOnSignals: boolean;
+  /** Whether the store is used by its four methods. */
+  readonly zip: boolean;
+}
+
+const DAY_MS = 86_400_000;
+/** A timer of more than 2^31 - 1 ms fires at once; some room is left for jitter. */
+const LONGEST_MS = 20 * DAY_MS;
+
+/**
+ * Checks the options in whatsapp-web.js's order.
+ * @throws `INVALID`, with whatsapp-web.js's own sentence where it has one
+ */
+export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
+  const { clientId, dataPath, store, backupSyncIntervalMs, rmMaxRetries, archive } = options ?? {};
+  checkClientId(clientId);
+  // Numbers from the environment are text, and whatsapp-web.js takes those.
+  if (!(Number(backupSyncIntervalMs) >= 60_000)) {
+    throw new VaultError("INVALID", "Invalid backupSyncIntervalMs. Accepts values starting from 60000ms {1 minute}.");
+  }
+  checkStore(store);
+  if (archive !== undefined && archive !== "zip") throw invalidOption("archive", '"zip" or undefined', archive);
+  return {
+    store,
+    clientId,
+    dataPath: resolve(dataPath || "./.wwebjs_auth/"),
+    rmMaxRetries: rmMaxRetries ?? 4,
+    intervalMs: Math.min(Number(backupSyncIntervalMs), LONGEST_MS),
+    finalSaveTimeoutMs: Math.min(milliseconds("finalSaveTimeoutMs", options.finalSaveTimeoutMs ?? 8_000), LONGEST_MS),
+    retainDeletedMs: milliseconds("retainDeletedMs", options.retainDeletedMs ?? 7 * DAY_MS),
+    closeOnSignals: options.closeOnSignals ?? true,
+    zip: archive === "zip" || !isProfileStore(store),
+  };
+}
+
+function checkStore(store: SessionStore | undefined): void {
+  if (!store) throw new VaultError("INVALID", "Remote database store is required.");
+  for (const method of ["sessionExists", "save", "extract", "delete"] as const) {
+    if (typeof store[method] !== "function") {
+      throw invalidOption("store", `an object with the method \`${method}\``, store);
+    }
+  }
+}
+
+function milliseconds(name: string, value: number): number {
+  if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
+  throw invalidOption(name, "a number of milliseconds, 0 or more", value);
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { lstat, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+const RETRY_MS = 100;
+const SUFFIX = ".removed-";
+/** What follows the name of a profile that was set aside because its session was deleted. */
+export const DELETED = ".deleted";
+
+/**
+ * Takes the profile at `dir` away: it is renamed first, so that the next start finds none whatever happens, and deleted
+ * then. What cannot be deleted now (a file that is still open) is left to {@link removeLeftovers}. Never rejects; a
+ * profile that is not there is fine.
+ * @param retries how often a step that fails is tried again, 100 ms later than the last time
+ * @returns whether there is no profile at `dir` any more
+ */
+export async function removeProfile(dir: string, retries: number): Promise<boolean> {
+  const aside = `${dir}${SUFFIX}${randomBytes(6).toString("hex")}`;
+  for (let attempt = 0; attempt <= retries; attempt++) {
+    if (attempt > 0) await delay(RETRY_MS * attempt);
+    const { code } = await rename(dir, aside).then(
+      () => ({ code: undefined }),
+      (cause: NodeJS.ErrnoException) => cause,
+    );
+    if (code === "ENOENT") return true;
+    if (code !== undefined) continue;
+    await removeTree(aside, retries);
+    return true;
+  }
+  // A mount point cannot be renamed: what is in it can.
+  return await emptyDirectory(dir, retries);
+}
+
+/** Deletes what earlier removals of `dir` left behind. Never rejects. */
+export async function removeLeftovers(dir: string): Promise<void> {
+  const prefix = `${basename(dir)}${SUFFIX}`;
+  const names = await readdir(dirname(dir)).catch(() => []);
+  for (const name of names) if (name.startsWith(prefix)) await removeTree(join(dirname(dir), name), 0);
+}
+
+/**
+ * Deletes what was set aside because its session was deleted, once that cannot be taken back any more. Never rejects.
+ * @param retainMs how long a deletion can be taken back
+ */
+export async function removeDeleted(dir: string, retainMs: number): Promise<void> {
+  const prefix = `${basename(dir)}${DELETED}`;
+  const names = await readdir(dirname(dir)).catch(() => []);
+  for (const path of names.filter((name) => name.startsWith(prefix)).map((name) => join(dirname(dir), name))) {
+    // A rename counts as a change, and nothing changes it since.
+    const found = await lstat(path).catch(() => undefined);
+    if (found !== undefined && Date.now() - found.ctimeMs >= retainMs) await removeTree(path, 0);
+  }
+}
+
+async function emptyDirectory(dir: string, retries: number): Promise<boolean> {
+  const names = await readdir(dir).catch(() => undefined);
+  if (names === undefined) return false;
+  const removed = await Promise.all(names.map((name) => removeTree(join(dir, name), retries)));
+  return removed.every(Boolean);
+}
+
+async function removeTree(path: string, retries: number): Promise<boolean> {
+  return await rm(path, { recursive: true, force: true, maxRetries: retries, retryDelay: RETRY_MS }).then(
+    () => true,
+    () => false,
+  );
+}

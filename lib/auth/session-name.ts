@@ -1,0 +1,18 @@
+import { VaultError } from "../errors.ts";
+
+/** @throws `INVALID` with whatsapp-web.js's own sentence; none at all is fine. */
+export function checkClientId(clientId: string | undefined): void {
+  if (!clientId || (typeof clientId === "string" && /^[-_\w]+$/i.test(clientId))) return;
+  throw new VaultError(
+    "INVALID",
+    "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.",
+  );
+}
+
+/**
+ * The name of a client's directory, as whatsapp-web.js spells it: `session-<clientId>` for LocalAuth,
+ * `RemoteAuth-<clientId>` for RemoteAuth (which is the session's name too), without the hyphen when there is no id.
+ */
+export function sessionNameOf(prefix: "session" | "RemoteAuth", clientId: string | undefined): string {
+  return clientId ? `${prefix}-${clientId}` : prefix;
+}

@@ -1,0 +1,71 @@
+/**
+ * Named byte values: the whole of what a backend has to offer. A vault is written once over this contract.
+ *
+ * Obligations of every implementation:
+ * - **Absent is `undefined`, and only absent.** Whatever else goes wrong throws a {@link VaultError}: `UNAVAILABLE`
+ *   (retryable) for outages and resets, `DENIED` for refused credentials, `TOO_LARGE`, `INVALID`.
+ * - **Reads are current.** A `get` after a `put` that resolved sees it, from any process: never a stale replica,
+ *   because "absent" decides things.
+ * - **Writes are all or nothing.** A reader sees the old value, or the whole new one.
+ * - It never retries, times out, logs, encrypts, compresses, names keys, owns timers or closes a client it was handed.
+ *   Those are decorators of this same contract.
+ * - Constructors validate their options and do no I/O.
+ * - An aborted `signal` makes the call reject promptly with the signal's reason.
+ *
+ * Keys are ASCII, at most 512 characters, of segments `[A-Za-z0-9_.-]+` of at most 200 characters joined by `/`; the
+ * first segment is a session's name or a reserved one that begins with `_`. Segments `.` and `..` do not occur, and no
+ * key is another one continued by `/`. Keys that differ only in case are different keys. Values are at most a few MiB,
+ * so nothing is streamed here.
+ */
+export interface BlobStore {
+  /** What this backend can do. Asked once by its user; may probe the backend. */
+  traits(options?: CallOptions): Promise<BlobTraits>;
+
+  /** The value at `key`, or `undefined` when and only when there is none. The buffer belongs to the caller. */
+  get(key: string, options?: CallOptions): Promise<Buffer | undefined>;
+
+  /**
+   * Stores `bytes` at `key`, replacing what is there. With `ifAbsent`, creates the key: when it exists the call throws
+   * `CONFLICT` and changes nothing, and of any number of racers exactly one succeeds.
+   * `bytes` is not changed by the caller until the promise settles.
+   */
+  put(key: string, bytes: Buffer, options?: PutOptions): Promise<void>;
+
+  /**
+   * Every key that begins with the exact text `prefix`, in any order, each once, paged inside. A prefix always holds a
+   * whole first segment (`RemoteAuth-a/…`). Keys created or deleted while listing may or may not be seen; all others are.
+   */
+  list(prefix: string, options?: CallOptions): AsyncIterable<BlobInfo>;
+
+  /** Deletes `keys`; absent ones are fine. When it resolves, a `get` of each says absent. */
+  delete(keys: readonly string[], options?: CallOptions): Promise<void>;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call early. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What a `put` takes. */
+export interface PutOptions extends CallOptions {
+  /** Create, never replace. @default false */
+  ifAbsent?: boolean | undefined;
+}
+
+/** What a backend can do. */
+export interface BlobTraits {
+  /** The largest value in bytes. */
+  maxBlobBytes: number;
+  /** Whether `ifAbsent` really excludes. Without it there is no fencing: two writers may overwrite each other. */
+  exclusiveCreate: boolean;
+}
+
+/** One key of a listing. */
+export interface BlobInfo {
+  key: string;
+  /** Bytes of the value. */
+  size: number;
+  /** When the value was last put, by the backend's clock. */
+  modifiedAt: Date;
+}

@@ -1,0 +1,27 @@
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
+import { Slots } from "./slots.ts";
+
+/** What {@link limit} takes. */
+export interface LimitOptions {
+  /** How many gets, puts and deletes may be under way at once. */
+  concurrency: number;
+  /** Keys that never wait: small and urgent ones, which a long upload must not starve. @default none */
+  urgent?: (key: string) => boolean;
+}
+
+/** Lets at most `concurrency` calls run at once; the others wait their turn. Listings do not count. */
+export function limit(blobs: BlobStore, { concurrency, urgent = () => false }: LimitOptions): BlobStore {
+  const slots = new Slots(concurrency);
+  const run = <T>(key: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
+    urgent(key) ? call() : slots.run(call, signal);
+  return {
+    traits: (options?: CallOptions): Promise<BlobTraits> => blobs.traits(options),
+    get: (key: string, options?: CallOptions): Promise<Buffer | undefined> =>
+      run(key, options?.signal, () => blobs.get(key, options)),
+    put: (key: string, bytes: Buffer, options?: PutOptions): Promise<void> =>
+      run(key, options?.signal, () => blobs.put(key, bytes, options)),
+    list: (prefix: string, options?: CallOptions): AsyncIterable<BlobInfo> => blobs.list(prefix, options),
+    delete: (keys: readonly string[], options?: CallOptions): Promise<void> =>
+      run(keys[0] ?? "", options?.signal, () => blobs.delete(keys, options)),
+  };
+}

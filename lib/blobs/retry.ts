@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
+import { VaultError } from "../errors.ts";
+
+/** What {@link retry} takes. */
+export interface RetryOptions {
+  /** How many times a failed call is made again. */
+  retries: number;
+  /** The first pause, in milliseconds; each later one may be twice as long, up to 5 s, and all are jittered. */
+  retryDelayMs: number;
+  /** No new attempt is begun once a call has taken this many milliseconds. @default no bound */
+  giveUpAfterMs?: number;
+}
+
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Makes calls again that failed with a `retryable` error. An exclusive put that took effect although its answer was lost
+ * then reports `CONFLICT`: whoever creates keys exclusively reads back what is there.
+ */
+export function retry(blobs: BlobStore, options: RetryOptions): BlobStore {
+  const again = <T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
+    attempt(options, signal, call);
+  return {
+    traits: (call?: CallOptions): Promise<BlobTraits> => again(call?.signal, () => blobs.traits(call)),
+    get: (key: string, call?: CallOptions): Promise<Buffer | undefined> =>
+      again(call?.signal, () => blobs.get(key, call)),
+    put: (key: string, bytes: Buffer, call?: PutOptions): Promise<void> =>
+      again(call?.signal, () => blobs.put(key, bytes, call)),
+    list: (prefix: string, call?: CallOptions): AsyncIterable<BlobInfo> => listAgain(blobs, options, prefix, call),
+    delete: (keys: readonly string[], call?: CallOptions): Promise<void> =>
+      again(call?.signal, () => blobs.delete(keys, call)),
+  };
+}
+
+async function attempt<T>(options: RetryOptions, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  const pause = pauses(options, signal);
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      await pause(error);
+    }
+  }
+}
+
+/** A listing that broke off begins again; what was given out is not given out twice. */
+async function* listAgain(
+  blobs: BlobStore,
+  options: RetryOptions,
+  prefix: string,
+  call: CallOptions | undefined,
+): AsyncGenerator<BlobInfo> {
+  const pause = pauses(options, call?.signal);
+  const seen = new Set<string>();
+  for (;;) {
+    try {
+      for await (const info of blobs.list(prefix, call)) {
+        if (seen.has(info.key)) continue;
+        seen.add(info.key);
+        yield info;
+      }
+      return;
+    } catch (error) {
+      await pause(error);
+    }
+  }
+}
+
+/** A function that waits before the next attempt, or throws the error when there shall be none. */
+function pauses(options: RetryOptions, signal: AbortSignal | undefined): (error: unknown) => Promise<void> {
+  const { retries, retryDelayMs, giveUpAfterMs = Number.POSITIVE_INFINITY } = options;
+  const began = performance.now();
+  let failures = 0;
+  return async (error) => {
+    const final = !(error instanceof VaultError && error.retryable) || signal?.aborted;
+    if (final || ++failures > retries || performance.now() - began > giveUpAfterMs) throw error;
+    const longest = Math.min(retryDelayMs * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+    const ms = longest * (0.5 + Math.random() / 2);
+    if (ms >= 1) await sleep(ms, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
+  };
+}

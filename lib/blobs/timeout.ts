@@ -1,0 +1,92 @@
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
+import { VaultError } from "../errors.ts";
+
+/** What {@link timeout} takes. */
+export interface TimeoutOptions {
+  /**
+   * Milliseconds one attempt may take: a number, or a number for a key and the bytes that travel (known for `put` only).
+   * A listing is given the time for each step of it.
+   */
+  attemptTimeoutMs: number | ((key: string, bytes?: number) => number);
+}
+
+/**
+ * Ends every call that does not answer in time with `UNAVAILABLE`, whether or not the backend heeds its signal (a client
+ * of a stopped server may wait for ever). A put or delete that was given up **may still take effect later**.
+ */
+export function timeout(blobs: BlobStore, { attemptTimeoutMs }: TimeoutOptions): BlobStore {
+  const ms = (key: string, bytes?: number): number =>
+    typeof attemptTimeoutMs === "number" ? attemptTimeoutMs : attemptTimeoutMs(key, bytes);
+  return {
+    traits: (options?: CallOptions): Promise<BlobTraits> =>
+      within(ms("_"), "Asking the store what it can do", options?.signal, (signal) => blobs.traits({ signal })),
+    get: (key: string, options?: CallOptions): Promise<Buffer | undefined> =>
+      within(ms(key), `Reading ${key}`, options?.signal, (signal) => blobs.get(key, { signal })),
+    put: (key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> =>
+      within(ms(key, bytes.length), `Writing ${key}`, options.signal, (signal) =>
+        blobs.put(key, bytes, { ...options, signal }),
+      ),
+    list: (prefix: string, options?: CallOptions): AsyncIterable<BlobInfo> =>
+      listWithin(ms(prefix), `Listing ${prefix}`, options?.signal, (signal) => blobs.list(prefix, { signal })),
+    delete: (keys: readonly string[], options?: CallOptions): Promise<void> =>
+      within(ms(keys[0] ?? "_"), `Deleting ${keys.length} keys`, options?.signal, (signal) =>
+        blobs.delete(keys, { signal }),
+      ),
+  };
+}
+
+async function within<T>(
+  ms: number,
+  what: string,
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  outer?.throwIfAborted();
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = (): void => {};
+  const ended = new Promise<never>((_, reject) => {
+    const end = (reason: unknown): void => {
+      reject(reason);
+      controller.abort(reason);
+    };
+    timer = setTimeout(() => end(new VaultError("UNAVAILABLE", `${what} failed: no answer within ${ms} ms.`)), ms);
+    onAbort = () => end(outer?.reason);
+    outer?.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    // The loser of the race stays handled: what a backend answers after its time is nobody's rejection.
+    return await Promise.race([work(controller.signal), ended]);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", onAbort);
+  }
+}
+
+async function* listWithin(
+  ms: number,
+  what: string,
+  outer: AbortSignal | undefined,
+  open: (signal: AbortSignal) => AsyncIterable<BlobInfo>,
+): AsyncGenerator<BlobInfo> {
+  outer?.throwIfAborted();
+  const controller = new AbortController();
+  const iterator = open(controller.signal)[Symbol.asyncIterator]();
+  let finished = false;
+  try {
+    for (;;) {
+      const step = await within(ms, what, outer, (signal) => {
+        signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
+        return iterator.next();
+      });
+      if (step.done) {
+        finished = true;
+        return;
+      }
+      yield step.value;
+    }
+  } finally {
+    // Not awaited: `return` of a generator that hangs inside a request waits for that request.
+    if (!finished) Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}

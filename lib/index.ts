@@ -1,0 +1,24 @@
+// The public names. Stores have entries of their own (`wa-vault/fs`, `/s3`, …), so that no client library is loaded here.
+
+export { type AuthenticationAnswer, BaseAuth } from "./auth/base-auth.ts";
+export { LocalAuth, type LocalAuthOptions } from "./auth/local-auth.ts";
+export { NoAuth } from "./auth/no-auth.ts";
+export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
+export type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "./blobs.ts";
+export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
+export {
+  type Capture,
+  type CaptureFile,
+  type GenerationInfo,
+  isProfileStore,
+  type Lease,
+  type ProfileFacts,
+  type ProfileStore,
+  type RestoreReport,
+  type SaveReport,
+  type SessionState,
+  type SessionStore,
+  type StorageBackend,
+} from "./store.ts";
+export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./vault/copy-session.ts";
+export { Vault, type VaultOptions } from "./vault/vault.ts";

@@ -1,0 +1,85 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { diskError } from "./disk-error.ts";
+import { filesOf } from "./files.ts";
+import { byNumber } from "./leveldb.ts";
+import { scanLog } from "./leveldb-format.ts";
+import { manifestOf } from "./leveldb-manifest.ts";
+import { probeProfile } from "./select.ts";
+import { readAll, type Source } from "./source.ts";
+import { scanWal } from "./sqlite.ts";
+import { WAL_HEADER_BYTES } from "./sqlite-wal.ts";
+
+/** What a repair cut off. */
+export interface RepairReport {
+  /** Files that were cut, with the bytes they had and have. */
+  readonly trimmed: readonly { readonly path: string; readonly from: number; readonly to: number }[];
+}
+
+type Trim = RepairReport["trimmed"][number];
+
+/**
+ * Makes a local profile whole after its browser was killed: what ends inside a record is cut at its last whole one.
+ * Nothing that was committed is lost by it; left as it is, Chromium wipes the store at the next write. Call it only
+ * while no browser runs on the profile. Other damage is left alone: `verifyProfile` names it.
+ * @throws `CORRUPT` as `probeProfile`; `UNAVAILABLE` when the disk does not answer.
+ */
+export async function repairProfile(dir: string): Promise<RepairReport> {
+  const trimmed: Trim[] = [];
+  for (const store of (await probeProfile(dir)).stores) {
+    const files = await filesOf(dir, store.path, () => true);
+    const wanted = store.backend === "leveldb" ? await levelDbTrims(files, store.path) : await walTrims(files, store);
+    for (const trim of wanted) {
+      await cut(join(dir, trim.path), trim.to);
+      trimmed.push(trim);
+    }
+  }
+  return { trimmed };
+}
+
+async function levelDbTrims(files: ReadonlyMap<string, Source>, path: string): Promise<Trim[]> {
+  const names = new Map([...files].map(([key, source]) => [key.slice(path.length + 1), source]));
+  const current = names.get("CURRENT");
+  const manifest = current && current.size < 100 ? manifestOf(await readAll(current)) : undefined;
+  const { logs } = byNumber(names);
+  const newest = logs.get(Math.max(...logs.keys()))?.name;
+  const trims: Trim[] = [];
+  for (const name of [manifest, newest]) {
+    const source = names.get(name ?? "");
+    if (source === undefined) continue;
+    const { tail, end } = scanLog(await readAll(source), () => {});
+    if (tail === "partial") trims.push({ path: `${path}/${name}`, from: source.size, to: end });
+  }
+  return trims;
+}
+
+async function walTrims(
+  files: ReadonlyMap<string, Source>,
+  store: { path: string; databases: readonly string[] },
+): Promise<Trim[]> {
+  const trims: Trim[] = [];
+  for (const name of store.databases) {
+    const path = `${store.path}/${name}-wal`;
+    const wal = files.get(path);
+    if (wal === undefined) continue;
+    const { tail, end, pageSize } = await scanWal(wal);
+    // A header is written at once: one that is damaged was whole, and so may be all that is behind it.
+    if (pageSize === 0 && wal.size > WAL_HEADER_BYTES) continue;
+    if (tail === "partial") trims.push({ path, from: wal.size, to: end });
+  }
+  return trims;
+}
+
+async function cut(path: string, size: number): Promise<void> {
+  try {
+    const handle = await open(path, "r+");
+    try {
+      await handle.truncate(size);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    throw diskError("repair the profile", cause);
+  }
+}

@@ -1,0 +1,216 @@
+// SQLite's own fileformat2.html, "The Write-Ahead Log".
+export const WAL_HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+const MAGIC_LITTLE = 0x377f0682;
+const MAGIC_BIG = 0x377f0683;
+/** Read at once of what is looked at again and again; more than the largest frame. */
+export const WAL_TAIL_BYTES: number = 256 << 10;
+
+/** What a write-ahead log holds. */
+export interface WalReport {
+  /** Just after its last commit; 0 when it holds none. */
+  readonly end: number;
+  readonly pageSize: number;
+  /** Pages of the database after its last commit; 0 when it holds none. */
+  readonly pages: number;
+  /** The pages its commits carry, each with where its newest content begins in the log. */
+  readonly carried: ReadonlyMap<number, number>;
+  /** What follows the last commit: nothing or frames of an earlier round (`whole`), or something that never got whole. */
+  readonly tail: "whole" | "partial";
+  readonly reason: string;
+}
+
+/** Why bytes are not the header of a write-ahead log; `undefined` when they are. */
+export function checkWalHeader(header: Buffer): string | undefined {
+  if (header.length < WAL_HEADER_BYTES) return "its header is short";
+  const magic = header.readUInt32BE(0);
+  if (magic !== MAGIC_LITTLE && magic !== MAGIC_BIG) return "it does not begin with a WAL's magic number";
+  if (header.readUInt32BE(4) !== 3_007_000) return "its format version is not known";
+  if (!isPageSize(header.readUInt32BE(8))) return "its page size is not one";
+  const sum = new WalSum(magic === MAGIC_BIG);
+  sum.add(header, 0, 24);
+  return sum.matches(header, 24) ? undefined : "wrong checksum of its header";
+}
+
+export function isPageSize(size: number): boolean {
+  return size >= 512 && size <= 65_536 && (size & (size - 1)) === 0;
+}
+
+/** A frame that no commit has ended. */
+interface OpenFrame {
+  readonly page: number;
+  readonly at: number;
+  readonly head: Buffer;
+}
+
+/**
+ * Goes through a write-ahead log, also one that is being written: what is no whole frame yet can be fed again.
+ * Frames with other salts than the header's are left from an earlier round: SQLite does not look at them.
+ */
+export class WalScanner {
+  /** Frames after the last commit: SQLite writes over them when it rolls back, and when it writes one of them again. */
+  #open: OpenFrame[] = [];
+  readonly #carried = new Map<number, number>();
+  #header: Buffer | undefined;
+  #sum: WalSum | undefined;
+  /** The sum just after the last commit. */
+  #sumAtEnd: WalSum | undefined;
+  #next = 0;
+  #end = 0;
+  #pages = 0;
+  /** What follows `next`, as it was last seen. */
+  #rest: "nothing" | "stale" | "bad" | "short" = "nothing";
+  #broken = "";
+
+  /** Where the bytes lie that are to be fed next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Just after its last commit; 0 when it holds none. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** The header it has been read under; `undefined` while there was none, or none that is valid. */
+  get header(): Buffer | undefined {
+    return this.#header;
+  }
+
+  /**
+   * Goes back to just after the last commit when a frame after it is not the one that was fed.
+   * @param read the bytes at a position, or as many as there are; never more than `WAL_TAIL_BYTES` are asked for.
+   */
+  recheck(read: (position: number, length: number) => Buffer): void {
+    const length = FRAME_HEADER_BYTES + this.#pageSize;
+    const atOnce = Math.floor(WAL_TAIL_BYTES / length);
+    for (let first = 0; first < this.#open.length; first += atOnce) {
+      const frames = this.#open.slice(first, first + atOnce);
+      const from = (frames[0] as OpenFrame).at - FRAME_HEADER_BYTES;
+      const bytes = read(from, frames.length * length);
+      const isSame = ({ head }: OpenFrame, index: number): boolean =>
+        head.equals(bytes.subarray(index * length, index * length + FRAME_HEADER_BYTES));
+      if (frames.every(isSame)) continue;
+      this.#goBack();
+      return;
+    }
+  }
+
+  #goBack(): void {
+    this.#open = [];
+    this.#sum = this.#sumAtEnd;
+    this.#next = this.#end || WAL_HEADER_BYTES;
+  }
+
+  /** Takes the whole frames of `bytes`, which begin at `next`; answers how many bytes that were. */
+  feed(bytes: Buffer): number {
+    const from = this.#next;
+    for (;;) {
+      const rest = bytes.subarray(this.#next - from);
+      const length = this.#header ? FRAME_HEADER_BYTES + this.#pageSize : WAL_HEADER_BYTES;
+      this.#rest = this.#look(rest, length);
+      if (this.#rest !== "nothing" || rest.length === 0) return this.#next - from;
+      if (this.#header) this.#take(rest.subarray(0, length));
+      else this.#begin(Buffer.from(rest.subarray(0, length)));
+      if (this.#broken) return this.#next - from;
+      this.#next += length;
+    }
+  }
+
+  report(): WalReport {
+    let reason = this.#broken;
+    if (!reason && this.#rest === "bad") reason = `wrong checksum of the frame at ${this.#next}`;
+    if (!reason && this.#rest === "short") reason = "ends inside a frame";
+    if (!reason && this.#open.length > 0) reason = "ends inside a transaction";
+    return {
+      end: this.#end,
+      pageSize: this.#header ? this.#pageSize : 0,
+      pages: this.#pages,
+      carried: this.#carried,
+      tail: reason ? "partial" : "whole",
+      reason,
+    };
+  }
+
+  get #pageSize(): number {
+    return this.#header?.readUInt32BE(8) ?? 0;
+  }
+
+  /** What keeps the first `length` bytes from being taken; `nothing` when they can be, or there are none. */
+  #look(bytes: Buffer, length: number): "nothing" | "stale" | "bad" | "short" {
+    const header = this.#header;
+    if (header && bytes.length >= 16 && bytes.compare(header, 16, 24, 8, 16) !== 0) return "stale";
+    if (bytes.length < length) return bytes.length === 0 ? "nothing" : "short";
+    if (header === undefined) return "nothing";
+    const sum = (this.#sum as WalSum).with(bytes, length);
+    return sum.matches(bytes, 16) && bytes.readUInt32BE(0) > 0 ? "nothing" : "bad";
+  }
+
+  #begin(header: Buffer): void {
+    this.#broken = checkWalHeader(header) ?? "";
+    if (this.#broken) return;
+    this.#header = header;
+    this.#sum = new WalSum(header.readUInt32BE(0) === MAGIC_BIG);
+    this.#sum.add(header, 0, 24);
+    this.#sumAtEnd = this.#sum;
+  }
+
+  #take(frame: Buffer): void {
+    this.#sum = (this.#sum as WalSum).with(frame, frame.length);
+    const head = Buffer.from(frame.subarray(0, FRAME_HEADER_BYTES));
+    this.#open.push({ page: frame.readUInt32BE(0), at: this.#next + FRAME_HEADER_BYTES, head });
+    const pages = frame.readUInt32BE(4);
+    if (pages === 0) return;
+    for (const { page, at } of this.#open) this.#carried.set(page, at);
+    this.#open = [];
+    this.#sumAtEnd = this.#sum;
+    this.#pages = pages;
+    this.#end = this.#next + frame.length;
+  }
+}
+
+/** The running checksum of a write-ahead log. */
+class WalSum {
+  readonly #big: boolean;
+  #s0 = 0;
+  #s1 = 0;
+
+  constructor(big: boolean) {
+    this.#big = big;
+  }
+
+  add(bytes: Buffer, from: number, to: number): void {
+    let s0 = this.#s0;
+    let s1 = this.#s1;
+    const big = this.#big;
+    for (let i = from; i < to; i += 8) {
+      const x0 = big ? word(bytes, i + 3, i + 2, i + 1, i) : word(bytes, i, i + 1, i + 2, i + 3);
+      const x1 = big ? word(bytes, i + 7, i + 6, i + 5, i + 4) : word(bytes, i + 4, i + 5, i + 6, i + 7);
+      s0 = (s0 + x0 + s1) | 0;
+      s1 = (s1 + x1 + s0) | 0;
+    }
+    this.#s0 = s0;
+    this.#s1 = s1;
+  }
+
+  /** This sum with a frame added. */
+  with(frame: Buffer, length: number): WalSum {
+    const sum = new WalSum(this.#big);
+    sum.#s0 = this.#s0;
+    sum.#s1 = this.#s1;
+    sum.add(frame, 0, 8);
+    sum.add(frame, FRAME_HEADER_BYTES, length);
+    return sum;
+  }
+
+  /** Whether the two words at `at` are this sum; they are big-endian in either form. */
+  matches(bytes: Buffer, at: number): boolean {
+    return bytes.readUInt32BE(at) === this.#s0 >>> 0 && bytes.readUInt32BE(at + 4) === this.#s1 >>> 0;
+  }
+}
+
+function word(bytes: Buffer, a: number, b: number, c: number, d: number): number {
+  return (
+    (bytes[a] as number) | ((bytes[b] as number) << 8) | ((bytes[c] as number) << 16) | ((bytes[d] as number) << 24)
+  );
+}

@@ -1,0 +1,215 @@
+/**
+ * What a strategy talks to: whatsapp-web.js's own store contract, with the obligations it leaves unsaid.
+ *
+ * - `sessionExists` answers `true` or `false` only when it knows. An outage is not an absence: it throws.
+ * - `save` stores the zip of a profile. What was stored before stays readable until the new one is committed.
+ * - `extract` writes the zip at `path` atomically: when it resolves the whole, verified file is there.
+ * - `delete` resolves when the session is gone; a session that is not there is fine.
+ *
+ * Of somebody else's store only `true` means there and only `false` means absent.
+ */
+export interface SessionStore {
+  sessionExists(options: { session: string }): Promise<boolean> | boolean;
+  save(options: { session: string; path?: string }): Promise<unknown>;
+  extract(options: { session: string; path: string }): Promise<unknown>;
+  delete(options: { session: string }): Promise<unknown>;
+}
+
+/**
+ * A store that takes profiles file by file: no zip, no staging copy, only what changed is sent, older generations are
+ * kept. `RemoteAuth` prefers these methods when a store has them; the vault does.
+ *
+ * All methods reject with a `VaultError`. `UNAVAILABLE`, `CORRUPT` and `ABSENT` are never confused.
+ */
+export interface ProfileStore extends SessionStore {
+  /** What the store knows of the session; `undefined` when and only when nothing was ever written for it. */
+  state(options: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined>;
+
+  /**
+   * Takes the session: from now on nobody who held it before can commit anything.
+   * @param options.waitMs how long to wait for a holder that is alive. @default 0
+   * @throws `LEASE_HELD` when somebody else holds it and did not let go in time.
+   */
+  acquire(options: { session: string; waitMs?: number; signal?: AbortSignal }): Promise<Lease>;
+
+  /**
+   * Commits the capture as a new generation. When nothing changed since the current generation, writes nothing and
+   * reports `unchanged`. The capture is not closed.
+   * @param options.wid whose phone it is (the WhatsApp id); stored as a keyed hash only.
+   * @param options.beforeCommit called once, after every byte is uploaded and before the commit; when it throws, nothing
+   *   is committed and `saveProfile` rejects with what it threw.
+   * @throws `LEASE_LOST` when somebody else has taken the session; `UNAVAILABLE` when it cannot be known whether.
+   */
+  saveProfile(options: {
+    session: string;
+    capture: Capture;
+    lease: Lease;
+    wid?: string | undefined;
+    beforeCommit?: (() => void) | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<SaveReport>;
+
+  /**
+   * Writes a generation (the current one by default) into `into`, a directory that is empty or does not exist, and
+   * verifies it. A current generation that does not verify is skipped for the newest proven one before it (named in
+   * `skipped`). On any error `into` may hold parts: throw it away.
+   * @throws `ABSENT` when there is no session (never saved, or deleted); `CORRUPT` when no generation verifies.
+   */
+  restoreProfile(options: {
+    session: string;
+    into: string;
+    generation?: number | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<RestoreReport>;
+
+  /** Records that a browser started from exactly this generation reached `ready`, or that it was rejected. */
+  mark(options: {
+    session: string;
+    lease: Lease;
+    generation: number;
+    as: "proven" | "rejected";
+    signal?: AbortSignal;
+  }): Promise<void>;
+
+  /** Makes an older kept generation the current one. Nothing is deleted. */
+  rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void>;
+
+  /** Deletes softly: `undelete` brings it back for `retainMs`. @param options.retainMs milliseconds. @default 7 days */
+  delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void>;
+
+  /** Takes a soft deletion back. @throws `ABSENT` when there is nothing to bring back. */
+  undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void>;
+
+  /** Removes what no kept generation refers to. */
+  prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void>;
+}
+
+/** The right to write a session. */
+export interface Lease {
+  /** The fencing number: only grows. */
+  readonly epoch: number;
+  /** Aborts when somebody else has taken the session; the reason is a `LEASE_LOST` error. */
+  readonly lost: AbortSignal;
+  /** Gives the session back. Never rejects; twice is fine. */
+  release(): Promise<void>;
+}
+
+/** What a store knows of one session. */
+export interface SessionState {
+  /** Number of the newest log entry. */
+  readonly entry: number;
+  /** The newest fencing number. */
+  readonly epoch: number;
+  /** What a restore would bring; absent when nothing was ever saved or the session is deleted. */
+  readonly current?: GenerationInfo;
+  /** All generations that can be restored, oldest first. */
+  readonly generations: readonly GenerationInfo[];
+  /** Set when the session is deleted. */
+  readonly deleted?: { readonly at: Date };
+  /** Who wrote last or holds the session, for messages. */
+  readonly holder?: string;
+}
+
+/** One restorable version of a session. */
+export interface GenerationInfo {
+  /** Its number: grows, with gaps. */
+  readonly generation: number;
+  /** Random id of the entry that committed it: tells two histories with the same numbers apart. */
+  readonly id: string;
+  readonly at: Date;
+  /** Bytes of its files. */
+  readonly bytes: number;
+  readonly files: number;
+  /** A browser that started from it reached `ready`. */
+  readonly proven: boolean;
+  /** A browser that started from it was asked to link again. */
+  readonly rejected: boolean;
+  /** Came in as a zip whose profile did not verify. */
+  readonly suspect: boolean;
+}
+
+/** What a save did. Sizes are bytes, times milliseconds. */
+export interface SaveReport {
+  /** The current generation after the save. */
+  readonly generation: number;
+  /** Its entry's id, as in {@link GenerationInfo}. */
+  readonly id: string;
+  /** Nothing had changed: nothing was written. */
+  readonly unchanged: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  /** Bytes sent to the backend, after compression, the log entry included. */
+  readonly bytesSent: number;
+  readonly chunksSent: number;
+  readonly chunksReused: number;
+  /** How long the capture took. */
+  readonly captureMs: number;
+  /** How long the save took after the capture. */
+  readonly ms: number;
+}
+
+/** What a restore did. Sizes are bytes, times milliseconds. */
+export interface RestoreReport {
+  readonly generation: number;
+  readonly id: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly bytesReceived: number;
+  readonly ms: number;
+  /** Newer generations that did not verify. */
+  readonly skipped: readonly { readonly generation: number; readonly code: string }[];
+  /** What the browser that wrote it was, so that it is opened the same way. */
+  readonly profile: ProfileFacts;
+}
+
+/** Chromium's two on-disk forms of a site's storage. */
+export type StorageBackend = "leveldb" | "sqlite";
+
+/** What must be known to open a profile without Chromium wiping it. */
+export interface ProfileFacts {
+  /** Full version of the browser that wrote it (its `Last Version` file), e.g. `156.0.8078.73`. */
+  readonly browserVersion?: string;
+  /** Form of the site's IndexedDB; absent when the profile has none yet. */
+  readonly indexedDb?: StorageBackend;
+  /** Form of Local Storage; absent when the profile has none yet. */
+  readonly localStorage?: StorageBackend;
+}
+
+/** A consistent view of the parts of a live or closed profile that carry the session. */
+export interface Capture {
+  readonly files: readonly CaptureFile[];
+  readonly profile: ProfileFacts;
+  /** Whether a browser may have been writing while it was taken. */
+  readonly live: boolean;
+  readonly takenAt: Date;
+  /** How long it took, in milliseconds. */
+  readonly captureMs: number;
+  /** Upper bound of the time between the moments of its IndexedDB and its Local Storage, in milliseconds. */
+  readonly spreadMs: number;
+  /** Lets go of the files it holds. Never rejects; twice is fine. */
+  close(): Promise<void>;
+}
+
+/** One file of a capture. */
+export interface CaptureFile {
+  /** Path inside the profile, `/` between segments, e.g. `Default/Local Storage/leveldb/CURRENT`. */
+  readonly path: string;
+  /** Bytes of the captured content, which may be less than the file has on disk. */
+  readonly size: number;
+  /** How Chromium changes it after writing: never, at its end, or anywhere. */
+  readonly change: "never" | "append" | "anywhere";
+  /**
+   * Equal for the same path means equal bytes, so that it need not be read again. Absent when that cannot be promised
+   * (the file changed too recently for its timestamp to tell). Opaque.
+   */
+  readonly identity?: string;
+  /** Exactly `length` bytes from `position`; rejects with `CORRUPT` when they are not there. */
+  read(position: number, length: number): Promise<Buffer>;
+}
+
+/** Whether `store` takes profiles file by file. */
+export function isProfileStore(store: SessionStore): store is ProfileStore {
+  return ["state", "acquire", "saveProfile", "restoreProfile"].every(
+    (method) => typeof (store as unknown as Record<string, unknown>)[method] === "function",
+  );
+}

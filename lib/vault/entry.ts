@@ -1,0 +1,111 @@
+import { VaultError } from "../errors.ts";
+import type { GenerationInfo } from "../store.ts";
+import { decodeFrame, encodeFrame } from "./frame.ts";
+import { type Chunk, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
+
+/** What an entry of the log says happened. */
+export type EntryKind = "hold" | "save" | "proven" | "rejected" | "rollback" | "deleted" | "undeleted" | "retained";
+
+/** A generation that is kept. */
+export interface Generation {
+  /** Number of the entry that committed it. */
+  readonly n: number;
+  /** That entry's id. */
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly bytes: number;
+  readonly files: number;
+  /** Keyed hash of whose phone it is; absent when nobody said. */
+  readonly pairing?: string | undefined;
+  /** A browser that started from it reached `ready`. */
+  readonly proven?: boolean | undefined;
+  /** A browser that started from it was asked to link again. */
+  readonly rejected?: boolean | undefined;
+  /** Came in as a zip whose profile did not verify. */
+  readonly suspect?: boolean | undefined;
+  /** Set when another phone was linked after it: kept until then, in milliseconds since 1970. */
+  readonly until?: number | undefined;
+}
+
+/** The state of a session after an entry: each entry carries all of it. */
+export interface LogState {
+  /** Number of the entry. */
+  readonly n: number;
+  /** Random; tells whose entry it is when a number was contended. */
+  readonly id: string;
+  readonly epoch: number;
+  readonly kind: EntryKind;
+  /** Who wrote it, for people. */
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Number of the current generation, 0 for none. */
+  readonly content: number;
+  /** The generations that are kept, oldest first. */
+  readonly live: readonly Generation[];
+  /** Entries that nobody needs any more and that may not have been deleted yet. */
+  readonly dead: readonly number[];
+  /** Key of the pairing hashes, in hexadecimal. */
+  readonly salt: string;
+  /** The first generation since the session was last deleted: those before it are of a link that was ended. */
+  readonly since?: number | undefined;
+  /** Set while the session is deleted: since when, and until when it can be brought back. */
+  readonly deleted?: { readonly at: number; readonly until: number } | undefined;
+}
+
+/** One entry of the log. */
+export interface Entry extends LogState {
+  /** `save` only: what the generation consists of. */
+  readonly manifest?: Manifest | undefined;
+  /** `save` only, when the manifest is too large for an entry: the chunks that hold it. */
+  readonly manifestChunks?: readonly Chunk[] | undefined;
+}
+
+/** Frames the entry; its manifest goes along unless `manifestChunks` say where it is. */
+export function encodeEntry(session: string, { manifest, ...entry }: Entry): Promise<Buffer> {
+  const inline = manifest && !entry.manifestChunks ? { manifest: packManifest(manifest) } : {};
+  return encodeFrame("entry", Buffer.from(JSON.stringify({ session, ...entry, ...inline })));
+}
+
+/** @throws `CORRUPT` when `frame` is not entry `n` of `session`; see also {@link decodeFrame}. */
+export async function decodeEntry(session: string, n: number, frame: Buffer): Promise<Entry> {
+  const what = `log entry ${n} of ${session}`;
+  const { session: owner, manifest, ...entry } = parse(await decodeFrame("entry", frame, what), what);
+  if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !Array.isArray(entry.dead)) {
+    throw new VaultError("CORRUPT", `Could not read ${what}: it is another one.`);
+  }
+  return manifest === undefined ? entry : { ...entry, manifest: unpackManifest(manifest, what) };
+}
+
+/** The manifest as bytes, for one that does not fit into its entry. */
+export function encodeManifest(manifest: Manifest): Buffer {
+  return Buffer.from(JSON.stringify(packManifest(manifest)));
+}
+
+/** @throws `CORRUPT` */
+export function decodeManifest(bytes: Buffer, what: string): Manifest {
+  return unpackManifest(parse(bytes, what), what);
+}
+
+/** The generation as callers see it. */
+export function generationInfo({ n, id, at, bytes, files, proven, rejected, suspect }: Generation): GenerationInfo {
+  return {
+    generation: n,
+    id,
+    at: new Date(at),
+    bytes,
+    files,
+    proven: proven === true,
+    rejected: rejected === true,
+    suspect: suspect === true,
+  };
+}
+
+function parse(bytes: Buffer, what: string): Entry & { session?: string } {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (cause) {
+    throw new VaultError("CORRUPT", `Could not read ${what}: it is not JSON.`, { cause });
+  }
+}

@@ -1,0 +1,88 @@
+import { basename } from "node:path";
+import { VaultError } from "../errors.ts";
+
+/** Where a chunk lies: under the epoch of the writer that uploaded it. */
+export interface ChunkAddress {
+  /** SHA-256 of its content, in hexadecimal. */
+  readonly id: string;
+  readonly epoch: number;
+  /** 0, or how often the key of this content was given up in this epoch (see FORMAT.md, "Deleting"). */
+  readonly alt: number;
+}
+
+const DIGITS = 16;
+const SESSION = /^(?!_)[-\w]{1,128}$/;
+
+/**
+ * The name of a session, from any of the shapes a strategy hands over: the bare name, or a path that ends in it.
+ * @throws `INVALID` when it cannot be part of a key.
+ */
+export function sessionName(session: string): string {
+  const name = typeof session === "string" ? basename(session.replaceAll("\\", "/")) : "";
+  if (!SESSION.test(name)) {
+    throw new VaultError(
+      "INVALID",
+      "Expected `session` to be a name of letters, digits, underscores and hyphens (at most 128, no underscore first), or a path that ends in one.",
+    );
+  }
+  return name;
+}
+
+/** Number of the first log entry. */
+export const FIRST_ENTRY = 1;
+
+/** Key prefix of a session's log. */
+export function logPrefix(session: string): string {
+  return `${session}/log/`;
+}
+
+/** Key of log entry `n`. */
+export function entryKey(session: string, n: number): string {
+  return logPrefix(session) + digits(n);
+}
+
+/** The number of the log entry at `key`, or `undefined` when the key is not one of an entry. */
+export function entryNumber(session: string, key: string): number | undefined {
+  return numberOf(key.slice(logPrefix(session).length));
+}
+
+/** Key prefix of a session's chunks. */
+export function chunksPrefix(session: string): string {
+  return `${session}/chunks/`;
+}
+
+/** Key of a chunk. */
+export function chunkKey(session: string, { id, epoch, alt }: ChunkAddress): string {
+  return `${chunksPrefix(session)}${digits(epoch)}/${id}${alt === 0 ? "" : `.${alt}`}`;
+}
+
+/** The epoch that the chunk at `key` was uploaded in, or `undefined` when the key is not one of a chunk. */
+export function chunkEpoch(session: string, key: string): number | undefined {
+  return numberOf(key.slice(chunksPrefix(session).length).split("/")[0] ?? "");
+}
+
+/** Key of the lease of an epoch. */
+export function leaseKey(session: string, epoch: number): string {
+  return `${session}/lease/${digits(epoch)}`;
+}
+
+/** Key prefix of the list of sessions. */
+export const SESSIONS_PREFIX = "_sessions/";
+
+/** Key of the blob that makes a session known to listings. */
+export function sessionKey(session: string): string {
+  return SESSIONS_PREFIX + session;
+}
+
+/** Whether `key` is small and urgent: log entries, leases, the list of sessions. Chunks are not. */
+export function isUrgent(key: string): boolean {
+  return !key.includes("/chunks/");
+}
+
+function digits(n: number): string {
+  return String(n).padStart(DIGITS, "0");
+}
+
+function numberOf(text: string): number | undefined {
+  return /^\d{16}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,149 @@
+import type { BlobStore } from "../blobs.ts";
+import { isVaultError, VaultError } from "../errors.ts";
+import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
+import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
+
+/** How an append ended when it did not throw: `taken` is the entry that has the number. */
+export type AppendResult = { committed: true; bytes: number } | { committed: false; taken: Entry };
+
+/** A body that was torn on its way is read again this often before it counts as corrupt. */
+const READS = 3;
+/** How often a reader looks again when what it found has moved on meanwhile. */
+const LOOKS = 5;
+
+/** The numbered entries of one session. */
+export class SessionLog {
+  readonly session: string;
+  readonly #blobs: BlobStore;
+  readonly #exclusiveCreate: boolean;
+
+  /** @param exclusiveCreate whether the backend's `ifAbsent` really excludes; without it an append is a look and a put. */
+  constructor(blobs: BlobStore, session: string, exclusiveCreate = true) {
+    this.#blobs = blobs;
+    this.session = session;
+    this.#exclusiveCreate = exclusiveCreate;
+  }
+
+  /** Numbers of all entries, in no order. */
+  async numbers(signal?: AbortSignal): Promise<number[]> {
+    const numbers: number[] = [];
+    for await (const { key } of this.#blobs.list(logPrefix(this.session), { signal })) {
+      const n = entryNumber(this.session, key);
+      if (n !== undefined) numbers.push(n);
+    }
+    return numbers;
+  }
+
+  /** Number of the newest entry, 0 when there is none. */
+  async newestNumber(signal?: AbortSignal): Promise<number> {
+    return (await this.numbers(signal)).reduce((newest, n) => Math.max(newest, n), 0);
+  }
+
+  /**
+   * The newest entry, or `undefined` when and only when the log never had one.
+   * @throws `CORRUPT` when the session is known and its log is gone: a backend that lost it is no absence.
+   */
+  async newest(signal?: AbortSignal): Promise<Entry | undefined> {
+    let last = 0;
+    let isKnown = false;
+    for (let look = 0; look < LOOKS; look++) {
+      const n = await this.newestNumber(signal);
+      if (n === 0 && isKnown) throw lostLog(this.session);
+      if (n === 0) {
+        isKnown = (await this.#blobs.get(sessionKey(this.session), { signal })) !== undefined;
+        if (!isKnown) return undefined;
+        // It may have been announced after the listing: look once more.
+        continue;
+      }
+      const entry = await this.#readNewest(n, signal);
+      if (entry) return entry;
+      // Only an entry that is no longer the newest may go: somebody has moved on between the two requests.
+      if (n === last)
+        throw new VaultError("CORRUPT", `The newest log entry of ${this.session}, ${n}, is listed and gone.`, {
+          hint: repairHint(this.session, n),
+        });
+      last = n;
+    }
+    throw new VaultError("UNAVAILABLE", `Could not read the log of ${this.session}: it kept moving.`);
+  }
+
+  /** Entry `n`, or `undefined` when there is none. */
+  async read(n: number, signal?: AbortSignal): Promise<Entry | undefined> {
+    for (let reads = 1; ; reads++) {
+      const frame = await this.#blobs.get(entryKey(this.session, n), { signal });
+      if (!frame) return undefined;
+      try {
+        return await decodeEntry(this.session, n, frame);
+      } catch (error) {
+        if (!isVaultError(error, "CORRUPT") || reads >= READS) throw error;
+      }
+    }
+  }
+
+  /** Without this one the session cannot be read at all: a person has to know what to do. */
+  async #readNewest(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+    try {
+      return await this.read(n, signal);
+    } catch (error) {
+      if (!isVaultError(error, "CORRUPT")) throw error;
+      throw new VaultError("CORRUPT", `${error.message} It is the newest entry of ${this.session}.`, {
+        cause: error,
+        hint: repairHint(this.session, n),
+      });
+    }
+  }
+
+  /**
+   * Creates the entry: the only commit point there is. An answer that was lost is told from a lost race by reading back.
+   * @throws when it cannot be known whether the entry was or will be created.
+   */
+  async append(entry: Entry, signal?: AbortSignal): Promise<AppendResult> {
+    const frame = await encodeEntry(this.session, entry);
+    const committed = { committed: true, bytes: frame.length } as const;
+    let failure: unknown;
+    try {
+      await this.#create(entry.n, frame, signal);
+      return committed;
+    } catch (error) {
+      if (signal?.aborted || !isUncertain(error)) throw error;
+      failure = error;
+    }
+    const taken = await this.read(entry.n, signal);
+    if (taken?.id === entry.id) return committed;
+    if (taken) return { committed: false, taken };
+    // Refused and not to be read: whose it is cannot be known yet (a majority has not seen it, say).
+    if (isVaultError(failure, "CONFLICT")) throw new VaultError("UNAVAILABLE", notShown(entry), { cause: failure });
+    // Not there after a failure that left it open: it may still arrive.
+    throw failure;
+  }
+
+  async #create(n: number, frame: Buffer, signal: AbortSignal | undefined): Promise<void> {
+    const key = entryKey(this.session, n);
+    if (!this.#exclusiveCreate && (await this.#blobs.get(key, { signal }))) {
+      throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
+    }
+    await this.#blobs.put(key, frame, { ifAbsent: true, signal });
+  }
+}
+
+function isUncertain(error: unknown): boolean {
+  return isVaultError(error, "CONFLICT") || isVaultError(error, "UNAVAILABLE");
+}
+
+function notShown({ n }: Entry): string {
+  return `Could not create log entry ${n}: the store says that it exists, and does not show it.`;
+}
+
+function repairHint(session: string, n: number): string {
+  return `If it stays so, stop every process of this session and drop that entry, by the blobs of this store with the options of this store (FileBlobs, S3Blobs, MongoBlobs, RedisBlobs): \`await blobs.delete(["${entryKey(session, n)}"])\`. What the session was before it counts then.`;
+}
+
+function lostLog(session: string): VaultError {
+  return new VaultError(
+    "CORRUPT",
+    `The log of ${session} is gone: the store knows the session and has no entry of it.`,
+    {
+      hint: `Restore the store from a backup. To start over with a new link, remove all that is left of the session, ${sessionKey(session)} last: what is left would be taken for its history.`,
+    },
+  );
+}

@@ -1,0 +1,134 @@
+import { VaultError } from "../errors.ts";
+import type { CaptureFile, ProfileFacts } from "../store.ts";
+import type { ChunkAddress } from "./layout.ts";
+import { pathProblem } from "./paths.ts";
+
+/** One blob of content. */
+export interface Chunk extends ChunkAddress {
+  /** Bytes of its content. */
+  readonly bytes: number;
+}
+
+/** A run of bytes of a file, and where it is stored. */
+export interface Piece {
+  /** SHA-256 of the bytes, in hexadecimal. */
+  readonly hash: string;
+  readonly bytes: number;
+  readonly chunk: Chunk;
+  /** Where in the chunk it begins. */
+  readonly offset: number;
+}
+
+/** One file of a generation. */
+export interface ManifestFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly change: CaptureFile["change"];
+  /** Bytes of each of its pieces but the last. */
+  readonly cut: number;
+  readonly pieces: readonly Piece[];
+}
+
+/** What a generation consists of. */
+export interface Manifest {
+  readonly profile: ProfileFacts;
+  /** Whether a browser may have been writing when it was captured. */
+  readonly live: boolean;
+  /** Milliseconds since 1970. */
+  readonly takenAt: number;
+  /** Milliseconds between the moments of its parts, at most. */
+  readonly spreadMs: number;
+  readonly files: readonly ManifestFile[];
+}
+
+type PackedChunk = [id: string, epoch: number, bytes: number, alt?: number];
+type PackedPiece = [chunk: number, offset: number, bytes: number, hash: string] | [chunk: number];
+type PackedFile = [path: string, bytes: number, change: CaptureFile["change"], cut: number, pieces: PackedPiece[]];
+interface PackedManifest extends Omit<Manifest, "files"> {
+  chunks: PackedChunk[];
+  files: PackedFile[];
+}
+
+const CHANGES = ["never", "append", "anywhere"];
+const HASH = /^[0-9a-f]{64}$/;
+
+/** The manifest as a value for JSON: chunks are named once, a piece that is a whole chunk by its number alone. */
+export function packManifest({ files, ...facts }: Manifest): unknown {
+  const numbers = new Map<Chunk, number>();
+  const chunks: PackedChunk[] = [];
+  const numberOf = (chunk: Chunk): number => {
+    const known = numbers.get(chunk);
+    if (known !== undefined) return known;
+    const { id, epoch, bytes, alt } = chunk;
+    chunks.push(alt === 0 ? [id, epoch, bytes] : [id, epoch, bytes, alt]);
+    numbers.set(chunk, chunks.length - 1);
+    return chunks.length - 1;
+  };
+  const packPiece = ({ chunk, offset, bytes, hash }: Piece): PackedPiece =>
+    bytes === chunk.bytes ? [numberOf(chunk)] : [numberOf(chunk), offset, bytes, hash];
+  const packed = files.map(
+    ({ path, bytes, change, cut, pieces }): PackedFile => [path, bytes, change, cut, pieces.map(packPiece)],
+  );
+  return { ...facts, chunks, files: packed } satisfies PackedManifest;
+}
+
+/**
+ * The manifest that {@link packManifest} made `value` from.
+ * @param what named in errors.
+ * @throws `CORRUPT` when it is not one, or names files that could not be one profile.
+ */
+export function unpackManifest(value: unknown, what: string): Manifest {
+  const { chunks: packedChunks, files: packedFiles, ...facts } = value as PackedManifest;
+  demand(Array.isArray(packedChunks) && Array.isArray(packedFiles), what, "no files");
+  const chunks = packedChunks.map(([id, epoch, bytes, alt = 0]): Chunk => {
+    demand(HASH.test(id) && isCount(epoch) && isCount(bytes) && isCount(alt), what, "a chunk");
+    return { id, epoch, bytes, alt };
+  });
+  const unpackPiece = ([index, ...rest]: PackedPiece): Piece => {
+    const chunk = chunks[index];
+    demand(chunk !== undefined, what, "a piece");
+    const [offset, bytes, hash] = rest.length === 3 ? rest : ([0, chunk.bytes, chunk.id] as const);
+    demand(isCount(offset) && isCount(bytes) && bytes > 0 && HASH.test(hash), what, "a piece");
+    demand(offset + bytes <= chunk.bytes, what, "a piece");
+    return { hash, bytes, chunk, offset };
+  };
+  const files = packedFiles.map(([path, bytes, change, cut, packed]): ManifestFile => {
+    demand(Array.isArray(packed), what, "a file");
+    const pieces = packed.map(unpackPiece);
+    demand(typeof path === "string" && isCount(bytes) && isCount(cut) && CHANGES.includes(change), what, "a file");
+    demand(pieces.reduce((sum, piece) => sum + piece.bytes, 0) === bytes, what, "a file");
+    return { path, bytes, change, cut, pieces };
+  });
+  const problem = pathProblem(files.map(({ path }) => path));
+  demand(problem === undefined, what, problem ?? "a path");
+  return { ...facts, files };
+}
+
+/** Every chunk the manifest refers to, once. */
+export function chunksOf({ files }: Manifest): Set<Chunk> {
+  return new Set(files.flatMap(({ pieces }) => pieces.map(({ chunk }) => chunk)));
+}
+
+/** Whether both hold the same files with the same bytes, written by the same browser. */
+export function sameContent(a: Manifest, b: Manifest): boolean {
+  return digest(a) === digest(b);
+}
+
+/** Total bytes of the files. */
+export function bytesOf({ files }: { files: readonly { bytes: number }[] }): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function digest({ profile, files }: Manifest): string {
+  const facts = [profile.browserVersion, profile.indexedDb, profile.localStorage];
+  const contents = files.map(({ path, bytes, pieces }) => [path, bytes, ...pieces.map(({ hash }) => hash)].join(" "));
+  return [facts.join(" "), ...contents.sort()].join("\n");
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function demand(condition: boolean, what: string, part: string): asserts condition {
+  if (!condition) throw new VaultError("CORRUPT", `Could not read ${what}: its manifest is not sound (${part}).`);
+}

@@ -1,0 +1,84 @@
+import type { BlobStore } from "../blobs.ts";
+import { invalidOption } from "../errors.ts";
+
+/** What every vault takes beside its blobs. */
+export interface VaultOptions {
+  /** How many of the newest generations are kept, beside those that retention keeps anyway. @default 5 */
+  keep?: number | undefined;
+  /** How long a deleted session can be brought back, in milliseconds. @default 7 days */
+  retainDeletedMs?: number | undefined;
+  /**
+   * How many requests for chunks may be under way at once; memory is bounded by it. Stores of one process share these
+   * places: each has one of its own, the others belong to all. @default 8
+   */
+  concurrency?: number | undefined;
+  /** How long one request may take before it counts as failed, in milliseconds; large values get more. @default 30000 */
+  attemptTimeoutMs?: number | undefined;
+  /** How often a request that failed is made again. @default 3 */
+  retries?: number | undefined;
+  /** The first pause before a request is made again, in milliseconds; later ones are longer. @default 200 */
+  retryDelayMs?: number | undefined;
+  /** Where whatsapp-web.js's `RemoteAuth` was told to keep its data: its zip may be there. @default "./.wwebjs_auth/" */
+  dataPath?: string | undefined;
+  /** Told what a person should know and nothing else reports. @default `process.emitWarning` */
+  onWarning?: ((message: string) => void) | undefined;
+}
+
+/** Options with nothing left open. */
+export interface CheckedOptions {
+  readonly blobs: BlobStore;
+  readonly keep: number;
+  readonly retainDeletedMs: number;
+  readonly concurrency: number;
+  readonly attemptTimeoutMs: number;
+  readonly retries: number;
+  readonly retryDelayMs: number;
+  readonly dataPath: string | undefined;
+  readonly onWarning: (message: string) => void;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Timers of Node hold no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** @throws `INVALID` naming the first option that is wrong. */
+export function checkOptions(options: VaultOptions & { blobs: BlobStore }): CheckedOptions {
+  const { blobs, dataPath } = options;
+  if (
+    !["traits", "get", "put", "list", "delete"].every((name) => typeof Reflect.get(Object(blobs), name) === "function")
+  ) {
+    throw invalidOption("blobs", "a BlobStore", blobs);
+  }
+  if (dataPath !== undefined && (typeof dataPath !== "string" || dataPath === "")) {
+    throw invalidOption("dataPath", "a path", dataPath);
+  }
+  const { onWarning = (message) => process.emitWarning(message, "WaVaultWarning") } = options;
+  if (typeof onWarning !== "function") throw invalidOption("onWarning", "a function", onWarning);
+  return {
+    blobs,
+    keep: whole("keep", options.keep, 5, 1, 1000),
+    retainDeletedMs: whole("retainDeletedMs", options.retainDeletedMs, 7 * DAY_MS, 0),
+    concurrency: whole("concurrency", options.concurrency, 8, 1, 256),
+    attemptTimeoutMs: whole("attemptTimeoutMs", options.attemptTimeoutMs, 30_000, 1, LONGEST_TIMER_MS / 2),
+    retries: whole("retries", options.retries, 3, 0, 100),
+    retryDelayMs: whole("retryDelayMs", options.retryDelayMs, 200, 0, 60_000),
+    dataPath,
+    onWarning,
+  };
+}
+
+/** @throws `INVALID` unless `value` is undefined or a whole number in the range. */
+export function whole(
+  name: string,
+  value: number | undefined,
+  byDefault: number,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (value === undefined) return byDefault;
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${Math.floor(most)}`;
+    throw invalidOption(name, `a whole number ${range}`, value);
+  }
+  return value;
+}

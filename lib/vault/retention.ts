@@ -1,0 +1,67 @@
+import type { Generation } from "./entry.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** What {@link retain} goes by. */
+export interface RetentionOptions {
+  /** How many of the newest are kept. */
+  readonly keep: number;
+  /** How long the sessions of other phones are kept after another was linked, in milliseconds. */
+  readonly retainMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Which of `generations` (oldest first) stay when `content` is current: the newest, the newest proven one, one that is at
+ * least an hour old and one at least a day old, and those that grow into these. What does not verify or was rejected
+ * never pushes out what is good. Of every other phone the best generation stays for a while: an account that was linked
+ * by mistake must not cost the one before it.
+ */
+export function retain(generations: readonly Generation[], content: number, options: RetentionOptions): Generation[] {
+  const { keep, retainMs, now } = options;
+  const current = generations.find(({ n }) => n === content);
+  const kept = new Set<number>([content]);
+  const add = (generation: Generation | undefined): void => {
+    if (generation) kept.add(generation.n);
+  };
+  const phone = phoneOf(generations, current);
+  // One whose phone nobody named may be the same: it is kept as if it were, never dropped for being another's.
+  const isOwn = ({ pairing }: Generation): boolean => phone === undefined || pairing === undefined || pairing === phone;
+  const own = generations.filter(isOwn);
+  const good = own.filter(isGood);
+  for (const generation of good.slice(-keep)) add(generation);
+  add(good.findLast(({ proven }) => proven));
+  for (const age of [HOUR_MS, DAY_MS]) {
+    add(good.findLast(({ at }) => now - at >= age));
+    // The oldest younger one: dropped, nothing would ever become that old.
+    add(good.find(({ at }) => now - at < age));
+  }
+  add(generations.findLast(({ suspect }) => suspect));
+  add(own.findLast(({ rejected }) => rejected));
+
+  const until = new Map<number, number>();
+  for (const pairing of new Set(generations.filter((one) => !isOwn(one)).map((one) => one.pairing))) {
+    const others = generations.filter((generation) => generation.pairing === pairing && isGood(generation));
+    const best = others.findLast(({ proven }) => proven) ?? others.at(-1);
+    const end = best?.until ?? now + retainMs;
+    if (best && end > now) until.set(best.n, end);
+  }
+  return generations
+    .filter(({ n }) => kept.has(n) || until.has(n))
+    .map(({ until: _, ...generation }) =>
+      until.has(generation.n) ? { ...generation, until: until.get(generation.n) } : generation,
+    );
+}
+
+/** Whose phone the current generation is of; when nobody said, that of the newest one before it of which somebody did. */
+function phoneOf(generations: readonly Generation[], current: Generation | undefined): string | undefined {
+  if (!current) return undefined;
+  return generations.findLast(({ n, pairing }) => n <= current.n && pairing !== undefined)?.pairing;
+}
+
+/** Whether nothing speaks against restoring it. */
+export function isGood({ suspect, rejected }: Generation): boolean {
+  return !suspect && !rejected;
+}

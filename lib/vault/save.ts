@@ -1,0 +1,177 @@
+import { isVaultError, VaultError } from "../errors.ts";
+import type { Capture, SaveReport } from "../store.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
+import type { VaultContext } from "./context.ts";
+import { encodeManifest, type Generation, type LogState } from "./entry.ts";
+import { pairingHash } from "./hash.ts";
+import type { Draft, EntryFacts, VaultLease } from "./lease.ts";
+import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
+import { pathProblem } from "./paths.ts";
+import { placeFiles } from "./piece-source.ts";
+import { tidy } from "./prune.ts";
+import { retain } from "./retention.ts";
+
+/** A manifest of more bytes than this goes into chunks, so that entries stay quick to read. */
+const INLINE_MANIFEST_BYTES = 256 * 1024;
+/** What an entry may need beside its manifest. */
+const ENTRY_ROOM = 32 * 1024;
+
+/** What {@link saveCapture} takes. */
+export interface SaveOptions {
+  readonly capture: Capture;
+  readonly lease: VaultLease;
+  readonly wid?: string | undefined;
+  readonly beforeCommit?: (() => void) | undefined;
+  /** Whether the profile did not verify: kept, but current only where there is nothing better. */
+  readonly suspect?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Commits the capture as a new generation, unless it is the current one. */
+export async function saveCapture(context: VaultContext, options: SaveOptions): Promise<SaveReport> {
+  const { capture, lease, beforeCommit, signal } = options;
+  const began = performance.now();
+  const problem = pathProblem(capture.files.map(({ path }) => path));
+  if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${lease.session}: ${problem}.`);
+  await lease.settle(signal);
+  const previous = await currentManifest(context, lease, signal);
+  const chunkBytes = await context.chunkBytes(signal);
+  const writer = new ChunkWriter({ context, session: lease.session, uploads: lease.uploads, chunkBytes, signal });
+  let manifest: Manifest;
+  let manifestChunks: Chunk[] | undefined;
+  try {
+    const { distrusted } = context;
+    const files = await placeFiles({ capture, lease, previous, writer, chunkBytes, distrusted, signal });
+    const { profile, live, takenAt, spreadMs } = capture;
+    manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
+    const current = lease.state.live.find(({ n }) => n === lease.state.content);
+    // What had to be sent although the content is the same replaces chunks that are damaged or mostly waste.
+    if (current && writer.sent.size === 0 && isUnchanged(lease.state, current, previous, manifest, options)) {
+      return { ...report(options, manifest, writer, began), generation: current.n, id: current.id, unchanged: true };
+    }
+    manifestChunks = await placeManifest(manifest, writer, chunkBytes);
+  } catch (error) {
+    await writer.abandon(error);
+    throw error;
+  }
+  lease.assertHeld();
+  beforeCommit?.();
+  const entryBytes = await lease.commit(
+    (state, next) => draftSave(context, state, newGeneration(state, next, manifest, options), manifest, manifestChunks),
+    signal,
+  );
+  const { content, live } = lease.state;
+  await tidy(context, lease, signal);
+  const { bytesSent, ...rest } = report(options, manifest, writer, began);
+  const id = live.find(({ n }) => n === content)?.id ?? "";
+  return { ...rest, bytesSent: bytesSent + entryBytes, generation: content, id, unchanged: false };
+}
+
+function report(
+  { capture }: SaveOptions,
+  manifest: Manifest,
+  { bytesSent, sent }: ChunkWriter,
+  began: number,
+): Omit<SaveReport, "generation" | "id" | "unchanged"> {
+  return {
+    files: manifest.files.length,
+    bytes: bytesOf(manifest),
+    bytesSent,
+    chunksSent: sent.size,
+    chunksReused: [...chunksOf(manifest)].filter((chunk) => !sent.has(chunk)).length,
+    captureMs: capture.captureMs,
+    ms: Math.round(performance.now() - began),
+  };
+}
+
+function draftSave(
+  { options: { keep, retainDeletedMs } }: VaultContext,
+  state: LogState,
+  generation: Generation,
+  manifest: Manifest,
+  manifestChunks: readonly Chunk[] | undefined,
+): Draft {
+  const current = state.live.find(({ n }) => n === state.content);
+  const better = generation.suspect && !state.deleted && current && !current.suspect;
+  const content = better ? current.n : generation.n;
+  const live = retain([...state.live, generation], content, { keep, retainMs: retainDeletedMs, now: generation.at });
+  const since = state.deleted ? generation.n : state.since;
+  return {
+    kind: "save",
+    content,
+    live,
+    since,
+    deleted: undefined,
+    manifest,
+    ...(manifestChunks ? { manifestChunks } : {}),
+  };
+}
+
+/** The chunks that hold the manifest, when it is too large for an entry. */
+async function placeManifest(
+  manifest: Manifest,
+  writer: ChunkWriter,
+  chunkBytes: number,
+): Promise<Chunk[] | undefined> {
+  const bytes = encodeManifest(manifest);
+  if (bytes.length <= Math.min(INLINE_MANIFEST_BYTES, chunkBytes - ENTRY_ROOM)) return undefined;
+  const chunks: Chunk[] = [];
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    chunks.push(await writer.placeAlone(bytes.subarray(at, at + chunkBytes)));
+  }
+  await writer.finish();
+  return chunks;
+}
+
+/** The current manifest; when it is damaged everything is sent anew, which repairs it. */
+async function currentManifest(
+  context: VaultContext,
+  lease: VaultLease,
+  signal: AbortSignal | undefined,
+): Promise<Manifest | undefined> {
+  const { content } = lease.state;
+  if (content === 0) return undefined;
+  try {
+    return await lease.generations.manifest(content, signal);
+  } catch (error) {
+    if (!isVaultError(error, "CORRUPT")) throw error;
+    context.warn(
+      `Generation ${content} of ${lease.session} is damaged; this save sends everything anew. ${error.message}`,
+    );
+    return undefined;
+  }
+}
+
+/** Whether a new generation would say nothing that the current one does not. */
+function isUnchanged(
+  state: LogState,
+  current: Generation,
+  previous: Manifest | undefined,
+  manifest: Manifest,
+  { wid, suspect = false }: SaveOptions,
+): boolean {
+  return (
+    !state.deleted &&
+    previous !== undefined &&
+    sameContent(previous, manifest) &&
+    (wid === undefined || current.pairing === pairingHash(state.salt, wid)) &&
+    (suspect || !current.suspect)
+  );
+}
+
+function newGeneration(
+  { salt }: LogState,
+  { n, id, at }: EntryFacts,
+  manifest: Manifest,
+  { wid, suspect }: SaveOptions,
+): Generation {
+  return {
+    n,
+    id,
+    at,
+    bytes: bytesOf(manifest),
+    files: manifest.files.length,
+    ...(wid === undefined ? {} : { pairing: pairingHash(salt, wid) }),
+    ...(suspect ? { suspect } : {}),
+  };
+}

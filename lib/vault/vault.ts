@@ -1,0 +1,225 @@
+import type { BlobStore } from "../blobs.ts";
+import { isVaultError, VaultError } from "../errors.ts";
+import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../store.ts";
+import { untilAborted } from "./abort.ts";
+import { VaultContext } from "./context.ts";
+import { type Generation, generationInfo, type LogState } from "./entry.ts";
+import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
+import { VaultLease } from "./lease.ts";
+import { SessionLog } from "./log.ts";
+import { checkOptions, type VaultOptions, whole } from "./options.ts";
+import { prune } from "./prune.ts";
+import { presentState, restoreGeneration } from "./restore.ts";
+import { retain } from "./retention.ts";
+import { saveCapture } from "./save.ts";
+import { findZip } from "./zip-place.ts";
+import { extractZip, saveZip } from "./zip-session.ts";
+
+export type { VaultOptions } from "./options.ts";
+
+/**
+ * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and
+ * whoever was overtaken can commit nothing (see FORMAT.md). `session` is a name, or a path that ends in it, everywhere.
+ */
+export class Vault implements ProfileStore {
+  readonly #context: VaultContext;
+  readonly #madeAt: number = Date.now();
+  /** Holds of writers that nothing leased for, by session. */
+  readonly #own = new Map<string, Promise<VaultLease>>();
+
+  /** @throws `INVALID` when an option is wrong. Does no I/O. */
+  constructor(options: VaultOptions & { blobs: BlobStore }) {
+    this.#context = new VaultContext(checkOptions(options));
+  }
+
+  /** Names of all sessions that were ever written, deleted ones included. */
+  async *sessions({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<string> {
+    for await (const { key } of this.#context.blobs.list(SESSIONS_PREFIX, { signal })) {
+      yield key.slice(SESSIONS_PREFIX.length);
+    }
+  }
+
+  async state({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
+    const newest = await new SessionLog(this.#context.blobs, sessionName(session)).newest(signal);
+    return newest && publicState(newest);
+  }
+
+  async acquire({ session, signal }: { session: string; waitMs?: number; signal?: AbortSignal }): Promise<Lease> {
+    return VaultLease.take(this.#context, sessionName(session), signal);
+  }
+
+  async saveProfile(options: {
+    session: string;
+    capture: Capture;
+    lease: Lease;
+    wid?: string | undefined;
+    beforeCommit?: (() => void) | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<SaveReport> {
+    const lease = this.#leaseOf(options.session, options.lease);
+    return lease.run(() => saveCapture(this.#context, { ...options, lease }), options.signal);
+  }
+
+  async restoreProfile(options: {
+    session: string;
+    into: string;
+    generation?: number | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<RestoreReport> {
+    return restoreGeneration(this.#context, { ...options, session: sessionName(options.session) });
+  }
+
+  async mark(options: {
+    session: string;
+    lease: Lease;
+    generation: number;
+    as: "proven" | "rejected";
+    signal?: AbortSignal;
+  }): Promise<void> {
+    const { session, generation, as, signal } = options;
+    await this.#change(options, signal, (state) => {
+      const marked = kept(session, state, generation);
+      if (as === "proven" ? marked.proven && !marked.rejected : marked.rejected) return undefined;
+      const now = as === "proven" ? { ...marked, proven: true, rejected: undefined } : { ...marked, rejected: true };
+      return { kind: as, live: state.live.map((one) => (one === marked ? now : one)) };
+    });
+  }
+
+  async rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void> {
+    const { session, generation, signal } = options;
+    await this.#change(options, signal, (state) => {
+      const { n } = kept(session, presentState(session, state), generation);
+      const since = Math.min(state.since ?? 0, n);
+      return n === state.content ? undefined : { kind: "rollback", content: n, since };
+    });
+  }
+
+  async delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void> {
+    const { session, signal } = options;
+    const { retainDeletedMs } = this.#context.options;
+    const retainMs = whole("retainMs", options.retainMs, retainDeletedMs, 0);
+    // Nothing to delete: then there is nothing to take either.
+    if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
+    await this.#change(options, signal, (state, { at }) => {
+      if (state.content === 0 || (state.deleted && retainMs > 0)) return undefined;
+      if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
+      return { kind: "deleted", deleted: { at, until: at + retainMs } };
+    });
+    if (retainMs === 0) await this.#prune(options, signal);
+  }
+
+  async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
+    const { session, signal } = options;
+    await this.#change(options, signal, (state, { at }) => {
+      if (state.content !== 0 && !state.deleted) return undefined;
+      if (state.content !== 0 && state.deleted && state.deleted.until > at) {
+        return { kind: "undeleted", deleted: undefined };
+      }
+      const until = state.deleted && new Date(state.deleted.until).toISOString();
+      const why = until ? `its deletion could be taken back until ${until}` : "it was never saved";
+      throw new VaultError("ABSENT", `Could not undelete ${session}: ${why}.`);
+    });
+  }
+
+  async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
+    const { keep, retainDeletedMs } = this.#context.options;
+    await this.#change(options, options.signal, ({ live, content, deleted }, { at }) => {
+      if (deleted && deleted.until <= at && live.length > 0) return { kind: "retained", content: 0, live: [] };
+      const retained = retain(live, content, { keep, retainMs: retainDeletedMs, now: at });
+      return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
+    });
+    await this.#prune(options, options.signal);
+  }
+
+  async sessionExists({ session }: { session: string }): Promise<boolean> {
+    return (await this.state({ session }))?.current !== undefined;
+  }
+
+  /**
+   * Saves the zip of a profile: at `path`, or where whatsapp-web.js's own `RemoteAuth` has just written it. One whose
+   * profile does not verify is kept as `suspect`, and is current only where there is nothing better.
+   * @throws `INVALID` naming every place that was tried when there is no zip.
+   */
+  async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
+    const { dataPath } = this.#context.options;
+    const zip = await findZip({ session, path, dataPath, notBefore: this.#madeAt });
+    return this.#withOwn(sessionName(session), (lease) => saveZip(this.#context, lease, zip));
+  }
+
+  async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
+    return extractZip(this.#context, sessionName(session), path);
+  }
+
+  #leaseOf(session: string, lease: Lease): VaultLease {
+    const name = sessionName(session);
+    if (lease instanceof VaultLease && lease.session === name && lease.isOf(this.#context)) return lease;
+    throw new VaultError("INVALID", `Expected \`lease\` to be one that this store gave for ${name}.`);
+  }
+
+  async #change(
+    options: { session: string; lease?: Lease },
+    signal: AbortSignal | undefined,
+    draft: Parameters<VaultLease["commit"]>[0],
+  ): Promise<void> {
+    const commit = async (lease: VaultLease): Promise<unknown> => lease.commit(draft, signal);
+    if (!options.lease) return void (await this.#withOwn(sessionName(options.session), commit, signal));
+    const lease = this.#leaseOf(options.session, options.lease);
+    await lease.run(() => commit(lease), signal);
+  }
+
+  async #prune(options: { session: string; lease?: Lease }, signal: AbortSignal | undefined): Promise<void> {
+    const work = (lease: VaultLease): Promise<void> => prune(this.#context, lease, { sweep: true, signal });
+    if (!options.lease) return this.#withOwn(sessionName(options.session), work, signal);
+    const lease = this.#leaseOf(options.session, options.lease);
+    await lease.run(() => work(lease), signal);
+  }
+
+  /** Whether `delete` has anything to do. */
+  async #mayNeedDelete(session: string, retainMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const state = await new SessionLog(this.#context.blobs, sessionName(session)).newest(signal);
+    if (!state) return false;
+    return state.content === 0 ? retainMs === 0 && state.dead.length > 0 : !(state.deleted && retainMs > 0);
+  }
+
+  /** Runs `work` under a hold of this vault's own; a new one when somebody else has taken the session since the last. */
+  async #withOwn<T>(session: string, work: (lease: VaultLease) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (let first = true; ; first = false) {
+      const known = this.#own.get(session);
+      const taking = known ?? VaultLease.take(this.#context, session);
+      if (!known) {
+        this.#own.set(session, taking);
+        taking.catch(() => this.#own.delete(session));
+      }
+      const lease = await untilAborted(taking, signal);
+      try {
+        return await lease.run(() => work(lease), signal);
+      } catch (error) {
+        if (!isVaultError(error, "LEASE_LOST")) throw error;
+        if (this.#own.get(session) === taking) this.#own.delete(session);
+        if (!known && !first) throw error;
+      }
+    }
+  }
+}
+
+/** @throws `ABSENT` when the generation is not kept. */
+function kept(session: string, { live }: LogState, generation: number): Generation {
+  const found = live.find(({ n }) => n === generation);
+  if (found) return found;
+  throw new VaultError(
+    "ABSENT",
+    `There is no generation ${generation} of ${session}; kept are ${live.map(({ n }) => n).join(", ")}.`,
+  );
+}
+
+function publicState({ n, epoch, by, content, live, deleted }: LogState): SessionState {
+  const current = deleted ? undefined : live.find((generation) => generation.n === content);
+  return {
+    entry: n,
+    epoch,
+    ...(current ? { current: generationInfo(current) } : {}),
+    generations: deleted ? [] : live.map(generationInfo),
+    ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),
+    holder: by,
+  };
+}

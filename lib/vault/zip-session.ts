@@ -1,0 +1,88 @@
+import { mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, sep } from "node:path";
+import { unzip } from "../archive/unzip.ts";
+import { zipFiles } from "../archive/zip.ts";
+import { verifyProfile } from "../profile/verify.ts";
+import type { Capture, CaptureFile, RestoreReport, SaveReport } from "../store.ts";
+import type { VaultContext } from "./context.ts";
+import type { VaultLease } from "./lease.ts";
+import { restoreGeneration } from "./restore.ts";
+import { saveCapture } from "./save.ts";
+
+/** Saves the profile in a zip as a generation; one that does not verify as a suspect one, with a warning. */
+export async function saveZip(context: VaultContext, lease: VaultLease, zip: string): Promise<SaveReport> {
+  return inTemporary(async (directory) => {
+    const began = performance.now();
+    const { files } = await unzip(zip, directory);
+    const { problems, empty, profile } = await verifyProfile(directory);
+    const capture: Capture = {
+      files,
+      profile,
+      live: true,
+      takenAt: new Date(),
+      captureMs: Math.round(performance.now() - began),
+      spreadMs: 0,
+      close: async () => {},
+    };
+    const current = lease.state.live.find(({ n }) => n === lease.state.content);
+    const worse = empty && current !== undefined && !current.suspect && !lease.state.deleted;
+    const problem = problems[0]
+      ? `${problems[0].path}: ${problems[0].reason}`
+      : worse
+        ? "it carries no session"
+        : undefined;
+    const report = await saveCapture(context, { capture, lease, suspect: problem !== undefined });
+    if (problem !== undefined) {
+      const kept =
+        current && !current.suspect ? `generation ${current.n} stays the current one` : "there is nothing better";
+      context.warn(`The zip of ${lease.session} does not verify (${problem}): kept as suspect, ${kept}.`);
+    }
+    return report;
+  });
+}
+
+/** Restores the current generation and writes it as a zip at `path`, atomically. */
+export async function extractZip(context: VaultContext, session: string, path: string): Promise<RestoreReport> {
+  return inTemporary(async (directory) => {
+    const into = join(directory, "profile");
+    const report = await restoreGeneration(context, { session, into });
+    // What was restored, and not what its entry says: that may be pruned by now.
+    await zipFiles(await filesIn(into), path);
+    return report;
+  });
+}
+
+async function filesIn(directory: string): Promise<CaptureFile[]> {
+  const files: CaptureFile[] = [];
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const place = join(entry.parentPath, entry.name);
+    files.push({
+      path: relative(directory, place).split(sep).join("/"),
+      size: (await stat(place)).size,
+      change: "never",
+      read: (position, length) => readAt(place, position, length),
+    });
+  }
+  return files;
+}
+
+async function readAt(place: string, position: number, length: number): Promise<Buffer> {
+  const file = await open(place, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function inTemporary<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), "wa-vault-"));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,63 @@
+import { mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FileBlobs, FileStore } from "../../adapters/fs.ts";
+import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+
+const runner = { describe, it };
+
+blobContract(runner, {
+  name: "directory",
+  open: async () => {
+    const { directory, close } = await temporary();
+    const file = join(directory, "..", "..", "a file");
+    await writeFile(file, "");
+    const unreachable = new FileBlobs({ directory: join(file, "x") });
+    return { blobs: new FileBlobs({ directory }), again: new FileBlobs({ directory }), unreachable, close };
+  },
+});
+
+describe("directory", () => {
+  it("is open to its owner only, and holds whole files only", async () => {
+    const { directory, close } = await temporary();
+    const blobs = new FileBlobs({ directory });
+    await Promise.all(["Bot/log/1", "bot/log/1", "bot/con", "bot/LOG"].map((key) => blobs.put(key, Buffer.from(key))));
+    const names = await readdir(directory, { recursive: true });
+    expect(new Set(names.map((name) => name.toLowerCase())).size).toBe(names.length);
+    for (const name of names) {
+      const info = await stat(join(directory, name));
+      if (process.platform !== "win32") expect(info.mode & 0o777).toBe(info.isDirectory() ? 0o700 : 0o600);
+      if (info.isFile()) expect(name).toMatch(/=blob$/);
+    }
+    await close();
+  });
+
+  it("does not take a volume that went away for an empty one", async () => {
+    const { directory, close } = await temporary();
+    const blobs = new FileBlobs({ directory });
+    await blobs.put("bot/a", Buffer.from("x"));
+    await rename(directory, `${directory}-away`);
+    await expect(blobs.get("bot/a")).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: true });
+    await expect(blobs.list("bot/").next()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await rename(`${directory}-away`, directory);
+    expect(String(await blobs.get("bot/a"))).toBe("x");
+    await close();
+  });
+});
+
+const openStore = async (): Promise<{ store: FileStore; again: () => FileStore; close: () => Promise<void> }> => {
+  const { directory, close } = await temporary();
+  return { store: new FileStore({ directory }), again: () => new FileStore({ directory }), close };
+};
+storeContract(runner, { name: "directory", open: openStore });
+profileStoreContract(runner, { name: "directory", open: openStore });
+
+/** A directory below one that does not exist yet. */
+async function temporary(): Promise<{ directory: string; close: () => Promise<void> }> {
+  const parent = await mkdtemp(join(tmpdir(), "wa-vault-fs-"));
+  return {
+    directory: join(parent, "a", "store"),
+    close: () => rm(parent, { recursive: true, force: true }),
+  };
+}

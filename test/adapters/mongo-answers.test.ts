@@ -1,0 +1,104 @@
+import { MongoClient } from "mongodb";
+import { afterAll, describe, expect, it } from "vitest";
+import { MongoBlobs } from "../../adapters/mongo.ts";
+import { type Service, startMongo, unique } from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+
+await suiteWith<Service>("MongoDB, by clients that are set up otherwise", startMongo, ({ env }) => {
+  const settings = { "promoteValues: false": { promoteValues: false }, "raw: true": { raw: true } };
+  for (const [name, options] of Object.entries(settings)) {
+    describe(name, () => {
+      const client = new MongoClient(env.MONGODB_URI ?? "", options);
+      afterAll(() => client.close());
+
+      it("reads what it wrote", async () => {
+        const blobs = new MongoBlobs({ db: client.db(), collection: unique() });
+        await blobs.put("s/a", Buffer.from("value"));
+        const found = await blobs.get("s/a");
+        expect(Buffer.isBuffer(found)).toBe(true);
+        expect(String(found)).toBe("value");
+        expect(await blobs.get("s/b")).toBeUndefined();
+        for await (const info of blobs.list("s/")) {
+          expect(info).toEqual({ key: "s/a", size: 5, modifiedAt: expect.any(Date) });
+        }
+      });
+    });
+  }
+
+  describe("a document that no blob is", () => {
+    const client = new MongoClient(env.MONGODB_URI ?? "");
+    afterAll(() => client.close());
+
+    it("is damage, not an absence", async () => {
+      const collection = unique();
+      await client.db().collection<{ _id: string }>(collection).insertOne({ _id: "s/a" });
+      const blobs = new MongoBlobs({ db: client.db(), collection });
+      await expect(blobs.get("s/a")).rejects.toMatchObject({ code: "CORRUPT" });
+    });
+  });
+});
+
+describe("what MongoDB's errors mean, whatever was asked", () => {
+  const failing = (error: Error): MongoBlobs => {
+    const fail = (): Promise<never> => Promise.reject(error);
+    const cursor = { next: fail, close: async () => {} };
+    const collection = { findOne: fail, insertOne: fail, replaceOne: fail, deleteMany: fail, find: () => cursor };
+    return new MongoBlobs({ db: { collection: () => collection } });
+  };
+
+  it.each<[string, object, string, RegExp?]>([
+    ["no primary", { name: "MongoServerError", code: 10107 }, "UNAVAILABLE"],
+    ["not the primary any more", { name: "MongoServerError", code: 189 }, "UNAVAILABLE"],
+    ["shutting down", { name: "MongoServerError", code: 91 }, "UNAVAILABLE"],
+    ["a cursor that was killed", { name: "MongoServerError", code: 43 }, "UNAVAILABLE"],
+    ["a majority that did not answer", { name: "MongoWriteConcernError", code: 64 }, "UNAVAILABLE"],
+    ["the network", { name: "MongoNetworkError" }, "UNAVAILABLE"],
+    ["no server", { name: "MongoServerSelectionError" }, "UNAVAILABLE"],
+    ["a client that was closed", { name: "MongoNotConnectedError" }, "UNAVAILABLE"],
+    ["a missing right", { name: "MongoServerError", code: 13 }, "DENIED", /find, insert/],
+    ["a wrong password", { name: "MongoServerError", code: 18 }, "DENIED"],
+    ["a wrong password (Atlas)", { name: "MongoServerError", code: 8000, message: "bad auth" }, "DENIED"],
+    [
+      "a quota (Atlas)",
+      { name: "MongoServerError", code: 8000, message: "you are over your space quota, using 513 MB of 512 MB" },
+      "UNAVAILABLE",
+      /full/,
+    ],
+  ])("%s", async (_name, fields, code, hint) => {
+    const blobs = failing(Object.assign(new Error("refused"), fields));
+    const list = async (): Promise<void> => {
+      for await (const info of blobs.list("s/")) expect.fail(info.key);
+    };
+    for (const call of [
+      blobs.get("s/a"),
+      blobs.put("s/a", Buffer.from("x")),
+      blobs.put("s/a", Buffer.from("x"), { ifAbsent: true }),
+      blobs.delete(["s/a"]),
+      list(),
+    ]) {
+      const error = await call.catch((cause: unknown) => cause);
+      expect(error).toMatchObject({ code, retryable: code === "UNAVAILABLE" });
+      if (hint) expect(error).toMatchObject({ hint: expect.stringMatching(hint) });
+    }
+  });
+
+  it("are told without the password of an address, also beneath", async () => {
+    const blobs = failing(new Error("could not reach mongodb://bot:pass/word@db.example:27017/bots"));
+    const error = await blobs.get("s/a").catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ message: expect.stringContaining("db.example") });
+    const { message, stack, cause } = error as Error;
+    const beneath = cause as Error;
+    expect([message, stack, beneath.message, beneath.stack].join("\n")).not.toMatch(/pass|word/);
+  });
+
+  it("keep nobody who gives up a listing waiting for a server that hangs", async () => {
+    const never = (): Promise<never> => new Promise(() => {});
+    const collection = { find: () => ({ next: never, close: never }) };
+    const blobs = new MongoBlobs({ db: { collection: () => collection } });
+    const controller = new AbortController();
+    const listing = blobs.list("s/", { signal: controller.signal })[Symbol.asyncIterator]().next();
+    const reason = new Error("enough");
+    setImmediate(() => controller.abort(reason));
+    await expect(listing).rejects.toBe(reason);
+  });
+});

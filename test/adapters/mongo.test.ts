@@ -1,0 +1,70 @@
+import { MongoClient } from "mongodb";
+import mongoose from "mongoose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MongoBlobs, type MongoBlobsOptions, MongoStore } from "../../adapters/mongo.ts";
+import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { CLOSED_PORT } from "../support/closed-port.ts";
+import { type Service, startMongo, unique } from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+
+const runner = { describe, it };
+
+await suiteWith<Service>("MongoDB", startMongo, ({ env }) => {
+  const { MONGODB_URI = "" } = env;
+  const client = new MongoClient(MONGODB_URI);
+  const connection = mongoose.createConnection(MONGODB_URI);
+  let unreachable: MongoClient;
+  beforeAll(async () => {
+    await mongoose.connect(MONGODB_URI);
+    unreachable = new MongoClient(`mongodb://127.0.0.1:${CLOSED_PORT}/`, { serverSelectionTimeoutMS: 200 });
+  });
+  afterAll(async () => {
+    await mongoose.disconnect();
+    await connection.close();
+    await client.close();
+    await unreachable.close();
+  });
+
+  const ways: Record<string, MongoBlobsOptions> = {
+    "a mongoose instance": { mongoose },
+    "a mongoose connection": { connection },
+    "a Db": { db: client.db() },
+  };
+  for (const [name, where] of Object.entries(ways)) {
+    blobContract(runner, {
+      name,
+      open: () => {
+        const collection = unique();
+        const blobs = new MongoBlobs({ ...where, collection });
+        const again = new MongoBlobs({ connection, collection });
+        return { blobs, again, unreachable: new MongoBlobs({ db: unreachable.db(), collection }) };
+      },
+    });
+  }
+
+  const openStore = (): { store: MongoStore; again: () => MongoStore } => {
+    const collection = unique();
+    const again = (): MongoStore => new MongoStore({ mongoose, collection });
+    return { store: again(), again };
+  };
+  storeContract(runner, { name: "MongoDB", open: openStore });
+  profileStoreContract(runner, { name: "MongoDB", open: openStore });
+
+  it("waits for a connection that is being made", async () => {
+    const connecting = mongoose.createConnection(MONGODB_URI);
+    expect(connecting.readyState).toBe(2);
+    const blobs = new MongoBlobs({ connection: connecting, collection: unique() });
+    expect(await blobs.get("s/a")).toBeUndefined();
+    await connecting.close();
+    await expect(blobs.get("s/a")).rejects.toMatchObject({ code: "UNAVAILABLE", hint: /mongoose.connect/ });
+  });
+});
+
+describe("MongoBlobs", () => {
+  it("wants exactly one way to the database", () => {
+    const db = { collection: () => {} };
+    expect(() => new MongoBlobs({})).toThrow("exactly one of them");
+    expect(() => new MongoBlobs({ mongoose, db })).toThrow("exactly one of them");
+    expect(() => new MongoBlobs({ db, collection: "" })).toThrow("Expected `collection` to be the name");
+  });
+});

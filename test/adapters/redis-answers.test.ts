@@ -1,0 +1,69 @@
+import { Redis } from "ioredis";
+import { afterAll, describe, expect, it } from "vitest";
+import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
+import { type Service, startRedis, unique } from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+
+describe("what Redis' errors mean, whatever was asked", () => {
+  it.each<[string, string]>([
+    ["LOADING Redis is loading the dataset in memory", "UNAVAILABLE"],
+    ["MOVED 3999 127.0.0.1:6381", "UNAVAILABLE"],
+    ["CLUSTERDOWN Hash slot not served", "UNAVAILABLE"],
+    ["READONLY You can't write against a read only replica.", "UNAVAILABLE"],
+    ["MASTERDOWN Link with MASTER is down", "UNAVAILABLE"],
+    ["TRYAGAIN Multiple keys request during rehashing of slot", "UNAVAILABLE"],
+    ["NOREPLICAS Not enough good replicas to write.", "UNAVAILABLE"],
+    ["OOM command not allowed when used memory > 'maxmemory'.", "UNAVAILABLE"],
+    ["MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", "UNAVAILABLE"],
+    ["connect ECONNREFUSED 127.0.0.1:6379", "UNAVAILABLE"],
+    ["Connection is closed.", "UNAVAILABLE"],
+    ["NOAUTH Authentication required.", "DENIED"],
+    ["WRONGPASS invalid username-password pair or user is disabled.", "DENIED"],
+    ["NOPERM User reader has no permissions to run the 'set' command", "DENIED"],
+    ["WRONGTYPE Operation against a key holding the wrong kind of value", "INVALID"],
+    ["ERR unknown command 'UNLINK', with args beginning with: ", "INVALID"],
+  ])("%s", async (message, code) => {
+    const fail = (): Promise<never> => Promise.reject(new Error(message));
+    const multi = (): { exec: () => Promise<never> } => ({ exec: fail });
+    const blobs = new RedisBlobs({
+      client: { getBuffer: fail, hget: fail, hscan: fail, multi, info: fail } as RedisClient,
+    });
+    const list = async (): Promise<void> => {
+      for await (const { key } of blobs.list("s/")) expect.fail(key);
+    };
+    for (const call of [
+      blobs.get("s/a"),
+      blobs.put("s/a", Buffer.from("x")),
+      blobs.put("s/a", Buffer.from("x"), { ifAbsent: true }),
+      blobs.delete(["s/a"]),
+      list(),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code, retryable: code === "UNAVAILABLE" });
+    }
+  });
+});
+
+await suiteWith<Service>("Redis that lost something", startRedis, ({ env }) => {
+  const client = new Redis(env.REDIS_URL ?? "");
+  afterAll(() => client.disconnect());
+  const session = "RemoteAuth-bot";
+
+  it("all of a session but its name: damage, never an absence, whatever is asked", async () => {
+    const prefix = `${unique()}:`;
+    const store = new RedisStore({ client, prefix, retries: 0 });
+    const lease = await store.acquire({ session });
+    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
+    await client.del(`${prefix}{${session}}:keys`);
+    const again = new RedisStore({ client, prefix, retries: 0 });
+    for (const call of [
+      () => again.sessionExists({ session }),
+      () => again.state({ session }),
+      () => again.acquire({ session }),
+      () => again.restoreProfile({ session, into: "never" }),
+      () => again.delete({ session }),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: "CORRUPT", hint: expect.stringContaining("_sessions/") });
+    }
+  });
+});

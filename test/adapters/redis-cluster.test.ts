@@ -1,0 +1,55 @@
+import { Cluster } from "ioredis";
+import { createCluster } from "redis";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis.ts";
+import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { command, type RedisNodes, startRedisCluster, unique } from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+
+const runner = { describe, it };
+
+await suiteWith<RedisNodes>("Redis Cluster of three masters", startRedisCluster, ({ nodes }) => {
+  const io = new Cluster(nodes.map(({ port }) => ({ host: "127.0.0.1", port })));
+  const node = createCluster({ rootNodes: nodes.map(({ env }) => ({ url: env.REDIS_URL ?? "" })) });
+  beforeAll(async () => {
+    // A node that only has no time to answer, on a busy machine, is not to be taken for gone.
+    for (const { port } of nodes) await command(port, ["CONFIG", "SET", "cluster-node-timeout", "600000"]);
+    await node.connect();
+  });
+  afterAll(() => {
+    io.disconnect();
+    node.destroy();
+  });
+
+  for (const [name, client] of Object.entries<RedisClient>({ ioredis: io, "node-redis": node })) {
+    blobContract(runner, {
+      name,
+      open: () => ({ blobs: new RedisBlobs({ client, prefix: `${unique()}:` }) }),
+    });
+    const openStore = (): { store: RedisStore; again: () => RedisStore } => {
+      const prefix = `${unique()}:`;
+      const again = (): RedisStore => new RedisStore({ client, prefix });
+      return { store: again(), again };
+    };
+    storeContract(runner, { name, open: openStore });
+    profileStoreContract(runner, { name, open: openStore });
+  }
+
+  it("keeps a session in one slot, and spreads sessions over the masters", async () => {
+    const prefix = `${unique()}:`;
+    const blobs = new RedisBlobs({ client: io, prefix });
+    const sessions = Array.from({ length: 30 }, (_, i) => `RemoteAuth-${i}`);
+    for (const session of sessions) {
+      for (const key of ["log/1", "log/2", "chunks/1/a"]) await blobs.put(`${session}/${key}`, Buffer.from(key));
+    }
+    const homes: string[] = [];
+    for (const { port } of nodes) {
+      const tags = (await command(port, ["KEYS", `${prefix}*`])).match(/\{RemoteAuth-\d+\}/g) ?? [];
+      // Three values and the index of each session that lives here.
+      expect(tags.length).toBe(new Set(tags).size * 4);
+      expect(tags.length).toBeGreaterThan(0);
+      homes.push(...new Set(tags));
+    }
+    expect(homes.sort()).toEqual(sessions.map((session) => `{${session}}`).sort());
+  });
+});

@@ -1,0 +1,118 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { S3Blobs, S3Store } from "../../adapters/s3.ts";
+import { type Service, s3Client } from "../support/services/index.ts";
+
+/** Whatever is asked is answered with this: a server's refusals that no test can make it say. */
+let answer: { status: number; type: string; body: string };
+let server: Server;
+let client: S3Client;
+let blobs: S3Blobs;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    request.resume().on("end", () => {
+      response.writeHead(answer.status, { "content-type": answer.type }).end(answer.body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const env = { AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
+  const service: Service = {
+    name: "answers",
+    env: { ...env, S3_ENDPOINT: `http://127.0.0.1:${port}` },
+    way: "in this process",
+    stop: async () => {},
+  };
+  client = s3Client(service, { maxAttempts: 1 });
+  blobs = new S3Blobs({ client, bucket: "bucket" });
+});
+afterAll(async () => {
+  client.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const html = (status: number): typeof answer => ({
+  status,
+  type: "text/html",
+  body: "<html><head><title>404</title></head><body><p>page not found</p></body></html>",
+});
+const refusal = (status: number, code: string): typeof answer => ({
+  status,
+  type: "application/xml",
+  body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>No.</Message></Error>`,
+});
+
+const calls: Record<string, () => Promise<unknown>> = {
+  get: () => blobs.get("s/a"),
+  list: async () => {
+    for await (const { key } of blobs.list("s/")) return key;
+    return undefined;
+  },
+  put: () => blobs.put("s/a", Buffer.from("x")),
+  create: () => blobs.put("s/a", Buffer.from("x"), { ifAbsent: true }),
+  delete: () => blobs.delete(["s/a"]),
+};
+
+describe("what an answer means, whatever was asked", () => {
+  it.each<[string, typeof answer, { code: string; hint?: RegExp }]>([
+    ["a proxy's 404", html(404), { code: "UNAVAILABLE", hint: /endpoint/ }],
+    ["a proxy's 404 without a word", { ...html(404), body: "" }, { code: "UNAVAILABLE", hint: /endpoint/ }],
+    ["a proxy's 502", html(502), { code: "UNAVAILABLE" }],
+    ["SlowDown", refusal(503, "SlowDown"), { code: "UNAVAILABLE" }],
+    ["a conflict that passes", refusal(409, "OperationAborted"), { code: "UNAVAILABLE" }],
+    ["a bucket made a moment ago", refusal(307, "TemporaryRedirect"), { code: "UNAVAILABLE", hint: /region/ }],
+    ["a quota (MinIO)", refusal(400, "XMinioAdminBucketQuotaExceeded"), { code: "UNAVAILABLE", hint: /full/ }],
+    ["a quota (Ceph)", refusal(403, "QuotaExceeded"), { code: "UNAVAILABLE", hint: /full/ }],
+    ["a full disk (MinIO)", refusal(507, "XMinioStorageFull"), { code: "UNAVAILABLE", hint: /full/ }],
+    ["another region", refusal(301, "PermanentRedirect"), { code: "INVALID", hint: /region/ }],
+    ["another region, unsaid", { ...html(301), body: "" }, { code: "INVALID", hint: /region/ }],
+    [
+      "another region, by its signature",
+      refusal(400, "AuthorizationHeaderMalformed"),
+      { code: "INVALID", hint: /region/ },
+    ],
+    ["no bucket", refusal(404, "NoSuchBucket"), { code: "INVALID", hint: /Create the bucket/ }],
+    ["a wrong clock", refusal(403, "RequestTimeTooSkewed"), { code: "DENIED", hint: /clock/ }],
+    [
+      "a missing right, or a missing key to who may not list",
+      refusal(403, "AccessDenied"),
+      { code: "DENIED", hint: /ListBucket/ },
+    ],
+    ["an object in an archive", refusal(403, "InvalidObjectState"), { code: "DENIED", hint: /archive/ }],
+    ["an unknown key id", refusal(403, "InvalidAccessKeyId"), { code: "DENIED" }],
+  ])("%s", async (_name, given, { code, hint }) => {
+    answer = given;
+    for (const [what, call] of Object.entries(calls)) {
+      const error = await call().then(
+        (result) => expect.fail(`${what} gave ${String(result)}`),
+        (cause) => cause,
+      );
+      expect({ what, code: error.code, retryable: error.retryable }).toEqual({
+        what,
+        code,
+        retryable: code === "UNAVAILABLE",
+      });
+      if (hint !== undefined) expect(error.hint).toMatch(hint);
+      expect(error.message).not.toMatch(/UnknownError|undefined/);
+    }
+  });
+
+  it("a page that says 200 is not an empty listing", async () => {
+    const store = new S3Store({ client, bucket: "bucket", retries: 0 });
+    for (const body of [html(200).body, ""]) {
+      answer = { ...html(200), body };
+      await expect(calls.list?.()).rejects.toMatchObject({ code: "UNAVAILABLE", hint: /endpoint/ });
+      await expect(store.sessionExists({ session: "RemoteAuth" })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    }
+  });
+
+  it("only S3's own word is an absence", async () => {
+    answer = refusal(404, "NoSuchKey");
+    expect(await blobs.get("s/a")).toBeUndefined();
+    await blobs.delete(["s/a"]);
+    for (const what of ["list", "put", "create"]) await expect(calls[what]?.()).rejects.toThrow("S3");
+  });
+});

@@ -1,0 +1,31 @@
+import { expect, it } from "vitest";
+import { Lineage } from "../../lib/auth/lineage.ts";
+
+const MINUTE_MS = 60_000;
+
+it("trusts what was opened, and no save of the last minute", () => {
+  const lineage = new Lineage(3);
+  expect(lineage.beforeDoubt()).toEqual([]);
+  lineage.add(4);
+  lineage.add(4);
+  lineage.add(7);
+  const now = performance.now();
+  expect(lineage.beforeDoubt(now)).toEqual([3]);
+  expect(lineage.beforeDoubt(now + 2 * MINUTE_MS)).toEqual([]);
+});
+
+it("trusts the first save of a new link more than the others", () => {
+  const lineage = new Lineage();
+  expect(lineage.beforeDoubt()).toEqual([]);
+  lineage.add(2);
+  expect(lineage.beforeDoubt()).toEqual([]);
+  lineage.add(3);
+  lineage.add(4);
+  expect(lineage.beforeDoubt()).toEqual([2]);
+});
+
+it("does not grow without end", () => {
+  const lineage = new Lineage(1);
+  for (let generation = 2; generation < 1_000; generation++) lineage.add(generation);
+  expect(lineage.beforeDoubt()).toHaveLength(1);
+});

@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import { checkClientId, sessionNameOf } from "../../lib/auth/session-name.ts";
+
+describe("a client id", () => {
+  it.each([undefined, "", "a", "A-b_9", "-", "x".repeat(200)])("may be %j", (clientId) => {
+    expect(checkClientId(clientId)).toBeUndefined();
+  });
+
+  it.each(["a b", "a/b", "../a", "a.b", "é", "a\n", " "])("may not be %j, in whatsapp-web.js's words", (clientId) => {
+    expect(() => checkClientId(clientId)).toThrow(
+      expect.objectContaining({
+        code: "INVALID",
+        message: "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.",
+      }),
+    );
+  });
+
+  it("names the directory", () => {
+    expect(sessionNameOf("session", undefined)).toBe("session");
+    expect(sessionNameOf("session", "")).toBe("session");
+    expect(sessionNameOf("session", "a")).toBe("session-a");
+    expect(sessionNameOf("RemoteAuth", undefined)).toBe("RemoteAuth");
+    expect(sessionNameOf("RemoteAuth", "a")).toBe("RemoteAuth-a");
+  });
+});

@@ -1,0 +1,103 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ZipLink } from "../../lib/auth/zip-link.ts";
+import type { SessionStore } from "../../lib/store.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
+
+const signal = new AbortController().signal;
+const session = "RemoteAuth-zip";
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "wa-vault-zip-link-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+function linkTo(store: Partial<SessionStore>): ZipLink {
+  const nothing = async (): Promise<void> => {};
+  const none: SessionStore = { sessionExists: () => false, save: nothing, extract: nothing, delete: nothing };
+  return new ZipLink({ ...none, ...store }, session, folder, false);
+}
+
+const saving = { base: undefined, beforeCommit: () => {}, signal };
+
+describe("a save", () => {
+  it("that nobody waits for any more ends before a delete begins", async () => {
+    const log: string[] = [];
+    let finish = (): void => {};
+    let isAsked = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      isAsked = resolve;
+    });
+    const link = linkTo({
+      save: () =>
+        new Promise<void>((resolve) => {
+          finish = () => {
+            log.push("saved");
+            resolve();
+          };
+          isAsked();
+        }),
+      delete: async () => void log.push("deleted"),
+    });
+    const stop = new AbortController();
+    const saved = link.save(captureOf(profileFiles("one")), { ...saving, signal: stop.signal });
+    await Promise.race([asked, saved]);
+    stop.abort(new Error("logged out"));
+    await expect(saved).rejects.toThrow("logged out");
+    const deleted = link.delete();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log).toEqual([]);
+    finish();
+    await deleted;
+    expect(log).toEqual(["saved", "deleted"]);
+  });
+
+  it.each([
+    [
+      "is called off before the store is asked",
+      {
+        beforeCommit: () => {
+          throw new Error("not linked");
+        },
+      },
+      {},
+    ],
+    ["fails in the store", {}, { save: () => Promise.reject(new Error("down")) }],
+    [
+      "cannot ask the store whether it still has it",
+      { base: "?" },
+      { sessionExists: () => Promise.reject(new Error("down")) },
+    ],
+  ])("that %s leaves no zip behind", async (_what, options, store) => {
+    const link = linkTo(store);
+    const capture = captureOf(profileFiles("one"));
+    const base = "base" in options ? (await linkTo({}).save(capture, saving)).base : undefined;
+    await expect(link.save(capture, { ...saving, ...options, base })).rejects.toThrow();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("of the same content sends nothing", async () => {
+    const saves: string[] = [];
+    const link = linkTo({ sessionExists: () => true, save: async ({ session }) => void saves.push(session) });
+    const first = await link.save(captureOf(profileFiles("one")), saving);
+    const second = await link.save(captureOf(profileFiles("one")), { ...saving, base: first.base });
+    expect(second.report).toMatchObject({ unchanged: true, bytesSent: 0 });
+    expect(saves).toEqual([session]);
+  });
+});
+
+describe("what is fetched", () => {
+  it("is gone when the local profile is kept, and never piles up", async () => {
+    await writeFile(join(folder, `${session}.fetched.zip`), "of a process that was killed");
+    const link = linkTo({ sessionExists: () => true, extract: ({ path }) => writeFile(path, "zip") });
+    expect(await link.open(signal)).toMatchObject({ kind: "current" });
+    expect(await readdir(folder)).toEqual([`${session}.fetched.zip`]);
+    await link.keepLocal();
+    expect(await readdir(folder)).toEqual([]);
+  });
+});

@@ -1,0 +1,89 @@
+import { access, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FileStore } from "../../adapters/fs.ts";
+import { LocalAuth } from "../../lib/auth/local-auth.ts";
+import { linkAndSave, openRemote } from "../support/remote.ts";
+import { useRig } from "../support/rig.ts";
+import { expectWarning } from "../support/setup.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+describe("a local profile that nobody stored", () => {
+  it("of LocalAuth is adopted and stored, without a QR, once it has RemoteAuth's name", async () => {
+    const dataPath = rig.folder();
+    const before = rig.open({ authStrategy: new LocalAuth({ dataPath, clientId: "bot" }) });
+    await before.until("qr");
+    await before.phone.pair();
+    await before.until("ready");
+    const { sequence } = await before.phone.write();
+    await before.close();
+    await rename(join(dataPath, "session-bot"), join(dataPath, "RemoteAuth-bot"));
+
+    const store = rig.folder();
+    const adopted = openRemote(rig, { store, dataPath, auth: { clientId: "bot" } });
+    await adopted.until("ready");
+    await adopted.close();
+    expect(adopted.count("qr")).toBe(0);
+    expect(adopted.saves().length).toBeGreaterThan(0);
+
+    const elsewhere = openRemote(rig, { store, dataPath: rig.folder(), auth: { clientId: "bot" } });
+    await elsewhere.until("ready");
+    expect(elsewhere.count("qr")).toBe(0);
+    expect(await elsewhere.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("is kept and stored anew in a store that knows that it has nothing", async () => {
+    const { dataPath, sequence } = await linkAndSave(rig, { store: rig.folder() });
+    const moved = rig.folder();
+    const client = openRemote(rig, { store: moved, dataPath });
+    await client.until("ready");
+    expect(client.count("qr")).toBe(0);
+    expect(client.count("remote_session_restored")).toBe(0);
+    expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+    await client.close();
+    expect(await new FileStore({ directory: moved }).sessionExists({ session: "RemoteAuth" })).toBe(true);
+  });
+
+  it("is not opened when the session was deleted since, and lies aside", async () => {
+    const store = rig.folder();
+    const { dataPath, profile } = await linkAndSave(rig, { store });
+    await new FileStore({ directory: store }).delete({ session: "RemoteAuth" });
+    const client = openRemote(rig, { store, dataPath });
+    await client.until("qr");
+    await access(`${profile}.deleted`);
+  });
+});
+
+describe("a local profile that is no copy of what is stored", () => {
+  it("gives way to what is stored, and lies aside", async () => {
+    const store = rig.folder();
+    const stored = await linkAndSave(rig, { store, wid: "15550001234@c.us" });
+    const other = await linkAndSave(rig, { store: rig.folder(), wid: "15550005678@c.us" });
+    await rm(join(other.profile, ".wa-vault.json"));
+    expectWarning(/no copy of what is stored/);
+    const client = openRemote(rig, { store, dataPath: other.dataPath });
+    await client.until("ready");
+    expect(await client.phone.verdict()).toMatchObject({ wid: "15550001234@c.us", lastSequence: stored.sequence });
+    await access(join(`${other.profile}.unsaved`, "Default"));
+  });
+});
+
+describe("a generation of the store", () => {
+  it("is proven by the next start that reaches ready, and only then", async () => {
+    const store = rig.folder();
+    await linkAndSave(rig, { store });
+    const files = new FileStore({ directory: store });
+    const session = "RemoteAuth";
+    expect((await files.state({ session }))?.current).toMatchObject({ proven: false });
+    const saved = (await files.state({ session }))?.current?.generation;
+    const client = openRemote(rig, { store: files, dataPath: rig.folder() });
+    await client.until("ready");
+    await expect
+      .poll(async () => (await files.state({ session }))?.generations.find((one) => one.generation === saved)?.proven, {
+        timeout: 120_000,
+      })
+      .toBe(true);
+  });
+});

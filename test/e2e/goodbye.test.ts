@@ -1,0 +1,136 @@
+import { readdir } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { openRemote, type RemoteClient, savedSession } from "../support/remote.ts";
+import { useRig } from "../support/rig.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+async function ready(folder: string, dataPath = rig.folder()): Promise<RemoteClient> {
+  const client = openRemote(rig, { store: folder, dataPath });
+  await client.until("ready");
+  expect(client.count("qr")).toBe(0);
+  return client;
+}
+
+/** Ready, and after its first save: the loop's next one is a minute away, and comes in between nothing. */
+async function readyAndSaved(folder: string, dataPath = rig.folder()): Promise<RemoteClient> {
+  const client = await ready(folder, dataPath);
+  await client.until("remote_session_saved");
+  return client;
+}
+
+async function asksToLink(folder: string, dataPath = rig.folder()): Promise<RemoteClient> {
+  const client = openRemote(rig, { store: folder, dataPath });
+  await client.until("qr");
+  expect(client.count("ready")).toBe(0);
+  return client;
+}
+
+describe("disconnect", () => {
+  it.each(["CONFLICT", "PROXYBLOCK", "TOS_BLOCK", "DEPRECATED_VERSION"])("%s keeps the session", async (state) => {
+    const folder = rig.folder();
+    const { sequence } = await savedSession(rig, folder);
+    const client = await ready(folder);
+    await client.phone.setState(state);
+    expect((await client.until("disconnected")).values).toEqual([state]);
+    await client.until("browser_gone");
+    expect(client.count("remote_session_deleted")).toBe(0);
+    const again = await ready(folder);
+    expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("UNPAIRED of a linked device deletes it, and never saves what is left", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = await readyAndSaved(folder, dataPath);
+    await client.phone.unlink({ how: "state" });
+    await client.until("remote_session_deleted");
+    await client.until("browser_gone");
+    await client.close();
+    expect(client.count("remote_session_saved")).toBe(1);
+    await asksToLink(folder, dataPath);
+  });
+});
+
+describe("logout", () => {
+  it("client.logout() deletes the session and the profile, and saves nothing", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = await readyAndSaved(folder, dataPath);
+    await client.client.logout();
+    expect(client.count("remote_session_deleted")).toBe(1);
+    await client.close();
+    expect(client.count("remote_session_saved")).toBe(1);
+    expect(client.count("remote_session_error")).toBe(0);
+    expect(await readdir(dataPath)).toEqual([]);
+    await asksToLink(folder, dataPath);
+  });
+
+  it("on the phone, with the browser still open: a QR in the same browser, and the next link is saved", async () => {
+    const folder = rig.folder();
+    await savedSession(rig, folder);
+    const client = await ready(folder);
+    await client.phone.unlink();
+    expect((await client.until("disconnected")).values).toEqual(["LOGOUT"]);
+    await client.until("qr");
+    await client.until("injected", undefined, 2);
+    expect(client.count("remote_session_deleted")).toBe(1);
+    await client.phone.pair({ wid: "15550009999@c.us" });
+    await client.until("ready", undefined, 2);
+    const { sequence } = await client.phone.write();
+    await client.close();
+    expect(client.count("remote_session_error")).toBe(0);
+    const again = await ready(folder);
+    expect(await again.phone.verdict()).toMatchObject({
+      ...wholeVerdict,
+      wid: "15550009999@c.us",
+      lastSequence: sequence,
+    });
+  });
+
+  it("twice, on the phone and by client.logout(), is harmless", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = await ready(folder, dataPath);
+    await client.phone.unlink();
+    await client.until("qr");
+    await client.until("injected", undefined, 2);
+    await client.client.logout();
+    await client.strategy.logout();
+    expect(client.count("remote_session_error")).toBe(0);
+    await client.close();
+    await asksToLink(folder, dataPath);
+  });
+});
+
+describe("a QR", () => {
+  it("never overwrites what is stored, until the new link is ready", async () => {
+    const folder = rig.folder();
+    const { sequence } = await savedSession(rig, folder);
+    const client = await readyAndSaved(folder);
+    await client.phone.unlink({ how: "storage" });
+    await client.until("qr");
+    await client.until("injected", undefined, 2);
+    await expect(client.strategy.backup()).rejects.toMatchObject({ code: "INVALID" });
+    await client.close();
+    expect(client.count("remote_session_saved")).toBe(1);
+    const again = await ready(folder);
+    expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("a link by pairing code is saved and restored like any other", async () => {
+    const folder = rig.folder();
+    const client = openRemote(rig, {
+      store: folder,
+      dataPath: rig.folder(),
+      client: { pairWithPhoneNumber: { phoneNumber: "15550004444" } },
+    });
+    await client.until("code");
+    await client.phone.pair();
+    await client.until("ready");
+    await client.close();
+    const again = await ready(folder);
+    expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, wid: "15550004444@c.us" });
+  });
+});

@@ -1,0 +1,127 @@
+import { mkdir, readdir, readlink, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { LocalAuth } from "../../lib/auth/local-auth.ts";
+import { storageForms } from "../support/chromium.ts";
+import { useRig } from "../support/rig.ts";
+import { type WhatsappVersion, whatsapp, whatsappVersions } from "../support/whatsapp.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+async function linked(dataPath: string, version: WhatsappVersion = "1.34.7") {
+  const client = rig.open({ version, authStrategy: new LocalAuth({ dataPath }) });
+  await client.until("qr");
+  await client.phone.pair();
+  await client.until("ready");
+  await client.phone.fill(300_000);
+  return client;
+}
+
+describe.each(whatsappVersions)("our LocalAuth with whatsapp-web.js %s", (version) => {
+  it("is ready without a QR after a restart", async () => {
+    const dataPath = join(rig.folder(), "not there yet");
+    const first = await linked(dataPath, version);
+    const { sequence } = await first.phone.write();
+    await first.close();
+    const second = rig.open({ version, authStrategy: new LocalAuth({ dataPath }) });
+    await second.until("ready");
+    expect(second.count("qr")).toBe(0);
+    expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("is ready on what the shipped LocalAuth has linked", async () => {
+    const dataPath = rig.folder();
+    const theirs = rig.open({
+      version,
+      authStrategy: new (whatsapp(version).LocalAuth)({ dataPath, clientId: "moved" }),
+    });
+    await theirs.until("qr");
+    await theirs.phone.pair();
+    await theirs.until("ready");
+    await theirs.close();
+    const ours = rig.open({ version, authStrategy: new LocalAuth({ dataPath, clientId: "moved" }) });
+    await ours.until("ready");
+    expect(ours.count("qr")).toBe(0);
+  });
+});
+
+describe("our LocalAuth", () => {
+  it("removes the locks of a browser that ran on another machine", async () => {
+    const dataPath = rig.folder();
+    await (await linked(dataPath)).close();
+    const profile = join(dataPath, "session");
+    await symlink(`some-other-container-${process.pid}`, join(profile, "SingletonLock"));
+    await symlink("/tmp/nowhere", join(profile, "SingletonSocket"));
+    const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    await client.until("ready");
+    expect(await readlink(join(profile, "SingletonLock"))).not.toContain("some-other-container");
+  });
+
+  it("refuses a profile that another browser has open, and harms neither", async () => {
+    const dataPath = rig.folder();
+    const first = await linked(dataPath);
+    const second = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    expect((await second.until("initialize_failed")).values[0]).toMatchObject({ code: "LEASE_HELD" });
+    await first.phone.write();
+    await first.close();
+    const third = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    await third.until("ready");
+  });
+
+  it.each(Object.entries(storageForms))("opens a profile of the %s form again and again", async (form, args) => {
+    const dataPath = rig.folder();
+    const first = rig.open({ authStrategy: new LocalAuth({ dataPath }), puppeteer: { args } });
+    await first.until("qr");
+    await first.phone.pair();
+    await first.until("ready");
+    await first.phone.fill(300_000);
+    await first.close();
+    const names = await readdir(join(dataPath, "session", "Default"));
+    expect(names.includes("LocalStorage")).toBe(form === "SQLite");
+    // From now on nobody says which form it is.
+    const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    await client.until("ready");
+    for (let n = 2; n < 5; n++) {
+      // The same client, its options and their arrays: what puppeteer takes out of them is missing the next time.
+      await client.client.destroy();
+      await client.client.initialize();
+      await client.until("ready", undefined, n);
+    }
+    expect(client.count("qr")).toBe(0);
+    expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, loads: 4 });
+  });
+
+  it("client.logout() removes the profile; on the phone, with the browser open, the next link is kept", async () => {
+    const dataPath = rig.folder();
+    const client = await linked(dataPath);
+    await client.phone.unlink();
+    await client.until("qr", undefined, 2);
+    await client.until("injected", undefined, 2);
+    await client.phone.pair({ wid: "15550009999@c.us" });
+    await client.until("ready", undefined, 2);
+    await client.close();
+    const second = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    await second.until("ready");
+    expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, wid: "15550009999@c.us" });
+    await second.client.logout();
+    await second.client.logout().catch(() => {});
+    await second.close();
+    expect(await readdir(dataPath)).toEqual([]);
+  });
+
+  it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("closes the browser properly on %s", async (signal) => {
+    const dataPath = rig.folder();
+    await mkdir(dataPath, { recursive: true });
+    const bot = rig.start({ strategy: "local", dataPath });
+    await bot.until("qr");
+    await bot.phone.pair();
+    await bot.until("ready");
+    // Local Storage comes to disk seconds later, or when the browser is closed: killed now, the session would be lost.
+    bot.signal(signal);
+    expect((await bot.until("exit")).values).toEqual([null, signal]);
+    const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    await client.until("ready");
+    expect(client.count("qr")).toBe(0);
+  });
+});

@@ -1,0 +1,197 @@
+import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { SaveReport } from "../../lib/store.ts";
+import { localStorageOnDisk } from "../support/local-storage.ts";
+import { openRemote, remoteBot, savedSession } from "../support/remote.ts";
+import { useRig } from "../support/rig.ts";
+import { whatsappVersions } from "../support/whatsapp.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+describe.each(whatsappVersions)("our RemoteAuth with whatsapp-web.js %s", (version) => {
+  it("links, saves live, loses its machine, comes back without a QR, and logs out", async () => {
+    const store = rig.folder();
+    const auth = { clientId: "shop-1" };
+    const first = openRemote(rig, { version, store, auth, dataPath: join(rig.folder(), "new") });
+    await first.until("qr");
+    await first.phone.pair({ wid: "15550005555@c.us" });
+    await first.until("ready");
+    await first.until("remote_session_saved");
+    const { sequence } = await first.phone.write();
+    await first.phone.resync();
+    await first.until("ready", undefined, 2);
+    await first.strategy.backup();
+    first.killBrowser();
+    await first.close();
+
+    const second = openRemote(rig, { version, store, auth, dataPath: join(rig.folder(), "new") });
+    await second.until("ready");
+    expect(second.count("qr")).toBe(0);
+    expect(second.client.info.wid._serialized).toBe("15550005555@c.us");
+    expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+    await second.phone.unlink();
+    expect((await second.until("disconnected")).values).toEqual(["LOGOUT"]);
+    await second.until("qr");
+    await second.until("injected", undefined, 2);
+    await second.client.logout();
+    expect(second.count("remote_session_error")).toBe(0);
+
+    const third = openRemote(rig, { version, store, auth, dataPath: rig.folder() });
+    await third.until("qr");
+  });
+});
+
+/** What a disk, a half-finished copy or a tidy colleague does. */
+const damages: Record<string, (levelDb: string, storage: string) => Promise<void>> = {
+  "no Local Storage": (_levelDb, storage) => rm(join(storage, "Local Storage"), { recursive: true }),
+  "no IndexedDB": (_levelDb, storage) => rm(join(storage, "IndexedDB"), { recursive: true }),
+  "no IndexedDB of the site": (levelDb) => rm(levelDb, { recursive: true }),
+  "an empty CURRENT": (levelDb) => truncate(join(levelDb, "CURRENT")),
+  "a table that is missing": async (levelDb) => await rm(await largest(levelDb, /\.ldb$/)),
+  "a table with a flipped bit": async (levelDb) => {
+    const path = await largest(levelDb, /\.ldb$/);
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+  },
+};
+
+async function largest(folder: string, names: RegExp): Promise<string> {
+  const paths = (await readdir(folder)).filter((name) => names.test(name)).map((name) => join(folder, name));
+  const sized = await Promise.all(paths.map(async (path) => ({ path, size: (await stat(path)).size })));
+  const [first] = sized.sort((a, b) => b.size - a.size);
+  if (!first) throw new Error(`${folder} has no ${names}`);
+  return first.path;
+}
+
+describe("machines", () => {
+  it("a local profile that is behind what another machine has saved gives way", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    await other.until("ready");
+    const { sequence, hash } = await other.phone.write();
+    await other.close();
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    expect(client.count("remote_session_restored")).toBe(1);
+    expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
+  });
+
+  it.each(Object.entries(damages))("a local profile with %s gives way to what is stored", async (_what, damage) => {
+    const folder = rig.folder();
+    const { dataPath, profile, sequence } = await savedSession(rig, folder, 14_000_000);
+    const storage = join(profile, "Default");
+    await damage(join(storage, "IndexedDB", "https_web.whatsapp.com_0.indexeddb.leveldb"), storage);
+    const client = openRemote(rig, { store: folder, dataPath });
+    const { name } = await Promise.race([client.until("ready"), client.until("qr")]);
+    expect(name).toBe("ready");
+    expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("a local profile whose page asked to link again gives way to what is stored at the next start", async () => {
+    const folder = rig.folder();
+    const { dataPath, sequence } = await savedSession(rig, folder);
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    // The loop does not come in between: its next save is a minute away.
+    await client.until("remote_session_saved");
+    // As Chromium leaves it when it finds a database damaged: empty, and whole.
+    await client.phone.unlink({ how: "storage" });
+    await client.until("qr");
+    await client.until("injected", undefined, 2);
+    await client.close();
+    const again = openRemote(rig, { store: folder, dataPath });
+    const { name } = await Promise.race([again.until("ready"), again.until("qr")]);
+    expect(name).toBe("ready");
+    expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("a save of a page that had lost its databases, and not yet asked to link, is not what comes back", async () => {
+    const folder = rig.folder();
+    const { sequence } = await savedSession(rig, folder);
+    const client = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    await client.until("ready");
+    await client.until("remote_session_saved");
+    await client.client.pupPage?.evaluate("window.parts.wipe()");
+    const { unchanged, generation } = await client.strategy.backup();
+    expect(unchanged).toBe(false);
+    await client.client.pupPage?.evaluate("void setTimeout(() => location.reload(), 50)");
+    await client.until("qr");
+    client.killBrowser();
+    const fresh = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    const { name } = await Promise.race([fresh.until("ready"), fresh.until("qr")]);
+    expect(name).toBe("ready");
+    expect((await fresh.phone.verdict()).lastSequence).toBeGreaterThanOrEqual(sequence);
+    const { values } = await fresh.until("remote_session_restored");
+    expect((values[0] as { generation: number }).generation).toBeLessThan(generation);
+  });
+
+  it("a new link that was never saved is kept at the next start, over the dead one that is stored", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const bot = rig.start(remoteBot(folder, dataPath));
+    await bot.until("ready");
+    await bot.until("remote_session_saved");
+    await bot.phone.unlink({ how: "storage" });
+    await bot.until("qr");
+    await bot.until("injected", undefined, 2);
+    await bot.phone.pair({ wid: "15550008888@c.us" });
+    await bot.until("ready", undefined, 2);
+    await localStorageOnDisk(dataPath, "15550008888");
+    await bot.vanish();
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    expect(client.client.info.wid._serialized).toBe("15550008888@c.us");
+  });
+
+  it("several sessions live in one process, one folder and one store, each by itself", async () => {
+    const store = rig.folder();
+    const dataPath = rig.folder();
+    const names = ["a", "A", "a-b"];
+    const open = (clientId: string) => openRemote(rig, { store, dataPath, auth: { clientId } });
+    const clients = names.map(open);
+    for (const [n, client] of clients.entries()) {
+      await client.until("qr");
+      await client.phone.pair({ wid: `1555000000${n}@c.us` });
+      await client.until("ready");
+    }
+    for (const client of clients) await client.close();
+    await rm(dataPath, { recursive: true, maxRetries: 10 });
+    const again = names.map(open);
+    for (const [n, client] of again.entries()) {
+      await client.until("ready");
+      expect(client.client.info.wid._serialized).toBe(`1555000000${n}@c.us`);
+    }
+    await again[0]?.client.logout();
+    for (const client of again) await client.close();
+    const kept = openRemote(rig, { store, dataPath: rig.folder(), auth: { clientId: "A" } });
+    await kept.until("ready");
+  });
+
+  it("the same client is initialized again after a destroy, as often as one likes", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    for (let n = 2; n < 5; n++) {
+      await client.phone.write();
+      await client.client.destroy();
+      await client.client.initialize();
+      await client.until("ready", undefined, n);
+    }
+    const { sequence } = await client.phone.write();
+    await client.close();
+    expect(client.count("qr")).toBe(0);
+    expect(client.count("remote_session_error")).toBe(0);
+    const generations = client.saves().map((report: SaveReport) => report.generation);
+    // One by each destroy(), and those of the loop where a run lasts long enough.
+    expect(generations.length).toBeGreaterThanOrEqual(4);
+    expect(generations).toEqual([...generations].sort((a, b) => a - b));
+    const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    await other.until("ready");
+    expect(await other.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+});

@@ -1,0 +1,155 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { RestoreReport, SaveReport } from "../../lib/store.ts";
+import { storageForms } from "../support/chromium.ts";
+import { linkAndSave, openRemote, type RemoteClient, remoteBot, savedSession } from "../support/remote.ts";
+import { useRig } from "../support/rig.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+/**
+ * Saves until two saves find nothing new: what the browser writes by itself after a start (Local Storage some seconds
+ * late, tables that are compacted) is on disk then, and a page that does nothing changes nothing.
+ * @returns these two
+ */
+async function quiet(client: RemoteClient): Promise<[SaveReport, SaveReport]> {
+  let before: SaveReport | undefined;
+  for (let n = 0; n < 30; n++) {
+    const report = await client.strategy.backup();
+    if (before?.unchanged && report.unchanged) return [before, report];
+    before = report;
+    await delay(1_000);
+  }
+  throw new Error("A page that does nothing does not come to rest.");
+}
+
+describe("saves", () => {
+  it("the first one is made by itself, once the storage is on disk, and restores", async () => {
+    const folder = rig.folder();
+    const bot = rig.start(remoteBot(folder, rig.folder()));
+    await bot.until("qr");
+    await bot.phone.pair();
+    await bot.until("remote_session_saved");
+    await bot.vanish();
+    const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    await other.until("ready");
+    expect(other.count("qr")).toBe(0);
+    // The record that linking writes.
+    expect(await other.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: 1 });
+  });
+
+  it("destroy() saves, and each save is told with its report", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    await client.strategy.backup();
+    await client.phone.write();
+    await client.strategy.storeRemoteSession();
+    const { sequence } = await client.phone.write();
+    await client.close();
+    // These three, and those of the loop when this takes long: a generation for each thing that was written.
+    const generations = client.saves().map((report) => report.generation);
+    expect(generations).toEqual([...generations].sort((a, b) => a - b));
+    expect(new Set(generations).size).toBeGreaterThanOrEqual(3);
+    for (const report of client.saves()) {
+      expect(report).toMatchObject({ id: expect.any(String), captureMs: expect.any(Number) });
+    }
+    const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    await other.until("ready");
+    expect(await other.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("of a profile that has not changed sends nothing", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    const [first, second] = await quiet(client);
+    expect(first).toMatchObject({ unchanged: true, bytesSent: 0, chunksSent: 0 });
+    expect(second).toMatchObject({ unchanged: true, bytesSent: 0, chunksSent: 0, generation: first.generation });
+  });
+
+  it("after small use send only what changed", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder, 12_000_000);
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    const [before] = await quiet(client);
+    const count = client.saves().length;
+    for (let n = 0; n < 20; n++) await client.phone.write();
+    await client.strategy.backup();
+    // More than one, if the loop came in between.
+    const changed = client.saves().filter((report, index) => index >= count && !report.unchanged);
+    expect(changed.length).toBeGreaterThan(0);
+    for (const report of changed) expect(report.chunksReused).toBeGreaterThan(0);
+    const last = changed.at(-1);
+    expect(last?.generation).toBeGreaterThan(before.generation);
+    expect(last?.bytes).toBeGreaterThanOrEqual(before.bytes);
+    expect(changed.reduce((sum, report) => sum + report.bytesSent, 0)).toBeLessThan(before.bytes / 10);
+  });
+
+  it.each(Object.entries(storageForms))(
+    "live ones of the %s form under write load all succeed, and restore whole",
+    async (_form, args) => {
+      const folder = rig.folder();
+      const puppeteer = { args };
+      const { dataPath, sequence } = await linkAndSave(rig, { store: folder, fillBytes: 3_000_000, puppeteer });
+      const bot = rig.start(remoteBot(folder, dataPath));
+      await bot.until("ready");
+      await bot.phone.startWriter();
+      let generation = 0;
+      let written = 0;
+      for (let n = 0; n < 12 || written < 100; n++) {
+        ({ generation } = await bot.backup());
+        written = (await bot.phone.write()).sequence - sequence;
+      }
+      expect(bot.count("remote_session_error")).toBe(0);
+      // A live one, not a farewell: the browser and what it would still write are gone, and so is who would save it.
+      await bot.vanish();
+      const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
+      const restored = (await other.until("remote_session_restored")).values[0] as RestoreReport;
+      expect(restored.skipped).toEqual([]);
+      expect(restored.generation).toBeGreaterThanOrEqual(generation);
+      await other.until("ready");
+      expect(other.count("qr")).toBe(0);
+      expect(await other.phone.verdict()).toMatchObject({ linked: true, chain: "ok", missingBlobs: 0, badMessages: 0 });
+    },
+  );
+
+  it("two that overlap both settle, and the later one has what was written before it was asked for", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const client = openRemote(rig, { store: folder, dataPath });
+    await client.until("ready");
+    const first = client.strategy.backup();
+    const { sequence, hash } = await client.phone.write();
+    const later = [client.strategy.backup(), client.strategy.storeRemoteSession()];
+    const { generation } = await first;
+    for (const report of await Promise.all(later)) expect(report.generation).toBeGreaterThanOrEqual(generation);
+    client.killBrowser();
+    const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
+    await other.until("ready");
+    expect(await other.phone.record(sequence)).toBe(hash);
+  });
+
+  it("a second READY starts no second loop, and destroy() leaves no timer", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const bot = rig.start(remoteBot(folder, dataPath));
+    await bot.until("ready");
+    for (let n = 2; n < 5; n++) {
+      await bot.phone.resync();
+      await bot.until("ready", undefined, n);
+    }
+    // The first save of a loop comes within seconds of its start, the second after a minute.
+    await bot.until("remote_session_saved");
+    await delay(4_000);
+    expect(bot.count("remote_session_saved")).toBe(1);
+    await bot.destroy();
+    // Nothing of the strategy keeps a process alive: with the channel to its parent closed, the bot ends by itself.
+    bot.leave();
+    expect((await bot.until("exit")).values).toEqual([0, null]);
+  });
+});

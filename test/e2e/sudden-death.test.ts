@@ -1,0 +1,121 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { remoteBot, savedSession } from "../support/remote.ts";
+import { useRig } from "../support/rig.ts";
+import type { Bot } from "../support/start-bot.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+/** Brings the session back on a new machine. */
+async function comeBack(folder: string, dataPath = rig.folder()) {
+  const bot = rig.start(remoteBot(folder, dataPath));
+  await bot.until("ready");
+  expect(bot.count("qr")).toBe(0);
+  return { bot, verdict: await bot.phone.verdict() };
+}
+
+describe("signals", () => {
+  it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s saves what was written a second before", async (signal) => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const bot = rig.start(remoteBot(folder, dataPath));
+    await bot.until("ready");
+    const { sequence, hash } = await bot.phone.write("the last words");
+    await delay(1_000);
+    bot.signal(signal);
+    // The signal does, in the end, what it would have done.
+    expect((await bot.until("exit")).values).toEqual([null, signal]);
+    const { verdict, bot: second } = await comeBack(folder);
+    expect(verdict).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+    expect(await second.phone.record(sequence)).toBe(hash);
+  });
+});
+
+describe("kill -9", () => {
+  const victims: Record<string, (bot: Bot) => void | Promise<void>> = {
+    "of Chromium": (bot) => bot.killBrowser(),
+    "of the process": (bot) => bot.signal("SIGKILL"),
+    "of both": (bot) => bot.vanish(),
+  };
+
+  it.each(Object.entries(victims))(
+    "%s under write load leads back to ready on the same machine",
+    async (_name, kill) => {
+      const folder = rig.folder();
+      const { dataPath, sequence } = await savedSession(rig, folder);
+      const bot = rig.start(remoteBot(folder, dataPath));
+      await bot.until("ready");
+      // The next one is a minute away: what is on this machine stays newer than what is stored.
+      await bot.until("remote_session_saved");
+      await bot.phone.startWriter();
+      let written = sequence;
+      while (written < sequence + 100) written = (await bot.phone.write()).sequence;
+      await kill(bot);
+      await bot.vanish();
+      const { verdict } = await comeBack(folder, dataPath);
+      expect(verdict).toMatchObject({ linked: true, chain: "ok" });
+      expect(verdict.lastSequence).toBeGreaterThanOrEqual(written);
+    },
+  );
+
+  it.each(Object.entries(victims))("%s during a save leads back to ready on another machine", async (_name, kill) => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder, 3_000_000);
+    const bot = rig.start(remoteBot(folder, dataPath));
+    await bot.until("ready");
+    const committed = await bot.phone.write();
+    await bot.backup();
+    await bot.phone.startWriter();
+    await delay(300);
+    const save = bot.backup().catch(() => undefined);
+    await delay(Math.random() * 100);
+    await kill(bot);
+    await Promise.race([save, delay(2_000)]);
+    await bot.vanish();
+    const { verdict, bot: second } = await comeBack(folder);
+    expect(verdict).toMatchObject({ linked: true, chain: "ok", missingBlobs: 0, badMessages: 0 });
+    expect(await second.phone.record(committed.sequence)).toBe(committed.hash);
+  });
+
+  it("at random moments from the start on leads back to ready each time", async () => {
+    const folder = rig.folder();
+    const { dataPath, sequence } = await savedSession(rig, folder);
+    for (const afterMs of [150, 400, 700, 1_000, 1_300, 1_700]) {
+      const bot = rig.start(remoteBot(folder, dataPath));
+      await bot.until("browser_started").then(() => delay(afterMs * Math.random()));
+      await bot.vanish();
+      expect(bot.count("qr")).toBe(0);
+    }
+    const { verdict } = await comeBack(folder, dataPath);
+    expect(verdict).toMatchObject(wholeVerdict);
+    expect(verdict.lastSequence).toBeGreaterThanOrEqual(sequence);
+  });
+
+  it("of a restore is taken up by the next start", async () => {
+    const folder = rig.folder();
+    const { sequence } = await savedSession(rig, folder, 6_000_000);
+    const dataPath = rig.folder();
+    for (const afterMs of [0, 20, 60, 120]) {
+      const bot = rig.start(remoteBot(folder, dataPath));
+      await bot.until("starting").then(() => delay(afterMs));
+      await bot.vanish();
+    }
+    const { verdict } = await comeBack(folder, dataPath);
+    expect(verdict).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+  });
+
+  it("a crash of the browser is told, and what it left is saved", async () => {
+    const folder = rig.folder();
+    const { dataPath } = await savedSession(rig, folder);
+    const bot = rig.start(remoteBot(folder, dataPath));
+    await bot.until("ready");
+    const { sequence } = await bot.phone.write();
+    bot.killBrowser();
+    const told = await bot.until("remote_session_error");
+    await bot.untilAfter(told, "remote_session_saved");
+    await bot.vanish();
+    const { verdict } = await comeBack(folder);
+    expect(verdict).toMatchObject({ linked: true, chain: "ok", lastSequence: sequence });
+  });
+});

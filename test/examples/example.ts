@@ -1,0 +1,74 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect } from "vitest";
+import { exitOf } from "../support/child-exit.ts";
+import { killTree } from "../support/process-tree.ts";
+
+export const root: string = fileURLToPath(new URL("../../", import.meta.url));
+/** Where the examples are. */
+export const folder: string = join(root, "examples");
+const env = { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json") };
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) if (child.pid !== undefined) killTree(child.pid);
+  running.clear();
+});
+
+/** Of examples/remote-auth.ts. */
+export const session = "RemoteAuth-support";
+
+/** An example in a process of its own, and in a folder of its own. */
+export class Example {
+  readonly events: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown[]>;
+  #output = "";
+
+  constructor(name: string, cwd: string, args: readonly string[] = [], more: object = {}) {
+    const preload = new URL("preload.ts", import.meta.url).href;
+    this.#child = fork(resolve(folder, name), args, {
+      cwd,
+      env: { ...env, ...more },
+      execArgv: ["--import", import.meta.resolve("tsx"), "--import", preload],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    running.add(this.#child);
+    this.#child.once("exit", () => running.delete(this.#child));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (chunk) => {
+        this.#output += chunk;
+      });
+    }
+    this.#child.on("message", (event: string) => this.events.push(event));
+    this.#ended = exitOf(this.#child);
+  }
+
+  async until(event: string): Promise<void> {
+    const seen = async (): Promise<void> => {
+      while (!this.events.includes(event)) await once(this.#child, "message");
+    };
+    const ended = this.#ended.then(() => {
+      throw new Error(`The example ended before ${event}:\n${this.#output}`);
+    });
+    await Promise.race([seen(), ended]);
+  }
+
+  /** Asks it to end, as whoever runs it would. @returns its exit code and signal */
+  async end(signal?: NodeJS.Signals): Promise<unknown[]> {
+    if (signal) this.#child.kill(signal);
+    return await this.#ended;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+}
+
+/** Runs an example that ends by itself. @returns what it said */
+export async function ended(name: string, cwd: string, args: readonly string[], more: object = {}): Promise<string> {
+  const example = new Example(name, cwd, args, more);
+  expect(await example.end(), example.output).toEqual([0, null]);
+  return example.output;
+}

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FileStore } from "../../adapters/fs.ts";
+import { useRig } from "../support/rig.ts";
+import { Example, ended, folder, root, session } from "./example.ts";
+
+const rig = useRig();
+
+describe("the examples", () => {
+  it("are short", () => {
+    const names = readdirSync(folder);
+    expect(names.length).toBeGreaterThan(3);
+    for (const name of names) {
+      const lines = readFileSync(join(folder, name), "utf8").trimEnd().split("\n").length;
+      expect(lines, name).toBeLessThanOrEqual(40);
+    }
+  });
+
+  it("first-bot.ts links once", async () => {
+    const cwd = rig.folder();
+    const first = new Example("first-bot.ts", cwd);
+    await first.until("ready");
+    expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
+    expect(first.output).toContain("▄");
+    const second = new Example("first-bot.ts", cwd);
+    await second.until("ready");
+    expect(second.events).not.toContain("qr");
+    await second.end("SIGTERM");
+  });
+
+  it.each([
+    ["remote-auth.ts", "volume"],
+    ["four-method-store.ts", "zips"],
+  ])("%s comes back without its machine", async (name, kept) => {
+    const cwd = rig.folder();
+    const first = new Example(name, cwd);
+    await first.until("ready");
+    expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
+    expect(first.events).toContain("remote_session_saved");
+    expect(first.events).not.toContain("remote_session_error");
+    for (const entry of readdirSync(cwd)) if (entry !== kept) rmSync(join(cwd, entry), { recursive: true });
+    const second = new Example(name, cwd);
+    await second.until("ready");
+    expect(second.events).toContain("remote_session_restored");
+    expect(second.events).not.toContain("qr");
+    await second.end("SIGTERM");
+  });
+
+  it("recover.ts shows what is stored, goes back, and takes a deletion back", async () => {
+    const cwd = rig.folder();
+    for (let run = 0; run < 2; run++) {
+      const bot = new Example("remote-auth.ts", cwd);
+      await bot.until("ready");
+      await bot.end("SIGTERM");
+    }
+    const store = new FileStore({ directory: join(cwd, "volume/sessions") });
+    const [first, ...later] = (await store.state({ session }))?.generations ?? [];
+    expect(later).not.toEqual([]);
+
+    const shown = await ended("recover.ts", cwd, [session, String(first?.generation)]);
+    expect(shown.trim().split("\n")).toHaveLength(1 + later.length);
+    expect(shown).toMatch(new RegExp(`^${first?.generation}  .* bytes  current`));
+    await store.delete({ session });
+    expect(await ended("recover.ts", cwd, [session])).toContain("deleted");
+    expect(await ended("recover.ts", cwd, [session, "undelete"])).not.toContain("deleted");
+    expect(await ended("recover.ts", cwd, ["RemoteAuth-other", "1"])).toContain("nothing was ever stored here");
+
+    const back = new Example("remote-auth.ts", cwd);
+    await back.until("ready");
+    expect(back.events).toContain("remote_session_restored");
+    expect(back.events).not.toContain("qr");
+    await back.end("SIGTERM");
+  });
+});
+
+describe("the README", () => {
+  it("begins with a bot that comes back without its machine", async () => {
+    const code = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1] ?? "";
+    const cwd = rig.folder();
+    symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"));
+    const file = join(cwd, "bot.mts");
+    writeFileSync(file, code.replace("/mnt/sessions", join(cwd, "volume")));
+    const first = new Example(file, cwd);
+    await first.until("remote_session_saved");
+    expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
+    expect(first.output).toContain("▄");
+    rmSync(join(cwd, ".wwebjs_auth"), { recursive: true });
+    const second = new Example(file, cwd);
+    await second.until("ready");
+    expect(second.events).not.toContain("qr");
+    await second.end("SIGTERM");
+  });
+});

@@ -1,0 +1,73 @@
+import { renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FileStore } from "../../adapters/fs.ts";
+import { S3Store } from "../../adapters/s3.ts";
+import { copySession } from "../../lib/vault/copy-session.ts";
+import { useRig } from "../support/rig.ts";
+import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+import { openStore } from "../support/stores.ts";
+import { Example, ended, session } from "./example.ts";
+
+const rig = useRig();
+
+describe("moving here", () => {
+  it("from the shipped LocalAuth takes the name of a folder", async () => {
+    const cwd = rig.folder();
+    const dataPath = join(cwd, ".wwebjs_auth");
+    const before = rig.start({ strategy: "shipped-local", clientId: "support", dataPath, cwd });
+    await before.until("qr");
+    await before.phone.pair();
+    await before.until("ready");
+    await before.close();
+    renameSync(join(dataPath, "session-support"), join(dataPath, session));
+
+    const bot = new Example("remote-auth.ts", cwd);
+    await bot.until("remote_session_saved");
+    await bot.end("SIGTERM");
+    rmSync(dataPath, { recursive: true });
+    const elsewhere = new Example("remote-auth.ts", cwd);
+    await elsewhere.until("ready");
+    for (const { events } of [bot, elsewhere]) expect(events).not.toContain("qr");
+    await elsewhere.end("SIGTERM");
+  });
+});
+
+/** A session in the directory that remote-auth.ts uses. */
+async function linked(cwd: string): Promise<FileStore> {
+  const bot = new Example("remote-auth.ts", cwd);
+  await bot.until("ready");
+  await bot.end("SIGTERM");
+  return new FileStore({ directory: join(cwd, "volume/sessions") });
+}
+
+await suiteWith("moving from wwebjs-mongo", startMongo, ({ env: { MONGODB_URI = "" } }) => {
+  it("takes examples/move-from-wwebjs-mongo.ts", async () => {
+    const cwd = rig.folder();
+    const files = await linked(cwd);
+    const uri = new URL(MONGODB_URI);
+    uri.pathname = `/moving${unique()}`;
+    const server = { MONGODB_URI: uri.href };
+    await copySession({ from: files, to: await openStore({ kind: "wwebjs-mongo", env: server }), session });
+    const said = await ended("move-from-wwebjs-mongo.ts", cwd, [session], server);
+    expect(said).toContain(`${session} was moved`);
+    const to = await openStore({ kind: "mongo", env: server, name: "wa_vault" });
+    expect(await copySession({ from: files, to, session })).toMatchObject({ unchanged: true });
+  });
+});
+
+await suiteWith("moving from wwebjs-aws-s3", startS3, ({ env }) => {
+  it("takes examples/move-from-wwebjs-aws-s3.ts", async () => {
+    const cwd = rig.folder();
+    const files = await linked(cwd);
+    const name = `moving${unique()}`;
+    await copySession({ from: files, to: await openStore({ kind: "wwebjs-aws-s3", env, name }), session });
+    const said = await ended("move-from-wwebjs-aws-s3.ts", cwd, [session], { ...env, S3_BUCKET: name });
+    expect(said).toContain(`${session} was moved`);
+    const client = s3Client({ env });
+    const to = new S3Store({ client, bucket: name, prefix: "wa-vault/" });
+    expect(await copySession({ from: files, to, session })).toMatchObject({ unchanged: true });
+    client.destroy();
+  });
+});

@@ -1,0 +1,130 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { MongoClient } from "mongodb";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FileBlobs } from "../../adapters/fs.ts";
+import { MongoBlobs } from "../../adapters/mongo.ts";
+import { RedisBlobs } from "../../adapters/redis.ts";
+import { S3Blobs } from "../../adapters/s3.ts";
+import type { BlobStore } from "../../lib/blobs.ts";
+import type { VaultError } from "../../lib/errors.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { assertSameFiles, captureOf, type Files, filesIn, profileFiles } from "../contract/profile.ts";
+import {
+  newBucket,
+  type Service,
+  s3Client,
+  startMongo,
+  startRedis,
+  startS3,
+  unique,
+} from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+
+const session = "RemoteAuth-bot";
+const torn = Buffer.from("torn");
+let parent: string;
+
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), "wa-vault-damaged-"));
+});
+afterEach(() => rm(parent, { recursive: true, force: true }));
+
+/** Does to the newest entry what `damage` does, then word for word what the error says, and looks what is there. */
+async function damageAndRepair(blobs: BlobStore, damage: (key: string) => Promise<unknown>): Promise<void> {
+  const store = open(blobs);
+  const lease = await store.acquire({ session });
+  for (const value of ["one", "two"]) await save(store, lease, value);
+  const { entry = 0 } = (await store.state({ session })) ?? {};
+  await damage(`${session}/log/${String(entry).padStart(16, "0")}`);
+
+  for (const call of [
+    () => open(blobs).sessionExists({ session }),
+    () => open(blobs).acquire({ session }),
+    () => open(blobs).delete({ session }),
+    () => open(blobs).restoreProfile({ session, into: join(parent, "none") }),
+  ]) {
+    await expect(call()).rejects.toMatchObject({ code: "CORRUPT", hint: expect.stringContaining("blobs.delete") });
+  }
+  const error: VaultError = await open(blobs)
+    .state({ session })
+    .then(
+      () => expect.fail("it was read"),
+      (cause) => cause,
+    );
+  const [, key = ""] = /`await blobs\.delete\(\["([^"]+)"\]\)`/.exec(error.hint ?? "") ?? [];
+  await blobs.delete([key]);
+
+  assertSameFiles(await restored(blobs, "before"), profileFiles("one"));
+  const next = open(blobs);
+  const again = await next.acquire({ session });
+  await save(next, again, "three");
+  await next.prune({ session, lease: again });
+  assertSameFiles(await restored(blobs, "after"), profileFiles("three"));
+}
+
+function open(blobs: BlobStore): Vault {
+  return new Vault({ blobs, retryDelayMs: 0 });
+}
+
+async function save(store: Vault, lease: Awaited<ReturnType<Vault["acquire"]>>, value: string): Promise<void> {
+  await store.saveProfile({ session, lease, capture: captureOf(profileFiles(value)) });
+}
+
+async function restored(blobs: BlobStore, name: string): Promise<Files> {
+  const into = join(parent, name);
+  expect((await open(blobs).restoreProfile({ session, into })).skipped).toEqual([]);
+  return filesIn(into);
+}
+
+describe("what a damaged newest entry's error says to do works", () => {
+  it("in a directory", async () => {
+    const directory = join(parent, "store");
+    const blobs = new FileBlobs({ directory });
+    await damageAndRepair(blobs, async () => {
+      const names = await readdir(directory, { recursive: true });
+      const newest = names.filter((name) => name.includes(`${join("log", "0")}`)).sort();
+      await writeFile(join(directory, newest.at(-1) ?? ""), torn);
+    });
+  });
+});
+
+await suiteWith<Service>("Redis", startRedis, ({ env }) => {
+  const client = new Redis(env.REDIS_URL ?? "");
+  afterAll(() => client.disconnect());
+
+  it("what a damaged newest entry's error says to do works", async () => {
+    const blobs = new RedisBlobs({ client, prefix: `${unique()}:` });
+    await damageAndRepair(blobs, (key) => blobs.put(key, torn));
+  });
+
+  it("and that of one which the server threw away", async () => {
+    const prefix = `${unique()}:`;
+    const keyOf = (key: string): string => `${prefix}{${session}}${key.slice(session.length)}`;
+    await damageAndRepair(new RedisBlobs({ client, prefix }), async (key) =>
+      expect(await client.del(keyOf(key))).toBe(1),
+    );
+  });
+});
+
+await suiteWith<Service>("S3", startS3, (service) => {
+  const client = s3Client(service);
+  afterAll(() => client.destroy());
+
+  it("what a damaged newest entry's error says to do works", async () => {
+    const blobs = new S3Blobs({ client, bucket: await newBucket(client), prefix: "bots/" });
+    await damageAndRepair(blobs, (key) => blobs.put(key, torn));
+  });
+});
+
+await suiteWith<Service>("MongoDB", startMongo, ({ env }) => {
+  const client = new MongoClient(env.MONGODB_URI ?? "");
+  afterAll(() => client.close());
+
+  it("what a damaged newest entry's error says to do works", async () => {
+    const blobs = new MongoBlobs({ db: client.db(), collection: unique() });
+    await damageAndRepair(blobs, (key) => blobs.put(key, torn));
+  });
+});

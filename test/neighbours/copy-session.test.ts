@@ -1,0 +1,163 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFile, mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MemoryStore } from "../../adapters/memory.ts";
+import { unzip } from "../../lib/archive/unzip.ts";
+import type { SessionStore } from "../../lib/store.ts";
+import { type CopyProgress, copySession } from "../../lib/vault/copy-session.ts";
+import { assertSameFiles, type Files, filesIn, noise, profileFiles, writeZip } from "../contract/profile.ts";
+import { startMongo, startS3, unique } from "../support/services/index.ts";
+import { suiteWith } from "../support/services/suite.ts";
+import { openStore, type StoreKind } from "../support/stores.ts";
+
+const home = process.cwd();
+const folder = mkdtempSync(join(tmpdir(), "wa-vault-copy-test-"));
+beforeAll(() => process.chdir(folder));
+afterAll(() => {
+  process.chdir(home);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const files = profileFiles("linked", { "Default/IndexedDB/x/000005.ldb": noise(400_000) });
+
+for (const [old, start, own] of [
+  ["wwebjs-mongo", startMongo, "mongo"],
+  ["wwebjs-aws-s3", startS3, "s3"],
+] as const) {
+  await suiteWith(old, start, ({ env }) => {
+    const open = (kind: StoreKind): Promise<SessionStore> => openStore({ kind, env, name: `c${unique()}` });
+
+    it("a session that it saved goes into ours, and stays where it was", async () => {
+      const [from, to, session] = [await open(old), await open(own), `RemoteAuth-${unique()}`];
+      await saveOld(from, session, files);
+      const steps: CopyProgress[] = [];
+      const report = await copySession({ from, to, session, onProgress: (step) => steps.push(step) });
+      expect(report).toMatchObject({ session, fromSession: session, files: 4, unchanged: false });
+      expect(steps.map(({ step }) => step)).toEqual(["reading", "checking", "writing", "comparing"]);
+      expect(steps[3]).toMatchObject({ session, files: 4, bytes: report.bytes });
+      assertSameFiles(await filesOf(to, session), files);
+      assertSameFiles(await filesOf(from, session), files);
+      expect(await copySession({ from, to, session })).toMatchObject({ unchanged: true });
+    });
+
+    it("a session that it misfiled under a path, too", async () => {
+      const [from, to, session] = [await open(old), await open(own), `RemoteAuth-${unique()}`];
+      const dataPath = join(folder, "the bot", unique());
+      await saveOld(from, join(dataPath, session), files);
+      await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "ABSENT", hint: /dataPath/ });
+      const report = await copySession({ from, to, session, dataPath });
+      expect(report).toMatchObject({ session, fromSession: join(dataPath, session) });
+      assertSameFiles(await filesOf(to, session), files);
+    });
+
+    it("one that it has under both names is not chosen by chance", async () => {
+      const [from, to, session] = [await open(old), await open(own), `RemoteAuth-${unique()}`];
+      const dataPath = join(folder, unique());
+      const misfiled = join(dataPath, session);
+      await saveOld(from, session, profileFiles("old"));
+      await saveOld(from, misfiled, files);
+      await expect(copySession({ from, to, session, dataPath })).rejects.toMatchObject({ code: "CONFLICT" });
+      expect(await to.sessionExists({ session })).toBe(false);
+      await copySession({ from, to, session, fromSession: misfiled });
+      assertSameFiles(await filesOf(to, session), files);
+    });
+
+    it("ours goes into it, and leaves no zip behind", async () => {
+      const [from, to, session] = [await open(own), await open(old), `RemoteAuth-${unique()}`];
+      await saveOld(from, session, files);
+      await copySession({ from, to, session });
+      assertSameFiles(await filesOf(to, session), files);
+      expect(existsSync(`${session}.zip`)).toBe(false);
+    });
+  });
+}
+
+describe("copySession", () => {
+  const session = "RemoteAuth-a";
+
+  it("does not replace another version unless it is told to", async () => {
+    const [from, to] = [new MemoryStore(), new MemoryStore()];
+    await saveOld(from, session, files);
+    await saveOld(to, session, profileFiles("newer"));
+    await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CONFLICT", hint: /replace/ });
+    assertSameFiles(await filesOf(to, session), profileFiles("newer"));
+    await copySession({ from, to, session, replace: true });
+    assertSameFiles(await filesOf(to, session), files);
+    expect((await to.state({ session }))?.generations).toHaveLength(2);
+  });
+
+  it("writes nothing when what it reads would not open", async () => {
+    const [from, to] = [zipStore(), new MemoryStore()];
+    const broken = { ...files, "Default/Local Storage/leveldb/CURRENT": Buffer.from("") };
+    await saveOld(from, session, broken);
+    await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CORRUPT" });
+    await saveOld(from, session, { "Default/Preferences": Buffer.from("{}") });
+    await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CORRUPT" });
+    expect(await to.state({ session })).toBeUndefined();
+  });
+
+  it("does not take silence for an absence, nor an absence for an outage", async () => {
+    const silent = { ...zipStore(), sessionExists: async () => undefined as unknown as boolean };
+    const to = new MemoryStore();
+    await expect(copySession({ from: silent, to, session })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(copySession({ from: zipStore(), to, session })).rejects.toMatchObject({ code: "ABSENT" });
+    await expect(copySession({ from: zipStore(), to, session, fromSession: "x" })).rejects.toMatchObject({
+      code: "ABSENT",
+    });
+  });
+
+  it("notices a target that keeps something else", async () => {
+    const from = new MemoryStore();
+    await saveOld(from, session, files);
+    const kept = zipStore();
+    const to = { ...kept, save: () => saveOld(kept, session, profileFiles("something else")) };
+    await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CORRUPT", hint: /as it was/ });
+  });
+
+  it("stops when it is told to", async () => {
+    const from = new MemoryStore();
+    await saveOld(from, session, files);
+    const to = new MemoryStore();
+    const controller = new AbortController();
+    const onProgress = ({ step }: CopyProgress): void => {
+      if (step === "checking") controller.abort(new Error("enough"));
+    };
+    const copy = copySession({ from, to, session, onProgress, signal: controller.signal });
+    await expect(copy).rejects.toThrow("enough");
+    expect(await to.state({ session })).toBeUndefined();
+  });
+});
+
+/** As the strategies of its time did: the zip beside the process, named by the session as they gave it. */
+async function saveOld(store: SessionStore, session: string, content: Files): Promise<void> {
+  const path = `${session.startsWith("/") ? session : join(folder, session)}.zip`;
+  await mkdir(join(path, ".."), { recursive: true });
+  await writeZip(content, path);
+  await store.save({ session, path });
+  rmSync(path);
+}
+
+async function filesOf(store: SessionStore, session: string): Promise<Files> {
+  const zip = join(folder, `${unique()}.zip`);
+  await store.extract({ session, path: zip });
+  const into = join(folder, unique());
+  await unzip(zip, into);
+  return filesIn(into);
+}
+
+/** A store of whole zips, as anybody may have written one. */
+function zipStore(): SessionStore {
+  const zips = new Map<string, string>();
+  return {
+    sessionExists: async ({ session }) => zips.has(session),
+    save: async ({ session, path = "" }) => {
+      const kept = join(folder, `${unique()}.kept`);
+      await copyFile(path, kept);
+      zips.set(session, kept);
+    },
+    extract: ({ session, path }) => copyFile(zips.get(session) ?? "", path),
+    delete: async ({ session }) => zips.delete(session),
+  };
+}

@@ -1,0 +1,39 @@
+import { expect, it } from "vitest";
+import { copySession } from "../../lib/vault/copy-session.ts";
+import { linkAndStore } from "../support/link-and-store.ts";
+import { useRig } from "../support/rig.ts";
+import { startMongo, startS3, unique } from "../support/services/index.ts";
+import type { Service } from "../support/services/service.ts";
+import { suiteWith } from "../support/services/suite.ts";
+import { openStore, type StoreKind } from "../support/stores.ts";
+import type { WhatsappVersion } from "../support/whatsapp.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+const moves: [StoreKind, StoreKind, WhatsappVersion, () => Promise<Service>][] = [
+  ["wwebjs-mongo", "mongo", "1.34.4", startMongo],
+  // This one files a session under the path of its zip.
+  ["wwebjs-aws-s3", "s3", "1.34.6", startS3],
+];
+for (const [old, own, version, start] of moves) {
+  await suiteWith(`${old} under whatsapp-web.js ${version}`, start, ({ env }) => {
+    it("is moved to ours: linked there, ready here, without a QR", async () => {
+      const [clientId, name] = [unique(), `m${unique()}`];
+      const from = { kind: old, env, name };
+      const [cwd, dataPath] = [rig.folder(), rig.folder()];
+      const first = rig.start({ strategy: "shipped-remote", version, store: from, clientId, dataPath, cwd });
+      const sequence = await linkAndStore(first, dataPath);
+      await first.vanish();
+
+      const session = `RemoteAuth-${clientId}`;
+      const to = { kind: own, env, name };
+      await copySession({ from: await openStore(from), to: await openStore(to), session, dataPath });
+
+      const second = rig.start({ strategy: "remote", store: to, clientId, dataPath: rig.folder() });
+      await second.until("ready");
+      expect(second.count("qr")).toBe(0);
+      expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+    });
+  });
+}

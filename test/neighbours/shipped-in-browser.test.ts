@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { linkAndStore } from "../support/link-and-store.ts";
+import { useRig } from "../support/rig.ts";
+import { startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
+import type { Service } from "../support/services/service.ts";
+import { suiteWith } from "../support/services/suite.ts";
+import type { Bot } from "../support/start-bot.ts";
+import type { StoreKind } from "../support/stores.ts";
+import { whatsappVersions } from "../support/whatsapp.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+// The directory: see the end-to-end tests.
+const stores: [StoreKind, () => Promise<Service>][] = [
+  ["mongo", startMongo],
+  ["s3", startS3],
+  ["redis", startRedis],
+];
+for (const [kind, start] of stores) {
+  await suiteWith(`our ${kind} store`, start, ({ env }) => {
+    describe.each(whatsappVersions)("under the RemoteAuth of whatsapp-web.js %s", (version) => {
+      it("links, saves, loses its machine, and is ready on another one without a QR", async () => {
+        const [clientId, name] = [unique(), `m${unique()}`];
+        const machine = (): { bot: Bot; dataPath: string } => {
+          const [cwd, dataPath] = [rig.folder(), rig.folder()];
+          const store = { kind, env, name, dataPath };
+          return { bot: rig.start({ strategy: "shipped-remote", version, store, clientId, dataPath, cwd }), dataPath };
+        };
+        const first = machine();
+        const sequence = await linkAndStore(first.bot, first.dataPath);
+        await first.bot.vanish();
+
+        const second = machine();
+        await second.bot.until("ready");
+        expect(second.bot.count("qr")).toBe(0);
+        expect(await second.bot.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
+      });
+    });
+  });
+}

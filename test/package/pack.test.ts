@@ -1,0 +1,192 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const { exports, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  exports: Record<string, string>;
+  peerDependencies: Record<string, string>;
+};
+/** `wa-vault`, `wa-vault/fs` … */
+const entries = Object.keys(exports)
+  .filter((path) => path !== "./package.json")
+  .map((path) => path.replace(/^\./, "wa-vault"));
+/** What must load where nothing but the package is installed. */
+const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory"];
+
+const folder = mkdtempSync(join(tmpdir(), "pack-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const project = join(folder, "project");
+
+function run(command: string, args: readonly string[], cwd: string = project): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 300_000 });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(" ").slice(0, 200)}: ${error ?? status}\n${stdout}${stderr}`);
+}
+
+/** The file that `npm pack` made. */
+function pack(): string {
+  run("npm", ["pack", "--pack-destination", folder], root);
+  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack made nothing");
+  return join(folder, tarball);
+}
+
+function install(tarball: string): void {
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), '{ "private": true }');
+  // It needs no other package, so nobody need be asked for any.
+  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball]);
+}
+
+/** Makes packages of this repository the project's own. */
+function provide(...names: string[]): void {
+  for (const name of names) {
+    const path = join(project, "node_modules", name);
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { recursive: true, force: true });
+    symlinkSync(join(root, "node_modules", name), path);
+  }
+}
+
+let tarball: string;
+beforeAll(() => {
+  tarball = pack();
+  install(tarball);
+}, 650_000);
+
+/** Loads entries one after the other. @returns the names that each has */
+function load(how: "import" | "require", names: readonly string[]): Record<string, string[]> {
+  const calls = names.map(
+    (name) => `seen[${JSON.stringify(name)}] = Object.keys(await ${how}(${JSON.stringify(name)}));`,
+  );
+  const script = `(async () => { const seen = {}; ${calls.join(" ")} console.log(JSON.stringify(seen)); })()`;
+  return JSON.parse(run("node", ["--input-type=commonjs", "-e", script]));
+}
+
+/** The documents that a person reads, in the installed package. */
+const installed = join(project, "node_modules/wa-vault");
+const pages = ["README.md", "docs/stores.md", "docs/moving.md", "docs/troubleshooting.md", "docs/benchmark.md"];
+
+/** The anchors of a page. */
+function headings(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9 -]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+describe("the package", () => {
+  it("holds what is built, its documents, and nothing else", () => {
+    const files = run("tar", ["-tzf", tarball], folder).split("\n").filter(Boolean);
+    const top = new Set(files.map((file) => file.split("/").slice(0, 3).join("/")));
+    for (const file of ["LICENSE", "README.md", "package.json"]) expect(top).toContain(`package/${file}`);
+    expect(files).toContain("package/lib/vault/FORMAT.md");
+    const others = files.filter(
+      (file) => !/^package\/((dist|docs|examples)\/|LICENSE$|[A-Z]+\.md$|package\.json$)/.test(file),
+    );
+    expect(others).toEqual(["package/lib/vault/FORMAT.md"]);
+    const tests = files.filter((file) => file.includes("/test/") && !file.startsWith("package/dist/test/contract/"));
+    expect(tests).toEqual([]);
+  });
+
+  it("has no link in its documents that leads nowhere", () => {
+    for (const page of pages) {
+      const text = readFileSync(join(installed, page), "utf8");
+      for (const [, path = "", heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+        const target = path === "" ? page : join(dirname(page), path);
+        const linked = readFileSync(join(installed, target), "utf8");
+        if (heading !== undefined) expect(headings(linked), `${page} -> ${target}`).toContain(heading);
+      }
+    }
+  });
+
+  it("loads where no client library is installed", () => {
+    const imported = load("import", alone);
+    expect(imported["wa-vault"]).toEqual(expect.arrayContaining(["LocalAuth", "NoAuth", "RemoteAuth", "VaultError"]));
+    expect(imported["wa-vault/fs"]).toContain("FileStore");
+    expect(load("require", alone)).toEqual(imported);
+  });
+
+  it("works when it is required", () => {
+    const script = `
+      const { RemoteAuth } = require("wa-vault");
+      const { FileStore } = require("wa-vault/fs");
+      const store = new FileStore({ directory: "sessions" });
+      new RemoteAuth({ store, backupSyncIntervalMs: 60000 });
+      store.sessionExists({ session: "RemoteAuth" }).then((exists) => console.log(exists));`;
+    expect(run("node", ["--throw-deprecation", "--input-type=commonjs", "-e", script])).toBe("false\n");
+  });
+
+  it("has entries that are all imported and required", () => {
+    provide(...Object.keys(peerDependencies));
+    const imported = load("import", entries);
+    for (const entry of entries) expect(imported[entry], entry).not.toEqual([]);
+    expect(load("require", entries)).toEqual(imported);
+  });
+
+  it("has the same entries for tools that do not read `exports`", () => {
+    const { main, types, typesVersions } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    const before: Record<string, string[]> = { ".": [types], ...typesVersions["*"] };
+    const old = Object.entries(before).map(([name, [path]]) => [name.replace(/^\w/, "./$&"), path]);
+    const now = Object.entries(exports).filter(([name]) => name !== "./package.json");
+    expect(Object.fromEntries(old)).toEqual(
+      Object.fromEntries(now.map(([name, path]) => [name, path.replace(/js$/, "d.ts")])),
+    );
+    expect(main).toBe(exports["."]);
+    for (const [, path = ""] of old) readFileSync(join(installed, path));
+  });
+
+  it("has documents whose code compiles", () => {
+    provide("@types/node", "qrcode-terminal", "@types/qrcode-terminal", ...Object.keys(peerDependencies));
+    const code = pages.flatMap((page) =>
+      [...readFileSync(join(installed, page), "utf8").matchAll(/```js\n(.*?)```/gs)].map(([, text = ""]) => text),
+    );
+    // The shell of MongoDB is no JavaScript of ours.
+    const modules = code.filter((text) => !text.startsWith("db."));
+    expect(modules.length).toBeGreaterThan(8);
+    for (const [index, text] of modules.entries()) {
+      writeFileSync(join(project, `page${index}.ts`), `${text}\nexport {};\n`);
+    }
+    // What the text around the code speaks of.
+    const known = `import type { VaultError } from "wa-vault"; import type { FileStore } from "wa-vault/fs";
+      declare global {
+        const store: FileStore; const oldStore: FileStore;
+        const client: { on(event: "remote_session_error", told: (error: VaultError) => void): void; initialize(): Promise<void> };
+      }`;
+    writeFileSync(join(project, "known.d.ts"), known);
+    compile("nodenext", ["page*.ts", "known.d.ts"]);
+  });
+
+  it("has types that a strict project compiles, together with whatsapp-web.js", () => {
+    provide("@types/node", ...Object.keys(peerDependencies));
+    const imports = entries.map((entry, index) => `import * as entry${index} from "${entry}";`);
+    const uses = entries.map((_, index) => `export type T${index} = keyof typeof entry${index};`);
+    const example = readFileSync(join(root, "examples/four-method-store.ts"), "utf8").replaceAll(/^.*qrcode.*$/gm, "");
+    writeFileSync(join(project, "entries.ts"), [...imports, ...uses].join("\n"));
+    writeFileSync(join(project, "example.ts"), example);
+    for (const resolution of ["nodenext", "bundler"]) compile(resolution, ["entries.ts", "example.ts"]);
+  });
+});
+
+/** Compiles files of the project as a strict one. */
+function compile(resolution: string, include: readonly string[]): void {
+  const compilerOptions = {
+    module: resolution === "nodenext" ? "nodenext" : "preserve",
+    moduleResolution: resolution,
+    target: "es2022",
+    types: ["node"],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    skipLibCheck: true,
+  };
+  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
+  expect(run(join(root, "node_modules/.bin/tsc"), ["-p", project])).toBe("");
+}

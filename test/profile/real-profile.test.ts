@@ -1,0 +1,163 @@
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { captureProfile } from "../../lib/profile/capture.ts";
+import { repairProfile } from "../../lib/profile/repair.ts";
+import { profileFacts } from "../../lib/profile/select.ts";
+import { probeSettled } from "../../lib/profile/settled.ts";
+import { verifyCapture, verifyProfile } from "../../lib/profile/verify.ts";
+import { isChromiumMissing } from "../support/chromium.ts";
+import { type Form, openPage } from "../torture/open-page.ts";
+import { writeCapture } from "../torture/restore.ts";
+import { openTwice, untilSettled } from "../torture/run.ts";
+import { flipped, seeded } from "./support/random.ts";
+import { INDEXED_DB, LOCAL_STORAGE } from "./support/small-profile.ts";
+
+// Profiles that a real Chromium has written, and what it does with them.
+describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real profile, its storage in %s", (form) => {
+  let root: string;
+  /** As it was captured while its browser ran. */
+  let captured: string;
+  /** Its browser was killed while it wrote. */
+  let killed: string;
+  let sequence: number;
+  const settled: string[] = [];
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), "wa-vault-real-"));
+    [captured, killed] = [join(root, "captured"), join(root, "killed")];
+    const page = await openPage(killed, form);
+    settled.push((await probeSettled(killed)).reason);
+    await page.phone.pair();
+    settled.push((await probeSettled(killed)).reason);
+    await page.phone.fill(12_000_000, { blobShare: 0.1 });
+    await untilSettled(killed);
+    const capture = await captureProfile(killed, { live: true });
+    await writeCapture(capture, captured);
+    expect((await verifyCapture(capture)).problems).toEqual([]);
+    await capture.close();
+    await page.phone.startWriter();
+    sequence = (await page.phone.write()).sequence;
+    await page.kill();
+  }, 120_000);
+
+  afterAll(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+
+  /** A copy that may be damaged. */
+  async function copyOf(dir: string): Promise<string> {
+    const copy = await mkdtemp(join(root, "copy-"));
+    await cp(dir, copy, { recursive: true, filter: (path) => !/Singleton/.test(path) });
+    return copy;
+  }
+
+  it("is settled only once Local Storage carries the credentials", () => {
+    expect(settled).toHaveLength(2);
+    for (const reason of settled) expect(reason).toMatch(/not on disk|no storage of the site yet/);
+  });
+
+  it("tells its browser and its form", async () => {
+    const facts = {
+      browserVersion: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/),
+      indexedDb: form,
+      localStorage: form,
+    };
+    expect(await profileFacts(killed)).toEqual(facts);
+    expect(await verifyProfile(captured)).toEqual({ problems: [], empty: false, profile: facts });
+  });
+
+  it("is whole after its browser was killed, once it is repaired", async () => {
+    const copy = await copyOf(killed);
+    for (const { from, to } of (await repairProfile(copy)).trimmed) expect(to).toBeLessThan(from);
+    expect(await repairProfile(copy)).toEqual({ trimmed: [] });
+    expect((await verifyProfile(copy)).problems).toEqual([]);
+    await openTwice(copy, form, sequence);
+  }, 120_000);
+
+  it("is repaired where a write was torn, and then opens twice", async () => {
+    const copy = await copyOf(killed);
+    await repairProfile(copy);
+    const torn = await tear(copy, form);
+    const { problems } = await verifyProfile(copy);
+    expect(problems.map(({ path }) => path).sort()).toEqual(torn.sort());
+    const { trimmed } = await repairProfile(copy);
+    expect(trimmed.map(({ path }) => path).sort()).toEqual(torn.sort());
+    expect((await verifyProfile(copy)).problems).toEqual([]);
+    await openTwice(copy, form, sequence);
+  }, 120_000);
+
+  it("is no longer content with any flipped bit of what Chromium checks", async () => {
+    const random = seeded(6);
+    const paths = (await readdir(captured, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => /(?:ldb|log|CURRENT|MANIFEST-\d+|-wal)$/.test(path));
+    expect(paths.length).toBeGreaterThan(1);
+    for (const path of paths) {
+      const whole = await readFile(path);
+      for (let i = 0; i < 3; i++) {
+        const [at, bit] = [Math.floor(random() * whole.length), Math.floor(random() * 8)];
+        await writeFile(path, flipped(whole, at, bit));
+        expect((await verifyProfile(captured)).problems, `${path}: bit ${bit} of ${at}`).not.toEqual([]);
+      }
+      await writeFile(path, whole);
+    }
+    expect((await verifyProfile(captured)).problems).toEqual([]);
+  }, 120_000);
+
+  if (form === "leveldb") {
+    it.each<[string, (dir: string) => Promise<unknown>]>([
+      ["a table is missing", async (dir) => rm(join(dir, INDEXED_DB, await some(dir, /ldb$/)))],
+      ["a table is cut", async (dir) => truncate(join(dir, INDEXED_DB, await some(dir, /ldb$/)), 1_000)],
+      ["CURRENT is missing", (dir) => rm(join(dir, INDEXED_DB, "CURRENT"))],
+      ["CURRENT is empty", (dir) => truncate(join(dir, INDEXED_DB, "CURRENT"))],
+      ["the manifest is missing", async (dir) => rm(join(dir, INDEXED_DB, await some(dir, /MANIFEST/)))],
+      ["the manifest is cut", async (dir) => truncate(join(dir, INDEXED_DB, await some(dir, /MANIFEST/)), 150)],
+      ["all logs are missing", async (dir) => rm(join(dir, INDEXED_DB, await some(dir, /log$/)))],
+      ["Local Storage has lost its log", async (dir) => rm(join(dir, LOCAL_STORAGE, "000003.log"))],
+      ["it is marked as corrupt", (dir) => writeFile(join(dir, INDEXED_DB, "corruption_info.json"), "{}")],
+    ])("is refused when %s", async (_name, damage) => {
+      const copy = await copyOf(captured);
+      await damage(copy);
+      expect((await verifyProfile(copy)).problems).not.toEqual([]);
+    });
+  }
+});
+
+async function some(dir: string, pattern: RegExp): Promise<string> {
+  const name = (await readdir(join(dir, INDEXED_DB))).find((each) => pattern.test(each));
+  if (name === undefined) throw new Error(`there is no ${pattern} in ${INDEXED_DB}`);
+  return name;
+}
+
+/** Adds the beginning of a write that never got whole to every file that may end with one. Answers their paths. */
+async function tear(dir: string, form: Form): Promise<string[]> {
+  const torn: string[] = [];
+  const add = async (path: string, bytes: (whole: Buffer) => Buffer): Promise<void> => {
+    const whole = await readFile(join(dir, path));
+    await writeFile(join(dir, path), Buffer.concat([whole, bytes(whole)]));
+    torn.push(path);
+  };
+  if (form === "leveldb") {
+    for (const store of [INDEXED_DB, LOCAL_STORAGE]) {
+      const names = (await readdir(join(dir, store))).sort();
+      const log = names.filter((name) => name.endsWith(".log")).at(-1);
+      for (const name of [log, names.find((each) => each.startsWith("MANIFEST"))]) {
+        await add(`${store}/${name}`, () => Buffer.from([1, 2, 3, 4, 100, 0, 1, 9, 9]));
+      }
+    }
+    return torn;
+  }
+  const site = "Default/IndexedDB/https_web.whatsapp.com_0";
+  for (const name of await readdir(join(dir, site))) {
+    // A frame of the log's own round, cut in its page.
+    if (name.endsWith("-wal")) {
+      await add(`${site}/${name}`, (whole) =>
+        Buffer.concat([Buffer.alloc(8), whole.subarray(16, 24), Buffer.alloc(90)]),
+      );
+    }
+  }
+  return torn;
+}

@@ -1,0 +1,83 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { promisify } from "node:util";
+import { findInstalled } from "../../support/services/path.ts";
+import { debian, ServiceMissing } from "../../support/services/programs.ts";
+
+/** SQLite itself, as a program of its own. */
+export interface SqliteEngine {
+  readonly way: string;
+  /** Opens the database at `path` in a process of its own that takes statements until it is stopped. */
+  open(path: string): SqliteProcess;
+  /** The lines that `sql` answers with on the database at `path`. */
+  ask(path: string, sql: string): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** Finds SQLite. @throws {@link ServiceMissing} */
+export async function findSqlite(): Promise<SqliteEngine> {
+  const command = findInstalled("sqlite3") ?? (await bring());
+  const running = new Set<SqliteProcess>();
+  return {
+    way: `sqlite3: ${command}`,
+    open: (path) => {
+      const child = new SqliteProcess(command, path);
+      running.add(child);
+      return child;
+    },
+    ask: async (path, sql) => (await promisify(execFile)(command, ["-batch", path, sql])).stdout.trim().split("\n"),
+    stop: async () => {
+      for (const child of running) await child.stop();
+    },
+  };
+}
+
+async function bring(): Promise<string> {
+  try {
+    return await debian(["sqlite3"], "sqlite3").bring();
+  } catch {
+    throw new ServiceMissing("sqlite3 is missing. Install SQLite's command line program.");
+  }
+}
+
+/** A SQLite that is given statements faster than it can take them. */
+export class SqliteProcess {
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<unknown>;
+  #isStopped = false;
+  #errors = "";
+  /** The last number it has answered with as `n=<number>`; 0 before. */
+  number = 0;
+
+  constructor(command: string, path: string) {
+    this.#child = spawn(command, ["-batch", path], { stdio: ["pipe", "pipe", "pipe"] });
+    this.#exit = once(this.#child, "exit");
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.number = Number(/.*^n=(\d+)$/ms.exec(text)?.[1] ?? this.number);
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#errors += text;
+    });
+    this.#child.stdin?.on("error", () => {});
+  }
+
+  /** What it has complained of. */
+  get errors(): string {
+    return this.#errors;
+  }
+
+  /** Hands it what `next` gives, as fast as it takes it, until it is stopped. */
+  async feed(next: () => string): Promise<void> {
+    const { stdin } = this.#child;
+    while (stdin && !this.#isStopped) {
+      if (!stdin.write(next())) await Promise.race([once(stdin, "drain").catch(() => {}), this.#exit]);
+    }
+  }
+
+  /** Ends it where it is. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
+    await this.#exit;
+  }
+}

@@ -1,0 +1,53 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, sep } from "node:path";
+import { identify, processesBeside, untilGone } from "./process-tree.ts";
+import { RUN_DIRECTORY } from "./services/service.ts";
+
+/**
+ * Runs once before all test files. Services are started by the files that need them (`services/suite.ts`), so that a run
+ * of one file starts nothing else; here is only the place where they keep their data, and what ends those whose test
+ * worker crashed before it could.
+ */
+export default async function setup(): Promise<() => Promise<void>> {
+  const directory = mkdtempSync(join(tmpdir(), "wa-vault-test-"));
+  process.env[RUN_DIRECTORY] = directory;
+  return async () => {
+    await Promise.all(leftOver(directory).map(end));
+    await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  };
+}
+
+async function end(pid: number): Promise<void> {
+  const id = identify(pid);
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
+  }
+  await untilGone(id);
+}
+
+/**
+ * Servers, bots and browsers whose test worker is gone: what was started in this run was told of its directory. Without
+ * /proc, the servers that were noted.
+ */
+function leftOver(directory: string): number[] {
+  if (existsSync("/proc/self/environ")) return processesBeside(process.pid).filter((pid) => isOurs(pid, directory));
+  try {
+    return readdirSync(join(directory, "pids")).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** Redis writes its title over what it was told, but it is in its directory. */
+function isOurs(pid: number, directory: string): boolean {
+  try {
+    if (readlinkSync(`/proc/${pid}/cwd`).startsWith(join(directory, sep))) return true;
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`${RUN_DIRECTORY}=${directory}`);
+  } catch {
+    return false;
+  }
+}

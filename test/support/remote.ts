@@ -1,0 +1,103 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { FileStore } from "../../adapters/fs.ts";
+import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
+import type { SaveReport, SessionStore } from "../../lib/store.ts";
+import type { OpenClient, OpenClientOptions } from "./client.ts";
+import type { Written } from "./phone.ts";
+import type { Rig } from "./rig.ts";
+import { scratchFolder } from "./scratch.ts";
+import type { BotSpec } from "./start-bot.ts";
+
+export interface RemoteOptions extends Omit<OpenClientOptions, "authStrategy"> {
+  /** A store, or the folder of a `FileStore`. */
+  store: SessionStore | string;
+  dataPath: string;
+  auth?: Partial<RemoteAuthOptions>;
+}
+
+/** A client here with our `RemoteAuth`. */
+export interface RemoteClient extends OpenClient {
+  readonly strategy: RemoteAuth;
+  readonly store: SessionStore;
+  /** Reports of the saves so far. */
+  saves(): SaveReport[];
+}
+
+/** The last save of a client on a busy machine: what is tested is what it saves, not how fast. */
+const FINAL_SAVE_MS = 120_000;
+
+export function openRemote(rig: Rig, { store: given, dataPath, auth, ...options }: RemoteOptions): RemoteClient {
+  const store = typeof given === "string" ? new FileStore({ directory: given }) : given;
+  const common = { backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: FINAL_SAVE_MS };
+  const strategy = new RemoteAuth({ store, dataPath, ...common, ...auth });
+  const client = rig.open({ ...options, authStrategy: strategy });
+  const saves = () =>
+    client.events.flatMap(({ name, values }) => (name === "remote_session_saved" ? [values[0] as SaveReport] : []));
+  return { ...client, strategy, store, saves };
+}
+
+/** A bot in another process with our `RemoteAuth` on a `FileStore`. */
+export function remoteBot(directory: string, dataPath: string, options: Record<string, unknown> = {}): BotSpec {
+  const settings = { finalSaveTimeoutMs: FINAL_SAVE_MS, ...options };
+  return { strategy: "remote", store: { kind: "file", directory }, dataPath, options: settings };
+}
+
+/** A session that was linked, written to, and saved by its client's `destroy()`. */
+export interface LinkedSession extends Written {
+  /** Of its only save. */
+  report: SaveReport;
+  dataPath: string;
+  /** The local profile, below `dataPath`. */
+  profile: string;
+}
+
+export interface LinkOptions {
+  /** A store, or the folder of a `FileStore`. */
+  store: SessionStore | string;
+  /** Folder of the local profile. @default a new one */
+  dataPath?: string;
+  wid?: string;
+  /** @default 300000 */
+  fillBytes?: number;
+  puppeteer?: OpenClientOptions["puppeteer"];
+}
+
+/** Links a client, fills and writes a little, and destroys it: its last save has everything. */
+export async function linkAndSave(rig: Rig, options: LinkOptions): Promise<LinkedSession> {
+  const { store, dataPath = rig.folder(), wid, fillBytes = 300_000, puppeteer } = options;
+  const client = openRemote(rig, { store, dataPath, ...(puppeteer ? { puppeteer } : {}) });
+  await client.until("qr");
+  await client.phone.pair(wid === undefined ? {} : { wid });
+  await client.until("ready");
+  await client.phone.fill(fillBytes);
+  const written = await client.phone.write();
+  await client.close();
+  const report = client.saves().at(-1);
+  if (!report) {
+    throw new Error(`nothing was saved: ${client.events.map((event) => [event.name, ...event.values].join(" "))}`);
+  }
+  return { ...written, report, dataPath, profile: join(dataPath, "RemoteAuth") };
+}
+
+const seeds = new Map<number, Promise<LinkedSession & { folder: string }>>();
+
+/**
+ * A session in a `FileStore` in `store`, and the local profile it came from: a copy of one that is linked once per test
+ * file.
+ */
+export async function savedSession(rig: Rig, store: string, fillBytes = 300_000): Promise<LinkedSession> {
+  const making = seeds.get(fillBytes) ?? makeSeed(rig, fillBytes);
+  seeds.set(fillBytes, making);
+  const { folder, ...seed } = await making;
+  const dataPath = rig.folder();
+  await cp(join(folder, "store"), store, { recursive: true, preserveTimestamps: true });
+  await cp(join(folder, "data"), dataPath, { recursive: true, preserveTimestamps: true });
+  return { ...seed, dataPath, profile: join(dataPath, "RemoteAuth") };
+}
+
+async function makeSeed(rig: Rig, fillBytes: number): Promise<LinkedSession & { folder: string }> {
+  const folder = scratchFolder("seed-");
+  const linked = await linkAndSave(rig, { store: join(folder, "store"), dataPath: join(folder, "data"), fillBytes });
+  return { ...linked, folder };
+}

@@ -1,0 +1,17 @@
+export { newBucket, s3Client, unique } from "./clients.ts";
+export { isStandIn, startMongo, startOwnMongo } from "./mongo.ts";
+export { freePort } from "./ports.ts";
+export { obtainTool, ServiceMissing } from "./programs.ts";
+export {
+  command,
+  type RedisNodes,
+  SENTINEL_MASTER,
+  type SentinelNodes,
+  startOwnRedis,
+  startRedis,
+  startRedisCluster,
+  startRedisSentinel,
+} from "./redis.ts";
+export { startMinio, startS3, startVersity } from "./s3.ts";
+export type { OwnService, Service } from "./service.ts";
+export { type BadNetwork, type Line, startToxiproxy, type Toxic } from "./toxiproxy.ts";

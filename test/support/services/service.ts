@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { processTree } from "../process-tree.ts";
+import { lastLines } from "./apt.ts";
+import { accepts, freePort, isFree, listensOn } from "./ports.ts";
+import type { Program } from "./programs.ts";
+
+/** A server that tests or the demo talk to. */
+export interface Service {
+  /** What it is, e.g. `redis`. */
+  readonly name: string;
+  /** Its address and credentials, under the names of the environment variables that would give them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** One line: which way it was had. */
+  readonly way: string;
+  /** Ends it and removes its data. Does nothing to a server that was only given an address of. */
+  stop(): Promise<void>;
+}
+
+/** A service whose process is ours, so it can be hurt. */
+export interface OwnService extends Service {
+  readonly pid: number;
+  readonly port: number;
+  /** Freezes it: connections stay, answers stop. Resolves when every thread of it stands still. */
+  pause(): Promise<void>;
+  /** Undoes {@link OwnService.pause}. */
+  resume(): void;
+  /** Ends it at once, without a word. Its data stays. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data, after a `kill`. */
+  restart(): Promise<void>;
+}
+
+/** Where a server runs. */
+export interface Place {
+  port: number;
+  /** Another port, for servers that need two. */
+  second: number;
+  /** Its data directory. */
+  dir: string;
+}
+
+/** What to run, and how to know that it answers. */
+export interface LaunchPlan {
+  name: string;
+  program: Program;
+  /** Arguments, given what was chosen for it. */
+  args: (at: Place) => string[];
+  env?: Record<string, string>;
+  /** Puts files where it looks for them, before the first start. */
+  prepare?: (dir: string) => void;
+  /** Whether it answers; asked until it does. @default a connection is accepted */
+  ready?: (port: number) => Promise<boolean>;
+  /** What {@link Service.env} says. */
+  address: (port: number) => Record<string, string>;
+  /** Where its data directory is made. @default the run's directory */
+  root?: string;
+}
+
+const READY_WITHIN_MS = 60_000;
+const ATTEMPTS = 5;
+
+/**
+ * Starts a server on a free loopback port, with data in a fresh temp directory.
+ * @throws the last lines of its log when it does not come up
+ */
+export async function launch(plan: LaunchPlan): Promise<OwnService> {
+  for (let attempt = 1; ; attempt++) {
+    const dir = mkdtempSync(join(plan.root ?? runDirectory(), `${plan.name}-`));
+    const at = { port: await freePort(), second: await freePort(), dir };
+    try {
+      plan.prepare?.(dir);
+      return serviceOf(plan, at, await begin(plan, at));
+    } catch (error) {
+      // Between choosing a port and binding it, somebody else may have taken it. Any other reason will be there again.
+      const taken = isPortTaken(error) || !(await isFree(at.port)) || !(await isFree(at.second));
+      rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+      if (!taken || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && /in use|EADDRINUSE/i.test(error.message);
+}
+
+function serviceOf(plan: LaunchPlan, at: Place, first: ChildProcess): OwnService {
+  let child = first;
+  const { port, dir } = at;
+  return {
+    name: plan.name,
+    env: plan.address(port),
+    way: plan.program.way,
+    port,
+    get pid() {
+      return pidOf(child);
+    },
+    pause: async () => {
+      plan.program.signal(child, "SIGSTOP", dir);
+      if (plan.program.inContainer) return;
+      while (!standsStill(pidOf(child))) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    resume: () => plan.program.signal(child, "SIGCONT", dir),
+    kill: () => end(plan, child, dir),
+    restart: async () => {
+      child = await begin(plan, at);
+    },
+    stop: async () => {
+      await end(plan, child, dir);
+      rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+async function begin(plan: LaunchPlan, at: Place): Promise<ChildProcess> {
+  const log = join(at.dir, "output.log");
+  const output = openSync(log, "a");
+  const child = spawn(plan.program.command, [...plan.program.before(at.dir), ...plan.args(at)], {
+    cwd: at.dir,
+    env: { ...process.env, ...plan.env },
+    stdio: ["ignore", output, output],
+  });
+  closeSync(output);
+  let failed = "";
+  child.once("error", (error) => {
+    failed = error.message;
+  });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  remember(child);
+  const said = (): string => lastLines(existsSync(log) ? readFileSync(log, "utf8") : "", 5);
+  const deadline = performance.now() + READY_WITHIN_MS;
+  while (!(await isReady(plan, child, at.port))) {
+    const late = performance.now() > deadline;
+    if (failed !== "" || hasEnded(child) || late) {
+      const how = failed || (late ? `no answer within ${READY_WITHIN_MS / 1000} s` : fate(child));
+      await end(plan, child, at.dir);
+      throw new Error(`${plan.name} did not start: ${how}: ${said()}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  child.once("exit", () => {
+    if (!ended.has(child)) console.error(`services: ${plan.name} ended by itself: ${fate(child)}: ${said()}`);
+  });
+  return child;
+}
+
+/** Whether it answers, and it is this one that does. */
+async function isReady({ ready = accepts, program }: LaunchPlan, child: ChildProcess, port: number): Promise<boolean> {
+  if (!(await ready(port).catch(() => false)) || hasEnded(child) || child.pid === undefined) return false;
+  return program.inContainer || processTree(child.pid).some((pid) => listensOn(pid, port));
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function fate(child: ChildProcess): string {
+  return child.signalCode === null ? `exit code ${child.exitCode}` : `killed by ${child.signalCode}`;
+}
+
+/** Servers that were ended on purpose. */
+const ended = new WeakSet<ChildProcess>();
+
+async function end(plan: LaunchPlan, child: ChildProcess, dir: string): Promise<void> {
+  if (hasEnded(child) || child.pid === undefined) return;
+  ended.add(child);
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  plan.program.signal(child, "SIGKILL", dir);
+  await gone;
+}
+
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error("The process never started.");
+  return child.pid;
+}
+
+/** Whether all threads are stopped: a signal reaches them one by one. Where there is no /proc, nobody can tell. */
+function standsStill(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return true;
+  return readdirSync(tasks).every((thread) => / T /.test(readFileSync(`${tasks}/${thread}/stat`, "utf8")));
+}
+
+// Whoever ends without stopping its servers takes them along.
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
+/** Where this run keeps data directories and the process ids of its servers; made by the global setup of the tests. */
+export const RUN_DIRECTORY = "WA_VAULT_RUN_DIRECTORY";
+
+let ownRunDirectory: string | undefined;
+
+function runDirectory(): string {
+  const shared = process.env[RUN_DIRECTORY];
+  if (shared) return shared;
+  if (ownRunDirectory === undefined) {
+    const made = mkdtempSync(join(tmpdir(), "wa-vault-services-"));
+    ownRunDirectory = made;
+    process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+  }
+  return ownRunDirectory;
+}
+
+/** Notes the process id, so that the end of the run finds what a crashed test worker left behind. */
+function remember(child: ChildProcess): void {
+  const pids = join(runDirectory(), "pids");
+  mkdirSync(pids, { recursive: true });
+  if (child.pid === undefined) return;
+  const file = join(pids, String(child.pid));
+  writeFileSync(file, "");
+  child.once("exit", () => rmSync(file, { force: true }));
+}

@@ -1,0 +1,37 @@
+import { afterAll, describe, it } from "vitest";
+import { ServiceMissing } from "./programs.ts";
+
+/**
+ * A suite that needs a service: starts it, hands it to `body`, which declares the tests, and stops it after them.
+ * Where it cannot be had the suite is skipped with one line that says what is missing; with `CI=true` that is a failure.
+ * To be awaited at the top of a test file.
+ */
+export async function suiteWith<S extends { stop(): Promise<void>; readonly way: string }>(
+  name: string,
+  start: () => Promise<S>,
+  body: (service: S) => void,
+): Promise<void> {
+  let service: S;
+  try {
+    service = await start();
+  } catch (error) {
+    // Here and not at the top of the file, so that its other suites run.
+    if (!(error instanceof ServiceMissing) || process.env.CI === "true") {
+      describe(name, () => {
+        it("has its service", () => {
+          throw error;
+        });
+      });
+      return;
+    }
+    console.error(`skipped: ${name}: ${error.message}`);
+    describe.skip(`${name} (${error.message})`, () => {
+      it("has its service", () => {});
+    });
+    return;
+  }
+  describe(`${name} (${service.way})`, () => {
+    afterAll(() => service.stop());
+    body(service);
+  });
+}

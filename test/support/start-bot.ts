@@ -1,0 +1,195 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { ClientOptions } from "whatsapp-web.js";
+import type { SaveReport } from "../../lib/store.ts";
+import { exitOf } from "./child-exit.ts";
+import { EventLog, type SeenEvent } from "./events.ts";
+import { type Phone, phoneBy } from "./phone.ts";
+import { identify, killTree, type ProcessId, untilGone } from "./process-tree.ts";
+import { scratchFolder } from "./scratch.ts";
+import { RUN_DIRECTORY } from "./services/service.ts";
+import type { StrategySpec } from "./strategies.ts";
+
+/** What a bot is started with. */
+export interface BotSpec extends StrategySpec {
+  client?: ClientOptions;
+  /** Arguments of the browser beside the shared ones. */
+  args?: string[];
+  /** Talk to the real WhatsApp Web. @default false */
+  live?: boolean;
+  /** Working directory of the process. @default this one's */
+  cwd?: string;
+}
+
+export interface BotRequest {
+  id: number;
+  action: string;
+  values: unknown[];
+}
+
+export type BotReply =
+  | { event: string; values: unknown[] }
+  | { id: number; result: unknown }
+  | { id: number; error: unknown };
+
+/** A bot in another process. Whatever becomes of it, nothing of it outlives this process. */
+export interface Bot {
+  readonly pid: number;
+  readonly phone: Phone;
+  readonly events: readonly SeenEvent[];
+  /**
+   * As of a client here (`openClient`); beside those `browser_started` `starting` (before
+   * anything is done) and `exit` (code, signal).
+   */
+  until(name: string, timeoutMs?: number, count?: number): Promise<SeenEvent>;
+  /** The first event of this name that comes after `event`. */
+  untilAfter(event: SeenEvent, name: string): Promise<SeenEvent>;
+  count(name: string): number;
+  /** Process id of the browser that was started last. */
+  browserPid(): number;
+  /** What the process wrote to stderr. */
+  stderr(): string;
+  backup(): Promise<SaveReport>;
+  destroy(): Promise<void>;
+  logout(): Promise<void>;
+  /** Calls something else of the bot by name: `initialize`, `storeRemoteSession`. */
+  call(action: string, ...values: unknown[]): Promise<unknown>;
+  /** Sends a signal to the bot's process alone. */
+  signal(name: NodeJS.Signals): void;
+  /** Closes the channel to the bot, which then ends when nothing else keeps it alive. */
+  leave(): void;
+  killBrowser(): void;
+  /** The host is gone: bot and browser are killed at once. Resolves when no process is left. */
+  vanish(): Promise<void>;
+  /** Ends the bot in order: `destroy()`, then its process. Whatever is left is killed. */
+  close(): Promise<void>;
+}
+
+const bots = new Set<{ pid: number; browser: ProcessId | undefined }>();
+process.once("exit", () => {
+  for (const { pid, browser } of bots) {
+    killTree(pid);
+    if (browser !== undefined) killTree(browser);
+  }
+});
+
+/** Starts a bot in a process of its own. It links, restores and saves by itself; `until` tells how far it is. */
+export function startBot(spec: BotSpec): Bot {
+  const log = new EventLog();
+  const child = fork(fileURLToPath(new URL("bot.ts", import.meta.url)), [JSON.stringify(spec)], {
+    // By its address: in another working directory its name means nothing.
+    execArgv: ["--import", import.meta.resolve("tsx")],
+    ...(spec.cwd ? { cwd: spec.cwd } : {}),
+    env: { ...process.env, [RUN_DIRECTORY]: botsFolder() },
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+  const pid = child.pid;
+  if (pid === undefined) throw new Error("The bot's process could not be started.");
+  const running: { pid: number; browser: ProcessId | undefined } = { pid, browser: undefined };
+  bots.add(running);
+
+  const calls = new CallTable(child);
+  let stderr = "";
+  child.stderr?.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  child.on("message", (reply: BotReply) => {
+    if ("id" in reply) return calls.settle(reply);
+    if (reply.event === "browser_started") running.browser = identify(reply.values[0] as number);
+    log.add(reply.event, reply.values);
+  });
+  const exited = exitOf(child).then(([code, signal]) => {
+    log.add("exit", [code, signal]);
+    const gone = new Error(
+      `the bot's process has ended (${signal ?? code})${stderr ? `: ${stderr.slice(-2000)}` : ""}`,
+    );
+    log.end(gone);
+    calls.end(gone);
+  });
+
+  const killBrowser = () => {
+    if (running.browser !== undefined) killTree(running.browser);
+  };
+  const vanish = async () => {
+    // Both before either can see that the other is gone.
+    child.kill("SIGKILL");
+    killBrowser();
+    await exited;
+    killBrowser();
+    if (running.browser !== undefined) await untilGone(running.browser);
+    bots.delete(running);
+  };
+  return {
+    pid,
+    phone: phoneBy((action, values) => calls.call(action, values)),
+    events: log.seen,
+    until: (name, timeoutMs, count) => log.until(name, timeoutMs, count),
+    untilAfter: (event, name) => log.untilAfter(event, name),
+    count: (name) => log.all(name).length,
+    browserPid() {
+      if (running.browser === undefined) throw new Error("No browser was started.");
+      return running.browser.pid;
+    },
+    stderr: () => stderr,
+    backup: async () => (await calls.call("backup", [])) as SaveReport,
+    destroy: async () => void (await calls.call("destroy", [])),
+    logout: async () => void (await calls.call("logout", [])),
+    call: (action, ...values) => calls.call(action, values),
+    signal: (name) => void child.kill(name),
+    leave: () => child.disconnect(),
+    killBrowser,
+    vanish,
+    async close() {
+      await calls.call("destroy", []).catch(() => {});
+      await vanish();
+    },
+  };
+}
+
+let folder: string | undefined;
+
+/** Where bots keep what they would leave behind when they are killed. */
+function botsFolder(): string {
+  folder ??= process.env[RUN_DIRECTORY] ?? scratchFolder("bots-");
+  return folder;
+}
+
+/** Calls to a child process that are not answered yet. */
+class CallTable {
+  readonly #child: ChildProcess;
+  readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #next = 1;
+  #ended: Error | undefined;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  call(action: string, values: unknown[]): Promise<unknown> {
+    if (this.#ended) return Promise.reject(new Error(`${action}: ${this.#ended.message}`));
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#open.set(id, { resolve, reject });
+      this.#child.send({ id, action, values } satisfies BotRequest, (error) => {
+        if (error) reject(error);
+      });
+    });
+  }
+
+  settle(reply: { id: number; result: unknown } | { id: number; error: unknown }): void {
+    const call = this.#open.get(reply.id);
+    this.#open.delete(reply.id);
+    if (!("error" in reply)) {
+      call?.resolve(reply.result);
+      return;
+    }
+    const { message = String(reply.error), ...rest } = (reply.error ?? {}) as { message?: string };
+    call?.reject(Object.assign(new Error(message), rest));
+  }
+
+  end(reason: Error): void {
+    this.#ended = reason;
+    for (const { reject } of this.#open.values()) reject(reason);
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,111 @@
+import { createRequire } from "node:module";
+import type { SessionStore } from "../../lib/store.ts";
+
+/** Ours by the name of the backend, and the published ones that are in use. */
+export type StoreKind = "file" | "s3" | "mongo" | "redis" | "wwebjs-mongo" | "wwebjs-aws-s3";
+
+/** A store, in words that travel to another process. */
+export interface StoreSpec {
+  kind: StoreKind;
+  /** Folder of a `file` store. */
+  directory?: string;
+  /** Address and credentials of the server, as a service's `env`. */
+  env?: Readonly<Record<string, string>>;
+  /** Keeps stores on one server apart: lower-case letters and digits. */
+  name?: string;
+  /** Where the strategy leaves its zips, for those that do not say. */
+  dataPath?: string;
+}
+
+/**
+ * Opens a store with a client of its own, which lasts as long as the process.
+ * Libraries are loaded when they are asked for, so that a bot carries none that it does not use.
+ */
+export async function openStore(spec: StoreSpec): Promise<SessionStore> {
+  return await stores[spec.kind](spec);
+}
+
+const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
+  async file({ directory, dataPath }) {
+    if (!directory) throw new Error("A file store needs a directory.");
+    const { FileStore } = await import("../../adapters/fs.ts");
+    return new FileStore({ directory, ...zipsIn(dataPath) });
+  },
+  async s3({ env, name, dataPath }) {
+    const { S3Store } = await import("../../adapters/s3.ts");
+    const { client, bucket } = await s3(env, name);
+    return new S3Store({ client, bucket, ...zipsIn(dataPath) });
+  },
+  async mongo({ env, name, dataPath }) {
+    const { MongoStore } = await import("../../adapters/mongo.ts");
+    return new MongoStore({ mongoose: await connected(env), collection: name, ...zipsIn(dataPath) });
+  },
+  async redis({ env, name, dataPath }) {
+    const { RedisStore } = await import("../../adapters/redis.ts");
+    const { Redis } = await import("ioredis");
+    return new RedisStore({ client: new Redis(address(env, "REDIS_URL")), prefix: `${name}:`, ...zipsIn(dataPath) });
+  },
+  async "wwebjs-mongo"({ env }) {
+    const { MongoStore } = published("wwebjs-mongo");
+    return new MongoStore({ mongoose: await connected(env) });
+  },
+  async "wwebjs-aws-s3"({ env, name }) {
+    const { AwsS3Store } = published("wwebjs-aws-s3");
+    const sdk = await import("@aws-sdk/client-s3");
+    const { client, bucket } = await s3(env, name);
+    return new AwsS3Store({
+      bucketName: bucket,
+      remoteDataPath: "sessions",
+      s3Client: client,
+      putObjectCommand: sdk.PutObjectCommand,
+      headObjectCommand: sdk.HeadObjectCommand,
+      getObjectCommand: sdk.GetObjectCommand,
+      deleteObjectCommand: sdk.DeleteObjectCommand,
+    });
+  },
+};
+
+function zipsIn(dataPath: string | undefined): { dataPath?: string } {
+  return dataPath === undefined ? {} : { dataPath };
+}
+
+/** Their types do not tell what they need. */
+function published(name: string): Published {
+  return createRequire(import.meta.url)(name) as Published;
+}
+
+interface Published {
+  MongoStore: new (options: object) => SessionStore;
+  AwsS3Store: new (options: object) => SessionStore;
+}
+
+async function s3(env: StoreSpec["env"], bucket = "sessions") {
+  const { CreateBucketCommand, S3Client } = await import("@aws-sdk/client-s3");
+  const client = new S3Client({
+    endpoint: address(env, "S3_ENDPOINT"),
+    region: address(env, "AWS_REGION"),
+    credentials: {
+      accessKeyId: address(env, "AWS_ACCESS_KEY_ID"),
+      secretAccessKey: address(env, "AWS_SECRET_ACCESS_KEY"),
+    },
+    forcePathStyle: true,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+  await client.send(new CreateBucketCommand({ Bucket: bucket })).catch((error: Error) => {
+    if (!["BucketAlreadyOwnedByYou", "BucketAlreadyExists"].includes(error.name)) throw error;
+  });
+  return { client, bucket };
+}
+
+async function connected(env: StoreSpec["env"]) {
+  const { default: mongoose } = await import("mongoose");
+  await mongoose.connect(address(env, "MONGODB_URI"));
+  return mongoose;
+}
+
+function address(env: StoreSpec["env"], name: string): string {
+  const value = env?.[name];
+  if (!value) throw new Error(`The store needs ${name}.`);
+  return value;
+}

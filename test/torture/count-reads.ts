@@ -1,0 +1,32 @@
+import fs from "node:fs";
+import { open } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+
+/** Runs `action`; answers how many bytes this process has read from files meanwhile, and how long it took. */
+export async function countReads<T>(action: () => Promise<T>): Promise<{ result: T; bytes: number; ms: number }> {
+  const handle = await open(import.meta.filename, "r");
+  const prototype = Object.getPrototypeOf(handle) as { read: (...values: unknown[]) => Promise<{ bytesRead: number }> };
+  await handle.close();
+  const [read, readSync] = [prototype.read, fs.readSync];
+  let bytes = 0;
+  prototype.read = async function (...values) {
+    const answer = await read.apply(this, values);
+    bytes += answer.bytesRead;
+    return answer;
+  };
+  fs.readSync = ((...values: Parameters<typeof readSync>) => {
+    const length = readSync(...values);
+    bytes += length;
+    return length;
+  }) as typeof readSync;
+  syncBuiltinESMExports();
+  const started = performance.now();
+  try {
+    const result = await action();
+    return { result, bytes, ms: performance.now() - started };
+  } finally {
+    prototype.read = read;
+    fs.readSync = readSync;
+    syncBuiltinESMExports();
+  }
+}
