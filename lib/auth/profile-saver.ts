@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { VaultError } from "../errors.ts";
 import { captureProfile } from "../profile/capture.ts";
+import { Overtaken } from "../profile/source.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../store.ts";
 import { CredentialsCheck } from "./credentials-check.ts";
 import { Lineage } from "./lineage.ts";
@@ -171,6 +172,17 @@ export class ProfileSaver {
   }
 
   async #save(signal: AbortSignal): Promise<SaveReport> {
+    try {
+      return await this.#capture(signal);
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error;
+      // The browser wrote into a database that was not copied, and the store has asked for it all the same.
+      this.#stored = [];
+      return await this.#capture(signal);
+    }
+  }
+
+  async #capture(signal: AbortSignal): Promise<SaveReport> {
     const { link, dir, browserRuns, wid, onSaved, onError } = this.#options;
     this.#mustBeLinked();
     const [expected, stored] = [this.#expected, this.#stored];

@@ -8,7 +8,7 @@ import { descriptorBudget, Holder } from "./held.ts";
 import { LevelDbPart } from "./leveldb-capture.ts";
 import { type Part, type PartFile, type Stored, Unsettled } from "./part.ts";
 import { type ProfileLayout, probeProfile, VERSION_FILE } from "./select.ts";
-import { bufferSource } from "./source.ts";
+import { bufferSource, Overtaken } from "./source.ts";
 import { SqlitePart } from "./sqlite-capture.ts";
 
 const ATTEMPTS = 20;
@@ -24,7 +24,10 @@ export interface CaptureOptions {
   live: boolean;
   /** What the last generation had: a store that was there and is gone now is an error. */
   expected?: ProfileFacts | undefined;
-  /** Files of the last capture whose save succeeded: what is unchanged since is neither checked nor copied again. */
+  /**
+   * Files of the last capture whose save succeeded: what is unchanged since is neither checked nor copied again, and
+   * reading it rejects with `Overtaken` when it changes after the capture.
+   */
   stored?: readonly Pick<CaptureFile, "path" | "identity">[] | undefined;
   /** Files held open at once. @default a quarter of the process's limit, at most 1,024 */
   maxOpenFiles?: number | undefined;
@@ -195,6 +198,7 @@ class Taking {
   /** Keeps what an attempt failed of; what another attempt cannot cure goes up. */
   #note(error: unknown): void {
     if (error instanceof Unsettled) this.#reasons.push(error);
+    else if (error instanceof Overtaken) this.#reasons.push(new Unsettled(error.message, false));
     else if (isVaultError(error, "CORRUPT")) this.#reasons.push(new Unsettled(error.message, true));
     else if (isOutOfDescriptors(error) || (isVaultError(error) && isOutOfDescriptors(error.cause))) {
       this.#reasons.push(new Unsettled("this process has run out of file descriptors", false));

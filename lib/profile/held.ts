@@ -4,7 +4,7 @@ import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VaultError } from "../errors.ts";
 import { codeOf, diskError, isOutOfDescriptors } from "./disk-error.ts";
-import { COPY_BYTES, type Source } from "./source.ts";
+import { COPY_BYTES, Overtaken, type Source } from "./source.ts";
 import { type Room, readExactly, Spool } from "./spool.ts";
 
 /** Below this age in milliseconds a timestamp proves nothing: disks tick in up to 2 s, and a write may share the tick. */
@@ -182,9 +182,10 @@ export class Holder {
     return {
       size: stamp.size,
       read: async (position, length) => {
-        const handle = await open(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
+        const handle = await this.#open(path);
+        if (handle === undefined) throw new Overtaken(basename(path));
         try {
-          if ((await this.stamp(handle)).times !== stamp.times) throw new Error("it is not the one that is stored");
+          if ((await this.stamp(handle)).times !== stamp.times) throw new Overtaken(basename(path));
           return await readExactly(handle, position, length);
         } finally {
           await handle.close();

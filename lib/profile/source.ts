@@ -1,3 +1,5 @@
+import { VaultError } from "../errors.ts";
+
 /** Bytes that can be read anywhere: a held file, a part of a spool, a buffer, a file of a capture. */
 export interface Source {
   /** Bytes. */
@@ -67,4 +69,14 @@ export function cached(source: Source): Source {
       return (await piece(first)).subarray(offset, offset + length);
     },
   };
+}
+
+/**
+ * What was not copied, since its bytes are stored already, was changed after the capture, and now somebody wants to read
+ * it. Take another capture that says nothing is stored: it can be read to its end.
+ */
+export class Overtaken extends VaultError {
+  constructor(path: string, options: { cause?: unknown } = {}) {
+    super("UNAVAILABLE", `Could not read ${path}: it has changed since the capture.`, options);
+  }
 }

@@ -1,11 +1,10 @@
 import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { VaultError } from "../errors.ts";
 import { BlobFiles } from "./blob-files.ts";
 import { type Holder, identityOf, type Stamp } from "./held.ts";
 import { identified, type Part, type PartFile, type Stored, Unsettled } from "./part.ts";
-import { COPY_BYTES, firstBytes, joined, type Source } from "./source.ts";
+import { COPY_BYTES, firstBytes, joined, Overtaken, type Source } from "./source.ts";
 import { type Room, readExactly } from "./spool.ts";
 import { openPages } from "./sqlite.ts";
 import { WAL_HEADER_BYTES, WAL_TAIL_BYTES, WalScanner } from "./sqlite-wal.ts";
@@ -57,8 +56,8 @@ export class SqlitePart implements Part {
   async prepare(): Promise<void> {
     const { holder } = this.#options;
     await this.#blobs.prepare();
-    // As long as the log goes on from the same header, what was read of the database is made whole by it.
-    if (this.#database && this.#scanner.header && !(await this.#hasStartedOver())) return;
+    // As long as the log goes on from the same header, what was copied of the database is made whole by it.
+    if (this.#scanner.header && !(await this.#hasStartedOver()) && (await this.#isReadable(this.#database))) return;
     for (const file of [this.#database, this.#wal]) await holder.release(file?.handle);
     this.#database = undefined;
     this.#wal = undefined;
@@ -122,6 +121,7 @@ export class SqlitePart implements Part {
     if (typeof pages === "string") throw this.#unsettled(pages, true);
 
     const files = [file(path, source, same(database.stamp, await holder.stamp(database.handle)))];
+    if (!(await this.#isReadable(database))) throw this.#unsettled("its log was written into it", false);
     if (wal && log && report.end > 0) {
       files.push(file(`${path}-wal`, log, same(wal.stamp, await holder.stamp(wal.handle))));
     }
@@ -186,6 +186,12 @@ export class SqlitePart implements Part {
     }
   }
 
+  /** Whether what the capture shall give can be read: it was copied, or is still what it was. */
+  async #isReadable(database: OpenFile | undefined): Promise<boolean> {
+    if (database === undefined || this.#databaseSource === this.#databaseRoom) return database !== undefined;
+    return (await this.#options.holder.stamp(database.handle)).times === database.stamp.times;
+  }
+
   async #mustHaveNoJournal(): Promise<void> {
     const journal = await this.#open("-journal");
     await this.#options.holder.release(journal?.handle);
@@ -222,10 +228,7 @@ export class SqlitePart implements Part {
       read: async (position, length) => {
         const bytes = await source.read(position, length);
         if ((await this.#options.holder.stamp(handle)).times !== stamp.times) {
-          throw new VaultError(
-            "UNAVAILABLE",
-            `Could not read ${this.#options.path}: it has changed since the capture.`,
-          );
+          throw new Overtaken(this.#options.path);
         }
         return bytes;
       },
