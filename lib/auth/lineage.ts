@@ -1,6 +1,6 @@
 /** How long before a page asks for a link it may have lost its credentials, in ms: Local Storage is written that late. */
 const DOUBTFUL_MS = 60_000;
-/** So many are remembered; a store keeps fewer. */
+/** So many are remembered beside the first; a store keeps fewer. */
 const REMEMBERED = 50;
 
 /** The stored generations of one link, oldest first: the one that a run has opened, and those that it saved. */
@@ -13,7 +13,9 @@ export class Lineage {
 
   add(generation: number): void {
     if (this.#generations.at(-1)?.generation === generation) return;
-    this.#generations = [...this.#generations, { generation, at: performance.now() }].slice(-REMEMBERED);
+    const [first, ...rest] = [...this.#generations, { generation, at: performance.now() }];
+    // However many saves there were within the last minute: the first is what they are stepped back to.
+    if (first) this.#generations = [first, ...rest.slice(-REMEMBERED)];
   }
 
   /**

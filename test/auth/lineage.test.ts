@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Lineage } from "../../lib/auth/lineage.ts";
 
 const MINUTE_MS = 60_000;
@@ -24,8 +24,14 @@ it("trusts the first save of a new link more than the others", () => {
   expect(lineage.beforeDoubt()).toEqual([2]);
 });
 
-it("does not grow without end", () => {
+it("does not grow without end, and never forgets what was opened", () => {
   const lineage = new Lineage(1);
   for (let generation = 2; generation < 1_000; generation++) lineage.add(generation);
-  expect(lineage.beforeDoubt()).toHaveLength(1);
+  const now = performance.now();
+  expect(lineage.beforeDoubt(now)).toEqual([1]);
+  vi.spyOn(performance, "now").mockReturnValue(now + 2 * MINUTE_MS);
+  lineage.add(1_000);
+  vi.restoreAllMocks();
+  const before = lineage.beforeDoubt(now + 2 * MINUTE_MS);
+  expect(before).toEqual([1, ...Array.from({ length: 49 }, (_, index) => 951 + index)]);
 });
