@@ -54,7 +54,7 @@ describe("CredentialsCheck", () => {
     await save(linked, since);
     later(500_000);
     await save(linked, since);
-    later(600_000);
+    later(590_000);
     await expect(save(gone, since)).rejects.toMatchObject({
       code: "UNAVAILABLE",
       message: "Session RemoteAuth is not saved: Local Storage is not on disk.",
