@@ -16,7 +16,7 @@ afterEach(() => {
   running.clear();
 });
 
-/** Of examples/remote-auth.ts. */
+/** Of examples/remote-auth.mts. */
 export const session = "RemoteAuth-support";
 
 /** An example in a process of its own, and in a folder of its own. */

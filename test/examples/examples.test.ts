@@ -8,30 +8,31 @@ import { Example, ended, folder, root, session } from "./example.ts";
 const rig = useRig();
 
 describe("the examples", () => {
-  it("are short", () => {
+  it("are short, and modules in whatever project they are copied into", () => {
     const names = readdirSync(folder);
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) {
+      expect(name).toMatch(/\.mts$/);
       const lines = readFileSync(join(folder, name), "utf8").trimEnd().split("\n").length;
       expect(lines, name).toBeLessThanOrEqual(40);
     }
   });
 
-  it("first-bot.ts links once", async () => {
+  it("first-bot.mts links once", async () => {
     const cwd = rig.folder();
-    const first = new Example("first-bot.ts", cwd);
+    const first = new Example("first-bot.mts", cwd);
     await first.until("ready");
     expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
     expect(first.output).toContain("▄");
-    const second = new Example("first-bot.ts", cwd);
+    const second = new Example("first-bot.mts", cwd);
     await second.until("ready");
     expect(second.events).not.toContain("qr");
     await second.end("SIGTERM");
   });
 
   it.each([
-    ["remote-auth.ts", "volume"],
-    ["four-method-store.ts", "zips"],
+    ["remote-auth.mts", "volume"],
+    ["four-method-store.mts", "zips"],
   ])("%s comes back without its machine", async (name, kept) => {
     const cwd = rig.folder();
     const first = new Example(name, cwd);
@@ -47,10 +48,10 @@ describe("the examples", () => {
     await second.end("SIGTERM");
   });
 
-  it("recover.ts shows what is stored, goes back, and takes a deletion back", async () => {
+  it("recover.mts shows what is stored, goes back, and takes a deletion back", async () => {
     const cwd = rig.folder();
     for (let run = 0; run < 2; run++) {
-      const bot = new Example("remote-auth.ts", cwd);
+      const bot = new Example("remote-auth.mts", cwd);
       await bot.until("ready");
       await bot.end("SIGTERM");
     }
@@ -58,15 +59,15 @@ describe("the examples", () => {
     const [first, ...later] = (await store.state({ session }))?.generations ?? [];
     expect(later).not.toEqual([]);
 
-    const shown = await ended("recover.ts", cwd, [session, String(first?.generation)]);
+    const shown = await ended("recover.mts", cwd, [session, String(first?.generation)]);
     expect(shown.trim().split("\n")).toHaveLength(1 + later.length);
     expect(shown).toMatch(new RegExp(`^${first?.generation}  .* bytes  current`));
     await store.delete({ session });
-    expect(await ended("recover.ts", cwd, [session])).toContain("deleted");
-    expect(await ended("recover.ts", cwd, [session, "undelete"])).not.toContain("deleted");
-    expect(await ended("recover.ts", cwd, ["RemoteAuth-other", "1"])).toContain("nothing was ever stored here");
+    expect(await ended("recover.mts", cwd, [session])).toContain("deleted");
+    expect(await ended("recover.mts", cwd, [session, "undelete"])).not.toContain("deleted");
+    expect(await ended("recover.mts", cwd, ["RemoteAuth-other", "1"])).toContain("nothing was ever stored here");
 
-    const back = new Example("remote-auth.ts", cwd);
+    const back = new Example("remote-auth.mts", cwd);
     await back.until("ready");
     expect(back.events).toContain("remote_session_restored");
     expect(back.events).not.toContain("qr");

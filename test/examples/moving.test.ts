@@ -23,34 +23,34 @@ describe("moving here", () => {
     await before.close();
     renameSync(join(dataPath, "session-support"), join(dataPath, session));
 
-    const bot = new Example("remote-auth.ts", cwd);
+    const bot = new Example("remote-auth.mts", cwd);
     await bot.until("remote_session_saved");
     await bot.end("SIGTERM");
     rmSync(dataPath, { recursive: true });
-    const elsewhere = new Example("remote-auth.ts", cwd);
+    const elsewhere = new Example("remote-auth.mts", cwd);
     await elsewhere.until("ready");
     for (const { events } of [bot, elsewhere]) expect(events).not.toContain("qr");
     await elsewhere.end("SIGTERM");
   });
 });
 
-/** A session in the directory that remote-auth.ts uses. */
+/** A session in the directory that remote-auth.mts uses. */
 async function linked(cwd: string): Promise<FileStore> {
-  const bot = new Example("remote-auth.ts", cwd);
+  const bot = new Example("remote-auth.mts", cwd);
   await bot.until("ready");
   await bot.end("SIGTERM");
   return new FileStore({ directory: join(cwd, "volume/sessions") });
 }
 
 await suiteWith("moving from wwebjs-mongo", startMongo, ({ env: { MONGODB_URI = "" } }) => {
-  it("takes examples/move-from-wwebjs-mongo.ts", async () => {
+  it("takes examples/move-from-wwebjs-mongo.mts", async () => {
     const cwd = rig.folder();
     const files = await linked(cwd);
     const uri = new URL(MONGODB_URI);
     uri.pathname = `/moving${unique()}`;
     const server = { MONGODB_URI: uri.href };
     await copySession({ from: files, to: await openStore({ kind: "wwebjs-mongo", env: server }), session });
-    const said = await ended("move-from-wwebjs-mongo.ts", cwd, [session], server);
+    const said = await ended("move-from-wwebjs-mongo.mts", cwd, [session], server);
     expect(said).toContain(`${session} was moved`);
     const to = await openStore({ kind: "mongo", env: server, name: "wa_vault" });
     expect(await copySession({ from: files, to, session })).toMatchObject({ unchanged: true });
@@ -58,12 +58,12 @@ await suiteWith("moving from wwebjs-mongo", startMongo, ({ env: { MONGODB_URI = 
 });
 
 await suiteWith("moving from wwebjs-aws-s3", startS3, ({ env }) => {
-  it("takes examples/move-from-wwebjs-aws-s3.ts", async () => {
+  it("takes examples/move-from-wwebjs-aws-s3.mts", async () => {
     const cwd = rig.folder();
     const files = await linked(cwd);
     const name = `moving${unique()}`;
     await copySession({ from: files, to: await openStore({ kind: "wwebjs-aws-s3", env, name }), session });
-    const said = await ended("move-from-wwebjs-aws-s3.ts", cwd, [session], { ...env, S3_BUCKET: name });
+    const said = await ended("move-from-wwebjs-aws-s3.mts", cwd, [session], { ...env, S3_BUCKET: name });
     expect(said).toContain(`${session} was moved`);
     const client = s3Client({ env });
     const to = new S3Store({ client, bucket: name, prefix: "wa-vault/" });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -157,17 +157,39 @@ describe("the package", () => {
     const known = `import type { VaultError } from "wa-vault"; import type { FileStore } from "wa-vault/fs";
       declare global {
         const store: FileStore; const oldStore: FileStore;
-        const client: { on(event: "remote_session_error", told: (error: VaultError) => void): void; initialize(): Promise<void> };
+        const client: {
+          on(event: "remote_session_error", told: (error: VaultError) => void): void;
+          initialize(): Promise<void>;
+          destroy(): Promise<void>;
+        };
       }`;
     writeFileSync(join(project, "known.d.ts"), known);
     compile("nodenext", ["page*.ts", "known.d.ts"]);
+  });
+
+  it("has suites that run as the README says", () => {
+    const readme = readFileSync(join(installed, "README.md"), "utf8");
+    const code = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, text = ""]) => text);
+    const suites = code.find((text) => text.includes("wa-vault/testing")) ?? "";
+    writeFileSync(join(project, "suites.test.mjs"), suites);
+    expect(run("node", ["--test", "suites.test.mjs"])).toMatch(/^. tests [2-9]\d$/m);
+  });
+
+  it("has examples that run where they are copied to, in a CommonJS project too", () => {
+    const bot = join(folder, "bot");
+    mkdirSync(bot);
+    writeFileSync(join(bot, "package.json"), "{}");
+    symlinkSync(join(project, "node_modules"), join(bot, "node_modules"));
+    cpSync(join(installed, "examples/recover.mts"), join(bot, "recover.mts"));
+    const said = run(join(root, "node_modules/.bin/tsx"), ["recover.mts", "RemoteAuth-support"], bot);
+    expect(said).toBe("RemoteAuth-support: nothing was ever stored here.\n");
   });
 
   it("has types that a strict project compiles, together with whatsapp-web.js", () => {
     provide("@types/node", ...Object.keys(peerDependencies));
     const imports = entries.map((entry, index) => `import * as entry${index} from "${entry}";`);
     const uses = entries.map((_, index) => `export type T${index} = keyof typeof entry${index};`);
-    const example = readFileSync(join(root, "examples/four-method-store.ts"), "utf8").replaceAll(/^.*qrcode.*$/gm, "");
+    const example = readFileSync(join(root, "examples/four-method-store.mts"), "utf8").replaceAll(/^.*qrcode.*$/gm, "");
     writeFileSync(join(project, "entries.ts"), [...imports, ...uses].join("\n"));
     writeFileSync(join(project, "example.ts"), example);
     for (const resolution of ["nodenext", "bundler"]) compile(resolution, ["entries.ts", "example.ts"]);

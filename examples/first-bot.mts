@@ -1,10 +1,14 @@
 // The shortest bot: it asks for a link once, and never again on this machine.
-// Run it with: npx tsx examples/first-bot.ts
+// Its arguments go to the browser: as root, in a container say, that needs --no-sandbox.
+//   npx tsx first-bot.mts [--no-sandbox]
+// A clone of the repository has no browser of its own:
+//   PUPPETEER_EXECUTABLE_PATH=/usr/bin/chromium npx tsx examples/first-bot.mts [--no-sandbox]
 import qrcode from "qrcode-terminal";
 import { LocalAuth } from "wa-vault";
 import { Client } from "whatsapp-web.js";
 
-const client = new Client({ authStrategy: new LocalAuth({ dataPath: "./sessions" }) });
+const authStrategy = new LocalAuth({ dataPath: "./sessions" });
+const client = new Client({ authStrategy, puppeteer: { args: process.argv.slice(2) } });
 
 client.on("qr", (qr) => qrcode.generate(qr, { small: true }));
 client.on("ready", () => console.log("ready"));

@@ -1,5 +1,5 @@
 // Moves a session out of wwebjs-mongo, without a QR. Stop the bot, run this once, start the bot with our RemoteAuth and
-// MongoStore: npx tsx move-from-wwebjs-mongo.ts RemoteAuth-support   (RemoteAuth alone for a bot without a clientId)
+// MongoStore: npx tsx move-from-wwebjs-mongo.mts RemoteAuth-support   (RemoteAuth alone for a bot without a clientId)
 import mongoose from "mongoose";
 import { copySession } from "wa-vault";
 import { MongoStore } from "wa-vault/mongo";

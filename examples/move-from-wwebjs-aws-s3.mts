@@ -1,5 +1,5 @@
-// Moves a session out of wwebjs-aws-s3, without a QR. Stop the bot, run this once, start the bot with our RemoteAuth and
-// S3Store: npx tsx move-from-wwebjs-aws-s3.ts RemoteAuth-support   (RemoteAuth alone for a bot without a clientId)
+// Moves a session out of wwebjs-aws-s3, without a QR. Stop the bot, run this once, start it with our RemoteAuth and
+// S3Store: npx tsx move-from-wwebjs-aws-s3.mts RemoteAuth-support   (RemoteAuth alone for a bot without a clientId)
 import * as sdk from "@aws-sdk/client-s3";
 import { copySession } from "wa-vault";
 import { S3Store } from "wa-vault/s3";
