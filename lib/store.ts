@@ -74,7 +74,10 @@ export interface ProfileStore extends SessionStore {
   /** Makes an older kept generation the current one. Nothing is deleted. */
   rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void>;
 
-  /** Deletes softly: `undelete` brings it back for `retainMs`. @param options.retainMs milliseconds. @default 7 days */
+  /**
+   * Deletes softly: `undelete` brings it back for `retainMs`.
+   * @param options.retainMs milliseconds; 0 keeps nothing. @default what the store was told, 7 days when nothing
+   */
   delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void>;
 
   /** Takes a soft deletion back. @throws `ABSENT` when there is nothing to bring back. */

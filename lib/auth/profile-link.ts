@@ -79,10 +79,11 @@ export class ProfileLink implements StoreLink {
   /** Nothing was fetched ahead. */
   async keepLocal(): Promise<void> {}
 
-  async delete(retainMs: number): Promise<void> {
+  async delete(retainMs: number | undefined): Promise<void> {
     this.#lost?.throwIfAborted();
     const session = this.#session;
     const held = this.#lease === undefined ? {} : { lease: this.#lease };
+    const retain = retainMs === undefined ? {} : { retainMs };
     const limitMs = this.#limits.deleteMs;
     const tooLate = (cause: unknown): VaultError => {
       const hint = "It may still be stored: delete it there by hand.";
@@ -92,7 +93,7 @@ export class ProfileLink implements StoreLink {
       });
     };
     await within({ limitMs, tooLate }, async (signal) => {
-      await withSignal(this.#store.delete({ session, retainMs, signal, ...held }), signal);
+      await withSignal(this.#store.delete({ session, signal, ...retain, ...held }), signal);
     });
   }
 

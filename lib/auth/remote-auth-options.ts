@@ -22,7 +22,10 @@ export interface RemoteAuthOptions {
   closeOnSignals?: boolean | undefined;
   /** The longest a `destroy()` waits for its last save, in milliseconds. @default 8000 (Docker kills after 10 s) */
   finalSaveTimeoutMs?: number | undefined;
-  /** How long a deleted session can be brought back, in milliseconds, where the store can. @default 7 days */
+  /**
+   * How long a deleted session can be brought back, in milliseconds, in a store of this package.
+   * @default what the store was told, 7 days when it was told nothing
+   */
   retainDeletedMs?: number | undefined;
   /** `"zip"`: use the four methods also with a store that takes profiles file by file. */
   archive?: "zip" | undefined;
@@ -36,15 +39,15 @@ export interface RemoteAuthSettings {
   readonly rmMaxRetries: number;
   readonly intervalMs: number;
   readonly finalSaveTimeoutMs: number;
-  readonly retainDeletedMs: number;
+  /** Absent where the store decides. */
+  readonly retainDeletedMs: number | undefined;
   readonly closeOnSignals: boolean;
   /** Whether the store is used by its four methods. */
   readonly zip: boolean;
 }
 
-const DAY_MS = 86_400_000;
 /** A timer of more than 2^31 - 1 ms fires at once; some room is left for jitter. */
-const LONGEST_MS = 20 * DAY_MS;
+const LONGEST_MS = 20 * 86_400_000;
 
 /**
  * Checks the options in whatsapp-web.js's order.
@@ -66,7 +69,7 @@ export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
     rmMaxRetries: rmMaxRetries ?? 4,
     intervalMs: Math.min(Number(backupSyncIntervalMs), LONGEST_MS),
     finalSaveTimeoutMs: Math.min(milliseconds("finalSaveTimeoutMs", options.finalSaveTimeoutMs ?? 8_000), LONGEST_MS),
-    retainDeletedMs: milliseconds("retainDeletedMs", options.retainDeletedMs ?? 7 * DAY_MS),
+    retainDeletedMs: retention(options.retainDeletedMs),
     closeOnSignals: options.closeOnSignals ?? true,
     zip: archive === "zip" || !isProfileStore(store),
   };
@@ -79,6 +82,11 @@ function checkStore(store: SessionStore | undefined): void {
       throw invalidOption("store", `an object with the method \`${method}\``, store);
     }
   }
+}
+
+/** In whole milliseconds: a store takes no others. */
+function retention(value: number | undefined | null): number | undefined {
+  return value === undefined || value === null ? undefined : Math.round(milliseconds("retainDeletedMs", value));
 }
 
 function milliseconds(name: string, value: number): number {

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 const RETRY_MS = 100;
+const WEEK_MS = 7 * 86_400_000;
 const SUFFIX = ".removed-";
 /** What follows the name of a profile that was set aside because its session was deleted. */
 export const DELETED = ".deleted";
@@ -41,9 +42,9 @@ export async function removeLeftovers(dir: string): Promise<void> {
 
 /**
  * Deletes what was set aside because its session was deleted, once that cannot be taken back any more. Never rejects.
- * @param retainMs how long a deletion can be taken back
+ * @param retainMs how long a deletion can be taken back; 7 days where only the store knows
  */
-export async function removeDeleted(dir: string, retainMs: number): Promise<void> {
+export async function removeDeleted(dir: string, retainMs: number = WEEK_MS): Promise<void> {
   const prefix = `${basename(dir)}${DELETED}`;
   const names = await readdir(dirname(dir)).catch(() => []);
   for (const path of names.filter((name) => name.startsWith(prefix)).map((name) => join(dirname(dir), name))) {

@@ -61,8 +61,11 @@ export interface StoreLink {
    * @returns what that is; `undefined` when none of them is kept, or the store keeps only one
    */
   goBack(generations: readonly number[], signal: AbortSignal): Promise<StoredBase | undefined>;
-  /** Deletes the session, softly where the store can. */
-  delete(retainMs: number): Promise<void>;
+  /**
+   * Deletes the session, softly where the store can.
+   * @param retainMs how long that can be taken back; `undefined`: the store decides
+   */
+  delete(retainMs: number | undefined): Promise<void>;
   /** Aborts when somebody else has taken the session. */
   readonly lost: AbortSignal | undefined;
   /** Gives the session back. Never rejects. */

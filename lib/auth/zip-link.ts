@@ -7,7 +7,7 @@ import { unzip } from "../archive/unzip.ts";
 import { zipFiles } from "../archive/zip.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
 import { verifyProfile } from "../profile/verify.ts";
-import type { Capture, SessionStore } from "../store.ts";
+import { type Capture, isProfileStore, type SessionStore } from "../store.ts";
 import { within, withSignal } from "./patience.ts";
 import type { RemoteSession, RestoredSession, SavedSession, StoreLink } from "./store-link.ts";
 
@@ -139,11 +139,14 @@ export class ZipLink implements StoreLink {
   /** It keeps the newest zip alone. */
   async goBack(): Promise<undefined> {}
 
-  async delete(): Promise<void> {
+  async delete(retainMs?: number): Promise<void> {
+    const session = this.#session;
+    // Four methods have no word for it; a store of this package has, also when it is used by these.
+    const options = retainMs === undefined || !isProfileStore(this.#store) ? { session } : { session, retainMs };
     await this.#within("delete the session", this.#limits.deleteMs, undefined, async (signal) => {
       // A save that nobody waits for any more must not arrive after the delete.
       await withSignal(this.#saving, signal);
-      await this.#ask("delete the session", this.#store.delete({ session: this.#session }), signal);
+      await this.#ask("delete the session", this.#store.delete(options), signal);
     });
   }
 
