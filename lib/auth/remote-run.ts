@@ -229,7 +229,9 @@ export class RemoteRun {
   async #browserGone(): Promise<void> {
     if (this.#ending) return;
     if (!this.#linked) return await this.end();
-    this.report(new VaultError("UNAVAILABLE", `The browser of session ${this.#options.session} is gone.`));
+    const hint =
+      "What it left is being saved. Call client.destroy(), which waits for that, then end the process or call client.initialize() again.";
+    this.report(new VaultError("UNAVAILABLE", `The browser of session ${this.#options.session} is gone.`, { hint }));
     await this.finish();
   }
 

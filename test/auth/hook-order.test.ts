@@ -297,6 +297,31 @@ describe("a browser", () => {
     await client.destroy();
   });
 
+  it("that dies after it is told of with what to do, which may be done at once", async () => {
+    const { client } = await started();
+    await rm(dir, { recursive: true });
+    await writeFiles(linkedProfile("later"), dir);
+    let hint: string | undefined;
+    const again = new Promise<void>((resolve, reject) => {
+      client.on("remote_session_error", (error: VaultError) => {
+        if (error.code !== "UNAVAILABLE" || !error.message.includes("browser")) return;
+        hint = error.hint;
+        const destroyed = client.destroy().then(async () => {
+          expect(client.seen.lastIndexOf("saved")).toBeGreaterThan(client.seen.lastIndexOf("error"));
+          expect(await current()).toContain("later");
+          await client.initialize("linked");
+        });
+        destroyed.then(resolve, reject);
+      });
+    });
+    await client.pupBrowser?.close();
+    await again;
+    expect(hint).toMatch(/being saved.*client\.destroy\(\).*end the process or call client\.initialize\(\)/);
+    expect(store.held).toBe(1);
+    await client.destroy();
+    await nothingIsLeft();
+  });
+
   it("started without its switches is closed before it opens a page", async () => {
     const { client } = make();
     await storeSession();
