@@ -1,5 +1,6 @@
-// node scripts/count-tests.mjs <report> <exit code>: "N passed, N failed[, N skipped]" from vitest's JSON report, of a run
-// that ended with this code. A run that failed otherwise than in a test counts as one failed. Exits 1 when anything failed.
+// node scripts/count-tests.mjs <report> <exit code>: the servers that a run of vitest was with, and as the last line
+// "N passed, N failed[, N skipped]", from its JSON report and the code it ended with. A run that failed otherwise than in
+// a test counts as one failed. Exits 1 when anything failed.
 import { readFile } from "node:fs/promises";
 
 const [, , path = "", code = "0"] = process.argv;
@@ -15,6 +16,7 @@ async function count() {
     console.log(`There is no test report, so the tests did not run to their end (exit code ${code}): ${cause.message}`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
+  for (const server of serversOf(report)) console.log(`with ${server}`);
   const passed = report.numPassedTests;
   // A file that failed outside its tests counts as one.
   const files = report.testResults.filter(
@@ -28,4 +30,13 @@ async function count() {
     failed = 1;
   }
   return { passed, failed, skipped: report.numPendingTests + (report.numTodoTests ?? 0) };
+}
+
+/** Suites name the server they had: "MongoDB (mongo: MONGODB_URI)". */
+function serversOf({ testResults }) {
+  const ran = testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === "passed"),
+  );
+  const titles = ran.flatMap(({ ancestorTitles }) => ancestorTitles);
+  return [...new Set(titles.flatMap((title) => /\(([\w-]+: .+)\)$/.exec(title)?.[1] ?? []))].sort();
 }

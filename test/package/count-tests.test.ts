@@ -28,8 +28,19 @@ function write(name: string, ...lines: string[]): void {
   writeFileSync(join(folder, "test", name), [globals, ...lines].join("\n"));
 }
 
+interface Outcome {
+  tests: number | null;
+  count: number | null;
+  line: string | undefined;
+}
+
 /** What `.ci/run` does after the installation. @returns the exit codes of both, and the last line */
-function run(): { tests: number | null; count: number | null; line: string | undefined } {
+function run(): Outcome {
+  const { lines, ...codes } = runAndTell();
+  return { ...codes, line: lines.at(-1) };
+}
+
+function runAndTell(): Omit<Outcome, "line"> & { lines: string[] } {
   const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1" };
   // What this run tells its own workers.
   for (const name of Object.keys(env)) if (/^(VITEST|NODE_ENV|TEST|FORCE_COLOR)/.test(name)) delete env[name];
@@ -37,7 +48,7 @@ function run(): { tests: number | null; count: number | null; line: string | und
   const tests = spawnSync(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), "run"], options).status;
   const script = join(root, "scripts/count-tests.mjs");
   const count = spawnSync(process.execPath, [script, ".reports/vitest.json", String(tests)], options);
-  return { tests, count: count.status, line: count.stdout.trimEnd().split("\n").at(-1) };
+  return { tests, count: count.status, lines: count.stdout.trimEnd().split("\n") };
 }
 
 const passing = 'it("passes", () => expect(1).toBe(1));';
@@ -47,6 +58,15 @@ describe("the counts", () => {
     write("good.test.ts", passing, 'it.skip("is skipped", () => {});', 'it.todo("comes later");');
     write("types.test-d.ts", 'it("has types", () => expectTypeOf(1).toBeNumber());');
     expect(run()).toEqual({ tests: 0, count: 0, line: "2 passed, 0 failed, 2 skipped" });
+  });
+
+  it("come after the servers that the tests were with", () => {
+    const suites = ["MongoDB (mongo: a stand-in (is not MongoDB))", "again (mongo: a stand-in (is not MongoDB))"];
+    const missing = 'describe.skip("Redis (redis: 7)", () => { it("is skipped", () => {}); });';
+    const lines = suites.map((name) => `describe(${JSON.stringify(name)}, () => { ${passing} });`);
+    write("servers.test.ts", 'import { describe } from "vitest";', ...lines, missing);
+    const { lines: said } = runAndTell();
+    expect(said).toEqual(["with mongo: a stand-in (is not MongoDB)", "2 passed, 0 failed, 1 skipped"]);
   });
 
   it("of a test that failed", () => {
