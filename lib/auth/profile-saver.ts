@@ -173,21 +173,22 @@ export class ProfileSaver {
 
   async #save(signal: AbortSignal): Promise<SaveReport> {
     try {
-      return await this.#capture(signal);
+      return await this.#capture(this.#options.browserRuns(), signal);
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error;
-      // The browser wrote into a database that was not copied, and the store has asked for it all the same.
+      // A browser wrote into a database that was not copied, and the store has asked for it all the same.
       this.#stored = [];
-      return await this.#capture(signal);
+      return await this.#capture(true, signal);
     }
   }
 
-  async #capture(signal: AbortSignal): Promise<SaveReport> {
-    const { link, dir, browserRuns, wid, onSaved, onError } = this.#options;
+  /** @param live whether a browser may be writing */
+  async #capture(live: boolean, signal: AbortSignal): Promise<SaveReport> {
+    const { link, dir, wid, onSaved, onError } = this.#options;
     this.#mustBeLinked();
     const [expected, stored] = [this.#expected, this.#stored];
     const place = placeOf(dir);
-    const capture = await captureProfile(dir, { expected, stored, live: browserRuns(), signal });
+    const capture = await captureProfile(dir, { expected, stored, live, signal });
     try {
       await this.#mustBeSettled(capture);
       const { base, report } = await link.save(capture, {

@@ -1,7 +1,5 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "./disk-error.ts";
-import { walk } from "./files.ts";
+import { entriesOfSync, walk } from "./files.ts";
 import type { Held, Holder } from "./held.ts";
 import { identified, type PartFile, type Stored, Unsettled } from "./part.ts";
 
@@ -77,14 +75,9 @@ export class BlobFiles {
 }
 
 function walkSync(dir: string, path: string): string[] {
-  try {
-    return readdirSync(join(dir, path), { withFileTypes: true }).flatMap((entry) => {
-      const below = `${path}/${entry.name}`;
-      if (entry.isDirectory()) return walkSync(dir, below);
-      return entry.isFile() ? [below] : [];
-    });
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  }
+  return entriesOfSync(join(dir, path)).flatMap((entry) => {
+    const below = `${path}/${entry.name}`;
+    if (entry.isDirectory()) return walkSync(dir, below);
+    return entry.isFile() ? [below] : [];
+  });
 }

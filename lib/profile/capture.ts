@@ -6,9 +6,9 @@ import { diskError, isOutOfDescriptors } from "./disk-error.ts";
 import { namesOf } from "./files.ts";
 import { descriptorBudget, Holder } from "./held.ts";
 import { LevelDbPart } from "./leveldb-capture.ts";
-import { type Part, type PartFile, type Stored, Unsettled } from "./part.ts";
+import { type Part, type PartFile, type Stored, smallFile, Unsettled } from "./part.ts";
 import { type ProfileLayout, probeProfile, VERSION_FILE } from "./select.ts";
-import { bufferSource, Overtaken } from "./source.ts";
+import { Overtaken } from "./source.ts";
 import { SqlitePart } from "./sqlite-capture.ts";
 
 const ATTEMPTS = 20;
@@ -42,7 +42,7 @@ export interface CaptureOptions {
  *   is gone altogether, or did not hold still in 20 attempts.
  */
 export async function captureProfile(dir: string, options: CaptureOptions): Promise<Capture> {
-  const holder = new Holder(dir, options.maxOpenFiles ?? (await descriptorBudget()));
+  const holder = new Holder(dir, options.maxOpenFiles ?? (await descriptorBudget()), options.signal);
   try {
     return await new Taking(dir, options, holder).take();
   } catch (error) {
@@ -102,7 +102,11 @@ class Taking {
 
   /** A profile that is gone altogether is not a damaged one. */
   async #mustBeThere(): Promise<void> {
-    if ((await namesOf(join(this.#dir, "Default"))).length > 0) return;
+    try {
+      if ((await namesOf(join(this.#dir, "Default"))).length > 0) return;
+    } catch (error) {
+      return this.#note(error);
+    }
     throw new VaultError("UNAVAILABLE", "Could not capture the profile: it is gone.", {
       hint: "Look whether the volume it lies on is still there.",
     });
@@ -173,7 +177,9 @@ class Taking {
       for (const name of store.databases) {
         const path = `${store.path}/${name}`;
         const blobs = store.blobs.filter((blob) => blob === `${path}_`);
-        yield [path, () => new SqlitePart({ dir, path, blobs, holder, stored, live: this.#options.live })];
+        // With blobs that have come since, it is another one.
+        const key = [path, ...blobs].join("\n");
+        yield [key, () => new SqlitePart({ dir, path, blobs, holder, stored, live: this.#options.live })];
       }
     }
   }
@@ -182,7 +188,7 @@ class Taking {
     const taken = [...this.#taken.values()];
     const files = taken.flatMap(({ files }) => files);
     const version = layout.facts.browserVersion;
-    if (version) files.push({ path: VERSION_FILE, change: "anywhere", ...bufferSource(Buffer.from(version)) });
+    if (version) files.push(smallFile(VERSION_FILE, Buffer.from(version)));
     files.sort((a, b) => (a.path < b.path ? -1 : 1));
     return {
       files: files.map((file) => bounded(file, this.#holder)),

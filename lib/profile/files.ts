@@ -1,9 +1,12 @@
-import { constants, type Dirent } from "node:fs";
+import { constants, type Dirent, existsSync, readdirSync } from "node:fs";
 import { lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { codeOf, diskError } from "./disk-error.ts";
 import type { Source } from "./source.ts";
 import { readExactly } from "./spool.ts";
+
+/** How often a directory is listed whose entries go meanwhile. */
+const LISTINGS = 20;
 
 /** The files right in `path` that are wanted, by their paths relative to `dir`. */
 export async function filesOf(
@@ -42,7 +45,48 @@ export function fileSource(path: string, size: number): Source {
 
 /** The names in a directory; none when it is not there. */
 export async function namesOf(path: string): Promise<string[]> {
-  return (await entriesOf(path)).map(({ name }) => name);
+  try {
+    return await readdir(path);
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") return [];
+    throw diskError(`list ${basename(path)}`, cause);
+  }
+}
+
+/** The entries of a directory; none when it is not there. */
+export async function entriesOf(path: string): Promise<Dirent[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readdir(path, { withFileTypes: true });
+    } catch (cause) {
+      if (mustListAgain(path, cause, attempt)) continue;
+      if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") return [];
+      throw diskError(`list ${basename(path)}`, cause);
+    }
+  }
+}
+
+/** As {@link entriesOf}, at once. */
+export function entriesOfSync(path: string): Dirent[] {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return readdirSync(path, { withFileTypes: true });
+    } catch (cause) {
+      if (mustListAgain(path, cause, attempt)) continue;
+      if (codeOf(cause) === "ENOENT") return [];
+      throw cause;
+    }
+  }
+}
+
+/**
+ * Some disks (NFS, XFS without ftype, FUSE) do not say what an entry is, and Node then looks at each: one that goes
+ * meanwhile fails the whole listing, as if there were no such directory.
+ */
+function mustListAgain(path: string, cause: unknown, attempt: number): boolean {
+  if (codeOf(cause) !== "ENOENT" || !existsSync(path)) return false;
+  if (attempt < LISTINGS) return true;
+  throw diskError(`list ${basename(path)}`, cause);
 }
 
 /** Paths of all files below `path`, relative to `dir`; links and whatever else is not a file are left out. */
@@ -55,15 +99,6 @@ export async function walk(dir: string, path: string): Promise<string[]> {
     else if (entry.isFile()) found.push(below);
   }
   return found;
-}
-
-async function entriesOf(path: string): Promise<Dirent[]> {
-  try {
-    return await readdir(path, { withFileTypes: true });
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") return [];
-    throw diskError(`list ${basename(path)}`, cause);
-  }
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

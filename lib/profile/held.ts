@@ -1,4 +1,4 @@
-import { type BigIntStats, constants } from "node:fs";
+import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,9 +6,8 @@ import { VaultError } from "../errors.ts";
 import { codeOf, diskError, isOutOfDescriptors } from "./disk-error.ts";
 import { COPY_BYTES, Overtaken, type Source } from "./source.ts";
 import { type Room, readExactly, Spool } from "./spool.ts";
+import { identityOf, type Stamp, stampOf } from "./stamp.ts";
 
-/** Below this age in milliseconds a timestamp proves nothing: disks tick in up to 2 s, and a write may share the tick. */
-const RACY_MS = 2_000;
 const FALLBACK_BUDGET = 128;
 const MAX_BUDGET = 1_024;
 /** Not there on Windows, where a link needs privileges. */
@@ -21,18 +20,10 @@ export interface Held extends Source {
   readonly stamp: Stamp;
 }
 
-/** What tells that a file is still the same. */
-export interface Stamp {
-  readonly file: string;
-  readonly size: number;
-  readonly times: string;
-  /** Whether a later change would show. */
-  readonly settled: boolean;
-}
-
 /** Opens files of a profile and keeps them: descriptors while there are enough, copies in a spool beyond. */
 export class Holder {
   readonly #near: string;
+  readonly #signal: AbortSignal | undefined;
   readonly #held = new Map<string, Held>();
   readonly #handles = new Map<string, FileHandle>();
   readonly #others: FileHandle[] = [];
@@ -42,10 +33,14 @@ export class Holder {
   #reserve: FileHandle | undefined;
   #closed = false;
 
-  /** @param near the profile; a spool lies beside it, else in the temp directory. */
-  constructor(near: string, budget: number) {
+  /**
+   * @param near the profile; a spool lies beside it, else in the temp directory.
+   * @param signal ends what goes through many bytes.
+   */
+  constructor(near: string, budget: number, signal?: AbortSignal) {
     this.#near = near;
     this.#budget = budget;
+    this.#signal = signal;
   }
 
   /**
@@ -90,13 +85,25 @@ export class Holder {
 
   /** The first `size` bytes of an open file, read where it lies. */
   source(handle: FileHandle, size: number): Source {
-    return { size, read: (position, length) => readExactly(handle, position, length) };
+    return {
+      size,
+      read: async (position, length) => {
+        this.mustGoOn();
+        return await readExactly(handle, position, length);
+      },
+    };
+  }
+
+  /** To be called before each piece of what goes through many. @throws the signal's reason */
+  mustGoOn(): void {
+    this.#signal?.throwIfAborted();
   }
 
   /** Copies the first `size` bytes of an open file, or fewer when it ends before. */
   async copy(handle: FileHandle, size: number, over?: Room): Promise<Room> {
     const room = await this.room(size, over);
     for (let end = room.size; end < size; end = room.size) {
+      this.mustGoOn();
       const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, size - end));
       const { bytesRead } = await handle.read(piece, 0, piece.length, end);
       if (bytesRead === 0) break;
@@ -221,25 +228,6 @@ async function isFile(handle: FileHandle): Promise<boolean> {
     await handle.close();
     throw error;
   }
-}
-
-function stampOf(stat: BigIntStats): Stamp {
-  const now = Date.now();
-  const newest = Math.max(Number(stat.mtimeNs / 1_000_000n), Number(stat.ctimeNs / 1_000_000n));
-  return {
-    file: `${stat.dev}:${stat.ino}`,
-    size: Number(stat.size),
-    times: `${stat.mtimeNs}:${stat.ctimeNs}`,
-    settled: now - newest >= RACY_MS,
-  };
-}
-
-/**
- * The identity of the first `size` bytes of a file; `undefined` for one that was written within the last two seconds: it
- * may be written again within the same tick of its clock, and would look the same.
- */
-export function identityOf(stamp: Stamp, size: number): string | undefined {
-  return stamp.settled ? `${stamp.file}:${size}:${stamp.times}` : undefined;
 }
 
 class Place implements Held {

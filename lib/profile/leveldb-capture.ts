@@ -7,8 +7,7 @@ import type { Held, Holder } from "./held.ts";
 import { checkLogs, type LogBytes } from "./leveldb.ts";
 import { manifestOf, parseLevelDbName, type Replay, replayManifest } from "./leveldb-manifest.ts";
 import { checkTable } from "./leveldb-table.ts";
-import { identified, type Part, type PartFile, type Stored, Unsettled } from "./part.ts";
-import { bufferSource } from "./source.ts";
+import { identified, type Part, type PartFile, type Stored, smallFile, Unsettled } from "./part.ts";
 import { readExactly } from "./spool.ts";
 
 /** A table, with the name it has in the directory. */
@@ -111,7 +110,7 @@ export class LevelDbPart implements Part {
     if (replay.version === undefined) throw this.#damage(manifest.name, replay.behind);
 
     const files: PartFile[] = [
-      { path: this.#under("CURRENT"), change: "anywhere", ...bufferSource(this.#current) },
+      smallFile(this.#under("CURRENT"), this.#current),
       await this.#cut(manifest, replay.version.end),
     ];
     for (const { number } of replay.version.tables.values()) files.push(await this.#table(number));

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import type { CaptureFile } from "../store.ts";
-import { identityOf, type Stamp } from "./held.ts";
-import type { Source } from "./source.ts";
+import { bufferSource, type Source } from "./source.ts";
+import { identityOf, type Stamp } from "./stamp.ts";
 
 /** A file of a capture, before its path is made one of the profile. */
 export interface PartFile extends Source {
@@ -42,6 +43,12 @@ export class Unsettled extends Error {
 
 /** Files that are stored already: they need not be checked, nor copied, again. */
 export type Stored = ReadonlyMap<string, string>;
+
+/** A file of a few bytes, which are its identity. */
+export function smallFile(path: string, bytes: Buffer): PartFile {
+  const identity = createHash("sha256").update(bytes).digest("hex");
+  return { path, change: "anywhere", identity, ...bufferSource(bytes) };
+}
 
 /** The identity of a file's first `size` bytes, as a part of a `PartFile`. */
 export function identified(stamp: Stamp, size: number): { identity?: string } {

@@ -1,9 +1,10 @@
 import type { Dirent } from "node:fs";
-import { lstat, readdir, readFile } from "node:fs/promises";
+import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VaultError } from "../errors.ts";
 import type { ProfileFacts, StorageBackend } from "../store.ts";
 import { codeOf, diskError } from "./disk-error.ts";
+import { entriesOf } from "./files.ts";
 import { parseLevelDbName } from "./leveldb-manifest.ts";
 import { WAL_HEADER_BYTES } from "./sqlite-wal.ts";
 
@@ -157,12 +158,12 @@ async function browserVersion(dir: string): Promise<string | undefined> {
 /** The entries of a directory; none when it is not there. */
 async function list(dir: string, path: string): Promise<Dirent[]> {
   try {
-    const at = join(dir, path);
-    if ((await lstat(at)).isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a link.`);
-    return await readdir(at, { withFileTypes: true });
+    const found = await lstat(join(dir, path));
+    if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a link.`);
+    if (!found.isDirectory()) throw unknownForm(path);
+    return await entriesOf(join(dir, path));
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return [];
-    if (codeOf(cause) === "ENOTDIR") throw unknownForm(path);
     throw diskError(`read ${path} of the profile`, cause);
   }
 }

@@ -2,12 +2,16 @@ import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { BlobFiles } from "./blob-files.ts";
-import { type Holder, identityOf, type Stamp } from "./held.ts";
+import type { Holder } from "./held.ts";
 import { identified, type Part, type PartFile, type Stored, Unsettled } from "./part.ts";
-import { COPY_BYTES, firstBytes, joined, Overtaken, type Source } from "./source.ts";
+import { cached, firstBytes, Overtaken, type Source } from "./source.ts";
 import { type Room, readExactly } from "./spool.ts";
 import { openPages } from "./sqlite.ts";
-import { WAL_HEADER_BYTES, WAL_TAIL_BYTES, WalScanner } from "./sqlite-wal.ts";
+import type { SqlitePages } from "./sqlite-header.ts";
+import { CopiedLog } from "./sqlite-log.ts";
+import { checkTrees } from "./sqlite-tree.ts";
+import { WAL_HEADER_BYTES, WAL_TAIL_BYTES } from "./sqlite-wal.ts";
+import { identityOf, type Stamp } from "./stamp.ts";
 
 /** With the number that a database without a log counts its changes by. */
 const HEAD_BYTES = 100;
@@ -43,21 +47,19 @@ export class SqlitePart implements Part {
   #header: Buffer = Buffer.alloc(0);
   #databaseSource: Source | undefined;
   #databaseRoom: Room | undefined;
-  #walRoom: Room | undefined;
-  /** Commits that came after the log was copied. */
-  #laterRooms: Room[] = [];
-  #scanner: WalScanner = new WalScanner();
+  readonly #log: CopiedLog;
 
   constructor(options: SqlitePartOptions) {
     this.#options = options;
     this.#blobs = new BlobFiles(options.dir, options.blobs, options.holder, options.stored);
+    this.#log = new CopiedLog(options.holder, options.live);
   }
 
   async prepare(): Promise<void> {
     const { holder } = this.#options;
     await this.#blobs.prepare();
     // As long as the log goes on from the same header, what was copied of the database is made whole by it.
-    if (this.#scanner.header && !(await this.#hasStartedOver()) && (await this.#isReadable(this.#database))) return;
+    if (this.#log.scanner.header && !(await this.#hasStartedOver()) && (await this.#isReadable(this.#database))) return;
     for (const file of [this.#database, this.#wal]) await holder.release(file?.handle);
     this.#database = undefined;
     this.#wal = undefined;
@@ -68,7 +70,7 @@ export class SqlitePart implements Part {
     this.#wal = await this.#open("-wal");
     this.#header = await this.#readHeader(this.#wal);
     await this.#readDatabase(database);
-    await this.#readWal();
+    await this.#log.read(this.#wal?.handle, this.#wal?.stamp.size ?? 0);
     this.#database = database;
   }
 
@@ -76,7 +78,7 @@ export class SqlitePart implements Part {
     const { dir, path } = this.#options;
     this.#blobs.forget();
     if (this.#wal === undefined && existsSync(join(dir, `${path}-wal`))) return "unprepared";
-    const [scanner, fd] = [this.#scanner, this.#wal?.handle.fd];
+    const [scanner, fd] = [this.#log.scanner, this.#wal?.handle.fd];
     const before = scanner.end;
     if (fd !== undefined) {
       const read = (position: number, length: number): Buffer =>
@@ -100,25 +102,24 @@ export class SqlitePart implements Part {
 
   async secure(): Promise<void> {
     await this.#blobs.secure();
-    // A commit stays as it is until the log starts over, and that shows when it settles.
-    const copied = this.#copiedLog()?.size ?? 0;
-    if (this.#wal === undefined || !this.#options.live || copied >= this.#scanner.end) return;
-    const room = await this.#options.holder.room(this.#scanner.end - copied);
-    await this.#copyLog(this.#wal, room, copied);
-    this.#laterRooms.push(room);
+    // A commit stays as it is until the log starts over.
+    if (this.#wal) await this.#log.catchUp(this.#wal.handle);
+    // It has not yet; what else is gone through from here on may take its time.
+    if (this.#database) await this.#mustNotHaveMoved(this.#database);
   }
 
   async settle(): Promise<PartFile[]> {
     const { path, holder } = this.#options;
     const [database, source, wal] = [this.#database, this.#databaseSource, this.#wal];
     if (database === undefined || source === undefined) throw this.#unsettled("it is missing", true);
-    await this.#mustNotHaveMoved(database);
-
-    const report = this.#scanner.report();
-    const log = wal && firstBytes(this.#walSource(wal), report.end);
-    const pages = await openPages(source, log, report.end > 0 ? report : undefined);
+    const report = this.#log.scanner.report();
+    const log = wal && firstBytes(this.#log.source ?? this.#guarded(wal), report.end);
+    const pages = await openPages(cached(source), log && cached(log), report.end > 0 ? report : undefined);
     if (pages === undefined) throw this.#unsettled("it is empty", true);
     if (typeof pages === "string") throw this.#unsettled(pages, true);
+    // One that is stored was gone through when it was; what its log has since has checksums.
+    const problem = this.#isStored(database.stamp) ? undefined : await this.#checkTrees(pages);
+    if (problem) throw this.#unsettled(problem, true);
 
     const files = [file(path, source, same(database.stamp, await holder.stamp(database.handle)))];
     if (!(await this.#isReadable(database))) throw this.#unsettled("its log was written into it", false);
@@ -130,7 +131,7 @@ export class SqlitePart implements Part {
   }
 
   async #readDatabase({ handle, stamp }: OpenFile): Promise<void> {
-    if (this.#mustCopy(stamp)) {
+    if (this.#options.live && !this.#isStored(stamp)) {
       this.#databaseRoom = await this.#options.holder.copy(handle, stamp.size, this.#databaseRoom);
       this.#databaseSource = this.#databaseRoom;
     } else {
@@ -138,44 +139,11 @@ export class SqlitePart implements Part {
     }
   }
 
-  /** Reads the log as far as its frames are whole; copies its commits, since it may start over while they are needed. */
-  async #readWal(): Promise<void> {
-    const scanner = new WalScanner();
-    this.#scanner = scanner;
-    this.#laterRooms = [];
-    if (this.#wal === undefined) return;
-    const { handle, stamp } = this.#wal;
-    if (this.#options.live) this.#walRoom = await this.#options.holder.room(stamp.size, this.#walRoom);
-    for (let taken = 1; taken > 0 && scanner.next < stamp.size; ) {
-      const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, stamp.size - scanner.next));
-      const { bytesRead } = await handle.read(piece, 0, piece.length, scanner.next);
-      taken = scanner.feed(piece.subarray(0, bytesRead));
-      if (this.#options.live) await this.#walRoom?.append(piece.subarray(0, taken));
-    }
-    this.#walRoom?.cut(scanner.end);
-  }
-
-  async #copyLog({ handle }: OpenFile, room: Room, from: number): Promise<void> {
-    while (room.size < room.capacity) {
-      const length = Math.min(COPY_BYTES, room.capacity - room.size);
-      await room.append(await readExactly(handle, from + room.size, length));
-    }
-  }
-
-  #copiedLog(): Source | undefined {
-    if (this.#walRoom === undefined) return undefined;
-    return this.#laterRooms.reduce<Source>((all, room) => joined(all, room), this.#walRoom);
-  }
-
-  #walSource(wal: OpenFile): Source {
-    return (this.#options.live ? this.#copiedLog() : undefined) ?? this.#guarded(wal);
-  }
-
   /** The log must be the one it was, in the same round, from before the database was read until after the log was. */
   async #mustNotHaveMoved(database: OpenFile): Promise<void> {
     if (await this.#hasStartedOver()) throw this.#unsettled("its log was started over", false);
     // A log without a header holds nothing, and then the database itself must have stood still.
-    if (this.#scanner.header) return;
+    if (this.#log.scanner.header) return;
     // Its times may not tell: a clock ticks in milliseconds at best. While it is written it has a journal, and each time
     // it was written its head has another number.
     await this.#mustHaveNoJournal();
@@ -201,7 +169,7 @@ export class SqlitePart implements Part {
   async #hasStartedOver(): Promise<boolean> {
     const wal = await this.#open("-wal");
     try {
-      const scanned = this.#scanner.header ?? this.#header;
+      const scanned = this.#log.scanner.header ?? this.#header;
       const isSameFile = wal?.stamp.file === this.#wal?.stamp.file;
       return !isSameFile || !this.#header.equals(scanned) || !this.#header.equals(await this.#readHeader(wal));
     } finally {
@@ -213,11 +181,18 @@ export class SqlitePart implements Part {
     return new Unsettled(`${this.#options.path}: ${reason}`, damage);
   }
 
-  #mustCopy(stamp: Stamp): boolean {
-    const { live, path, stored } = this.#options;
-    if (!live) return false;
+  #isStored(stamp: Stamp): boolean {
+    const { path, stored } = this.#options;
     const identity = identityOf(stamp, stamp.size);
-    return identity === undefined || stored.get(path) !== identity;
+    return identity !== undefined && stored.get(path) === identity;
+  }
+
+  async #checkTrees(pages: SqlitePages): Promise<string | undefined> {
+    const page = (number: number): Promise<Buffer> => {
+      this.#options.holder.mustGoOn();
+      return pages.page(number);
+    };
+    return await checkTrees({ ...pages, page });
   }
 
   /** Reads where the file lies; a read that a write may have overtaken is refused. */
@@ -226,11 +201,11 @@ export class SqlitePart implements Part {
     return {
       size: stamp.size,
       read: async (position, length) => {
-        const bytes = await source.read(position, length);
-        if ((await this.#options.holder.stamp(handle)).times !== stamp.times) {
-          throw new Overtaken(this.#options.path);
-        }
-        return bytes;
+        const read = await source.read(position, length).catch((cause: unknown) => ({ cause }));
+        // First: one that has become shorter has been overtaken too.
+        if ((await this.#options.holder.stamp(handle)).times !== stamp.times) throw new Overtaken(this.#options.path);
+        if (Buffer.isBuffer(read)) return read;
+        throw read.cause;
       },
     };
   }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, truncateSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,14 +83,18 @@ it("a checkpoint at any moment of a capture leaves one that is whole and can be 
   expect(copied).toBeGreaterThan(10);
 });
 
-it("a checkpoint after it is told to who reads on, and another capture can be read", async () => {
+it.each([
+  ["writes into it", checkpoint],
+  ["makes it shorter", (dir: string) => truncateSync(join(dir, SQLITE_DB), PAGE_BYTES)],
+])("a checkpoint after it that %s is told to who reads on, and another capture can be taken", async (_what, change) => {
   const [profile] = await storedProfiles(1);
   if (profile === undefined) throw new Error("There is no profile.");
   const { dir, stored } = profile;
   const capture = await captureProfile(dir, { live: true, stored });
-  checkpoint(dir);
-  await expect(databaseOf(capture).read(0, 10)).rejects.toBeInstanceOf(Overtaken);
+  change(dir);
+  await expect(databaseOf(capture).read(PAGE_BYTES, 10)).rejects.toBeInstanceOf(Overtaken);
   await capture.close();
+  await writeFiles(dir, sqliteProfile());
   const other = await captureProfile(dir, { live: true });
   expect((await verifyCapture(other)).problems).toEqual([]);
   await other.close();
