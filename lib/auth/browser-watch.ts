@@ -12,10 +12,10 @@ const GROUP_POLL_MS = 50;
 /** Whether the browser of a client runs, and when it is gone. */
 export class BrowserWatch {
   readonly #client: ClientLike;
-  readonly #onGone: () => Promise<void>;
+  readonly #onGone: (() => Promise<void>) | undefined;
 
   /** @param onGone called some time after a browser went away, whyever. Must not reject. */
-  constructor(client: ClientLike, onGone: () => Promise<void>) {
+  constructor(client: ClientLike, onGone?: () => Promise<void>) {
     this.#client = client;
     this.#onGone = onGone;
   }
@@ -46,7 +46,7 @@ export class BrowserWatch {
     // A browser that is closed lets go of its connection first, and may take its time to end.
     if (child && runs(child)) await once(child, "exit").catch(() => undefined);
     await delay(CRASH_GRACE_MS, undefined, { ref: false });
-    await this.#onGone();
+    await this.#onGone?.();
   }
 
   #process(): ChildProcess | undefined {

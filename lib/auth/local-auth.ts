@@ -8,12 +8,15 @@ import type { ProfileFacts } from "../store.ts";
 import { BaseAuth, type BrowserLike } from "./base-auth.ts";
 import { checkLaunchable } from "./browser-launch.ts";
 import { removeStaleLocks } from "./browser-locks.ts";
+import { BrowserWatch } from "./browser-watch.ts";
 import { closeQuietly, destroyedMeanwhile, ProfileLaunch, warn } from "./profile-launch.ts";
 import { removeLeftovers, removeProfile } from "./remove-profile.ts";
 import { checkClientId, sessionNameOf } from "./session-name.ts";
 
 /** How long a start waits for the browser before to close. */
-const CLOSE_WAIT_MS = 20_000;
+const CLOSE_WAIT_MS = 60_000;
+/** How long a `destroy()` waits for a browser that was closed to let go of its profile. */
+const EXIT_WAIT_MS = 3_000;
 
 /** What `LocalAuth` takes: whatsapp-web.js's own options, then ours. */
 export interface LocalAuthOptions {
@@ -123,6 +126,8 @@ export class LocalAuth extends BaseAuth {
   override async destroy(): Promise<void> {
     const launch = this.#launch;
     this.#launch = undefined;
+    // Its storage is written by a process of its own, which may outlive the first one: the profile is not at rest before.
+    if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
     await launch?.end();
     this.#setClosed();
   }

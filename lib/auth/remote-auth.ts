@@ -18,7 +18,7 @@ import { ZipLink } from "./zip-link.ts";
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 
 /** How long a start waits for the run before it to end. */
-const CLOSE_WAIT_MS = 20_000;
+const CLOSE_WAIT_MS = 60_000;
 
 /**
  * Keeps the session of a whatsapp-web.js client in a store, so that it survives its machine.

@@ -16,7 +16,7 @@ afterEach(() => {
 
 function watched(): BrowserWatch {
   const browser = { process: () => child, isConnected: () => false };
-  return new BrowserWatch({ pupBrowser: browser } as unknown as ClientLike, async () => {});
+  return new BrowserWatch({ pupBrowser: browser } as unknown as ClientLike);
 }
 
 describe.skipIf(process.platform === "win32")("BrowserWatch", () => {

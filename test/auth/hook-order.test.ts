@@ -175,7 +175,7 @@ describe("a logout in the page", () => {
 
 describe("a logout in the page that is seen twice", () => {
   // The handler of whatsapp-web.js runs at every navigation, also of a frame, and may be registered twice.
-  it("goes on twice, without waiting for a run that goes on itself", { timeout: 15_000 }, async () => {
+  it("goes on twice, without waiting for a run that goes on itself", { timeout: 50_000 }, async () => {
     const { client } = await started();
     await Promise.all([client.loggedOut(), client.loggedOut()]);
     expect(client.lastLoggedOut).toBe(false);
@@ -279,7 +279,7 @@ describe("a browser", () => {
     const { client } = await started("qr");
     expect(store.held).toBe(1);
     await client.pupBrowser?.close();
-    await expect.poll(() => store.held, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => store.held, { timeout: 120_000 }).toBe(0);
     await nothingIsLeft();
     await client.initialize("linked");
     await client.destroy();
@@ -291,7 +291,7 @@ describe("a browser", () => {
     await rm(dir, { recursive: true });
     await writeFiles(linkedProfile("later"), dir);
     await client.pupBrowser?.close();
-    await expect.poll(() => store.held, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => store.held, { timeout: 120_000 }).toBe(0);
     expect(client.seen).toContain("error");
     await nothingIsLeft();
     await client.destroy();
@@ -343,9 +343,9 @@ describe("a session that somebody else has taken", () => {
     await store.saveProfile({ session, lease: other, capture: captureOf(linkedProfile("of the other")) });
     await expect(strategy.backup()).rejects.toMatchObject({ code: "LEASE_LOST" });
     await other.release();
-    await expect.poll(() => store.held, { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => store.held, { timeout: 120_000 }).toBe(0);
     expect(client.seen).toContain("lost");
-    await expect.poll(signals, { timeout: 20_000 }).toBe(signalsBefore);
+    await expect.poll(signals, { timeout: 120_000 }).toBe(signalsBefore);
     expect(await current()).toContain("of the other");
     await strategy.destroy();
   });

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client, type ClientOptions } from "whatsapp-web.js";
 import { BaseAuth, type ClientLike } from "../../lib/auth/base-auth.ts";
+import { BrowserWatch } from "../../lib/auth/browser-watch.ts";
 import { LocalAuth, type LocalAuthOptions } from "../../lib/auth/local-auth.ts";
 import { NoAuth } from "../../lib/auth/no-auth.ts";
 
@@ -13,6 +14,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "local-auth-"));
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.map((auth) => auth.destroy()));
   opened = [];
   rmSync(folder, { recursive: true, force: true });
@@ -59,6 +61,17 @@ describe("LocalAuth", () => {
     expect(users).not.toHaveProperty("userDataDir");
     // And again, as for a second initialize().
     await auth.beforeBrowserInitialized();
+  });
+
+  it("gives its profile back once the browser has let go of it, and does not wait for one that is open", async () => {
+    const { auth, client } = strategy();
+    const exit = vi.spyOn(BrowserWatch.prototype, "exit").mockResolvedValue();
+    connect(client);
+    await auth.destroy();
+    expect(exit).not.toHaveBeenCalled();
+    client.pupBrowser = { isConnected: () => false, version: async () => "Chrome/1.0", once: () => undefined };
+    await auth.destroy();
+    expect(exit).toHaveBeenCalledOnce();
   });
 
   it("takes its own directory as userDataDir, and no other", async () => {

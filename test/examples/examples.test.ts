@@ -36,10 +36,8 @@ describe("the examples", () => {
   ])("%s comes back without its machine", async (name, kept) => {
     const cwd = rig.folder();
     const first = new Example(name, cwd);
-    await first.until("ready");
+    await first.until("remote_session_saved");
     expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
-    expect(first.events).toContain("remote_session_saved");
-    expect(first.events).not.toContain("remote_session_error");
     for (const entry of readdirSync(cwd)) if (entry !== kept) rmSync(join(cwd, entry), { recursive: true });
     const second = new Example(name, cwd);
     await second.until("ready");
@@ -52,7 +50,7 @@ describe("the examples", () => {
     const cwd = rig.folder();
     for (let run = 0; run < 2; run++) {
       const bot = new Example("remote-auth.mts", cwd);
-      await bot.until("ready");
+      await bot.until("remote_session_saved");
       await bot.end("SIGTERM");
     }
     const store = new FileStore({ directory: join(cwd, "volume/sessions") });

@@ -37,7 +37,7 @@ describe("moving here", () => {
 /** A session in the directory that remote-auth.mts uses. */
 async function linked(cwd: string): Promise<FileStore> {
   const bot = new Example("remote-auth.mts", cwd);
-  await bot.until("ready");
+  await bot.until("remote_session_saved");
   await bot.end("SIGTERM");
   return new FileStore({ directory: join(cwd, "volume/sessions") });
 }

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 /**
- * Resolves when Local Storage below `dataPath` has `text` on disk, by default the name of what says whose phone is linked: Chromium writes it seconds after the page
- * did, and a minute later when it has just written; a strategy that does not know that saves a profile without it.
+ * Resolves when Local Storage below `dataPath` has `text` on disk, by default the name of what says whose phone is
+ * linked: Chromium writes it seconds after the page did, and a minute later when it has just written; a strategy that
+ * does not know that saves a profile without it.
  */
 export async function localStorageOnDisk(dataPath: string, text = "last-wid-md", timeoutMs = 300_000): Promise<void> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await delay(200)) {
