@@ -40,15 +40,14 @@ await suiteWith<Service>("MongoDB", startMongo, ({ env }) => {
         return { blobs, again, unreachable: new MongoBlobs({ db: unreachable.db(), collection }) };
       },
     });
+    const openStore = (): { store: MongoStore; again: () => MongoStore } => {
+      const collection = unique();
+      const again = (): MongoStore => new MongoStore({ ...where, collection });
+      return { store: again(), again };
+    };
+    storeContract(runner, { name, open: openStore });
+    profileStoreContract(runner, { name, open: openStore });
   }
-
-  const openStore = (): { store: MongoStore; again: () => MongoStore } => {
-    const collection = unique();
-    const again = (): MongoStore => new MongoStore({ mongoose, collection });
-    return { store: again(), again };
-  };
-  storeContract(runner, { name: "MongoDB", open: openStore });
-  profileStoreContract(runner, { name: "MongoDB", open: openStore });
 
   it("waits for a connection that is being made", async () => {
     const connecting = mongoose.createConnection(MONGODB_URI);

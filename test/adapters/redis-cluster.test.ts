@@ -12,8 +12,6 @@ await suiteWith<RedisNodes>("Redis Cluster of three masters", startRedisCluster,
   const io = new Cluster(nodes.map(({ port }) => ({ host: "127.0.0.1", port })));
   const node = createCluster({ rootNodes: nodes.map(({ env }) => ({ url: env.REDIS_URL ?? "" })) });
   beforeAll(async () => {
-    // A node that only has no time to answer, on a busy machine, is not to be taken for gone.
-    for (const { port } of nodes) await command(port, ["CONFIG", "SET", "cluster-node-timeout", "600000"]);
     await node.connect();
   });
   afterAll(() => {

@@ -31,6 +31,8 @@ export interface RedisNodes {
 }
 
 const SLOTS = 16_384;
+/** A node that only has no time to answer, on a busy machine, is not to be taken for gone. */
+const DOWN_AFTER_MS = 600_000;
 const PROGRAM = "redis-server";
 
 /** A Cluster of `masters` nodes without replicas. */
@@ -38,7 +40,7 @@ export async function startRedisCluster(masters = 3): Promise<RedisNodes> {
   const program = await redisServer();
   const nodes: OwnService[] = [];
   for (let i = 0; i < masters; i++) {
-    const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
+    const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", String(DOWN_AFTER_MS)];
     nodes.push(await launchRedis(program, settings, ({ second }) => ["--cluster-port", String(second)]));
   }
   const [first] = nodes;
@@ -73,7 +75,10 @@ export interface SentinelNodes extends RedisNodes {
   readonly sentinels: readonly OwnService[];
 }
 
-/** A master, a replica, and three sentinels that promote the replica when the master is gone for two seconds. */
+/**
+ * A master, a replica, and three sentinels. They promote the replica when the master is gone for ten minutes: who wants
+ * to see it sets their `down-after-milliseconds`.
+ */
 export async function startRedisSentinel(): Promise<SentinelNodes> {
   const program = await redisServer();
   const master = await launchRedis(program, ["--repl-diskless-sync-delay", "0"]);
@@ -84,7 +89,13 @@ export async function startRedisSentinel(): Promise<SentinelNodes> {
     const sentinel = await launchSentinel(program);
     sentinels.push(sentinel);
     await command(sentinel.port, ["SENTINEL", "MONITOR", SENTINEL_MASTER, "127.0.0.1", String(master.port), "2"]);
-    await command(sentinel.port, ["SENTINEL", "SET", SENTINEL_MASTER, "down-after-milliseconds", "2000"]);
+    await command(sentinel.port, [
+      "SENTINEL",
+      "SET",
+      SENTINEL_MASTER,
+      "down-after-milliseconds",
+      String(DOWN_AFTER_MS),
+    ]);
     await command(sentinel.port, ["SENTINEL", "SET", SENTINEL_MASTER, "failover-timeout", "10000"]);
   }
   for (const sentinel of sentinels) {
@@ -153,7 +164,7 @@ function address(port: number): string[] {
 }
 
 async function answersPing(port: number): Promise<boolean> {
-  return (await command(port, ["PING"])).includes("PONG");
+  return (await command(port, ["PING"], PING_WITHIN_MS)).includes("PONG");
 }
 
 function group(program: Program, nodes: OwnService[], all: OwnService[]): RedisNodes {
@@ -163,12 +174,18 @@ function group(program: Program, nodes: OwnService[], all: OwnService[]): RedisN
   return { way: program.way, nodes, stop };
 }
 
-const COMMAND_WITHIN_MS = 5_000;
+const COMMAND_WITHIN_MS = 60_000;
+/** It is asked again when no answer comes. */
+const PING_WITHIN_MS = 5_000;
+const TOGETHER_WITHIN_MS = 180_000;
 
-/** Sends one command over a fresh connection and answers the raw reply: no client library is needed to prepare a server. */
-export async function command(port: number, words: string[]): Promise<string> {
+/**
+ * Sends one command over a fresh connection and answers the raw reply: no client library is needed to prepare a server.
+ * @param withinMs the longest it waits without hearing anything @default 60000
+ */
+export async function command(port: number, words: string[], withinMs: number = COMMAND_WITHIN_MS): Promise<string> {
   const socket = connect(port, "127.0.0.1");
-  socket.setTimeout(COMMAND_WITHIN_MS, () => socket.destroy(new Error("no answer")));
+  socket.setTimeout(withinMs, () => socket.destroy(new Error(`${words[0]}: no answer within ${withinMs / 1000} s`)));
   try {
     await once(socket, "connect");
     const encoded = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("");
@@ -200,7 +217,7 @@ function isWhole(reply: string): boolean {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + TOGETHER_WITHIN_MS;
   while (!(await condition().catch(() => false))) {
     if (performance.now() > deadline) throw new Error("The servers did not find each other.");
     await new Promise((resolve) => setTimeout(resolve, 50));

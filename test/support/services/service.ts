@@ -69,7 +69,7 @@ export interface LaunchPlan {
   root?: string;
 }
 
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 240_000;
 const ATTEMPTS = 5;
 
 /**
@@ -191,7 +191,17 @@ function pidOf(child: ChildProcess): number {
 function standsStill(pid: number): boolean {
   const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks)) return true;
-  return readdirSync(tasks).every((thread) => / T /.test(readFileSync(`${tasks}/${thread}/stat`, "utf8")));
+  return readdirSync(tasks).every((thread) => threadStandsStill(`${tasks}/${thread}/stat`));
+}
+
+/** One that has ended since it was listed does nothing either: its file is gone (ENOENT), or going (ESRCH). */
+function threadStandsStill(stat: string): boolean {
+  try {
+    return / T /.test(readFileSync(stat, "utf8"));
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return true;
+    throw error;
+  }
 }
 
 // Whoever ends without stopping its servers takes them along.
