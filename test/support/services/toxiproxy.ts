@@ -23,6 +23,8 @@ export interface Line {
    * @param toxic.stream which half: what the client receives, or what it sends. @default "downstream"
    */
   poison(toxic: Toxic): Promise<void>;
+  /** Takes away what {@link Line.poison} did; connections stay. Only of what keeps nothing back for good. */
+  cure(toxic: Pick<Toxic, "type" | "stream">): Promise<void>;
   /** Cuts all connections and takes no new ones, until `heal`. */
   cut(): Promise<void>;
   /** Makes the line good again; connections that were there are closed. */
@@ -65,6 +67,7 @@ async function openProxy(api: string, upstream: number): Promise<Line> {
     port,
     poison: ({ type, stream = "downstream", attributes }) =>
       send("POST", `${proxy}/toxics`, { name: `${type}-${stream}`, type, stream, attributes, toxicity: 1 }),
+    cure: ({ type, stream = "downstream" }) => send("DELETE", `${proxy}/toxics/${type}-${stream}`),
     cut: () => send("POST", proxy, { enabled: false }),
     heal: async () => {
       // Anew, because taking a toxic away waits for what is stuck in it.
