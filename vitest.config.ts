@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { SlowFirst } from "./test/support/slow-first.ts";
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -8,6 +9,7 @@ const config: ViteUserConfig = defineConfig({
     setupFiles: ["test/support/setup.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     pool: "forks",
+    sequence: { sequencer: SlowFirst },
     // Most of the time is spent waiting for browsers, servers and timers, so more files run at once than there are cores.
     maxWorkers: Math.max(3, availableParallelism()),
     // What hangs is noticed early enough; what is slow, on a machine that has much else to do, is no fault.
