@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { freePort, isFree, listensOn } from "./ports.ts";
 import { direct } from "./programs.ts";
-import { type LaunchPlan, launch } from "./service.ts";
+import { type LaunchPlan, launch, standsStill } from "./service.ts";
 
 let root: string;
 beforeEach(() => {
@@ -90,6 +90,28 @@ describe("starting a server", () => {
     await vi.waitFor(() => expect(said).toHaveBeenCalled(), 20_000);
     expect(said).toHaveBeenCalledWith("services: small ended by itself: killed by SIGKILL: out of memory");
     await service.stop();
+  });
+});
+
+describe("a server that is paused", () => {
+  it("stands still until it is resumed", async () => {
+    const service = await launch(plan("listen();"));
+    await service.pause();
+    expect(standsStill(`/proc/${service.pid}/task`)).toBe(true);
+    service.resume();
+    await service.stop();
+  });
+
+  it("stands still when all threads do that have not ended meanwhile", () => {
+    const thread = (id: string, state: string): void => {
+      mkdirSync(join(root, id));
+      if (state !== "") writeFileSync(join(root, id, "stat"), `${id} (a name) ${state} 1 1`);
+    };
+    thread("1", "T");
+    thread("2", "");
+    expect(standsStill(root)).toBe(true);
+    thread("3", "S");
+    expect(standsStill(root)).toBe(false);
   });
 });
 

@@ -110,7 +110,7 @@ function serviceOf(plan: LaunchPlan, at: Place, first: ChildProcess): OwnService
     pause: async () => {
       plan.program.signal(child, "SIGSTOP", dir);
       if (plan.program.inContainer) return;
-      while (!standsStill(pidOf(child))) await new Promise((resolve) => setTimeout(resolve, 10));
+      while (!standsStill(`/proc/${pidOf(child)}/task`)) await new Promise((resolve) => setTimeout(resolve, 10));
     },
     resume: () => plan.program.signal(child, "SIGCONT", dir),
     kill: () => end(plan, child, dir),
@@ -187,11 +187,12 @@ function pidOf(child: ChildProcess): number {
   return child.pid;
 }
 
-/** Whether all threads are stopped: a signal reaches them one by one. Where there is no /proc, nobody can tell. */
-function standsStill(pid: number): boolean {
-  const tasks = `/proc/${pid}/task`;
-  if (!existsSync(tasks)) return true;
-  return readdirSync(tasks).every((thread) => threadStandsStill(`${tasks}/${thread}/stat`));
+/**
+ * Whether all threads are stopped: a signal reaches them one by one. Where there is no /proc, nobody can tell.
+ * @param tasks the process's `/proc/<pid>/task`
+ */
+export function standsStill(tasks: string): boolean {
+  return !existsSync(tasks) || readdirSync(tasks).every((thread) => threadStandsStill(`${tasks}/${thread}/stat`));
 }
 
 /** One that has ended since it was listed does nothing either: its file is gone (ENOENT), or going (ESRCH). */
