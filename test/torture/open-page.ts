@@ -1,7 +1,9 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import { chromiumFlags, findChromium, storageForms } from "../support/chromium.ts";
 import { type Phone, phoneBy } from "../support/phone.ts";
-import { killTree } from "../support/process-tree.ts";
+import { identify, killTree, untilGone } from "../support/process-tree.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { standInPage } from "../support/stand-in/stand-in.ts";
 
@@ -12,7 +14,7 @@ export type Form = "leveldb" | "sqlite";
 export interface OpenPage {
   readonly phone: Phone;
   readonly pid: number;
-  /** As a person closes it: what is to be flushed is. */
+  /** As a person closes it: what is to be flushed is. Resolves when all its processes have ended. */
   close(): Promise<void>;
   /** `kill -9`, and what is left of it is waited for. */
   kill(): Promise<void>;
@@ -21,13 +23,13 @@ export interface OpenPage {
 interface Browser {
   newPage(): Promise<Page>;
   close(): Promise<void>;
-  process(): { pid?: number; exitCode: number | null; once(event: "exit", listener: () => void): void } | null;
+  process(): ChildProcess | null;
 }
 
 interface Page {
   setRequestInterception(on: boolean): Promise<void>;
   on(event: "request", listener: (request: Request) => void): void;
-  goto(url: string): Promise<unknown>;
+  goto(url: string, options: { timeout: number }): Promise<unknown>;
   evaluate(code: string): Promise<unknown>;
 }
 
@@ -40,6 +42,9 @@ interface Request {
 interface Puppeteer {
   launch(options: object): Promise<Browser>;
 }
+
+/** What a step may take, in milliseconds: a busy machine needs more than puppeteer's 30 seconds. */
+const SLOW_MS = 180_000;
 
 const fromClient = createRequire(createRequire(import.meta.url).resolve("whatsapp-web.js"));
 
@@ -59,7 +64,8 @@ export async function openPage(dir: string, form: Form, more: readonly string[] 
     userDataDir: dir,
     headless: true,
     args,
-    protocolTimeout: 120_000,
+    timeout: SLOW_MS,
+    protocolTimeout: 300_000,
     // The browser ends when this end of the pipe does, however this process dies.
     pipe: true,
     env: { ...process.env, ...(temporary ? { TMPDIR: temporary } : {}) },
@@ -67,7 +73,10 @@ export async function openPage(dir: string, form: Form, more: readonly string[] 
     handleSIGTERM: false,
     handleSIGHUP: false,
   });
-  const pid = browser.process()?.pid ?? 0;
+  const child = browser.process();
+  if (child?.pid === undefined) throw new Error("The browser has no process.");
+  const id = identify(child.pid);
+  const { pid } = id;
   browsers.add(pid);
   const page = await browser.newPage();
   await page.setRequestInterception(true);
@@ -77,11 +86,12 @@ export async function openPage(dir: string, form: Form, more: readonly string[] 
     const done = isSite ? request.respond({ status: 200, contentType: "text/html", body }) : request.abort();
     done.catch(() => {});
   });
-  await page.goto("https://web.whatsapp.com/");
+  await page.goto("https://web.whatsapp.com/", { timeout: SLOW_MS });
   const gone = async (): Promise<void> => {
-    const child = browser.process();
-    if (child && child.exitCode === null) await new Promise<void>((resolve) => child.once("exit", resolve));
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     browsers.delete(pid);
+    // Chromium writes its storage in a process of its own, which may end after the first one.
+    await untilGone(id);
   };
   return {
     phone: phoneBy((action, values) => {
@@ -95,7 +105,7 @@ export async function openPage(dir: string, form: Form, more: readonly string[] 
     },
     kill: async () => {
       const left = gone();
-      killTree(pid);
+      killTree(id);
       await left;
     },
   };

@@ -197,13 +197,13 @@ async function mustVerify(dir: string, when: string): Promise<void> {
 /** Waits until the credentials are on disk: Local Storage is written out late. */
 export async function untilSettled(dir: string): Promise<void> {
   let reason = "";
-  for (let i = 0; i < 240; i++) {
+  for (let i = 0; i < 1_200; i++) {
     const found = await probeSettled(dir);
     if (found.settled) return;
     reason = found.reason;
     await sleep(250);
   }
-  throw new Error(`the credentials did not get to the disk within a minute: ${reason}`);
+  throw new Error(`the credentials did not get to the disk within five minutes: ${reason}`);
 }
 
 /** What a tool does that knows nothing of databases: the site's directories, file by file. */
