@@ -39,6 +39,8 @@ export interface PublicClient {
 /** whatsapp-web.js's `Client` as it is at run time. */
 export interface ClientLike extends PublicClient {
   options: { puppeteer?: PuppeteerOptions | undefined };
+  /** Set when the page logs out, and taken back after the navigation that follows. Not declared by whatsapp-web.js. */
+  lastLoggedOut?: boolean;
 }
 
 /** What a strategy answers when the page asks for a link; `failed` emits `auth_failure`, `restart` starts over. */

@@ -13,6 +13,7 @@ const GROUP_POLL_MS = 50;
 export class BrowserWatch {
   readonly #client: ClientLike;
   readonly #onGone: (() => Promise<void>) | undefined;
+  readonly #ended = new AbortController();
 
   /** @param onGone called some time after a browser went away, whyever. Must not reject. */
   constructor(client: ClientLike, onGone?: () => Promise<void>) {
@@ -24,6 +25,11 @@ export class BrowserWatch {
   begin(browser: BrowserLike): void {
     const child = browser.process?.() ?? undefined;
     browser.once("disconnected", () => void this.#gone(child));
+  }
+
+  /** Nobody wants to hear of it any more. */
+  end(): void {
+    this.#ended.abort();
   }
 
   /** Whether a browser may be writing to the profile. */
@@ -45,8 +51,10 @@ export class BrowserWatch {
   async #gone(child: ChildProcess | undefined): Promise<void> {
     // A browser that is closed lets go of its connection first, and may take its time to end.
     if (child && runs(child)) await once(child, "exit").catch(() => undefined);
-    await delay(CRASH_GRACE_MS, undefined, { ref: false });
-    await this.#onGone?.();
+    const { signal } = this.#ended;
+    // A process that has nothing else to do must not end before it has saved.
+    await delay(CRASH_GRACE_MS, undefined, { signal }).catch(() => undefined);
+    if (!signal.aborted) await this.#onGone?.();
   }
 
   #process(): ChildProcess | undefined {

@@ -7,7 +7,7 @@ import { verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
 import { BaseAuth, type BrowserLike } from "./base-auth.ts";
 import { checkLaunchable } from "./browser-launch.ts";
-import { removeStaleLocks } from "./browser-locks.ts";
+import { checkNoBrowser, removeStaleLocks } from "./browser-locks.ts";
 import { BrowserWatch } from "./browser-watch.ts";
 import { closeQuietly, destroyedMeanwhile, ProfileLaunch, warn } from "./profile-launch.ts";
 import { removeLeftovers, removeProfile } from "./remove-profile.ts";
@@ -52,6 +52,8 @@ export class LocalAuth extends BaseAuth {
   #setClosed: () => void = () => {};
   /** How often the page has logged out and is about to go on in the same browser, by the next hooks. */
   #goingOn = 0;
+  /** How often the client was destroyed. */
+  #destroys = 0;
 
   constructor({ clientId, dataPath, rmMaxRetries, closeOnSignals }: LocalAuthOptions = {}) {
     super();
@@ -78,11 +80,16 @@ export class LocalAuth extends BaseAuth {
       this.#goingOn -= 1;
       return;
     }
+    // Before the first browser a destroy() can mean nothing but this start; later it may be that of the browser before.
+    const destroys = this.#launch === undefined && !client.pupBrowser ? this.#destroys : undefined;
     // `client.on("disconnected", () => client.initialize())`
     await Promise.race([this.#closed, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
+    if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(`The profile ${dir}`);
     // A running browser has its profile, as at a second initialize().
     if (client.pupBrowser?.isConnected()) return;
     const previous = this.#launch;
+    // Its browser may be just starting, which no hook tells: then this start is one too many, and that one goes on.
+    if (previous !== undefined) await checkNoBrowser(dir);
     const launch = new ProfileLaunch({ client, dir, closeOnSignals: this.#closeOnSignals });
     this.#launch = launch;
     try {
@@ -126,6 +133,7 @@ export class LocalAuth extends BaseAuth {
   override async destroy(): Promise<void> {
     const launch = this.#launch;
     this.#launch = undefined;
+    this.#destroys += 1;
     // Its storage is written by a process of its own, which may outlive the first one: the profile is not at rest before.
     if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
     await launch?.end();

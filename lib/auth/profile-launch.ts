@@ -57,6 +57,8 @@ export class ProfileLaunch {
 
   #setOptions(profile: ProfileFacts): void {
     const { client, dir, closeOnSignals } = this.#options;
+    // Of a page that was closed before it navigated: else the next navigation counts as its logout.
+    client.lastLoggedOut = false;
     const handleSignals = closeOnSignals && !usersOwnSignals(client.options.puppeteer);
     client.options.puppeteer = launchOptions(client.options.puppeteer, { userDataDir: dir, profile, handleSignals });
     if (handleSignals) this.#offSignals = onSignals(() => client.destroy());

@@ -212,6 +212,7 @@ export class RemoteRun {
   async end(): Promise<void> {
     this.#ending = true;
     this.#linked = false;
+    this.#browser.end();
     this.interrupt();
     await this.stopBackups();
     await this.#options.link.close().catch((error) => this.report(error));
