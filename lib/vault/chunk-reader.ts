@@ -24,11 +24,7 @@ export class ChunkReader {
   async read(chunk: Chunk, signal?: AbortSignal): Promise<Buffer> {
     const key = chunkKey(this.#session, chunk);
     for (let reads = 1; ; reads++) {
-      const frame = await this.#context.blobs.get(key, { signal });
-      if (!frame) {
-        this.#context.distrusted.add(key);
-        throw new MissingChunk(key);
-      }
+      const frame = await this.#get(key, signal);
       this.bytesReceived += frame.length;
       try {
         return await check(chunk, frame, key);
@@ -37,6 +33,18 @@ export class ChunkReader {
         this.#context.distrusted.add(key);
         throw error;
       }
+    }
+  }
+
+  async #get(key: string, signal: AbortSignal | undefined): Promise<Buffer> {
+    try {
+      const frame = await this.#context.blobs.get(key, { signal });
+      if (frame) return frame;
+      throw new MissingChunk(key);
+    } catch (error) {
+      // Some backends know by themselves that they have lost a value.
+      if (isVaultError(error, "CORRUPT")) this.#context.distrusted.add(key);
+      throw error;
     }
   }
 }
