@@ -1,9 +1,11 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { AuthStrategy, Client, ClientOptions } from "whatsapp-web.js";
 import { chromiumFlags, findChromium } from "./chromium.ts";
 import { EventLog, type SeenEvent } from "./events.ts";
 import { isPageGone, type Phone, phoneOf } from "./phone.ts";
-import { identify, killTree, untilGone } from "./process-tree.ts";
+import { identify, killTree, type ProcessId, untilGone } from "./process-tree.ts";
 import { scratchFolder } from "./scratch.ts";
 import { answerEverything, standInOptions } from "./stand-in/stand-in.ts";
 import { type WhatsappVersion, whatsapp } from "./whatsapp.ts";
@@ -42,7 +44,7 @@ export interface OpenClient {
   browserPid(): number;
   /** `kill -9` for the browser and all its processes. */
   killBrowser(): void;
-  /** `client.destroy()`; what is left of the browser is killed. */
+  /** `client.destroy()`; what is left of the browser is killed. Resolves when no process of it is left. */
   close(): Promise<void>;
 }
 
@@ -78,7 +80,7 @@ export function openClient(options: OpenClientOptions): OpenClient {
   const log = new EventLog(options.onEvent);
   const client = new (whatsapp(options.version).Client)(clientOptions(options));
   for (const name of names) client.on(name, (...values: unknown[]) => log.add(name, values));
-  hookBrowser(client, options.live === true, log);
+  const endings = hookBrowser(client, options.live === true, log);
   const injections = hookInjections(client, log);
 
   let pid: number | undefined;
@@ -112,7 +114,9 @@ export function openClient(options: OpenClientOptions): OpenClient {
         await Promise.race([Promise.allSettled(injections), setTimeout(5_000, undefined, { ref: false })]);
         await client.destroy();
       } finally {
-        if (pid !== undefined) killRunning(pid);
+        for (const each of endings.keys()) killRunning(each);
+        // Chromium writes its storage in a process of its own, which may outlive the one that puppeteer waits for.
+        await Promise.all(endings.values());
         log.end(new Error("the client was closed"));
       }
     },
@@ -148,26 +152,36 @@ function browserEnvironment(): Record<string, string | undefined> {
   return { ...process.env, TMPDIR: temporary };
 }
 
-/** Runs after every launch, between whatsapp-web.js's own steps: the page exists and nothing was loaded. */
-function hookBrowser(client: Client, live: boolean, log: EventLog): void {
+/**
+ * Runs after every launch, between whatsapp-web.js's own steps: the page exists and nothing was loaded.
+ * @returns for each browser that has not ended, by its process id, what resolves when none of its processes is left
+ */
+function hookBrowser(client: Client, live: boolean, log: EventLog): ReadonlyMap<number, Promise<void>> {
+  const endings = new Map<number, Promise<void>>();
   const hooked = client as unknown as { initWebVersionCache(): Promise<void> };
   const own = hooked.initWebVersionCache.bind(client);
   hooked.initWebVersionCache = async () => {
     const child = client.pupBrowser?.process();
     if (child?.pid !== undefined) {
-      const id = identify(child.pid);
-      const { pid } = id;
-      browsers.add(pid);
-      child.once("exit", async () => {
-        browsers.delete(pid);
-        await untilGone(id);
+      const { pid } = child;
+      const gone = ended(child, identify(pid)).then(() => {
+        endings.delete(pid);
         log.add("browser_gone", [pid]);
       });
+      endings.set(pid, gone);
       client.emit("browser_started", pid);
     }
     await own();
     if (!live && client.pupPage) await answerEverything(client.pupPage as never);
   };
+  return endings;
+}
+
+async function ended(child: ChildProcess, id: ProcessId): Promise<void> {
+  browsers.add(id.pid);
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  browsers.delete(id.pid);
+  await untilGone(id);
 }
 
 /**

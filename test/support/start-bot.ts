@@ -5,7 +5,7 @@ import type { SaveReport } from "../../lib/store.ts";
 import { exitOf } from "./child-exit.ts";
 import { EventLog, type SeenEvent } from "./events.ts";
 import { type Phone, phoneBy } from "./phone.ts";
-import { identify, killTree, type ProcessId, untilGone } from "./process-tree.ts";
+import { identify, killTree, type ProcessId, processTree, untilGone } from "./process-tree.ts";
 import { scratchFolder } from "./scratch.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
 import type { StrategySpec } from "./strategies.ts";
@@ -59,16 +59,23 @@ export interface Bot {
   /** Closes the channel to the bot, which then ends when nothing else keeps it alive. */
   leave(): void;
   killBrowser(): void;
+  /** Resolves when no process is left of the browser that was started last. */
+  browserGone(): Promise<void>;
   /** The host is gone: bot and browser are killed at once. Resolves when no process is left. */
   vanish(): Promise<void>;
   /** Ends the bot in order: `destroy()`, then its process. Whatever is left is killed. */
   close(): Promise<void>;
 }
 
-const bots = new Set<{ pid: number; browser: ProcessId | undefined }>();
+interface Running {
+  bot: ProcessId;
+  browser: ProcessId | undefined;
+}
+
+const bots = new Set<Running>();
 process.once("exit", () => {
-  for (const { pid, browser } of bots) {
-    killTree(pid);
+  for (const { bot, browser } of bots) {
+    killTree(bot);
     if (browser !== undefined) killTree(browser);
   }
 });
@@ -85,7 +92,7 @@ export function startBot(spec: BotSpec): Bot {
   });
   const pid = child.pid;
   if (pid === undefined) throw new Error("The bot's process could not be started.");
-  const running: { pid: number; browser: ProcessId | undefined } = { pid, browser: undefined };
+  const running: Running = { bot: identify(pid), browser: undefined };
   bots.add(running);
 
   const calls = new CallTable(child);
@@ -110,13 +117,18 @@ export function startBot(spec: BotSpec): Bot {
   const killBrowser = () => {
     if (running.browser !== undefined) killTree(running.browser);
   };
+  const browserGone = async () => {
+    if (running.browser !== undefined) await untilGone(running.browser);
+  };
   const vanish = async () => {
-    // Both before either can see that the other is gone.
-    child.kill("SIGKILL");
+    // Stopped first: all are killed before one can see that another is gone, and it starts no browser meanwhile. One that
+    // it has not told of yet is among its children.
+    const left = child.kill("SIGSTOP") ? processTree(pid).map(identify) : [];
+    killTree(running.bot);
     killBrowser();
     await exited;
     killBrowser();
-    if (running.browser !== undefined) await untilGone(running.browser);
+    await Promise.all([browserGone(), ...left.map(untilGone)]);
     bots.delete(running);
   };
   return {
@@ -138,9 +150,11 @@ export function startBot(spec: BotSpec): Bot {
     signal: (name) => void child.kill(name),
     leave: () => child.disconnect(),
     killBrowser,
+    browserGone,
     vanish,
     async close() {
-      await calls.call("destroy", []).catch(() => {});
+      // A browser that was closed is let finish what it writes.
+      await calls.call("destroy", []).then(browserGone, () => {});
       await vanish();
     },
   };
