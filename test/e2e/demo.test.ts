@@ -1,24 +1,56 @@
-import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { text } from "node:stream/consumers";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { demoStores } from "../../demo/stores.ts";
 import { tell } from "../../demo/story.ts";
 import { terminal } from "../../demo/terminal.ts";
+import { exitOf } from "../support/child-exit.ts";
+import { processesBeside } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
+import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
+import { RUN_DIRECTORY, type Service } from "../support/services/service.ts";
+import { suiteWith } from "../support/services/suite.ts";
 
 const rig = useRig();
 
-function demo(...args: string[]) {
-  return spawnSync(process.execPath, ["--import", "tsx", "demo/demo.ts", ...args], {
-    encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1" },
+/** A folder for what the demo leaves, its servers and its browsers: a short name, since sockets are in it. */
+function leftovers(): string {
+  const folder = mkdtempSync(join(tmpdir(), "wa-demo-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
+  return folder;
+}
+
+async function demo(args: string[] = [], folder = leftovers()) {
+  const child = spawn(process.execPath, ["--import", "tsx", "demo/demo.ts", ...args], {
+    env: { ...process.env, NO_COLOR: "1", TMPDIR: folder, [RUN_DIRECTORY]: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // It takes along what it has started.
+  onTestFinished(() => void child.kill("SIGTERM"));
+  const [[status], stdout, stderr] = await Promise.all([exitOf(child), text(child.stdout), text(child.stderr)]);
+  return { status, stdout, stderr };
+}
+
+/** Processes that were told of `folder`, or are in it. Linux only. */
+function processesOf(folder: string): string[] {
+  return processesBeside(process.pid).flatMap((pid) => {
+    try {
+      const [cwd, environment] = [readlinkSync(`/proc/${pid}/cwd`), readFileSync(`/proc/${pid}/environ`, "utf8")];
+      if (!cwd.startsWith(folder) && !environment.includes(folder)) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")];
+    } catch {
+      return [];
+    }
   });
 }
 
 describe("the demo", () => {
-  it("ends with 0 when the session came back without a QR", () => {
-    const { status, stdout, stderr } = demo();
+  it("ends with 0 when the session came back without a QR", async () => {
+    const { status, stdout, stderr } = await demo();
     expect(status, stdout + stderr).toBe(0);
     expect(stdout).toContain("ready, without a QR");
     expect(stdout).toContain("history: ok, up to number 6");
@@ -45,8 +77,35 @@ describe("the demo", () => {
     );
   });
 
-  it("knows its options", () => {
-    expect(demo("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("--store <kind>") });
-    expect(demo("--store", "tape")).toMatchObject({ status: 1, stdout: expect.stringContaining("got tape") });
+  it("knows its options", async () => {
+    expect(await demo(["--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("--store <kind>") });
+    expect(await demo(["--store", "tape"])).toMatchObject({ status: 1, stdout: expect.stringContaining("got tape") });
   });
 });
+
+const servers: [kind: string, start: () => Promise<Service>][] = [
+  ["redis", startRedis],
+  ["s3", startS3],
+  ["mongo", startMongo],
+];
+for (const [kind, start] of servers) {
+  // Whether there is one; the demo brings its own, in the same way.
+  const look = async () => {
+    const service = await start();
+    await service.stop();
+    return { way: service.way, stop: async () => {} };
+  };
+  await suiteWith(`the demo with --store ${kind}`, look, ({ way }) => {
+    it("ends with 0 when the session came back without a QR, and leaves nothing behind", async () => {
+      const folder = leftovers();
+      const { status, stdout, stderr } = await demo(["--store", kind], folder);
+      expect(status, stdout + stderr).toBe(0);
+      expect(stdout).toContain(way);
+      expect(stdout).toContain("no second QR, nothing lost");
+      expect(processesOf(folder)).toEqual([]);
+      // Beside what tsx has compiled and what killed bots leave, which is removed with a test run: profiles and data.
+      const names = (await readdir(folder)).filter((name) => !/^tsx-|^pids$|^wa-vault-(stand-in|tmp)-/.test(name));
+      expect(names).toEqual([]);
+    });
+  });
+}

@@ -27,6 +27,13 @@ async function asksToLink(folder: string, dataPath = rig.folder()): Promise<Remo
   return client;
 }
 
+/** The events that came after the first of this name. */
+function since(client: RemoteClient, name: string): string[] {
+  const names = client.events.map((event) => event.name);
+  expect(names).toContain(name);
+  return names.slice(names.indexOf(name) + 1);
+}
+
 describe("disconnect", () => {
   it.each(["CONFLICT", "PROXYBLOCK", "TOS_BLOCK", "DEPRECATED_VERSION"])("%s keeps the session", async (state) => {
     const folder = rig.folder();
@@ -48,7 +55,7 @@ describe("disconnect", () => {
     await client.until("remote_session_deleted");
     await client.until("browser_gone");
     await client.close();
-    expect(client.count("remote_session_saved")).toBe(1);
+    expect(since(client, "remote_session_deleted")).not.toContain("remote_session_saved");
     await asksToLink(folder, dataPath);
   });
 });
@@ -61,7 +68,7 @@ describe("logout", () => {
     await client.client.logout();
     expect(client.count("remote_session_deleted")).toBe(1);
     await client.close();
-    expect(client.count("remote_session_saved")).toBe(1);
+    expect(since(client, "remote_session_deleted")).not.toContain("remote_session_saved");
     expect(client.count("remote_session_error")).toBe(0);
     expect(await readdir(dataPath)).toEqual([]);
     await asksToLink(folder, dataPath);
@@ -114,7 +121,7 @@ describe("a QR", () => {
     await client.until("injected", undefined, 2);
     await expect(client.strategy.backup()).rejects.toMatchObject({ code: "INVALID" });
     await client.close();
-    expect(client.count("remote_session_saved")).toBe(1);
+    expect(since(client, "qr")).not.toContain("remote_session_saved");
     const again = await ready(folder);
     expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readlink, symlink } from "node:fs/promises";
+import { readdir, readlink, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { storageForms } from "../support/chromium.ts";
+import { inTime, SIGNAL_LIMIT_MS } from "../support/in-time.ts";
 import { useRig } from "../support/rig.ts";
 import { type WhatsappVersion, whatsapp, whatsappVersions } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
@@ -111,15 +112,20 @@ describe("our LocalAuth", () => {
   });
 
   it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("closes the browser properly on %s", async (signal) => {
-    const dataPath = rig.folder();
-    await mkdir(dataPath, { recursive: true });
-    const bot = rig.start({ strategy: "local", dataPath });
-    await bot.until("qr");
-    await bot.phone.pair();
-    await bot.until("ready");
-    // Local Storage comes to disk seconds later, or when the browser is closed: killed now, the session would be lost.
-    bot.signal(signal);
-    expect((await bot.until("exit")).values).toEqual([null, signal]);
+    const { dataPath } = await inTime(async () => {
+      const dataPath = rig.folder();
+      const bot = rig.start({ strategy: "local", dataPath });
+      await bot.until("qr");
+      await bot.phone.pair();
+      await bot.until("ready");
+      // Local Storage comes to disk seconds later, or when the browser is closed: killed now, the session would be lost.
+      const signalled = Date.now();
+      bot.signal(signal);
+      const { at, values } = await bot.until("exit");
+      expect(values).toEqual([null, signal]);
+      await bot.browserGone();
+      return { dataPath, inTime: at - signalled < SIGNAL_LIMIT_MS };
+    });
     const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
     await client.until("ready");
     expect(client.count("qr")).toBe(0);

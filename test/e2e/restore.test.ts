@@ -7,12 +7,14 @@ import { isVaultError } from "../../lib/errors.ts";
 import type { RestoreReport, SessionStore } from "../../lib/store.ts";
 import { storageForms } from "../support/chromium.ts";
 import { folderPrint } from "../support/folder-print.ts";
+import { useOwnDirectory } from "../support/own-directory.ts";
 import { linkAndSave, openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 
 const rig = useRig();
+useOwnDirectory();
 
 const stores: Record<string, (folder: string) => SessionStore> = {
   "a store that takes profiles": (folder) => new FileStore({ directory: folder }),

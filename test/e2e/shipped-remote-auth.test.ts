@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
+import { useOwnDirectory } from "../support/own-directory.ts";
 import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { shippedRemoteAuth, whatsappVersions } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
+useOwnDirectory();
 
 // Their own RemoteAuth, each with its own idea of where the zip is, on our store: the newest one tells nobody, so the
 // store is told the `dataPath`.

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { inTime, SIGNAL_LIMIT_MS } from "../support/in-time.ts";
 import { remoteBot, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import type { Bot } from "../support/start-bot.ts";
@@ -17,15 +18,20 @@ async function comeBack(folder: string, dataPath = rig.folder()) {
 
 describe("signals", () => {
   it.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s saves what was written a second before", async (signal) => {
-    const folder = rig.folder();
-    const { dataPath } = await savedSession(rig, folder);
-    const bot = rig.start(remoteBot(folder, dataPath));
-    await bot.until("ready");
-    const { sequence, hash } = await bot.phone.write("the last words");
-    await delay(1_000);
-    bot.signal(signal);
-    // The signal does, in the end, what it would have done.
-    expect((await bot.until("exit")).values).toEqual([null, signal]);
+    const { folder, sequence, hash } = await inTime(async () => {
+      const folder = rig.folder();
+      const { dataPath } = await savedSession(rig, folder);
+      const bot = rig.start(remoteBot(folder, dataPath));
+      await bot.until("ready");
+      const written = await bot.phone.write("the last words");
+      await delay(1_000);
+      const signalled = Date.now();
+      bot.signal(signal);
+      const { at, values } = await bot.until("exit");
+      // The signal does, in the end, what it would have done.
+      expect(values).toEqual([null, signal]);
+      return { folder, ...written, inTime: at - signalled < SIGNAL_LIMIT_MS };
+    });
     const { verdict, bot: second } = await comeBack(folder);
     expect(verdict).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
     expect(await second.phone.record(sequence)).toBe(hash);
@@ -42,17 +48,21 @@ describe("kill -9", () => {
   it.each(Object.entries(victims))(
     "%s under write load leads back to ready on the same machine",
     async (_name, kill) => {
-      const folder = rig.folder();
-      const { dataPath, sequence } = await savedSession(rig, folder);
-      const bot = rig.start(remoteBot(folder, dataPath));
-      await bot.until("ready");
-      // The next one is a minute away: what is on this machine stays newer than what is stored.
-      await bot.until("remote_session_saved");
-      await bot.phone.startWriter();
-      let written = sequence;
-      while (written < sequence + 100) written = (await bot.phone.write()).sequence;
-      await kill(bot);
-      await bot.vanish();
+      const { folder, dataPath, written } = await inTime(async () => {
+        const folder = rig.folder();
+        const { dataPath, sequence } = await savedSession(rig, folder);
+        const bot = rig.start(remoteBot(folder, dataPath));
+        await bot.until("ready");
+        const saved = await bot.until("remote_session_saved");
+        await bot.phone.startWriter();
+        let written = sequence;
+        while (written < sequence + 100) written = (await bot.phone.write()).sequence;
+        // The next save is half a minute away: until then what is on this machine is newer than what is stored.
+        const inTime = Date.now() - saved.at < 25_000;
+        await kill(bot);
+        await bot.vanish();
+        return { folder, dataPath, written, inTime };
+      });
       const { verdict } = await comeBack(folder, dataPath);
       expect(verdict).toMatchObject({ linked: true, chain: "ok" });
       expect(verdict.lastSequence).toBeGreaterThanOrEqual(written);
@@ -114,6 +124,8 @@ describe("kill -9", () => {
     bot.killBrowser();
     const told = await bot.until("remote_session_error");
     await bot.untilAfter(told, "remote_session_saved");
+    // That may be one of the loop, of what was there before the record: the last one is waited for.
+    await bot.destroy();
     await bot.vanish();
     const { verdict } = await comeBack(folder);
     expect(verdict).toMatchObject({ linked: true, chain: "ok", lastSequence: sequence });
