@@ -24,6 +24,8 @@ export interface SaveOptions {
   readonly beforeCommit?: (() => void) | undefined;
   /** Whether the profile did not verify: kept, but current only where there is nothing better. */
   readonly suspect?: boolean | undefined;
+  /** Whether a profile that carries no session is kept as suspect where there is a good one, instead of refused. */
+  readonly mayBeEmpty?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,6 +36,7 @@ export async function saveCapture(context: VaultContext, options: SaveOptions): 
   const problem = pathProblem(capture.files.map(({ path }) => path));
   if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${lease.session}: ${problem}.`);
   await lease.settle(signal);
+  refuseEmpty(lease.state, options);
   const previous = await currentManifest(context, lease, signal);
   const chunkBytes = await context.chunkBytes(signal);
   const writer = new ChunkWriter({ context, session: lease.session, uploads: lease.uploads, chunkBytes, signal });
@@ -44,7 +47,7 @@ export async function saveCapture(context: VaultContext, options: SaveOptions): 
     const files = await placeFiles({ capture, lease, previous, writer, chunkBytes, distrusted, signal });
     const { profile, live, takenAt, spreadMs } = capture;
     manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
-    const current = lease.state.live.find(({ n }) => n === lease.state.content);
+    const current = currentOf(lease.state);
     // What had to be sent although the content is the same replaces chunks that are damaged or mostly waste.
     if (current && writer.sent.size === 0 && isUnchanged(lease.state, current, previous, manifest, options)) {
       return { ...report(options, manifest, writer, began), generation: current.n, id: current.id, unchanged: true };
@@ -56,15 +59,39 @@ export async function saveCapture(context: VaultContext, options: SaveOptions): 
   }
   lease.assertHeld();
   beforeCommit?.();
-  const entryBytes = await lease.commit(
-    (state, next) => draftSave(context, state, newGeneration(state, next, manifest, options), manifest, manifestChunks),
-    signal,
-  );
+  const entryBytes = await lease.commit((state, next) => {
+    refuseEmpty(state, options);
+    return draftSave(context, state, newGeneration(state, next, manifest, options), manifest, manifestChunks);
+  }, signal);
   const { content, live } = lease.state;
   await tidy(context, lease, signal);
   const { bytesSent, ...rest } = report(options, manifest, writer, began);
   const id = live.find(({ n }) => n === content)?.id ?? "";
   return { ...rest, bytesSent: bytesSent + entryBytes, generation: content, id, unchanged: false };
+}
+
+function currentOf({ live, content }: LogState): Generation | undefined {
+  return live.find(({ n }) => n === content);
+}
+
+/** Whether no browser could be linked after starting from it. */
+function isEmpty({ files, profile }: Capture): boolean {
+  return files.length === 0 || (profile.indexedDb === undefined && profile.localStorage === undefined);
+}
+
+/** @throws `INVALID` when a capture without a session would take the place of one. */
+function refuseEmpty({ content }: LogState, { capture, lease, mayBeEmpty }: SaveOptions): void {
+  if (mayBeEmpty || content === 0 || !isEmpty(capture)) return;
+  throw new VaultError("INVALID", `Could not save ${lease.session}: the capture carries no storage of WhatsApp Web.`, {
+    hint: "What is stored stays as it is. Capture the profile of a browser that is linked; `delete` is for a session that ended.",
+  });
+}
+
+/** By the state that the entry follows: what it may not replace can have arrived late. */
+function isSuspect(state: LogState, { capture, suspect }: SaveOptions): boolean {
+  if (suspect) return true;
+  const current = currentOf(state);
+  return isEmpty(capture) && current !== undefined && !current.suspect && !state.deleted;
 }
 
 function report(
@@ -91,7 +118,7 @@ function draftSave(
   manifest: Manifest,
   manifestChunks: readonly Chunk[] | undefined,
 ): Draft {
-  const current = state.live.find(({ n }) => n === state.content);
+  const current = currentOf(state);
   const better = generation.suspect && !state.deleted && current && !current.suspect;
   const content = better ? current.n : generation.n;
   const live = retain([...state.live, generation], content, { keep, retainMs: retainDeletedMs, now: generation.at });
@@ -160,18 +187,19 @@ function isUnchanged(
 }
 
 function newGeneration(
-  { salt }: LogState,
+  state: LogState,
   { n, id, at }: EntryFacts,
   manifest: Manifest,
-  { wid, suspect }: SaveOptions,
+  options: SaveOptions,
 ): Generation {
+  const { wid } = options;
   return {
     n,
     id,
     at,
     bytes: bytesOf(manifest),
     files: manifest.files.length,
-    ...(wid === undefined ? {} : { pairing: pairingHash(salt, wid) }),
-    ...(suspect ? { suspect } : {}),
+    ...(wid === undefined ? {} : { pairing: pairingHash(state.salt, wid) }),
+    ...(isSuspect(state, options) ? { suspect: true } : {}),
   };
 }

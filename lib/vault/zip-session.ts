@@ -15,7 +15,7 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
   return inTemporary(async (directory) => {
     const began = performance.now();
     const { files } = await unzip(zip, directory);
-    const { problems, empty, profile } = await verifyProfile(directory);
+    const { problems, profile } = await verifyProfile(directory);
     const capture: Capture = {
       files,
       profile,
@@ -25,18 +25,16 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
       spreadMs: 0,
       close: async () => {},
     };
-    const current = lease.state.live.find(({ n }) => n === lease.state.content);
-    const worse = empty && current !== undefined && !current.suspect && !lease.state.deleted;
-    const problem = problems[0]
-      ? `${problems[0].path}: ${problems[0].reason}`
-      : worse
-        ? "it carries no session"
-        : undefined;
-    const report = await saveCapture(context, { capture, lease, suspect: problem !== undefined });
-    if (problem !== undefined) {
+    const problem = problems[0] && `${problems[0].path}: ${problems[0].reason}`;
+    const report = await saveCapture(context, { capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
+    const { n, live, content } = lease.state;
+    if (problem !== undefined || (!report.unchanged && live.some((one) => one.n === n && one.suspect))) {
       const kept =
-        current && !current.suspect ? `generation ${current.n} stays the current one` : "there is nothing better";
-      context.warn(`The zip of ${lease.session} does not verify (${problem}): kept as suspect, ${kept}.`);
+        content !== n && !live.some((one) => one.n === content && one.suspect)
+          ? `generation ${content} stays the current one`
+          : "there is nothing better";
+      const why = problem ?? "it carries no session";
+      context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.`);
     }
     return report;
   });
