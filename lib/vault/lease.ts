@@ -8,6 +8,7 @@ import { encodeFrame } from "./frame.ts";
 import { Generations } from "./generations.ts";
 import { sessionKey } from "./layout.ts";
 import { SessionLog } from "./log.ts";
+import { OpenAppends } from "./open-appends.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What the next entry says that the one before it did not. */
@@ -29,6 +30,7 @@ export class VaultLease implements Lease {
   readonly log: SessionLog;
   readonly generations: Generations;
   readonly uploads: Uploads;
+  readonly open: OpenAppends = new OpenAppends();
   /** By path, what the last save of this lease read: the identity it had then and the hashes of its pieces. */
   readonly filesRead: Map<string, { identity: string; cut: number; hashes: readonly string[] }> = new Map();
   /** Entries this holder has deleted. */
@@ -40,8 +42,6 @@ export class VaultLease implements Lease {
   readonly #context: VaultContext;
   readonly #lost = new AbortController();
   #state: LogState;
-  /** Whether it is known how every append ended. */
-  #settled = true;
   #released = false;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -87,7 +87,7 @@ export class VaultLease implements Lease {
 
   /** Whether no entry is on its way that might still arrive: only then may anything be deleted. */
   get settled(): boolean {
-    return this.#settled;
+    return this.open.none;
   }
 
   async release(): Promise<void> {
@@ -119,7 +119,7 @@ export class VaultLease implements Lease {
 
   /** Learns how an append ended that was reported as failed. Call before building on {@link state}. */
   async settle(signal?: AbortSignal): Promise<void> {
-    if (!this.#settled) await this.look(signal);
+    if (!this.settled) await this.look(signal);
   }
 
   /** Looks whether the next entry is there. @throws `LEASE_LOST` when it is somebody else's */
@@ -129,28 +129,38 @@ export class VaultLease implements Lease {
   }
 
   /**
-   * Appends the entry that `draft` makes of the newest state, nothing when it makes none.
+   * Appends the entry that `draft` makes of the newest state, nothing when it makes none. But where an entry of ours is
+   * still on its way, one that changes nothing takes its number: what there was nothing to do about shall stay so.
+   * `isFinal: false` where that does not matter: then what is on its way may arrive.
    * @returns the bytes sent.
    * @throws `LEASE_LOST`; anything else leaves open whether the entry is or will be in the log.
    */
-  async commit(draft: (state: LogState, next: EntryFacts) => Draft | undefined, signal?: AbortSignal): Promise<number> {
+  async commit(
+    draft: (state: LogState, next: EntryFacts) => Draft | undefined,
+    signal?: AbortSignal,
+    { isFinal = true }: { isFinal?: boolean } = {},
+  ): Promise<number> {
     await this.settle(signal);
     for (;;) {
       const { content } = this.#state;
       const live = this.#state.live.filter(({ n }) => n === content || !this.missedEntries.has(n));
       const state = { ...this.#state, live };
       const facts = nextFacts(state, this.epoch, this.#context.by);
-      const drafted = draft(state, facts);
-      if (!drafted) return 0;
+      const wanted = draft(state, facts);
+      if (!wanted && (this.settled || !isFinal)) {
+        await this.look(signal);
+        return 0;
+      }
+      const drafted: Draft = wanted ?? { kind: "retained" };
       const dead = state.dead.filter((n) => !this.deletedEntries.has(n));
       const entry = nextEntry({ ...state, dead }, drafted, facts);
-      this.#settled = false;
+      this.open.add(entry);
       const result = await this.log.append(entry, signal);
       if (!result.committed) {
         this.#adopt(result.taken);
         continue;
       }
-      this.#settled = true;
+      this.open.close(entry.n);
       this.#state = withoutManifest(entry);
       if (entry.manifest) this.generations.remember(entry);
       return result.bytes;
@@ -159,6 +169,7 @@ export class VaultLease implements Lease {
 
   /** The number after ours is taken: by an entry of our own that arrived late, or by whoever holds the session now. */
   #adopt(taken: Entry): void {
+    this.open.close(taken.n);
     if (taken.epoch !== this.epoch) {
       this.#lost.abort(
         new VaultError("LEASE_LOST", `The session ${this.session} was taken over by ${taken.by}.`, {
@@ -168,7 +179,6 @@ export class VaultLease implements Lease {
       this.assertHeld();
     }
     this.#state = withoutManifest(taken);
-    this.#settled = true;
   }
 }
 

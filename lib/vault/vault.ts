@@ -5,8 +5,9 @@ import { untilAborted } from "./abort.ts";
 import { VaultContext } from "./context.ts";
 import { type Generation, generationInfo, type LogState } from "./entry.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
-import { VaultLease } from "./lease.ts";
+import { type Draft, VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
+import type { OpenAppends } from "./open-appends.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { prune } from "./prune.ts";
 import { presentState, restoreGeneration } from "./restore.ts";
@@ -26,6 +27,8 @@ export class Vault implements ProfileStore {
   readonly #madeAt: number = Date.now();
   /** Holds of writers that nothing leased for, by session. */
   readonly #own = new Map<string, Promise<VaultLease>>();
+  /** What may still arrive of the newest hold of this vault, by session. A newer hold takes the number of all before it. */
+  readonly #open = new Map<string, { epoch: number; appends: OpenAppends }>();
 
   /** @throws `INVALID` when an option is wrong. Does no I/O. */
   constructor(options: VaultOptions & { blobs: BlobStore }) {
@@ -45,7 +48,7 @@ export class Vault implements ProfileStore {
   }
 
   async acquire({ session, signal }: { session: string; waitMs?: number; signal?: AbortSignal }): Promise<Lease> {
-    return VaultLease.take(this.#context, sessionName(session), signal);
+    return this.#take(sessionName(session), signal);
   }
 
   async saveProfile(options: {
@@ -123,11 +126,13 @@ export class Vault implements ProfileStore {
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
     const { keep, retainDeletedMs } = this.#context.options;
-    await this.#change(options, options.signal, ({ live, content, deleted }, { at }) => {
+    const draft = ({ live, content, deleted }: LogState, { at }: { at: number }): Draft | undefined => {
       if (deleted && deleted.until <= at && live.length > 0) return { kind: "retained", content: 0, live: [] };
       const retained = retain(live, content, { keep, retainMs: retainDeletedMs, now: at });
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
-    });
+    };
+    // A save that is on its way is welcome.
+    await this.#change(options, options.signal, draft, { isFinal: false });
     await this.#prune(options, options.signal);
   }
 
@@ -160,8 +165,9 @@ export class Vault implements ProfileStore {
     options: { session: string; lease?: Lease },
     signal: AbortSignal | undefined,
     draft: Parameters<VaultLease["commit"]>[0],
+    how?: Parameters<VaultLease["commit"]>[2],
   ): Promise<void> {
-    const commit = async (lease: VaultLease): Promise<unknown> => lease.commit(draft, signal);
+    const commit = async (lease: VaultLease): Promise<unknown> => lease.commit(draft, signal, how);
     if (!options.lease) return void (await this.#withOwn(sessionName(options.session), commit, signal));
     const lease = this.#leaseOf(options.session, options.lease);
     await lease.run(() => commit(lease), signal);
@@ -178,14 +184,23 @@ export class Vault implements ProfileStore {
   async #mayNeedDelete(session: string, retainMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     const state = await new SessionLog(this.#context.blobs, sessionName(session)).newest(signal);
     if (!state) return false;
+    // A save that was given up may still arrive.
+    if (this.#open.get(sessionName(session))?.appends.none === false) return true;
     return state.content === 0 ? retainMs === 0 && state.dead.length > 0 : !(state.deleted && retainMs > 0);
+  }
+
+  async #take(session: string, signal?: AbortSignal): Promise<VaultLease> {
+    const lease = await VaultLease.take(this.#context, session, signal);
+    const { epoch, open: appends } = lease;
+    if (epoch >= (this.#open.get(session)?.epoch ?? 0)) this.#open.set(session, { epoch, appends });
+    return lease;
   }
 
   /** Runs `work` under a hold of this vault's own; a new one when somebody else has taken the session since the last. */
   async #withOwn<T>(session: string, work: (lease: VaultLease) => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (let first = true; ; first = false) {
       const known = this.#own.get(session);
-      const taking = known ?? VaultLease.take(this.#context, session);
+      const taking = known ?? this.#take(session);
       if (!known) {
         this.#own.set(session, taking);
         taking.catch(() => this.#own.delete(session));

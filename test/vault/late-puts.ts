@@ -1,0 +1,47 @@
+import { MemoryBlobs, type MemoryBlobsOptions } from "../../lib/blobs/memory.ts";
+import type { BlobStore, PutOptions } from "../../lib/blobs.ts";
+import { VaultError } from "../../lib/errors.ts";
+
+/** A line to a backend on which puts of log entries can be held back: the writer is told that they failed. */
+export class LatePuts implements BlobStore {
+  readonly backend: MemoryBlobs;
+  /** Whether puts of log entries are held back now. */
+  holdsBack = false;
+  readonly traits: BlobStore["traits"];
+  readonly get: BlobStore["get"];
+  readonly list: BlobStore["list"];
+  readonly delete: BlobStore["delete"];
+  #late: (() => Promise<void>)[] = [];
+
+  constructor(options?: MemoryBlobsOptions) {
+    this.backend = new MemoryBlobs(options);
+    this.traits = (call) => this.backend.traits(call);
+    this.get = (key, call) => this.backend.get(key, call);
+    this.list = (prefix, call) => this.backend.list(prefix, call);
+    this.delete = (keys, call) => this.backend.delete(keys, call);
+  }
+
+  async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
+    if (!this.holdsBack || !key.includes("/log/")) return this.backend.put(key, bytes, options);
+    const copy = Buffer.from(bytes);
+    this.#late.push(() => this.backend.put(key, copy, { ifAbsent: options.ifAbsent }));
+    throw new VaultError("UNAVAILABLE", "no answer");
+  }
+
+  /** Runs `work`, which fails because its entry is held back. */
+  async during(work: () => Promise<unknown>): Promise<void> {
+    this.holdsBack = true;
+    const error = await work().catch((reason: unknown) => reason);
+    this.holdsBack = false;
+    if (!(error instanceof VaultError && error.code === "UNAVAILABLE")) throw new Error("it was not held back");
+  }
+
+  /** What was held back arrives, in the order it was sent. */
+  async arrive(): Promise<void> {
+    for (const put of this.#late.splice(0)) {
+      await put().catch((error: unknown) => {
+        if (!(error instanceof VaultError && error.code === "CONFLICT")) throw error;
+      });
+    }
+  }
+}
