@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { VaultError } from "../errors.ts";
+import { isVaultError, VaultError } from "../errors.ts";
 import type { Lease } from "../store.ts";
 import { untilAborted } from "./abort.ts";
 import type { VaultContext } from "./context.ts";
@@ -122,6 +122,29 @@ export class VaultLease implements Lease {
     if (!this.settled) await this.look(signal);
   }
 
+  /**
+   * Makes sure, before anything is deleted, that the newest entry is the one this holder knows: a store that has lost a
+   * hold gives the same number, and the same epoch, to the next one.
+   * @throws `LEASE_LOST` when it is not.
+   */
+  async confirm(signal?: AbortSignal): Promise<void> {
+    const { n, id } = this.#state;
+    // Without exclusive create two tries of one holder may have met here.
+    const found = this.log.exclusiveCreate ? await this.#readOwn(n, signal) : undefined;
+    if (found && found.id !== id) this.#lose(found);
+    await this.settle(signal);
+  }
+
+  /** An entry that is there as far as can be seen: what is missing or damaged is dealt with elsewhere. */
+  async #readOwn(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+    try {
+      return await this.log.read(n, signal);
+    } catch (error) {
+      if (isVaultError(error, "CORRUPT")) return undefined;
+      throw error;
+    }
+  }
+
   /** Looks whether the next entry is there. @throws `LEASE_LOST` when it is somebody else's */
   async look(signal?: AbortSignal): Promise<void> {
     const taken = await this.log.read(this.#state.n + 1, signal);
@@ -169,16 +192,16 @@ export class VaultLease implements Lease {
 
   /** The number after ours is taken: by an entry of our own that arrived late, or by whoever holds the session now. */
   #adopt(taken: Entry): void {
+    const isOurs = this.open.has(taken.id);
     this.open.close(taken.n);
-    if (taken.epoch !== this.epoch) {
-      this.#lost.abort(
-        new VaultError("LEASE_LOST", `The session ${this.session} was taken over by ${taken.by}.`, {
-          hint: "Run one process per session.",
-        }),
-      );
-      this.assertHeld();
-    }
+    if (!isOurs) this.#lose(taken);
     this.#state = withoutManifest(taken);
+  }
+
+  #lose({ by }: Entry): never {
+    const hint = "Run one process per session.";
+    this.#lost.abort(new VaultError("LEASE_LOST", `The session ${this.session} was taken over by ${by}.`, { hint }));
+    throw this.#lost.signal.reason;
   }
 }
 

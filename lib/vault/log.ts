@@ -14,14 +14,14 @@ const LOOKS = 5;
 /** The numbered entries of one session. */
 export class SessionLog {
   readonly session: string;
+  readonly exclusiveCreate: boolean;
   readonly #blobs: BlobStore;
-  readonly #exclusiveCreate: boolean;
 
   /** @param exclusiveCreate whether the backend's `ifAbsent` really excludes; without it an append is a look and a put. */
   constructor(blobs: BlobStore, session: string, exclusiveCreate = true) {
     this.#blobs = blobs;
     this.session = session;
-    this.#exclusiveCreate = exclusiveCreate;
+    this.exclusiveCreate = exclusiveCreate;
   }
 
   /** Numbers of all entries, in no order. */
@@ -119,7 +119,7 @@ export class SessionLog {
 
   async #create(n: number, frame: Buffer, signal: AbortSignal | undefined): Promise<void> {
     const key = entryKey(this.session, n);
-    if (!this.#exclusiveCreate && (await this.#blobs.get(key, { signal }))) {
+    if (!this.exclusiveCreate && (await this.#blobs.get(key, { signal }))) {
       throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
     }
     await this.#blobs.put(key, frame, { ifAbsent: true, signal });

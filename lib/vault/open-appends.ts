@@ -8,6 +8,11 @@ export class OpenAppends {
     return this.#numbers.size === 0;
   }
 
+  /** Whether the entry with this id is one of them. */
+  has(id: string): boolean {
+    return this.#numbers.has(id);
+  }
+
   add({ id, n }: { id: string; n: number }): void {
     this.#numbers.set(id, n);
   }

@@ -30,7 +30,7 @@ export async function prune(
   lease: VaultLease,
   { sweep, signal }: { sweep: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  await lease.settle(signal);
+  await lease.confirm(signal);
   // An entry that may still arrive refers to chunks that no entry in the log does.
   if (!lease.settled) return;
   const isWhole = await nothingIsMissing(context, lease, signal);

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Lease, SaveReport } from "../../lib/store.ts";
+import type { Lease, RestoreReport, SaveReport } from "../../lib/store.ts";
+import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
-import { captureOf, type Files, profileFiles } from "../contract/profile.ts";
+import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
 import { LatePuts } from "./late-puts.ts";
 
 const session = "RemoteAuth-bot";
@@ -28,6 +29,13 @@ function open(options: VaultOptions = {}): Vault {
 
 function save(value: string, more: Files = {}, by = store, hold = lease): Promise<SaveReport> {
   return by.saveProfile({ session, lease: hold, capture: captureOf(profileFiles(value, more)) });
+}
+
+/** As another machine would have it. */
+async function restored(): Promise<RestoreReport> {
+  const report = await open().restoreProfile({ session, into: await mkdtemp(join(parent, "into-")) });
+  expect(report.skipped).toEqual([]);
+  return report;
 }
 
 describe("a deletion that finds nothing to do while a save is on its way", () => {
@@ -73,9 +81,7 @@ describe("a deletion that finds nothing to do while a save is on its way", () =>
     await store.delete({ session, lease, retainMs: 0 });
     await line.arrive();
     expect(await store.sessionExists({ session })).toBe(false);
-    const left: string[] = [];
-    for await (const { key } of line.list(`${session}/chunks/`)) left.push(key);
-    expect(left).toEqual([]);
+    expect((await line.keys()).filter((key) => key.includes("/chunks/"))).toEqual([]);
   });
 
   it("does not succeed for a holder that was overtaken meanwhile", async () => {
@@ -92,5 +98,36 @@ describe("a deletion that is taken back while it is on its way", () => {
     await store.undelete({ session, lease });
     await line.arrive();
     expect(await store.sessionExists({ session })).toBe(true);
+  });
+});
+
+describe("two holders of the same epoch, because the store has lost a hold", () => {
+  let other: Vault;
+  let otherLease: Lease;
+
+  beforeEach(async () => {
+    await save("first");
+    lease = await store.acquire({ session });
+    await line.backend.delete([entryKey(session, (await store.state({ session }))?.entry ?? 0)]);
+    other = open();
+    otherLease = await other.acquire({ session });
+    expect(otherLease.epoch).toBe(lease.epoch);
+  });
+
+  it("are two: the second to commit has lost", async () => {
+    const { generation } = await save("one's");
+    const large = { "Default/a.ldb": noise(600_000) };
+    await expect(save("the other's", large, other, otherLease)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(otherLease.lost.aborted).toBe(true);
+    await store.prune({ session, lease });
+    expect((await restored()).generation).toBe(generation);
+  });
+
+  it("are two: the first one deletes nothing", async () => {
+    const before = await line.keys();
+    await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(before);
+    await save("the other's", {}, other, otherLease);
+    expect(otherLease.lost.aborted).toBe(false);
   });
 });

@@ -44,4 +44,10 @@ export class LatePuts implements BlobStore {
       });
     }
   }
+
+  async keys(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.backend.list("RemoteAuth-bot/")) keys.push(key);
+    return keys.sort();
+  }
 }
