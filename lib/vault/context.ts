@@ -24,7 +24,7 @@ export class VaultContext {
   readonly options: CheckedOptions;
   /** The backend with retries, time limits and a limit on concurrency. */
   readonly blobs: BlobStore;
-  /** Keys of chunks that a restore found missing or damaged: nothing new may rely on them. */
+  /** Keys of chunks that were found missing or damaged: nothing new may rely on them. */
   readonly distrusted: Set<string> = new Set();
   /** Places for chunks in memory, on their way up or down: shared by all sessions of the process. */
   readonly slots: Places;

@@ -1,7 +1,8 @@
-import { isVaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
-import { chunkEpoch, chunksPrefix, entryKey, entryNumber, logPrefix } from "./layout.ts";
+import { chunkEpoch, entryKey, entryNumber, logPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
+import { distrustLost, listChunks } from "./lost-chunks.ts";
+import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** Entries are deleted in batches of at least this many, not at every save. */
 const BATCH = 8;
@@ -23,7 +24,8 @@ export async function tidy(context: VaultContext, lease: VaultLease, signal?: Ab
 
 /**
  * Deletes what the newest entry says is dead: chunks that no kept generation needs, then the entry. With `sweep`, also what interrupted
- * saves and prunes left behind, and holds of more than a month ago.
+ * saves and prunes left behind, and holds of more than a month ago. What the backend has lost of the kept generations is
+ * noticed on the way, and sent anew by the next save.
  */
 export async function prune(
   context: VaultContext,
@@ -34,8 +36,10 @@ export async function prune(
   // An entry that may still arrive refers to chunks that no entry in the log does.
   if (!lease.settled) return;
   const isWhole = await nothingIsMissing(context, lease, signal);
-  const keep = isWhole ? await neededChunks(lease, signal) : undefined;
-  if (!keep) {
+  const listed = isWhole ? await listChunks(context, lease.session, signal) : undefined;
+  if (listed) await distrustLost(context, lease, listed, signal);
+  const keep = listed ? await neededChunks(lease, signal) : undefined;
+  if (!listed || !keep) {
     await lease.look(signal);
     context.warn(`Left old data of ${lease.session} alone: a generation that should be there is not.`);
     return;
@@ -48,7 +52,12 @@ export async function prune(
   await deleteEntries(context, lease, dead, signal);
   if (!sweep) return;
   await sweepEntries(context, lease, signal);
-  await sweepChunks(context, lease, keep, signal);
+  // A later epoch belongs to somebody who took the session meanwhile.
+  const strays = [...listed].filter(
+    (key) => (chunkEpoch(lease.session, key) ?? Number.POSITIVE_INFINITY) <= lease.epoch,
+  );
+  const left = strays.filter((key) => !doomed.has(key));
+  await deleteChunks(context, lease, left, keep, signal);
   lease.sweepDue = false;
 }
 
@@ -112,21 +121,6 @@ async function sweepEntries(context: VaultContext, lease: VaultLease, signal: Ab
   await deleteEntries(context, lease, old, signal);
 }
 
-async function sweepChunks(
-  context: VaultContext,
-  lease: VaultLease,
-  keep: ReadonlySet<string>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const strays: string[] = [];
-  for await (const { key } of context.blobs.list(chunksPrefix(lease.session), { signal })) {
-    const epoch = chunkEpoch(lease.session, key);
-    // A later epoch belongs to somebody who took the session meanwhile.
-    if (epoch !== undefined && epoch <= lease.epoch) strays.push(key);
-  }
-  await deleteChunks(context, lease, strays, keep, signal);
-}
-
 async function deleteChunks(
   { blobs }: VaultContext,
   lease: VaultLease,
@@ -160,14 +154,5 @@ async function deleteEntries(
       lease.deletedEntries.add(n);
       lease.generations.forget(n);
     }
-  }
-}
-
-async function unlessCorrupt<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (isVaultError(error, "CORRUPT")) return undefined;
-    throw error;
   }
 }

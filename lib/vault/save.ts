@@ -5,6 +5,7 @@ import type { VaultContext } from "./context.ts";
 import { encodeManifest, type Generation, type LogState } from "./entry.ts";
 import { pairingHash } from "./hash.ts";
 import type { Draft, EntryFacts, VaultLease } from "./lease.ts";
+import { lookForLost } from "./lost-chunks.ts";
 import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
 import { pathProblem } from "./paths.ts";
 import { placeFiles } from "./piece-source.ts";
@@ -38,6 +39,7 @@ export async function saveCapture(context: VaultContext, options: SaveOptions): 
   await lease.settle(signal);
   refuseEmpty(lease.state, options);
   const previous = await currentManifest(context, lease, signal);
+  if (previous) await lookForLost(context, lease, previous, signal);
   const chunkBytes = await context.chunkBytes(signal);
   const writer = new ChunkWriter({ context, session: lease.session, uploads: lease.uploads, chunkBytes, signal });
   let manifest: Manifest;
@@ -49,7 +51,8 @@ export async function saveCapture(context: VaultContext, options: SaveOptions): 
     manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
     const current = currentOf(lease.state);
     // What had to be sent although the content is the same replaces chunks that are damaged or mostly waste.
-    if (current && writer.sent.size === 0 && isUnchanged(lease.state, current, previous, manifest, options)) {
+    const isSame = writer.sent.size === 0 && isUnchanged(lease.state, current, previous, manifest, options);
+    if (current && isSame && (await isTrusted(context, lease, current))) {
       return { ...report(options, manifest, writer, began), generation: current.n, id: current.id, unchanged: true };
     }
     manifestChunks = await placeManifest(manifest, writer, chunkBytes);
@@ -169,16 +172,22 @@ async function currentManifest(
   }
 }
 
+/** Whether nothing is known to be wrong with its chunks, those of its manifest included. */
+async function isTrusted({ distrusted }: VaultContext, lease: VaultLease, { n }: Generation): Promise<boolean> {
+  return [...((await lease.generations.keys(n)) ?? [])].every((key) => !distrusted.has(key));
+}
+
 /** Whether a new generation would say nothing that the current one does not. */
 function isUnchanged(
   state: LogState,
-  current: Generation,
+  current: Generation | undefined,
   previous: Manifest | undefined,
   manifest: Manifest,
   { wid, suspect = false }: SaveOptions,
 ): boolean {
   return (
     !state.deleted &&
+    current !== undefined &&
     previous !== undefined &&
     sameContent(previous, manifest) &&
     (wid === undefined || current.pairing === pairingHash(state.salt, wid)) &&

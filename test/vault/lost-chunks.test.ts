@@ -68,3 +68,131 @@ describe("a chunk of which the store itself says that it is lost", () => {
     assertSameFiles(await restored(), profileFiles("one", tables));
   });
 });
+
+describe("a chunk that is gone", () => {
+  const told = expect.stringMatching(/has lost chunks .*Not whole without them: generation \d/);
+
+  it("is found when old data is removed, told of once, and sent anew by the next save", async () => {
+    const store = open();
+    const lease = await store.acquire({ session });
+    await save(store, lease, profileFiles("0", tables));
+    const lost = await chunkKeys();
+    await backend.delete(lost);
+    let round = 1;
+    for (; warnings.length === 0 && round < 40; round++) await save(store, lease, profileFiles(`${round}`, tables));
+    const repaired = await save(store, lease, profileFiles("last", tables));
+    assertSameFiles(await restored(), profileFiles("last", tables));
+    for (round = 0; round < 20; round++) await save(store, lease, profileFiles(`again ${round}`, tables));
+    await store.prune({ session, lease });
+    expect(warnings).toEqual([told]);
+    const { generations = [] } = (await store.state({ session })) ?? {};
+    const later = generations.filter(({ generation }) => generation > repaired.generation);
+    expect(later.length).toBeGreaterThan(4);
+    for (const { generation } of later) await restored(generation);
+  });
+
+  it("is found when it was lost during a save, and no entry with it", async () => {
+    const store = open();
+    const lease = await store.acquire({ session });
+    await save(store, lease, profileFiles("one"));
+    const before = new Set(await chunkKeys());
+    requests.intercept = async (call, key, go) => {
+      // A fail-over to a copy that has not got what was confirmed last.
+      if (call === "put" && key.includes("/log/")) {
+        await backend.delete((await chunkKeys()).filter((one) => !before.has(one)));
+      }
+      return go();
+    };
+    await save(store, lease, profileFiles("two", tables));
+    requests.intercept = (_call, _key, go) => go();
+    for (let round = 0; warnings.length === 0 && round < 40; round++) {
+      await save(store, lease, profileFiles(`${round}`, tables));
+    }
+    await save(store, lease, profileFiles("last", tables));
+    assertSameFiles(await restored(), profileFiles("last", tables));
+    expect(warnings).toEqual([told]);
+  });
+
+  it("is found by the first save of a holder, which lists once, and repairs what has not changed", async () => {
+    const first = open();
+    const files = profileFiles("one", tables);
+    const { generation } = await save(first, await first.acquire({ session }), files);
+    const [lost = "", ...kept] = await chunkKeys();
+    await backend.delete([lost]);
+    const store = open();
+    const lease = await store.acquire({ session });
+    requests.take();
+    const repaired = await save(store, lease, files);
+    expect(repaired).toMatchObject({ unchanged: false, chunksSent: 1, chunksReused: kept.length });
+    expect(repaired.generation).toBeGreaterThan(generation);
+    const asked = requests.take();
+    expect(asked.filter((line) => line.startsWith("list"))).toEqual([`list ${session}/chunks/`]);
+    expect(asked.filter((line) => line.startsWith("delete"))).toEqual([]);
+    assertSameFiles(await restored(), files);
+    expect(warnings).toEqual([told]);
+    requests.take();
+    expect(await save(store, lease, files)).toMatchObject({ unchanged: true, generation: repaired.generation });
+    await save(store, lease, profileFiles("two", tables));
+    expect(requests.take().filter((line) => line.startsWith("list"))).toEqual([]);
+  });
+
+  it("is repaired also where it held a part of the manifest", async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 6_000 }, (_, n) => [`Default/IndexedDB/blob/${n}/a long name of a file ${n}`, noise(40, n)]),
+    );
+    const files = profileFiles("one", many);
+    const store = open();
+    const lease = await store.acquire({ session });
+    await save(store, lease, files);
+    const before = await chunkKeys();
+    // It is sent last.
+    const sent = requests.log.filter((line) => line.startsWith("put") && line.includes("/chunks/"));
+    const manifest = sent.at(-1)?.split(" ")[1] ?? "";
+    expect(before).toContain(manifest);
+    await backend.delete([manifest]);
+    await store.prune({ session, lease });
+    expect(warnings).toEqual([told]);
+    expect(await save(store, lease, files)).toMatchObject({ unchanged: false });
+    // Who reads it from the store knows it again.
+    const other = open();
+    expect(await save(other, await other.acquire({ session }), files)).toMatchObject({ unchanged: true });
+    expect(warnings).toEqual([told]);
+  });
+
+  it("is no loss when whoever took the session meanwhile has pruned it", async () => {
+    const [old, next] = [open(), open()];
+    await save(old, await old.acquire({ session }), profileFiles("one", tables));
+    const lease = await old.acquire({ session });
+    const list = requests.list.bind(requests);
+    let listings = 0;
+    requests.list = async function* (prefix, options) {
+      if (prefix.includes("/chunks/") && ++listings === 1) {
+        await next.delete({ session, lease: await next.acquire({ session }), retainMs: 0 });
+      }
+      yield* list(prefix, options);
+    };
+    await expect(save(old, lease, profileFiles("late", tables))).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(listings).toBeGreaterThan(0);
+    expect(await chunkKeys()).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+
+  it("is looked for without keeping a save from being made", async () => {
+    const first = open();
+    await save(first, await first.acquire({ session }), profileFiles("one", tables));
+    const store = open();
+    const lease = await store.acquire({ session });
+    const list = requests.list.bind(requests);
+    requests.list = (prefix, options) => {
+      if (prefix.includes("/chunks/")) throw new VaultError("UNAVAILABLE", "away");
+      return list(prefix, options);
+    };
+    expect(await save(store, lease, profileFiles("two", tables))).toMatchObject({ unchanged: false });
+    requests.list = list;
+    requests.take();
+    await save(store, lease, profileFiles("three", tables));
+    expect(requests.take()).toContain(`list ${session}/chunks/`);
+    expect(warnings).toEqual([]);
+    assertSameFiles(await restored(), profileFiles("three", tables));
+  });
+});
