@@ -6,6 +6,8 @@ import { codeOf } from "./disk-error.ts";
 const BUSY_ATTEMPTS = 10;
 const BUSY_PAUSE_MS = 100;
 const SYNCS_AT_ONCE = 16;
+/** What a disk says that does not do that, or not for a descriptor that only reads. */
+const NOT_SYNCED = ["EINVAL", "EBADF", "ENOTSUP", "EROFS"];
 
 /** Every file and directory below `dir` on disk, itself last. */
 export async function syncTree(dir: string): Promise<void> {
@@ -35,9 +37,37 @@ export async function syncDirectory(dir: string): Promise<void> {
   try {
     await handle.sync();
   } catch (error) {
-    if (!["EINVAL", "EBADF", "ENOTSUP"].includes(codeOf(error) ?? "")) throw error;
+    if (!NOT_SYNCED.includes(codeOf(error) ?? "")) throw error;
   } finally {
     await handle.close();
+  }
+}
+
+/** The bytes that somebody else has written into `path`. One that is gone is fine; Windows syncs only for who may write. */
+export async function syncWritten(path: string): Promise<void> {
+  const mayBeRefused = process.platform === "win32" ? [...NOT_SYNCED, "EPERM", "EACCES"] : NOT_SYNCED;
+  await unlessGone(async () => {
+    const handle = await open(path, "r");
+    try {
+      await handle.sync();
+    } catch (error) {
+      if (!mayBeRefused.includes(codeOf(error) ?? "")) throw error;
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** As {@link syncDirectory}, for one that may be gone. */
+export async function syncNames(dir: string): Promise<void> {
+  await unlessGone(() => syncDirectory(dir));
+}
+
+async function unlessGone(sync: () => Promise<void>): Promise<void> {
+  try {
+    await sync();
+  } catch (error) {
+    if (!["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) throw error;
   }
 }
 

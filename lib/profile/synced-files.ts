@@ -1,0 +1,64 @@
+import { dirname, join } from "node:path";
+import type { CaptureFile } from "../store.ts";
+import { diskError } from "./disk-error.ts";
+import { syncNames, syncWritten } from "./durable.ts";
+
+const SYNCS_AT_ONCE = 16;
+const BRINGING = "bring the profile to disk";
+
+/**
+ * Brings to disk what somebody else has written: a browser leaves most of a profile in the system's memory, where a
+ * capture reads it, and a power failure takes it.
+ */
+export class SyncedFiles {
+  readonly #dir: string;
+  /** What is on disk: identities by path. */
+  #known: ReadonlyMap<string, string | undefined> = new Map();
+  /** What the disk has refused once. The system takes that for written, and has no error the next time. */
+  readonly #refused = new Map<string, unknown>();
+
+  /** @param dir the profile */
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /**
+   * Resolves when the files of a capture are on disk, as they were then or newer, with their names. One that is gone
+   * meanwhile is fine: what took its place was brought to disk before.
+   * @throws `UNAVAILABLE` or `DENIED` when the disk fails, and from then on as long as there is a file that it failed for
+   */
+  async sync(files: readonly Pick<CaptureFile, "path" | "identity">[], signal: AbortSignal): Promise<void> {
+    const isNew = ({ path, identity }: (typeof files)[number]): boolean =>
+      identity === undefined || this.#known.get(path) !== identity;
+    const paths = files.filter(isNew).map(({ path }) => path);
+    for (let i = 0; i < paths.length; i += SYNCS_AT_ONCE) {
+      signal.throwIfAborted();
+      await Promise.all(paths.slice(i, i + SYNCS_AT_ONCE).map((path) => this.#attempt(path, syncWritten)));
+    }
+    // A name is on disk when all directories above it are.
+    for (const path of foldersOf(paths)) {
+      signal.throwIfAborted();
+      await this.#attempt(path, syncNames);
+    }
+    for (const path of [...paths, ...foldersOf(paths)]) {
+      if (this.#refused.has(path)) throw diskError(BRINGING, this.#refused.get(path));
+    }
+    this.#known = new Map(files.map(({ path, identity }) => [path, identity]));
+  }
+
+  async #attempt(path: string, sync: (path: string) => Promise<void>): Promise<void> {
+    await sync(join(this.#dir, path)).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).syscall !== "fsync") throw diskError(BRINGING, error);
+      this.#refused.set(path, error);
+    });
+  }
+}
+
+/** The directories that `paths` lie in, up to the profile itself: the deepest first. */
+function foldersOf(paths: readonly string[]): string[] {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+  }
+  return [...folders].sort((a, b) => b.length - a.length);
+}

@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { SyncedFiles } from "../../lib/profile/synced-files.ts";
+
+/** The code of what fails, by call and name; and what was synced. */
+const disk = vi.hoisted(() => ({ fails: {} as Record<string, string>, synced: [] as string[] }));
+
+vi.mock("node:fs/promises", async (original) => {
+  const fs = await original<typeof import("node:fs/promises")>();
+  const fail = (syscall: string, path: string): void => {
+    const code = disk.fails[`${syscall} ${path.slice(path.lastIndexOf("/") + 1)}`];
+    if (code !== undefined) throw Object.assign(new Error(code), { code, syscall });
+  };
+  const open = async (path: string, ...rest: [string]): Promise<unknown> => {
+    fail("open", path);
+    const handle = await fs.open(path, ...rest);
+    const sync = handle.sync.bind(handle);
+    handle.sync = async () => {
+      fail("fsync", path);
+      await sync();
+      disk.synced.push(path);
+    };
+    return handle;
+  };
+  return { ...fs, open };
+});
+
+const { signal } = new AbortController();
+const files = [
+  { path: "Default/a/log", identity: "1" },
+  { path: "Default/a/table", identity: "1" },
+  { path: "Default/b", identity: "1" },
+];
+let dir: string;
+let profile: SyncedFiles;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "wa-vault-synced-"));
+  await mkdir(join(dir, "Default", "a"), { recursive: true });
+  for (const { path } of files) await writeFile(join(dir, path), path);
+  profile = new SyncedFiles(dir);
+  disk.fails = {};
+  disk.synced = [];
+});
+afterEach(async () => {
+  await rm(dir, { recursive: true, force: true });
+});
+
+function synced(): string[] {
+  const found = disk.synced.map((path) => relative(dir, path) || ".");
+  disk.synced = [];
+  return found.sort();
+}
+
+it("syncs what is new, with the directories above it", async () => {
+  await profile.sync(files, signal);
+  expect(synced()).toEqual([".", "Default", "Default/a", "Default/a/log", "Default/a/table", "Default/b"]);
+  await profile.sync(files, signal);
+  expect(synced()).toEqual([]);
+  await profile.sync([{ path: "Default/b", identity: "2" }, ...files.slice(0, 2)], signal);
+  expect(synced()).toEqual([".", "Default", "Default/b"]);
+  await profile.sync([{ path: "Default/b" }, ...files.slice(0, 2)], signal);
+  await profile.sync([{ path: "Default/b" }, ...files.slice(0, 2)], signal);
+  expect(synced()).toEqual([".", ".", "Default", "Default", "Default/b", "Default/b"]);
+});
+
+it("does without files that are gone, and where a disk does not sync", async () => {
+  await rm(join(dir, "Default", "a"), { recursive: true });
+  disk.fails = { "fsync b": "EINVAL", "fsync Default": "EINVAL" };
+  await profile.sync(files, signal);
+  expect(synced()).toEqual(["."]);
+});
+
+it("goes on refusing what the disk has refused: it says so only once", async () => {
+  disk.fails = { "fsync log": "EIO" };
+  await expect(profile.sync(files, signal)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  disk.fails = {};
+  await expect(profile.sync(files, signal)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await profile.sync(files.slice(1), signal);
+});
+
+it("tries again what it could not open", async () => {
+  disk.fails = { "open log": "EMFILE" };
+  await expect(profile.sync(files, signal)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  disk.fails = {};
+  await profile.sync(files, signal);
+  expect(synced()).toContain("Default/a/log");
+});
+
+it("stops between two files", async () => {
+  const reason = new Error("enough");
+  await expect(profile.sync(files, AbortSignal.abort(reason))).rejects.toBe(reason);
+  expect(synced()).toEqual([]);
+});
