@@ -1,4 +1,5 @@
-import { VaultError } from "../errors.ts";
+import { isVaultError, VaultError } from "../errors.ts";
+import { captureProfile } from "../profile/capture.ts";
 import { captureSettled, probeSettled, type Settled } from "../profile/settled.ts";
 import type { Capture } from "../store.ts";
 
@@ -29,12 +30,16 @@ export class CredentialsCheck {
     return this.#settled;
   }
 
-  /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
-  async expectNewLink(signal: AbortSignal): Promise<void> {
+  /**
+   * The page asks for a link: what is on disk now is not the session that is linked next. Never rejects.
+   * @returns the link that is on disk, where there is one that can be read
+   */
+  async expectNewLink(signal: AbortSignal): Promise<string | undefined> {
     this.#settled = false;
     this.#settledAt = undefined;
     const { link } = await probeSettled(this.#dir, { signal }).catch(() => ({ link: undefined }));
     this.#oldLink = link;
+    return link;
   }
 
   /** Whether what is on disk carries the session. */
@@ -74,5 +79,24 @@ export class CredentialsCheck {
   #note({ settled, link }: Settled): void {
     this.#settled = settled && (this.#oldLink === undefined || link !== this.#oldLink);
     if (this.#settled) this.#settledAt = performance.now();
+  }
+}
+
+/**
+ * Whether a profile that no browser has open carries the credentials.
+ * @throws what the disk throws: nothing is known then
+ */
+export async function credentialsAtRest(dir: string, signal: AbortSignal): Promise<Settled> {
+  let capture: Capture;
+  try {
+    capture = await captureProfile(dir, { live: false, signal });
+  } catch (error) {
+    if (!isVaultError(error, "CORRUPT")) throw error;
+    return { settled: false, reason: error.message };
+  }
+  try {
+    return await captureSettled(capture);
+  } finally {
+    await capture.close();
   }
 }

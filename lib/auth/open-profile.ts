@@ -1,25 +1,25 @@
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { isVaultError, VaultError } from "../errors.ts";
-import { codeOf } from "../profile/disk-error.ts";
-import { repairProfile } from "../profile/repair.ts";
-import { profileFacts } from "../profile/select.ts";
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { VaultError } from "../errors.ts";
 import { probeSettled } from "../profile/settled.ts";
 import { newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
-import { verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts, RestoreReport } from "../store.ts";
 import { removeStaleLocks } from "./browser-locks.ts";
-import { type Marker, readMarker, writeMarker } from "./marker.ts";
+import { LocalProfile } from "./local-profile.ts";
+import { before, removeMarker, writeMarker } from "./marker.ts";
 import type { ProfileClaim } from "./profile-claim.ts";
 import { DELETED } from "./remove-profile.ts";
 import type { RemoteSession, StoreLink } from "./store-link.ts";
+
+type CurrentSession = RemoteSession & { kind: "current" };
 
 /** The profile a browser may now be started on. */
 export interface OpenedProfile {
   /** The stored session it is a copy of; absent for an empty one and for one that was never stored. */
   readonly base: string | undefined;
-  /** Its generation, where the store numbers them. */
+  /** Its generation, where the store numbers them; absent also when the profile is ahead of it. */
   readonly generation: number | undefined;
+  /** The stored sessions that came before that one, as far as they are known, oldest first. */
+  readonly ancestors: readonly string[];
   readonly profile: ProfileFacts;
   /** Set when it was restored from the store rather than found on disk. */
   readonly restored: RestoreReport | undefined;
@@ -40,23 +40,13 @@ export interface OpenOptions {
   readonly warn: (message: string) => void;
 }
 
-/** What is found on disk before anything is decided. */
-interface LocalProfile {
-  readonly marker: Marker | undefined;
-  readonly profile: ProfileFacts;
-  readonly empty: boolean;
-  /** Why it must not be opened; absent when it verifies. */
-  readonly problem: string | undefined;
-  /** When anything of the site's storage was last written. */
-  readonly writtenAt: number;
-}
-
 /** What follows the name of a profile that was set aside although its session is stored nowhere. */
 const UNSAVED = ".unsaved";
 
 const EMPTY: OpenedProfile = {
   base: undefined,
   generation: undefined,
+  ancestors: [],
   profile: {},
   restored: undefined,
   linked: false,
@@ -64,8 +54,9 @@ const EMPTY: OpenedProfile = {
 
 /**
  * Decides which profile the browser opens, and puts it in place: the local one when it verifies and descends from what
- * is stored, else what is stored, else (only when the store knows that it has nothing) a local one nobody stored yet
- * or an empty one. On any error the local profile is left as it was, but for torn ends that Chromium would choke on.
+ * is stored (or was saved after that, by a store that has lost it), else what is stored, else (only when the store knows
+ * that it has nothing) a local one nobody stored yet or an empty one. On any error the local profile is left as it was,
+ * but for torn ends that Chromium would choke on.
  * @throws what the disk throws; `UNAVAILABLE` when the store cannot be asked; `LEASE_HELD` when a browser has the profile
  *   open; `CORRUPT` when the stored session, or a linked local profile that nobody stored, does not verify.
  */
@@ -76,32 +67,65 @@ export async function openProfile(options: OpenOptions): Promise<OpenedProfile> 
   const remote = await link.open(signal);
   // The store may have taken long; what follows changes the profile.
   await mayChange(dir, claim);
-  const local = await inspect(dir, signal);
+  const local = await LocalProfile.inspect(dir, session, signal);
   if (remote.kind === "current") {
-    if (local !== undefined && descends(local, session, remote)) {
-      await link.keepLocal();
-      return { ...EMPTY, ...numbered(remote), profile: local.profile, linked: true };
-    }
-    return await restore(options, remote, local);
+    return (local && (await keep(options, remote, local))) ?? (await restore(options, remote, local));
   }
   if (local === undefined || local.empty) return await startEmpty(dir);
+  const isAhead = local.isAhead(remote);
   if (remote.kind === "deleted" && (local.marker !== undefined || local.writtenAt <= remote.at.getTime())) {
-    await setAside(dir, DELETED);
-    return await startEmpty(dir);
+    if (!isAhead) {
+      await setAside(dir, DELETED);
+      return await startEmpty(dir);
+    }
+    if (local.problem === undefined && !(await local.isLinked(signal))) {
+      tellUnsaved(options, "nothing is stored", await setAside(dir, UNSAVED));
+      return await startEmpty(dir);
+    }
   }
   if (local.problem !== undefined) {
     throw new VaultError("CORRUPT", `The local profile of ${session} is damaged and not stored: ${local.problem}.`, {
       hint: `Keep a copy of ${dir}; move it away to link the device again.`,
     });
   }
+  if (isAhead) {
+    // The numbers grow again, and would prove a deletion newer than it: what it descends from is not stored.
+    if (remote.kind === "deleted") await removeMarker(dir);
+    tellAhead(options, remote, local);
+  }
   return { ...EMPTY, profile: local.profile, linked: (await probeSettled(dir, { signal })).settled };
 }
 
+/** The local profile, when it is at least what is stored. */
+async function keep(
+  options: OpenOptions,
+  remote: CurrentSession,
+  local: LocalProfile,
+): Promise<OpenedProfile | undefined> {
+  const { link, session, dir, signal } = options;
+  const standing = await local.standing(remote, signal);
+  if (standing === undefined) return undefined;
+  const { base, generation } = remote;
+  const known = local.marker?.ancestors ?? [];
+  const ancestors = before(known, base) ?? known;
+  if (standing === "ahead") {
+    // What it was saved as is stored no more, and the store numbers its entries as if it had never been.
+    await writeMarker(dir, { session, base, ancestors });
+    tellAhead(options, remote, local);
+  }
+  await link.keepLocal();
+  // Whether one that is ahead reaches READY proves nothing of what is stored; nor once it is only said to come after that.
+  const isOfGeneration = standing === "copy" && local.marker?.generation !== undefined;
+  const kept = { ...EMPTY, base, ancestors, profile: local.profile, linked: true };
+  return isOfGeneration ? { ...kept, generation } : kept;
+}
+
 async function restore(
-  { link, session, dir, claim, signal, warn }: OpenOptions,
-  remote: RemoteSession & { kind: "current" },
+  options: OpenOptions,
+  remote: CurrentSession,
   local: LocalProfile | undefined,
 ): Promise<OpenedProfile> {
+  const { link, session, dir, claim, signal, warn } = options;
   const staging = newStagingPath(dir);
   const { report, base, profile } = await link.restore(staging, signal).catch(async (error: unknown) => {
     await rm(staging, { recursive: true, force: true }).catch(() => undefined);
@@ -112,14 +136,24 @@ async function restore(
   const beforeMove = async (): Promise<void> => {
     // While it was fetched another process may have opened the profile.
     await mayChange(dir, claim);
-    if (local === undefined || !(await isOfItsOwn(local, dir, signal))) return;
-    const aside = await setAside(dir, UNSAVED);
-    warn(
-      `The local profile of ${session} is no copy of what is stored; what is stored is used, and it is at ${aside}.`,
-    );
+    if (!local?.isAhead(remote) && !(await local?.isOfItsOwn(signal))) return;
+    tellUnsaved(options, "what is stored is used", await setAside(dir, UNSAVED));
   };
   await swapIn({ from: staging, to: dir, beforeMove, warn });
-  return { base, generation, profile, restored: report, linked: true };
+  return { ...EMPTY, base, generation, profile, restored: report, linked: true };
+}
+
+function tellUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
+  warn(`The local profile of ${session} is no copy of what is stored; ${why}, and it is at ${aside}.`);
+}
+
+function tellAhead({ session, warn }: OpenOptions, remote: RemoteSession, { marker }: LocalProfile): void {
+  const found =
+    remote.kind === "current" ? `generation ${remote.generation} is current` : `the session is ${remote.kind}`;
+  warn(
+    `The store has lost the newest saves of ${session}, or is another one: the local profile was saved as generation ` +
+      `${marker?.generation}, and there ${found}. The local profile is used, and saved once it is ready.`,
+  );
 }
 
 /** @throws `LEASE_HELD` when a browser, or another start, has the profile */
@@ -128,62 +162,9 @@ async function mayChange(dir: string, claim: ProfileClaim): Promise<void> {
   await removeStaleLocks(dir);
 }
 
-/** Whether a profile may be a session that exists nowhere else. */
-async function isOfItsOwn(
-  { marker, empty, problem, profile }: LocalProfile,
-  dir: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (marker !== undefined || empty || problem !== undefined || !isWhole(profile)) return false;
-  return (await probeSettled(dir, { signal })).settled;
-}
-
-/** A session is in both: a profile that has lost one of them verifies, and shows a QR. */
-function isWhole({ indexedDb, localStorage }: ProfileFacts): boolean {
-  return indexedDb !== undefined && localStorage !== undefined;
-}
-
 async function startEmpty(dir: string): Promise<OpenedProfile> {
   await mkdir(dir, { recursive: true });
   return EMPTY;
-}
-
-async function inspect(dir: string, signal: AbortSignal): Promise<LocalProfile | undefined> {
-  let entries: string[];
-  try {
-    entries = await readdir(dir);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
-  if (entries.length === 0) return undefined;
-  const marker = await readMarker(dir);
-  try {
-    await repairProfile(dir);
-    const { problems, empty } = await verifyProfile(dir, { signal });
-    const [first] = problems;
-    return {
-      marker,
-      profile: await profileFacts(dir),
-      empty,
-      problem: first === undefined ? undefined : `${first.path}: ${first.reason}`,
-      writtenAt: await lastWrite(join(dir, "Default")),
-    };
-  } catch (error) {
-    // A disk that does not answer is no damage: nothing is known then, and nothing may be replaced.
-    if (!isVaultError(error, "CORRUPT")) throw error;
-    const { message: problem } = error;
-    return { marker, profile: {}, empty: false, problem, writtenAt: await lastWrite(join(dir, "Default")) };
-  }
-}
-
-function descends(local: LocalProfile, session: string, remote: RemoteSession & { kind: "current" }): boolean {
-  if (local.empty || local.problem !== undefined || !isWhole(local.profile)) return false;
-  return local.marker?.session === session && local.marker.base === remote.base && !local.marker.disowned;
-}
-
-function numbered(remote: RemoteSession & { kind: "current" }): Pick<OpenedProfile, "base" | "generation"> {
-  return { base: remote.base, generation: remote.generation };
 }
 
 /** Moves the profile out of the way, under a name that is free. @returns where it is */
@@ -194,18 +175,4 @@ async function setAside(dir: string, why: typeof DELETED | typeof UNSAVED): Prom
     await rename(dir, aside);
     return aside;
   }
-}
-
-/** The newest modification below the site's storage folders, in milliseconds since the epoch; 0 when there is none. */
-async function lastWrite(defaultDir: string): Promise<number> {
-  let newest = 0;
-  for (const name of ["IndexedDB", "Local Storage", "LocalStorage", "LocalStorage-wal"]) {
-    const top = join(defaultDir, name);
-    const below = await readdir(top, { recursive: true }).catch(() => []);
-    for (const path of [top, ...below.map((entry) => join(top, entry))]) {
-      const found = await lstat(path).catch(() => undefined);
-      if (found !== undefined) newest = Math.max(newest, found.mtimeMs);
-    }
-  }
-  return newest;
 }

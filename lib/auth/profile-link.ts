@@ -36,10 +36,10 @@ export class ProfileLink implements StoreLink {
     this.#lease = await this.#store.acquire({ session: this.#session, signal });
     this.#lost = this.#lease.lost;
     const state = await this.#store.state({ session: this.#session, signal });
-    if (state?.current !== undefined) {
-      return { kind: "current", base: state.current.id, generation: state.current.generation };
-    }
-    return state?.deleted === undefined ? { kind: "absent" } : { kind: "deleted", at: state.deleted.at };
+    if (state === undefined) return { kind: "absent" };
+    const { entry, current, deleted } = state;
+    if (current !== undefined) return { kind: "current", base: current.id, generation: current.generation, entry };
+    return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
   }
 
   async restore(into: string, signal: AbortSignal): Promise<RestoredSession> {

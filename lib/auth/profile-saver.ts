@@ -2,10 +2,11 @@ import { statSync } from "node:fs";
 import { VaultError } from "../errors.ts";
 import { captureProfile } from "../profile/capture.ts";
 import { Overtaken } from "../profile/source.ts";
+import { SyncedFiles } from "../profile/synced-files.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../store.ts";
 import { CredentialsCheck } from "./credentials-check.ts";
 import { Lineage } from "./lineage.ts";
-import { removeMarker, writeMarker } from "./marker.ts";
+import { before, removeMarker, withAncestor, writeMarker } from "./marker.ts";
 import { within, withSignal } from "./patience.ts";
 import type { StoreLink } from "./store-link.ts";
 
@@ -37,30 +38,42 @@ export class ProfileSaver {
   #base: string | undefined;
   /** Its number, where the store has numbers. */
   #generation: number | undefined;
+  /** What it held before, of which this profile is what came later; oldest first. */
+  #ancestors: readonly string[] = [];
   /** What the profile must have, because the store has it. */
   #expected: ProfileFacts = {};
   /** What the last save stored: it need not be checked or copied again while it does not change. */
   #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
+  readonly #synced: SyncedFiles;
+  /** Whether what was saved last, or opened, survives a power failure: a marker says that it does. */
+  #isOnDisk = true;
   #credentials: CredentialsCheck;
   #lineage = new Lineage();
   /** The page asked for a link: until it is linked anew, what is stored is worth more than the profile. */
   #disowned = false;
+  /** Whether the marker may say so. */
+  #isDisownedOnDisk = false;
+  /** The credentials on disk when it did, where they are known. */
+  #refusedLink: string | undefined;
   #marking: Promise<void> = Promise.resolve();
   #saving: Promise<SaveReport> | undefined;
   #queued: Promise<SaveReport> | undefined;
 
   constructor(options: ProfileSaverOptions) {
     this.#options = options;
+    this.#synced = new SyncedFiles(options.dir);
     this.#credentials = new CredentialsCheck(options);
   }
 
   /** Takes note of what the store holds and the profile is made of. */
   start(
-    { base, generation }: { base: string | undefined; generation: number | undefined },
+    opened: { base: string | undefined; generation: number | undefined; ancestors: readonly string[] },
     expected: ProfileFacts,
   ): void {
+    const { base, generation, ancestors } = opened;
     this.#base = base;
     this.#generation = generation;
+    this.#ancestors = ancestors;
     this.#expected = expected;
     this.#stored = [];
     this.#credentials = new CredentialsCheck(this.#options);
@@ -70,7 +83,10 @@ export class ProfileSaver {
   /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
   async expectNewLink(signal: AbortSignal): Promise<void> {
     this.#lineage = new Lineage();
-    await this.#credentials.expectNewLink(signal);
+    const link = await this.#credentials.expectNewLink(signal);
+    if (!this.#disowned || link === undefined) return;
+    this.#refusedLink = link;
+    await this.#mark().catch(this.#options.onError);
   }
 
   /**
@@ -79,17 +95,19 @@ export class ProfileSaver {
    */
   async goBack(signal: AbortSignal): Promise<void> {
     const { link, session } = this.#options;
-    const before = this.#lineage.beforeDoubt();
-    if (before.length === 0) return;
+    const trusted = this.#lineage.beforeDoubt();
+    if (trusted.length === 0) return;
     const tooLate = (cause: unknown): VaultError => {
-      const hint = `The last saves may lack the credentials: roll back to generation ${before.at(-1)}.`;
+      const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
       const message = `Could not go back from the last saves of ${session} within ${GO_BACK_LIMIT_MS} ms.`;
       return new VaultError("UNAVAILABLE", message, { cause, hint });
     };
     const found = await within({ limitMs: GO_BACK_LIMIT_MS, signal, tooLate }, (limited) =>
-      withSignal(link.goBack(before, limited), limited),
+      withSignal(link.goBack(trusted, limited), limited),
     );
     if (found === undefined) return;
+    // What is linked next does not come after what was stepped back from.
+    if (found.base !== this.#base) this.#ancestors = before(this.#ancestors, found.base) ?? [];
     this.#base = found.base;
     this.#generation = found.generation;
     this.#stored = [];
@@ -100,6 +118,7 @@ export class ProfileSaver {
   async forget(): Promise<void> {
     this.#base = undefined;
     this.#generation = undefined;
+    this.#ancestors = [];
     this.#expected = {};
     this.#stored = [];
     await this.#inTurn(() => removeMarker(this.#options.dir));
@@ -111,21 +130,28 @@ export class ProfileSaver {
     await this.#mark();
   }
 
-  /** The profile is linked: takes a {@link disown} back. */
+  /** The profile is linked: takes a {@link disown} back; again, where the disk could not be told the last time. */
   async own(): Promise<void> {
-    if (!this.#disowned) return;
+    if (!this.#disowned && !this.#isDisownedOnDisk) return;
     this.#disowned = false;
+    this.#refusedLink = undefined;
     await this.#mark();
   }
 
   /** Says on disk what the profile descends from. */
   async #mark(): Promise<void> {
     await this.#inTurn(async () => {
-      if (this.#base === undefined) return;
+      // One that says that the page asked for a link vouches for nothing.
+      if (this.#base === undefined || !(this.#isOnDisk || this.#disowned)) return;
       const { session, dir } = this.#options;
       const generation = this.#generation === undefined ? {} : { generation: this.#generation };
-      const disowned = this.#disowned ? { disowned: true } : {};
-      await writeMarker(dir, { session, base: this.#base, ...generation, ...disowned });
+      const ancestors = this.#ancestors.length === 0 ? {} : { ancestors: this.#ancestors };
+      const isDisowned = this.#disowned;
+      const link = this.#refusedLink === undefined ? {} : { link: this.#refusedLink };
+      const disowned = isDisowned ? { disowned: true, ...link } : {};
+      this.#isDisownedOnDisk ||= isDisowned;
+      await writeMarker(dir, { session, base: this.#base, ...generation, ...disowned, ...ancestors });
+      this.#isDisownedOnDisk = isDisowned;
     });
   }
 
@@ -184,7 +210,7 @@ export class ProfileSaver {
 
   /** @param live whether a browser may be writing */
   async #capture(live: boolean, signal: AbortSignal): Promise<SaveReport> {
-    const { link, dir, wid, onSaved, onError } = this.#options;
+    const { link, dir, wid, onSaved } = this.#options;
     this.#mustBeLinked();
     const [expected, stored] = [this.#expected, this.#stored];
     const place = placeOf(dir);
@@ -201,18 +227,40 @@ export class ProfileSaver {
         },
         signal,
       });
-      this.#base = base;
+      this.#isOnDisk &&= base === this.#base;
+      this.#descend(base, report.generation);
       this.#expected = capture.profile;
       this.#stored = capture.files.map(({ path, identity }) =>
         identity === undefined ? { path } : { path, identity },
       );
-      this.#generation = report.generation > 0 ? report.generation : undefined;
-      if (report.generation > 0) this.#lineage.add(report.generation);
-      await this.#mark().catch(onError);
+      await this.#vouch(capture, signal);
       onSaved(report);
       return report;
     } finally {
       await capture.close();
+    }
+  }
+
+  /** The store now holds what the profile is. */
+  #descend(base: string, generation: number): void {
+    const isNumbered = generation > 0;
+    if (isNumbered && this.#base !== undefined && this.#base !== base) {
+      this.#ancestors = withAncestor(this.#ancestors, this.#base);
+    }
+    this.#base = base;
+    this.#generation = isNumbered ? generation : undefined;
+    if (isNumbered) this.#lineage.add(generation);
+  }
+
+  /** Says on disk what was saved once the profile itself is there. Never rejects: the save is made. */
+  async #vouch(capture: Capture, signal: AbortSignal): Promise<void> {
+    try {
+      await withSignal(this.#synced.sync(capture.files, signal), signal);
+      this.#isOnDisk = true;
+      await this.#mark();
+    } catch (error) {
+      // Without time for it the marker stays that of the save before, and the next start restores this one.
+      if (!signal.aborted) this.#options.onError(error);
     }
   }
 

@@ -1,13 +1,16 @@
 import type { Capture, ProfileFacts, RestoreReport, SaveReport } from "../store.ts";
 
 /** What a store answered about a session. An outage is not among these: it throws. */
-export type RemoteSession =
-  /** Nothing was ever saved. */
+export type RemoteSession = {
+  /** Number of the newest entry, that of taking the session included, where the store numbers them: it only grows. */
+  readonly entry?: number;
+} /** Nothing was ever saved. */ & (
   | { readonly kind: "absent" }
   /** There was one, and it was deleted on purpose. */
   | { readonly kind: "deleted"; readonly at: Date }
   /** There is one. `base` names its exact content; `generation` its number, where the store numbers them. */
-  | { readonly kind: "current"; readonly base: string; readonly generation?: number };
+  | { readonly kind: "current"; readonly base: string; readonly generation?: number }
+);
 
 /** What a profile descends from: `base` and `generation` as in {@link RemoteSession}. */
 export interface StoredBase {
