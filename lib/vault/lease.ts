@@ -123,8 +123,8 @@ export class VaultLease implements Lease {
   }
 
   /**
-   * Makes sure, before anything is deleted, that the newest entry is the one this holder knows: a store that has lost a
-   * hold gives the same number, and the same epoch, to the next one.
+   * Makes sure, before anything is deleted, that the newest entry is the one this holder knows: that none follows, and
+   * that the number holds this one. (A store that has lost a hold gives number and epoch to the next one.)
    * @throws `LEASE_LOST` when it is not.
    */
   async confirm(signal?: AbortSignal): Promise<void> {
@@ -132,7 +132,7 @@ export class VaultLease implements Lease {
     // Without exclusive create two tries of one holder may have met here.
     const found = this.log.exclusiveCreate ? await this.#readOwn(n, signal) : undefined;
     if (found && found.id !== id) this.#lose(found);
-    await this.settle(signal);
+    await this.look(signal);
   }
 
   /** An entry that is there as far as can be seen: what is missing or damaged is dealt with elsewhere. */
@@ -177,6 +177,7 @@ export class VaultLease implements Lease {
       const drafted: Draft = wanted ?? { kind: "retained" };
       const dead = state.dead.filter((n) => !this.deletedEntries.has(n));
       const entry = nextEntry({ ...state, dead }, drafted, facts);
+      const isFirst = this.settled;
       this.open.add(entry);
       const result = await this.log.append(entry, signal);
       if (!result.committed) {
@@ -186,6 +187,8 @@ export class VaultLease implements Lease {
       this.open.close(entry.n);
       this.#state = withoutManifest(entry);
       if (entry.manifest) this.generations.remember(entry);
+      // Between two puts somebody may have taken the session after the first, and pruned that: the number was free again.
+      if (!isFirst || !result.atOnce) await this.look(signal);
       return result.bytes;
     }
   }

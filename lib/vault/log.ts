@@ -1,10 +1,14 @@
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
+import { attemptsOf } from "./attempts.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
 
-/** How an append ended when it did not throw: `taken` is the entry that has the number. */
-export type AppendResult = { committed: true; bytes: number } | { committed: false; taken: Entry };
+/**
+ * How an append ended when it did not throw: `taken` is the entry that has the number. `atOnce`: by the only put that was
+ * sent. A second one may have come much later, and have found a number that was taken before and pruned since.
+ */
+export type AppendResult = { committed: true; bytes: number; atOnce: boolean } | { committed: false; taken: Entry };
 
 /** A body that was torn on its way is read again this often before it counts as corrupt. */
 const READS = 3;
@@ -99,17 +103,16 @@ export class SessionLog {
    */
   async append(entry: Entry, signal?: AbortSignal): Promise<AppendResult> {
     const frame = await encodeEntry(this.session, entry);
-    const committed = { committed: true, bytes: frame.length } as const;
     let failure: unknown;
     try {
       await this.#create(entry.n, frame, signal);
-      return committed;
+      return { committed: true, bytes: frame.length, atOnce: attemptsOf(frame) <= 1 };
     } catch (error) {
       if (signal?.aborted || !isUncertain(error)) throw error;
       failure = error;
     }
     const taken = await this.read(entry.n, signal);
-    if (taken?.id === entry.id) return committed;
+    if (taken?.id === entry.id) return { committed: true, bytes: frame.length, atOnce: false };
     if (taken) return { committed: false, taken };
     // Refused and not to be read: whose it is cannot be known yet (a majority has not seen it, say).
     if (isVaultError(failure, "CONFLICT")) throw new VaultError("UNAVAILABLE", notShown(entry), { cause: failure });

@@ -2,6 +2,7 @@ import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../store.ts";
 import { untilAborted } from "./abort.ts";
+import { countAttempts } from "./attempts.ts";
 import { VaultContext } from "./context.ts";
 import { type Generation, generationInfo, type LogState } from "./entry.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
@@ -32,7 +33,8 @@ export class Vault implements ProfileStore {
 
   /** @throws `INVALID` when an option is wrong. Does no I/O. */
   constructor(options: VaultOptions & { blobs: BlobStore }) {
-    this.#context = new VaultContext(checkOptions(options));
+    const checked = checkOptions(options);
+    this.#context = new VaultContext({ ...checked, blobs: countAttempts(checked.blobs) });
   }
 
   /** Names of all sessions that were ever written, deleted ones included. */

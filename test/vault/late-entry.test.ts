@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { VaultError } from "../../lib/errors.ts";
 import type { Lease, RestoreReport, SaveReport } from "../../lib/store.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -9,6 +10,7 @@ import { captureOf, type Files, noise, profileFiles } from "../contract/profile.
 import { LatePuts } from "./late-puts.ts";
 
 const session = "RemoteAuth-bot";
+const DAY = 24 * 60 * 60 * 1000;
 
 let parent: string;
 let line: LatePuts;
@@ -129,5 +131,90 @@ describe("two holders of the same epoch, because the store has lost a hold", () 
     expect(await line.keys()).toEqual(before);
     await save("the other's", {}, other, otherLease);
     expect(otherLease.lost.aborted).toBe(false);
+  });
+});
+
+describe("a number that is free again because another holder has pruned it", () => {
+  const change = (value: string): Files => ({ "Default/a.ldb": noise(600_000, value.length) });
+  let other: Vault;
+  let otherLease: Lease;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    store = open({ keep: 2 });
+    other = open({ keep: 2 });
+    lease = await store.acquire({ session });
+    for (const value of ["x", "xx", "xxx", "xxxx"]) {
+      await save(value, change(value));
+      vi.setSystemTime(Date.now() + 2 * DAY);
+    }
+  });
+  afterEach(() => vi.useRealTimers());
+
+  /** Takes the session, goes back to an older generation and prunes: the newest entry before the hold goes. */
+  async function takeOver(): Promise<number> {
+    const entry = (await other.state({ session }))?.entry ?? 0;
+    otherLease = await other.acquire({ session });
+    const generation = (await other.state({ session }))?.generations.at(-2)?.generation ?? 0;
+    await other.rollback({ session, lease: otherLease, generation });
+    await other.prune({ session, lease: otherLease });
+    expect(await line.keys()).not.toContain(entryKey(session, entry));
+    vi.setSystemTime(Date.now() + DAY);
+    return generation;
+  }
+
+  async function isUntouched(generation: number): Promise<void> {
+    expect(lease.lost.aborted).toBe(true);
+    expect((await restored()).generation).toBe(generation);
+    await save("theirs", {}, other, otherLease);
+  }
+
+  it("is no commit for a writer whose entry was given up before", async () => {
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
+    await line.arrive();
+    const current = await takeOver();
+    await expect(save("zombie", change("zombie"))).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+
+  it("is no place for a deletion for good either", async () => {
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
+    await line.arrive();
+    const current = await takeOver();
+    await expect(store.delete({ session, lease, retainMs: 0 })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+
+  it("is no commit for a writer that slept between two attempts", async () => {
+    store = open({ keep: 2, retries: 1 });
+    lease = await store.acquire({ session });
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    let current = 0;
+    line.afterPut = async () => {
+      line.afterPut = undefined;
+      current = await takeOver();
+      throw new VaultError("UNAVAILABLE", "reset");
+    };
+    const marking = store.mark({ session, lease, generation, as: "proven" });
+    await expect(marking).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+});
+
+describe("a holder that is overtaken right after it deleted everything", () => {
+  it("leaves the rest to the next one", async () => {
+    await save("one");
+    line.afterPut = async () => {
+      line.afterPut = undefined;
+      await open().acquire({ session });
+    };
+    const before = await line.keys();
+    await expect(store.delete({ session, lease, retainMs: 0 })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(expect.arrayContaining(before));
+    await store.delete({ session, retainMs: 0 });
+    expect((await line.keys()).filter((key) => key.includes("/chunks/"))).toEqual([]);
   });
 });

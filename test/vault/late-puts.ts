@@ -7,6 +7,8 @@ export class LatePuts implements BlobStore {
   readonly backend: MemoryBlobs;
   /** Whether puts of log entries are held back now. */
   holdsBack = false;
+  /** Runs when a put of a log entry has taken effect; what it throws is what the writer is told. */
+  afterPut: (() => Promise<void>) | undefined;
   readonly traits: BlobStore["traits"];
   readonly get: BlobStore["get"];
   readonly list: BlobStore["list"];
@@ -22,7 +24,10 @@ export class LatePuts implements BlobStore {
   }
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
-    if (!this.holdsBack || !key.includes("/log/")) return this.backend.put(key, bytes, options);
+    if (!key.includes("/log/") || !this.holdsBack) {
+      await this.backend.put(key, bytes, options);
+      return key.includes("/log/") ? this.afterPut?.() : undefined;
+    }
     const copy = Buffer.from(bytes);
     this.#late.push(() => this.backend.put(key, copy, { ifAbsent: options.ifAbsent }));
     throw new VaultError("UNAVAILABLE", "no answer");
