@@ -6,7 +6,8 @@ import { join, resolve } from "node:path";
 import { unzip } from "../archive/unzip.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
 import { verifyProfile } from "../profile/verify.ts";
-import { type CaptureFile, isProfileStore, type SessionStore } from "../store.ts";
+import { type CaptureFile, isProfileStore, type RestoreReport, type SessionStore } from "../store.ts";
+import { untilAborted } from "./abort.ts";
 import { sessionName } from "./layout.ts";
 
 /** What {@link copySession} takes. */
@@ -23,8 +24,11 @@ export interface CopySessionOptions {
   dataPath?: string | undefined;
   /** Makes it the current version also where `to` has the session already. @default false */
   replace?: boolean | undefined;
+  /** Copies an older version where the newest one of `from` is not whole. @default false */
+  allowOlder?: boolean | undefined;
   /** Told at the beginning of each step. */
   onProgress?: ((progress: CopyProgress) => void) | undefined;
+  /** Ends the copy at once; what a store was asked to do by then it may still do. */
   signal?: AbortSignal | undefined;
 }
 
@@ -48,26 +52,38 @@ export interface CopyReport {
   readonly bytes: number;
   /** `to` had exactly this already: nothing was written. */
   readonly unchanged: boolean;
+  /** Newer versions of `from` that were not whole; empty without `allowOlder`. */
+  readonly skipped: RestoreReport["skipped"];
   readonly ms: number;
 }
 
 /**
  * Copies a session from one store to another: reads it, checks that Chromium would open it, writes it, reads it back and
  * compares every file. The source is left alone.
- * @throws `ABSENT` when `from` does not have it; `CORRUPT` when what it has does not verify (nothing is written then) or
- *   `to` gave something else back; `CONFLICT` when `to` has another version of it and `replace` is not set, or `from` has
+ * @throws `ABSENT` when `from` does not have it; `CORRUPT` when what it has does not verify, or its newest version is not
+ *   whole and `allowOlder` is not set (nothing is written then), or `to` gave something else back; `CONFLICT` when `to` has another version of it and `replace` is not set, or `from` has
  *   it under two names; `UNAVAILABLE` when a store does not answer.
  */
 export async function copySession(options: CopySessionOptions): Promise<CopyReport> {
+  options.signal?.throwIfAborted();
   const directory = await mkdtemp(join(tmpdir(), "wa-vault-copy-"));
+  const copy = new Copy(options, directory);
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
-    return await new Copy(options, directory).run();
+    return await copy.run();
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    // A store that was asked and is not waited for any more still reads or writes there.
+    if (copy.asked.size > 0)
+      void Promise.allSettled(copy.asked)
+        .then(remove)
+        .catch(() => {});
+    else await remove();
   }
 }
 
 class Copy {
+  /** What stores were asked for and have not answered. */
+  readonly asked: Set<Promise<unknown>> = new Set();
   readonly #options: CopySessionOptions;
   readonly #directory: string;
   readonly #session: string;
@@ -79,15 +95,18 @@ class Copy {
   }
 
   async run(): Promise<CopyReport> {
-    const { from, to, replace = false } = this.#options;
+    const { from, to, replace = false, allowOlder = false } = this.#options;
     const began = performance.now();
     this.#tell("reading");
     const fromSession = await this.#nameInSource();
     const zip = join(this.#directory, "source.zip");
-    await this.#ask("read from the source", from.extract({ session: fromSession, path: zip }));
+    const skipped = skippedOf(
+      await this.#ask("read from the source", () => from.extract({ session: fromSession, path: zip })),
+    );
+    if (skipped.length > 0 && !allowOlder) throw notWhole(this.#session, skipped);
     this.#tell("checking");
     const source = await this.#unpacked(zip, "source");
-    const done = { session: this.#session, fromSession, files: source.files.length, bytes: source.bytes };
+    const done = { session: this.#session, fromSession, files: source.files.length, bytes: source.bytes, skipped };
 
     if (await this.#exists(to, this.#session)) {
       const difference = await this.#difference(source.files).catch((error: unknown) => {
@@ -138,7 +157,7 @@ class Copy {
 
   /** Of somebody else's store only `true` means there and only `false` means absent. */
   async #exists(store: SessionStore, session: string): Promise<boolean> {
-    const answer: unknown = await this.#ask("look for the session", store.sessionExists({ session }));
+    const answer: unknown = await this.#ask("look for the session", () => store.sessionExists({ session }));
     if (typeof answer === "boolean") return answer;
     throw new VaultError("UNAVAILABLE", `Could not look for ${session}: the store answered neither true nor false.`);
   }
@@ -161,27 +180,36 @@ class Copy {
    */
   async #write(zip: string): Promise<void> {
     const { to } = this.#options;
-    const save = (): Promise<unknown> =>
-      this.#ask("write to the target", to.save({ session: this.#session, path: zip }));
-    if (isProfileStore(to)) return void (await save());
+    const save = (): unknown => to.save({ session: this.#session, path: zip });
+    if (isProfileStore(to)) return void (await this.#ask("write to the target", save));
     const place = resolve(`${this.#session}.zip`);
     await copyFile(zip, place, constants.COPYFILE_EXCL).catch((cause) => {
       throw new VaultError("INVALID", `The zip cannot be put at ${place}, where the target may look for it.`, {
         cause,
       });
     });
-    await save().finally(() => rm(place, { force: true }));
+    await this.#ask("write to the target", async () => {
+      try {
+        await save();
+      } finally {
+        await rm(place, { force: true });
+      }
+    });
   }
 
   /** In what the target's version differs from these files; `undefined` when in nothing that it keeps. */
   async #difference(files: readonly CaptureFile[]): Promise<string | undefined> {
     const zip = join(this.#directory, "target.zip");
     await rm(join(this.#directory, "target"), { recursive: true, force: true });
-    await this.#ask("read from the target", this.#options.to.extract({ session: this.#session, path: zip }));
+    const { to, signal } = this.#options;
+    const report = await this.#ask("read from the target", () => to.extract({ session: this.#session, path: zip }));
+    const [damaged] = skippedOf(report);
+    if (damaged !== undefined) return `its generation ${damaged.generation} is not whole`;
     const kept = await this.#unpacked(zip, "target");
     const sources = new Map(files.map((file) => [file.path, file]));
     if (kept.files.length !== files.length) return `it has ${kept.files.length} files instead of ${files.length}`;
     for (const file of kept.files) {
+      signal?.throwIfAborted();
       const source = sources.get(file.path);
       if (source === undefined) return `${file.path} is not in the source`;
       if ((await digestOf(file)) !== (await digestOf(source))) return `${file.path} differs`;
@@ -189,16 +217,20 @@ class Copy {
     return undefined;
   }
 
-  async #ask<T>(what: string, answer: Promise<T> | T): Promise<T> {
-    this.#options.signal?.throwIfAborted();
-    try {
-      return await answer;
-    } catch (cause) {
+  /** What a store answers; without it when the signal aborts first, since no store has to heed one. */
+  async #ask<T>(what: string, call: () => Promise<T> | T): Promise<T> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    const answer = (async () => call())().catch((cause: unknown) => {
       if (isVaultError(cause)) throw cause;
       throw new VaultError("UNAVAILABLE", `Could not ${what} (${this.#session}): ${safeMessage(cause)}`, {
         cause: safeCause(cause),
       });
-    }
+    });
+    this.asked.add(answer);
+    const answered = (): unknown => this.asked.delete(answer);
+    answer.then(answered, answered);
+    return untilAborted(answer, signal);
   }
 
   #tell(step: CopyProgress["step"], known: { files?: readonly CaptureFile[]; bytes?: number } = {}): void {
@@ -211,6 +243,19 @@ class Copy {
       ...(bytes === undefined ? {} : { bytes }),
     });
   }
+}
+
+/** What a store of ours passed over to find a whole version; others tell nothing. */
+function skippedOf(report: unknown): RestoreReport["skipped"] {
+  const { skipped } = Object(report) as Partial<RestoreReport>;
+  return Array.isArray(skipped) ? skipped : [];
+}
+
+function notWhole(session: string, skipped: RestoreReport["skipped"]): VaultError {
+  const which = skipped.map(({ generation, code }) => `generation ${generation} (${code})`).join(", ");
+  return new VaultError("CORRUPT", `The newest version of ${session} in the source is not whole: ${which}.`, {
+    hint: "Nothing was copied. Set `allowOlder` to copy the newest whole version before it; the bot's own profile may be newer.",
+  });
 }
 
 const PIECE_BYTES = 1024 * 1024;

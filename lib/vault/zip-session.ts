@@ -47,6 +47,12 @@ export async function extractZip(context: VaultContext, session: string, path: s
     const report = await restoreGeneration(context, { session, into });
     // What was restored, and not what its entry says: that may be pruned by now.
     await zipFiles(await filesIn(into), path);
+    if (report.skipped.length > 0) {
+      const newer = report.skipped.map(({ generation }) => generation).join(", ");
+      context.warn(
+        `Generation ${newer} of ${session} is not whole: generation ${report.generation} was extracted instead.`,
+      );
+    }
     return report;
   });
 }

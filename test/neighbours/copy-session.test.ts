@@ -3,11 +3,12 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MemoryStore } from "../../adapters/memory.ts";
+import { MemoryBlobs, MemoryStore } from "../../adapters/memory.ts";
 import { unzip } from "../../lib/archive/unzip.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { type CopyProgress, copySession } from "../../lib/vault/copy-session.ts";
-import { assertSameFiles, type Files, filesIn, noise, profileFiles, writeZip } from "../contract/profile.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles, writeZip } from "../contract/profile.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
 import { openStore, type StoreKind } from "../support/stores.ts";
@@ -114,6 +115,86 @@ describe("copySession", () => {
     const kept = zipStore();
     const to = { ...kept, save: () => saveOld(kept, session, profileFiles("something else")) };
     await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CORRUPT", hint: /as it was/ });
+  });
+
+  it("copies an older version only when it is told to, and says so", async () => {
+    const { from, newest, warnings } = await damaged();
+    const to = new MemoryStore();
+    const refused = { code: "CORRUPT", message: expect.stringContaining(`${newest}`), hint: /allowOlder/ };
+    await expect(copySession({ from, to, session })).rejects.toMatchObject(refused);
+    await expect(copySession({ from, to, session, replace: true })).rejects.toMatchObject(refused);
+    expect(await to.state({ session })).toBeUndefined();
+    const report = await copySession({ from, to, session, allowOlder: true });
+    expect(report).toMatchObject({ unchanged: false, skipped: [{ generation: newest, code: "CORRUPT" }] });
+    assertSameFiles(await filesOf(to, session), profileFiles("old"));
+    expect(warnings[0]).toMatch(new RegExp(`Generation ${newest} .* is not whole: generation \\d+ was extracted`));
+  });
+
+  it("does not take an older version in the target for the one that it has", async () => {
+    const from = new MemoryStore();
+    await saveOld(from, session, profileFiles("old"));
+    const { from: to } = await damaged();
+    await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CONFLICT", message: /not whole/ });
+    const report = await copySession({ from, to, session, replace: true });
+    expect(report).toMatchObject({ unchanged: false, skipped: [] });
+    expect(await to.extract({ session, path: join(folder, `${unique()}.zip`) })).toMatchObject({ skipped: [] });
+  });
+
+  /** A store whose newest version is not whole, and one before it is. */
+  async function damaged(): Promise<{ from: Vault; newest: number; warnings: string[] }> {
+    const blobs = new MemoryBlobs();
+    const chunks = async (): Promise<string[]> => {
+      const keys: string[] = [];
+      for await (const { key } of blobs.list(`${session}/chunks/`)) keys.push(key);
+      return keys;
+    };
+    const warnings: string[] = [];
+    const from = new Vault({ blobs, onWarning: (message) => warnings.push(message) });
+    const lease = await from.acquire({ session });
+    await from.saveProfile({ session, lease, capture: captureOf(profileFiles("old")) });
+    const before = new Set(await chunks());
+    const { generation } = await from.saveProfile({ session, lease, capture: captureOf(profileFiles("new")) });
+    await blobs.delete((await chunks()).filter((key) => !before.has(key)));
+    return { from, newest: generation, warnings };
+  }
+
+  it.each([
+    ["reading", "extract"],
+    ["writing", "save"],
+  ] as const)("does not wait for a store that hangs while %s, and leaves it what it works with", async (_, method) => {
+    const good = zipStore();
+    await saveOld(good, session, files);
+    const controller = new AbortController();
+    let path = "";
+    let finish = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const hang = async (options: { path?: string }): Promise<void> => {
+      path = options.path ?? "";
+      setImmediate(() => controller.abort(new Error("enough")));
+      await held;
+    };
+    const hung = { ...zipStore(), sessionExists: async () => method === "extract", [method]: hang };
+    const stores = method === "extract" ? { from: hung, to: good } : { from: good, to: hung };
+    const copy = copySession({ ...stores, session, fromSession: session, signal: controller.signal });
+    await expect(copy).rejects.toThrow("enough");
+    const isThere = (): boolean[] => [existsSync(join(path, "..")), existsSync(`${session}.zip`)];
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isThere()).toEqual([true, method === "save"]);
+    finish();
+    await expect.poll(isThere, { timeout: 60_000 }).toEqual([false, false]);
+  });
+
+  it("does not wait for a store that does not say whether it has the session", async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const hang = (): Promise<boolean> => {
+      setImmediate(() => controller.abort(new Error("enough")));
+      return new Promise(() => {});
+    };
+    const from = { ...zipStore(), sessionExists: hang };
+    await expect(copySession({ from, to: zipStore(), session, signal })).rejects.toThrow("enough");
   });
 
   it("stops when it is told to", async () => {
