@@ -55,14 +55,23 @@ export class VaultLease implements Lease {
     this.uploads = new Uploads(log.session, hold.epoch);
   }
 
-  /** Takes the session: a `hold` entry, which counts once a second listing shows it as the newest. */
-  static async take(context: VaultContext, session: string, signal?: AbortSignal): Promise<VaultLease> {
+  /**
+   * Takes the session: a `hold` entry, which counts once a second listing shows it as the newest.
+   * @param open what may still arrive of the hold before.
+   */
+  static async take(
+    context: VaultContext,
+    session: string,
+    signal?: AbortSignal,
+    open: OpenAppends = new OpenAppends(),
+  ): Promise<VaultLease> {
     const { exclusiveCreate } = await context.traits(signal);
     const log = new SessionLog(context.blobs, session, exclusiveCreate);
     for (let tries = 0; tries < TRIES; tries++) {
       const newest = await log.newest(signal);
       const state = newest ?? EMPTY;
-      const hold = nextEntry(state, { kind: "hold" }, nextFacts(state, state.epoch + 1, context.by));
+      const n = nextNumber(log, state, open);
+      const hold = nextEntry(state, { kind: "hold" }, nextFacts(n, state.epoch + 1, context.by));
       const { committed } = await log.append(hold, signal);
       if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
       if (state.content === 0) await announce(context, session, signal);
@@ -147,8 +156,18 @@ export class VaultLease implements Lease {
 
   /** Looks whether the next entry is there. @throws `LEASE_LOST` when it is somebody else's */
   async look(signal?: AbortSignal): Promise<void> {
-    const taken = await this.log.read(this.#state.n + 1, signal);
-    if (taken) this.#adopt(taken);
+    for (const n of await this.#followers(signal)) {
+      const taken = await this.log.read(n, signal);
+      if (taken) this.#adopt(taken);
+    }
+  }
+
+  /** Where an entry may follow the newest one that is known, in order. */
+  async #followers(signal: AbortSignal | undefined): Promise<number[]> {
+    const { n } = this.#state;
+    if (nextNumber(this.log, this.#state, this.open) === n + 1) return [n + 1];
+    const numbers = await this.log.numbers(signal);
+    return numbers.filter((number) => number > n).sort((a, b) => a - b);
   }
 
   /**
@@ -168,7 +187,7 @@ export class VaultLease implements Lease {
       const { content } = this.#state;
       const live = this.#state.live.filter(({ n }) => n === content || !this.missedEntries.has(n));
       const state = { ...this.#state, live };
-      const facts = nextFacts(state, this.epoch, this.#context.by);
+      const facts = nextFacts(nextNumber(this.log, state, this.open), this.epoch, this.#context.by);
       const wanted = draft(state, facts);
       if (!wanted && (this.settled || !isFinal)) {
         await this.look(signal);
@@ -176,7 +195,7 @@ export class VaultLease implements Lease {
       }
       const drafted: Draft = wanted ?? { kind: "retained" };
       const dead = state.dead.filter((n) => !this.deletedEntries.has(n));
-      const entry = nextEntry({ ...state, dead }, drafted, facts);
+      const entry = nextEntry({ ...state, dead: [...dead, ...this.open.below(facts.n)] }, drafted, facts);
       const isFirst = this.settled;
       this.open.add(entry);
       const result = await this.log.append(entry, signal);
@@ -221,8 +240,16 @@ const EMPTY: LogState = {
   salt: "",
 };
 
-function nextFacts({ n }: LogState, epoch: number, by: string): EntryFacts {
-  return { n: n + 1, id: randomBytes(16).toString("hex"), epoch, by, at: Date.now() };
+/**
+ * Number of the entry after `state`. Without exclusive create one that was given up is never used again: what is still on
+ * its way there would replace what was committed meanwhile.
+ */
+function nextNumber({ exclusiveCreate }: SessionLog, { n }: LogState, open: OpenAppends): number {
+  return (exclusiveCreate ? n : Math.max(n, open.last)) + 1;
+}
+
+function nextFacts(n: number, epoch: number, by: string): EntryFacts {
+  return { n, id: randomBytes(16).toString("hex"), epoch, by, at: Date.now() };
 }
 
 function nextEntry(state: LogState, draft: Draft, facts: EntryFacts): Entry {

@@ -8,6 +8,16 @@ export class OpenAppends {
     return this.#numbers.size === 0;
   }
 
+  /** The highest number, 0 when there is none. */
+  get last(): number {
+    return Math.max(0, ...this.#numbers.values());
+  }
+
+  /** Numbers below `n`: given up. */
+  below(n: number): number[] {
+    return [...this.#numbers.values()].filter((number) => number < n);
+  }
+
   /** Whether the entry with this id is one of them. */
   has(id: string): boolean {
     return this.#numbers.has(id);

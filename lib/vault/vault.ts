@@ -192,7 +192,7 @@ export class Vault implements ProfileStore {
   }
 
   async #take(session: string, signal?: AbortSignal): Promise<VaultLease> {
-    const lease = await VaultLease.take(this.#context, session, signal);
+    const lease = await VaultLease.take(this.#context, session, signal, this.#open.get(session)?.appends);
     const { epoch, open: appends } = lease;
     if (epoch >= (this.#open.get(session)?.epoch ?? 0)) this.#open.set(session, { epoch, appends });
     return lease;

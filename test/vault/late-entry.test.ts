@@ -34,8 +34,8 @@ function save(value: string, more: Files = {}, by = store, hold = lease): Promis
 }
 
 /** As another machine would have it. */
-async function restored(): Promise<RestoreReport> {
-  const report = await open().restoreProfile({ session, into: await mkdtemp(join(parent, "into-")) });
+async function restored(generation?: number): Promise<RestoreReport> {
+  const report = await open().restoreProfile({ session, into: await mkdtemp(join(parent, "into-")), generation });
   expect(report.skipped).toEqual([]);
   return report;
 }
@@ -216,5 +216,80 @@ describe("a holder that is overtaken right after it deleted everything", () => {
     expect(await line.keys()).toEqual(expect.arrayContaining(before));
     await store.delete({ session, retainMs: 0 });
     expect((await line.keys()).filter((key) => key.includes("/chunks/"))).toEqual([]);
+  });
+});
+
+describe("an entry that arrives late where nothing is created exclusively", () => {
+  beforeEach(async () => {
+    line = new LatePuts({ exclusiveCreate: false });
+    store = open();
+    lease = await store.acquire({ session });
+    await save("one");
+  });
+
+  it("replaces no save that was committed meanwhile", async () => {
+    const table = { "Default/a.ldb": noise(600_000) };
+    await line.during(() => save("two", table));
+    const { generation, id } = await save("three");
+    await line.arrive();
+    expect(await restored()).toMatchObject({ generation, id });
+    expect((await save("four")).generation).toBe(generation + 1);
+    expect(lease.lost.aborted).toBe(false);
+    await store.prune({ session, lease });
+    expect(await line.keys()).not.toContain(entryKey(session, generation - 1));
+    for (const kept of (await store.state({ session }))?.generations ?? []) {
+      expect(await restored(kept.generation)).toMatchObject({ generation: kept.generation, id: kept.id });
+    }
+  });
+
+  it("replaces none when several were given up, and is taken over when it arrives in time", async () => {
+    await line.during(() => save("two"));
+    const entry = (await store.state({ session }))?.entry;
+    const arriveFirst = line.take();
+    await line.during(() => save("three"));
+    await arriveFirst();
+    const { generation } = await save("four");
+    expect(generation).toBe((entry ?? 0) + 3);
+    await line.arrive();
+    expect((await store.state({ session }))?.generations.map((kept) => kept.generation)).toEqual([2, 3, 5]);
+    expect((await restored()).generation).toBe(generation);
+    await store.prune({ session, lease });
+    expect(await line.keys()).not.toContain(entryKey(session, 4));
+  });
+
+  it("goes within a month when it arrives after it was pruned", async () => {
+    await line.during(() => save("two"));
+    await save("three");
+    await store.prune({ session, lease });
+    await line.arrive();
+    expect(await line.keys()).toContain(entryKey(session, 3));
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31 * DAY });
+    try {
+      const { generation } = await save("four");
+      await store.prune({ session, lease });
+      expect(await line.keys()).not.toContain(entryKey(session, 3));
+      expect((await restored()).generation).toBe(generation);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("does not undo a deletion, with the lease or without", async () => {
+    await store.delete({ session, lease });
+    await line.during(() => save("logged out"));
+    await store.delete({ session, lease });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    await line.during(() => save("logged out"));
+    await store.delete({ session });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    await expect(save("logged out")).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+
+  it("still tells a writer that was overtaken while its entry was on its way", async () => {
+    await line.during(() => save("two"));
+    await open().acquire({ session });
+    await expect(save("three")).rejects.toMatchObject({ code: "LEASE_LOST" });
   });
 });

@@ -43,11 +43,15 @@ export class LatePuts implements BlobStore {
 
   /** What was held back arrives, in the order it was sent. */
   async arrive(): Promise<void> {
-    for (const put of this.#late.splice(0)) {
-      await put().catch((error: unknown) => {
-        if (!(error instanceof VaultError && error.code === "CONFLICT")) throw error;
-      });
-    }
+    await this.take()();
+  }
+
+  /** Lets what was held back until now arrive when the function is called. */
+  take(): () => Promise<void> {
+    const late = this.#late.splice(0);
+    return async () => {
+      for (const put of late) await put().catch(unlessConflict);
+    };
   }
 
   async keys(): Promise<string[]> {
@@ -55,4 +59,8 @@ export class LatePuts implements BlobStore {
     for await (const { key } of this.backend.list("RemoteAuth-bot/")) keys.push(key);
     return keys.sort();
   }
+}
+
+function unlessConflict(error: unknown): void {
+  if (!(error instanceof VaultError && error.code === "CONFLICT")) throw error;
 }
