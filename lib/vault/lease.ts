@@ -57,7 +57,7 @@ export class VaultLease implements Lease {
 
   /**
    * Takes the session: a `hold` entry, which counts once a second listing shows it as the newest.
-   * @param open what may still arrive of the hold before.
+   * @param open what may still arrive of the hold before; a hold that was given up is added where that matters.
    */
   static async take(
     context: VaultContext,
@@ -72,7 +72,10 @@ export class VaultLease implements Lease {
       const state = newest ?? EMPTY;
       const n = nextNumber(log, state, open);
       const hold = nextEntry(state, { kind: "hold" }, nextFacts(n, state.epoch + 1, context.by));
-      const { committed } = await log.append(hold, signal);
+      const { committed } = await log.append(hold, signal).catch((error: unknown) => {
+        if (!exclusiveCreate) open.add(hold);
+        throw error;
+      });
       if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
       if (state.content === 0) await announce(context, session, signal);
       return new VaultLease(context, log, hold);
@@ -214,7 +217,7 @@ export class VaultLease implements Lease {
 
   /** The number after ours is taken: by an entry of our own that arrived late, or by whoever holds the session now. */
   #adopt(taken: Entry): void {
-    const isOurs = this.open.has(taken.id);
+    const isOurs = this.open.has(taken.id) && taken.epoch === this.epoch;
     this.open.close(taken.n);
     if (!isOurs) this.#lose(taken);
     this.#state = withoutManifest(taken);

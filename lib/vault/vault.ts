@@ -8,7 +8,7 @@ import { type Generation, generationInfo, type LogState } from "./entry.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
 import { type Draft, VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
-import type { OpenAppends } from "./open-appends.ts";
+import { OpenAppends } from "./open-appends.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { prune } from "./prune.ts";
 import { presentState, restoreGeneration } from "./restore.ts";
@@ -192,7 +192,9 @@ export class Vault implements ProfileStore {
   }
 
   async #take(session: string, signal?: AbortSignal): Promise<VaultLease> {
-    const lease = await VaultLease.take(this.#context, session, signal, this.#open.get(session)?.appends);
+    const known = this.#open.get(session) ?? { epoch: 0, appends: new OpenAppends() };
+    this.#open.set(session, known);
+    const lease = await VaultLease.take(this.#context, session, signal, known.appends);
     const { epoch, open: appends } = lease;
     if (epoch >= (this.#open.get(session)?.epoch ?? 0)) this.#open.set(session, { epoch, appends });
     return lease;

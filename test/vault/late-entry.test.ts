@@ -287,6 +287,19 @@ describe("an entry that arrives late where nothing is created exclusively", () =
     await expect(save("logged out")).rejects.toMatchObject({ code: "LEASE_LOST" });
   });
 
+  it("replaces no save when it is a hold that was given up", async () => {
+    await line.during(() => store.acquire({ session }));
+    const { generation } = await save("two");
+    await line.arrive();
+    expect(await restored()).toMatchObject({ generation });
+    await line.during(() => store.acquire({ session }));
+    lease = await store.acquire({ session });
+    await line.arrive();
+    await save("three");
+    await store.prune({ session, lease });
+    expect(lease.lost.aborted).toBe(false);
+  });
+
   it("still tells a writer that was overtaken while its entry was on its way", async () => {
     await line.during(() => save("two"));
     await open().acquire({ session });
