@@ -15,6 +15,8 @@ export class Invariants {
   /** Whether there has been no current generation at any time since this was last set to false. */
   wasAbsent = true;
   #newest: Entry | undefined;
+  /** Bytes of entries that may not become the newest any more. */
+  readonly #ruledOut = new Set<string>();
   /** By number: the entry's bytes. */
   readonly #seen = new Map<number, Buffer>();
 
@@ -28,6 +30,11 @@ export class Invariants {
     return this.#newest;
   }
 
+  /** From now on none of these entries may become the newest, unless it has been already. */
+  ruleOut(entries: readonly Buffer[]): void {
+    for (const bytes of entries) this.#ruledOut.add(bytes.toString("base64"));
+  }
+
   /** @throws when something that must always hold does not. */
   async check(): Promise<void> {
     const numbers: number[] = [];
@@ -37,7 +44,11 @@ export class Invariants {
     if (n === 0) return;
     const newest = await this.#entry(n);
     if (!newest) throw new Error(`entry ${n} cannot be read`);
-    if (newest.id !== this.#newest?.id) this.#follows(newest);
+    if (newest.id !== this.#newest?.id) {
+      if (this.#ruledOut.has(this.#seen.get(n)?.toString("base64") ?? ""))
+        throw new Error(`entry ${n} (${newest.kind}) came after a deletion that had ended, and was sent before it`);
+      this.#follows(newest);
+    }
     this.#newest = newest;
     if (newest.content === 0 || newest.deleted) this.wasAbsent = true;
     await this.#nothingIsMissing(newest);

@@ -30,6 +30,8 @@ export class Network {
   readonly #late: (() => Promise<void>)[] = [];
   readonly #tornKeys = new Set<string>();
   readonly #afterEffect: (key: string) => Promise<void>;
+  /** By process: the entries it has sent, whether they have arrived or not. */
+  readonly sentEntries: Map<string, Buffer[]> = new Map();
   #faulty = true;
 
   constructor(backend: BlobStore, random: Random, rates: FaultRates, afterEffect: (key: string) => Promise<void>) {
@@ -77,6 +79,7 @@ export class Network {
       put: (key: string, bytes: Buffer, { ifAbsent }: PutOptions = {}): Promise<void> => {
         const copy = Buffer.from(bytes);
         if (key.includes("/log/") && !ifAbsent) throw new Error(`entry ${key} was put without ifAbsent`);
+        if (key.includes("/log/")) this.sentEntries.set(owner, [...(this.sentEntries.get(owner) ?? []), copy]);
         return change(key, () => this.#backend.put(key, copy, { ifAbsent }));
       },
       list: (prefix: string): AsyncIterable<BlobInfo> => this.#list(owner, alive, prefix),

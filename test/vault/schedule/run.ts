@@ -127,7 +127,7 @@ class Schedule {
       const rounds = lease ? 1 + this.#random.below(8) : 0;
       for (let round = 0; round < rounds && lease && !this.#over && !lease.lost.aborted; round++) {
         const controller = new AbortController();
-        const work = this.#operation(store, lease, controller.signal);
+        const work = this.#operation(name, store, lease, controller.signal);
         work.catch(() => {});
         // Somebody may lose patience at any moment; what was sent by then still arrives.
         if (this.#random.chance(0.15)) {
@@ -150,7 +150,13 @@ class Schedule {
       await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async #operation(store: ProfileStore, lease: Lease, signal: AbortSignal): Promise<void> {
+  /** What a process sent before its deletion ended may not undo it. */
+  async #delete(name: string, store: ProfileStore, options: Parameters<ProfileStore["delete"]>[0]): Promise<void> {
+    await store.delete(options);
+    this.#invariants.ruleOut(this.#network.sentEntries.get(name) ?? []);
+  }
+
+  async #operation(name: string, store: ProfileStore, lease: Lease, signal: AbortSignal): Promise<void> {
     const common = { session: SESSION, lease, signal };
     const { live = [], content = 0 } = this.#invariants.newest ?? {};
     const generation = live.length > 0 ? this.#random.pick(live).n : 1;
@@ -160,10 +166,11 @@ class Schedule {
     else if (choice < 0.74) await store.mark({ ...common, generation, as: "rejected" });
     else if (choice < 0.82) await store.rollback({ ...common, generation });
     else if (choice < 0.94) await store.prune(common);
-    else if (choice < 0.95) await store.delete({ session: SESSION, signal });
+    else if (choice < 0.95) await this.#delete(name, store, { session: SESSION, signal });
     else if (choice < 0.96) await store.undelete({ session: SESSION, signal });
-    else if (choice < 0.98) await store.delete({ ...common, ...(this.#random.chance(0.3) ? { retainMs: 0 } : {}) });
-    else await store.undelete(common);
+    else if (choice < 0.98) {
+      await this.#delete(name, store, { ...common, ...(this.#random.chance(0.3) ? { retainMs: 0 } : {}) });
+    } else await store.undelete(common);
   }
 
   async #save(store: ProfileStore, lease: Lease, signal: AbortSignal): Promise<void> {
