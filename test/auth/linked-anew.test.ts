@@ -7,6 +7,7 @@ import { readMarker } from "../../lib/auth/marker.ts";
 import { ProfileSaver } from "../../lib/auth/profile-saver.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import type { StoreLink } from "../../lib/auth/store-link.ts";
+import { VaultError } from "../../lib/errors.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { LOCAL_STORAGE, youngLevelDb } from "../profile/support/small-profile.ts";
 import { expectWarning } from "../support/setup.ts";
@@ -52,8 +53,15 @@ function linkedAnew(): Files {
   return { ...linkedProfile("anew"), ...Object.fromEntries(files) };
 }
 
+/** A save would say on disk whose profile it is: none succeeds. */
+class FullStore extends FileStore {
+  override async saveProfile(): Promise<never> {
+    throw new VaultError("UNAVAILABLE", "Could not save: so the test wants it.");
+  }
+}
+
 function startOn(data: string): { client: ScriptedClient; strategy: RemoteAuth } {
-  const store = new FileStore({ directory: join(root, "store") });
+  const store = new FullStore({ directory: join(root, "store") });
   const strategy = new RemoteAuth({ store, dataPath: join(root, data), backupSyncIntervalMs: 60_000 });
   return { client: new ScriptedClient(strategy), strategy };
 }
