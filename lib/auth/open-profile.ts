@@ -91,7 +91,8 @@ export async function openProfile(options: OpenOptions): Promise<OpenedProfile> 
   if (isAhead) {
     // The numbers grow again, and would prove a deletion newer than it: what it descends from is not stored.
     if (remote.kind === "deleted") await removeMarker(dir);
-    tellAhead(options, remote, local);
+    // With no entry but that of this start it is a new store, as after a move: nothing is known to be lost.
+    if (remote.entry !== 1) tellAhead(options, remote, local);
   }
   return { ...EMPTY, profile: local.profile, linked: (await probeSettled(dir, { signal })).settled };
 }

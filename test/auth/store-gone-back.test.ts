@@ -117,6 +117,9 @@ describe("a store that has lost its newest entries", () => {
     await run("linked", second);
     await rm(directory, { recursive: true });
     assertSameFiles((await opened()).files, second);
+    // A store that never heard of it may be a new one; one that was started on before is not.
+    expect(await told()).toBe("");
+    assertSameFiles((await opened()).files, second);
     expect(await told()).toContain("and there the session is absent");
   });
 
