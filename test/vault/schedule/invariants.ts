@@ -8,6 +8,7 @@ import { chunksOf } from "../../../lib/vault/manifest.ts";
 export class Invariants {
   readonly #blobs: BlobStore;
   readonly #session: string;
+  readonly #epochsGrow: boolean;
   /** Ids of entries that were the newest when they were created. */
   readonly committed: Set<string> = new Set();
   /** How often a commit was made. */
@@ -20,7 +21,12 @@ export class Invariants {
   /** By number: the entry's bytes. */
   readonly #seen = new Map<number, Buffer>();
 
-  constructor(blobs: BlobStore, session: string) {
+  /**
+   * @param epochsGrow with every hold: not where the holder does not use the number of a hold again that was given up, and
+   * that one arrives in time to be the newest. Nobody has it.
+   */
+  constructor(blobs: BlobStore, session: string, { epochsGrow }: { epochsGrow: boolean }) {
+    this.#epochsGrow = epochsGrow;
     this.#blobs = blobs;
     this.#session = session;
   }
@@ -86,7 +92,8 @@ export class Invariants {
     if (before && entry.epoch < before.epoch) {
       throw new Error(`epoch ${entry.epoch} committed entry ${entry.n} (${entry.kind}) after epoch ${before.epoch}`);
     }
-    if (before && (entry.kind === "hold") !== entry.epoch > before.epoch)
+    const grows = before && entry.epoch > before.epoch;
+    if (before && (grows ? entry.kind !== "hold" : entry.kind === "hold" && this.#epochsGrow))
       throw new Error("only a hold changes the epoch");
     this.commits++;
     this.committed.add(entry.id);

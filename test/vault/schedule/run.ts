@@ -25,14 +25,22 @@ export interface Outcome {
   refused: Map<string, number>;
 }
 
-/** Runs several processes on one session over a network on which everything goes wrong. */
-export async function runSchedule(seed: number, advanceTime: (ms: number) => void): Promise<Outcome> {
-  return new Schedule(seed, advanceTime).run();
+/**
+ * Runs several processes on one session over a network on which everything goes wrong. With `alone` it is one process,
+ * which lives on, and a backend that creates nothing exclusively.
+ */
+export async function runSchedule(
+  seed: number,
+  advanceTime: (ms: number) => void,
+  { alone = false }: { alone?: boolean } = {},
+): Promise<Outcome> {
+  return new Schedule(seed, advanceTime, alone).run();
 }
 
 class Schedule {
   readonly #random: Random;
-  readonly #backend = new MemoryBlobs();
+  readonly #alone: boolean;
+  readonly #backend: MemoryBlobs;
   readonly #invariants: Invariants;
   readonly #network: Network;
   readonly #advanceTime: (ms: number) => void;
@@ -45,10 +53,15 @@ class Schedule {
   #reading = false;
   #directory = "";
 
-  constructor(seed: number, advanceTime: (ms: number) => void) {
+  /** Of the one process that lives on. */
+  #store: Vault | undefined;
+
+  constructor(seed: number, advanceTime: (ms: number) => void, alone: boolean) {
     this.#random = new Random(seed);
+    this.#alone = alone;
+    this.#backend = new MemoryBlobs({ exclusiveCreate: !alone });
     this.#advanceTime = advanceTime;
-    this.#invariants = new Invariants(this.#backend, SESSION);
+    this.#invariants = new Invariants(this.#backend, SESSION, { epochsGrow: !alone });
     const level = this.#random.pick([0, 0.01, 0.05]);
     const rates: FaultRates = { failBefore: level, failAfter: level, late: level, twice: level, torn: level };
     this.#withDisk = this.#random.chance(0.15);
@@ -58,7 +71,8 @@ class Schedule {
   async run(): Promise<Outcome> {
     this.#directory = await mkdtemp(join(tmpdir(), "wa-vault-schedule-"));
     try {
-      const actors = WRITERS.map((name) => this.#writer(name));
+      const writers = this.#alone ? WRITERS.slice(0, 1) : WRITERS;
+      const actors = writers.map((name) => this.#writer(name));
       if (this.#withDisk) actors.push(this.#reader());
       const ended = Promise.all(actors.map((actor) => actor.catch((error: unknown) => this.#fail(error))));
       await this.#drive();
@@ -122,7 +136,8 @@ class Schedule {
   async #writer(name: string): Promise<void> {
     while (!this.#over) {
       let alive = true;
-      const store = this.#vault(name, () => alive);
+      const store = this.#store ?? this.#vault(name, () => alive);
+      if (this.#alone) this.#store = store;
       const lease = await this.#refusable(store.acquire({ session: SESSION }), ["UNAVAILABLE"]);
       const rounds = lease ? 1 + this.#random.below(8) : 0;
       for (let round = 0; round < rounds && lease && !this.#over && !lease.lost.aborted; round++) {
@@ -135,7 +150,7 @@ class Schedule {
           controller.abort(ENOUGH);
         }
         // A process that dies leaves requests behind.
-        if (this.#random.chance(0.05)) {
+        if (!this.#alone && this.#random.chance(0.05)) {
           await this.#someSteps(6);
           alive = false;
         }
@@ -250,7 +265,7 @@ class Schedule {
       concurrency: name === READER ? 1 : 4,
       retries: this.#random.below(3),
       retryDelayMs: 0,
-      onWarning: (message) => (message.startsWith("Could not remove") ? undefined : warn(message)),
+      onWarning: (message) => (KNOWN.some((begin) => message.startsWith(begin)) ? undefined : warn(message)),
     });
   }
 
@@ -270,6 +285,9 @@ class Schedule {
     this.#over = true;
   }
 }
+
+/** Warnings that have their reason in what the network does, or in the backend. */
+const KNOWN = ["Could not remove", "This store cannot create"];
 
 /** Why an operation was given up. */
 const ENOUGH = new Error("enough");
