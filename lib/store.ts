@@ -38,7 +38,8 @@ export interface ProfileStore extends SessionStore {
    * @param options.wid whose phone it is (the WhatsApp id); stored as a keyed hash only.
    * @param options.beforeCommit called once, after every byte is uploaded and before the commit; when it throws, nothing
    *   is committed and `saveProfile` rejects with what it threw.
-   * @throws `LEASE_LOST` when somebody else has taken the session; `UNAVAILABLE` when it cannot be known whether.
+   * @throws `LEASE_LOST` when somebody else has taken the session; `UNAVAILABLE` when it cannot be known whether;
+   *   `INVALID` when the capture carries no storage of the site and would take the place of one that does.
    */
   saveProfile(options: {
     session: string;

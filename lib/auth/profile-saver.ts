@@ -2,11 +2,10 @@ import { statSync } from "node:fs";
 import { VaultError } from "../errors.ts";
 import { captureProfile } from "../profile/capture.ts";
 import { Overtaken } from "../profile/source.ts";
-import { SyncedFiles } from "../profile/synced-files.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../store.ts";
 import { CredentialsCheck } from "./credentials-check.ts";
+import { Descent, type Origin } from "./descent.ts";
 import { Lineage } from "./lineage.ts";
-import { before, removeMarker, withAncestor, writeMarker } from "./marker.ts";
 import { within, withSignal } from "./patience.ts";
 import type { StoreLink } from "./store-link.ts";
 
@@ -34,59 +33,37 @@ const GO_BACK_LIMIT_MS = 30_000;
 /** Captures the profile and stores it, one save at a time, as long as the session is linked. */
 export class ProfileSaver {
   readonly #options: ProfileSaverOptions;
-  /** Names what the store holds, as far as this run knows. */
-  #base: string | undefined;
-  /** Its number, where the store has numbers. */
-  #generation: number | undefined;
-  /** What it held before, of which this profile is what came later; oldest first. */
-  #ancestors: readonly string[] = [];
+  /** What the store holds of it, as far as this run knows. */
+  readonly #descent: Descent;
   /** What the profile must have, because the store has it. */
   #expected: ProfileFacts = {};
   /** What the last save stored: it need not be checked or copied again while it does not change. */
   #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
-  readonly #synced: SyncedFiles;
-  /** Whether what was saved last, or opened, survives a power failure: a marker says that it does. */
-  #isOnDisk = true;
   #credentials: CredentialsCheck;
   #lineage = new Lineage();
-  /** The page asked for a link: until it is linked anew, what is stored is worth more than the profile. */
-  #disowned = false;
-  /** Whether the marker may say so. */
-  #isDisownedOnDisk = false;
-  /** The credentials on disk when it did, where they are known. */
-  #refusedLink: string | undefined;
-  #marking: Promise<void> = Promise.resolve();
   #saving: Promise<SaveReport> | undefined;
   #queued: Promise<SaveReport> | undefined;
 
   constructor(options: ProfileSaverOptions) {
     this.#options = options;
-    this.#synced = new SyncedFiles(options.dir);
+    this.#descent = new Descent(options.session, options.dir);
     this.#credentials = new CredentialsCheck(options);
   }
 
   /** Takes note of what the store holds and the profile is made of. */
-  start(
-    opened: { base: string | undefined; generation: number | undefined; ancestors: readonly string[] },
-    expected: ProfileFacts,
-  ): void {
-    const { base, generation, ancestors } = opened;
-    this.#base = base;
-    this.#generation = generation;
-    this.#ancestors = ancestors;
+  start(opened: Origin, expected: ProfileFacts): void {
+    this.#descent.start(opened);
     this.#expected = expected;
     this.#stored = [];
     this.#credentials = new CredentialsCheck(this.#options);
-    this.#lineage = new Lineage(generation);
+    this.#lineage = new Lineage(opened.generation);
   }
 
   /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
   async expectNewLink(signal: AbortSignal): Promise<void> {
     this.#lineage = new Lineage();
     const link = await this.#credentials.expectNewLink(signal);
-    if (!this.#disowned || link === undefined) return;
-    this.#refusedLink = link;
-    await this.#mark().catch(this.#options.onError);
+    await this.#descent.refuse(link).catch(this.#options.onError);
   }
 
   /**
@@ -106,60 +83,25 @@ export class ProfileSaver {
       withSignal(link.goBack(trusted, limited), limited),
     );
     if (found === undefined) return;
-    // What is linked next does not come after what was stepped back from.
-    if (found.base !== this.#base) this.#ancestors = before(this.#ancestors, found.base) ?? [];
-    this.#base = found.base;
-    this.#generation = found.generation;
     this.#stored = [];
-    await this.#mark();
+    await this.#descent.wentBack(found);
   }
 
   /** From now on the store holds nothing that this profile descends from: says so on disk too. */
   async forget(): Promise<void> {
-    this.#base = undefined;
-    this.#generation = undefined;
-    this.#ancestors = [];
     this.#expected = {};
     this.#stored = [];
-    await this.#inTurn(() => removeMarker(this.#options.dir));
+    await this.#descent.forget();
   }
 
   /** The page asks for a link: says on disk, for the next start, that what is stored may be worth more. */
   async disown(): Promise<void> {
-    this.#disowned = true;
-    await this.#mark();
+    await this.#descent.disown();
   }
 
-  /** The profile is linked: takes a {@link disown} back; again, where the disk could not be told the last time. */
+  /** The profile is linked: takes a {@link disown} back. */
   async own(): Promise<void> {
-    if (!this.#disowned && !this.#isDisownedOnDisk) return;
-    this.#disowned = false;
-    this.#refusedLink = undefined;
-    await this.#mark();
-  }
-
-  /** Says on disk what the profile descends from. */
-  async #mark(): Promise<void> {
-    await this.#inTurn(async () => {
-      // One that says that the page asked for a link vouches for nothing.
-      if (this.#base === undefined || !(this.#isOnDisk || this.#disowned)) return;
-      const { session, dir } = this.#options;
-      const generation = this.#generation === undefined ? {} : { generation: this.#generation };
-      const ancestors = this.#ancestors.length === 0 ? {} : { ancestors: this.#ancestors };
-      const isDisowned = this.#disowned;
-      const link = this.#refusedLink === undefined ? {} : { link: this.#refusedLink };
-      const disowned = isDisowned ? { disowned: true, ...link } : {};
-      this.#isDisownedOnDisk ||= isDisowned;
-      await writeMarker(dir, { session, base: this.#base, ...generation, ...disowned, ...ancestors });
-      this.#isDisownedOnDisk = isDisowned;
-    });
-  }
-
-  /** One change of the marker after the other, each of what is known by then. */
-  async #inTurn(change: () => Promise<void>): Promise<void> {
-    const changed = this.#marking.then(change);
-    this.#marking = changed.catch(() => undefined);
-    await changed;
+    await this.#descent.own();
   }
 
   /** Whether what is on disk already carries the session. */
@@ -218,7 +160,7 @@ export class ProfileSaver {
     try {
       await this.#mustBeSettled(capture);
       const { base, report } = await link.save(capture, {
-        base: this.#base,
+        base: this.#descent.base,
         wid: wid(),
         // A logout, or another profile, while the capture was on its way: what was captured must not become the session.
         beforeCommit: () => {
@@ -227,8 +169,8 @@ export class ProfileSaver {
         },
         signal,
       });
-      this.#isOnDisk &&= base === this.#base;
-      this.#descend(base, report.generation);
+      this.#descent.saved(base, report.generation);
+      if (report.generation > 0) this.#lineage.add(report.generation);
       this.#expected = capture.profile;
       this.#stored = capture.files.map(({ path, identity }) =>
         identity === undefined ? { path } : { path, identity },
@@ -241,23 +183,10 @@ export class ProfileSaver {
     }
   }
 
-  /** The store now holds what the profile is. */
-  #descend(base: string, generation: number): void {
-    const isNumbered = generation > 0;
-    if (isNumbered && this.#base !== undefined && this.#base !== base) {
-      this.#ancestors = withAncestor(this.#ancestors, this.#base);
-    }
-    this.#base = base;
-    this.#generation = isNumbered ? generation : undefined;
-    if (isNumbered) this.#lineage.add(generation);
-  }
-
   /** Says on disk what was saved once the profile itself is there. Never rejects: the save is made. */
   async #vouch(capture: Capture, signal: AbortSignal): Promise<void> {
     try {
-      await withSignal(this.#synced.sync(capture.files, signal), signal);
-      this.#isOnDisk = true;
-      await this.#mark();
+      await this.#descent.vouch(capture.files, signal);
     } catch (error) {
       // Without time for it the marker stays that of the save before, and the next start restores this one.
       if (!signal.aborted) this.#options.onError(error);
@@ -282,7 +211,7 @@ export class ProfileSaver {
 
   async #mustBeSettled(capture: Capture): Promise<void> {
     // Something stored beats nothing; and what is stored already was looked at.
-    if (this.#base === undefined || (this.#credentials.isSettled && isStored(capture, this.#stored))) return;
+    if (this.#descent.base === undefined || (this.#credentials.isSettled && isStored(capture, this.#stored))) return;
     await this.#credentials.mustBeIn(capture, this.#options.linkedSince() ?? 0);
   }
 }
