@@ -1,23 +1,47 @@
 import { availableParallelism } from "node:os";
-import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 import { SlowFirst } from "./test/support/slow-first.ts";
 
-const config: ViteUserConfig = defineConfig({
+/** What replaces modules or parts of Node for itself, and would do so for every file that shares a worker with it. */
+const ALONE = [
+  "test/adapters/fs-faults.test.ts",
+  "test/auth/{linked-anew,power-loss,remove-profile}.test.ts",
+  "test/profile/synced-files.test.ts",
+];
+
+/** `vitest run` is what `npm test` needs; `vitest run --mode long` has the rest too. See CONTRIBUTING.md. */
+const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   test: {
-    include: ["test/**/*.test.ts"],
     typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
     setupFiles: ["test/support/setup.ts"],
     globalSetup: ["test/support/global-setup.ts"],
+    env: { WA_VAULT_TESTS: mode === "long" ? "long" : "short" },
     pool: "forks",
     sequence: { sequencer: SlowFirst },
-    // Most of the time is spent waiting for browsers, servers and timers, so more files run at once than there are cores.
+    // Much of the time is spent waiting for browsers, servers and timers, so more files run at once than there are cores.
     maxWorkers: Math.max(3, availableParallelism()),
     // What hangs is noticed early enough; what is slow, on a machine that has much else to do, is no fault.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 60_000,
     reporters: ["default", ["json", { outputFile: ".reports/vitest.json" }]],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "shared",
+          // The library and its neighbours are loaded once for each worker, not once for each file.
+          isolate: false,
+          include: ["test/**/*.test.ts"],
+          exclude: [...ALONE, ...(mode === "long" ? [] : ["test/**/*.long.test.ts"])],
+        },
+      },
+      {
+        extends: true,
+        test: { name: "alone", include: ALONE, typecheck: { enabled: false } },
+      },
+    ],
   },
-});
+}));
 
 export default config;

@@ -11,7 +11,7 @@ import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, noise, writeFiles, writeZip } from "../contract/profile.ts";
 import { BLOBS, INDEXED_DB } from "../profile/support/small-profile.ts";
-import { expectWarning } from "../support/setup.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "./linked-profile.ts";
 

@@ -10,7 +10,7 @@ import type { StoreLink } from "../../lib/auth/store-link.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { LOCAL_STORAGE, youngLevelDb } from "../profile/support/small-profile.ts";
-import { expectWarning } from "../support/setup.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { linkedProfile, sessionOf, storeProfile } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
 

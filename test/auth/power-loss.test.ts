@@ -8,7 +8,7 @@ import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB, LOCAL_STORAGE } from "../profile/support/small-profile.ts";
-import { expectWarning } from "../support/setup.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 import { linkedProfile, sessionOf } from "./linked-profile.ts";
 import { ScriptedBrowser, ScriptedClient } from "./scripted-client.ts";

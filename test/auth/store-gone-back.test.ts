@@ -7,7 +7,7 @@ import { type Marker, readMarker, writeMarker } from "../../lib/auth/marker.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB, LOCAL_STORAGE } from "../profile/support/small-profile.ts";
-import { expectWarning } from "../support/setup.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { linkedProfile, sessionOf } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
 

@@ -5,7 +5,7 @@ import { FileStore } from "../../adapters/fs.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { linkAndSave, openRemote } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
-import { expectWarning } from "../support/setup.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();

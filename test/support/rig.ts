@@ -1,10 +1,9 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { findChromium } from "./chromium.ts";
 import { type OpenClient, type OpenClientOptions, openClient } from "./client.ts";
+import { useFolder } from "./folder.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
 import { type Bot, type BotSpec, startBot } from "./start-bot.ts";
 
@@ -53,20 +52,15 @@ export function useRig(): Rig {
   beforeEach((context) => {
     if (missing) context.skip(missing);
   });
+  // Removed after what follows: hooks after a test run in the opposite order.
+  const folder = useFolder();
   let closers: (() => Promise<unknown>)[] = [];
-  let folders: string[] = [];
   afterEach(async () => {
     await Promise.allSettled(closers.map((close) => close()));
-    await Promise.all(folders.map(remove));
     closers = [];
-    folders = [];
   });
   return {
-    folder() {
-      const folder = mkdtempSync(join(process.env[RUN_DIRECTORY] ?? tmpdir(), "wa-vault-e2e-"));
-      folders.push(folder);
-      return folder;
-    },
+    folder,
     open(options) {
       const client = openClient(options);
       closers.push(() => client.close());
@@ -78,9 +72,4 @@ export function useRig(): Rig {
       return bot;
     },
   };
-}
-
-/** A process that was just killed may still be ending, and writing: what cannot be removed now goes with the run. */
-async function remove(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }).catch(() => undefined);
 }

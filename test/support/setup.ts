@@ -1,21 +1,9 @@
-// A process warning or an unhandled rejection anywhere fails the run.
+// For every test file: a process warning that it did not declare fails the run. (So does an unhandled rejection, by
+// itself.)
 import { afterAll, expect } from "vitest";
-
-const warnings: string[] = [];
-/** A warning a test provokes on purpose: `expectWarning(/…/)` before it happens. */
-const expected: RegExp[] = [];
-
-process.on("warning", (warning) => {
-  const text = `${warning.name}: ${warning.message}`;
-  if (!expected.some((pattern) => pattern.test(text))) warnings.push(text);
-});
-
-/** Declares that this test file provokes a process warning that matches `pattern`. */
-export function expectWarning(pattern: RegExp): void {
-  expected.push(pattern);
-}
+import { takeWarnings } from "./warnings.ts";
 
 afterAll(async () => {
   await new Promise((resolve) => setImmediate(resolve));
-  expect(warnings).toEqual([]);
+  expect(takeWarnings()).toEqual([]);
 });
