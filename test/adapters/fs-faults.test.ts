@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileBlobs, FileStore } from "../../adapters/fs.ts";
 import { assertSameFiles, captureOf, filesIn, profileFiles } from "../contract/profile.ts";
+import { canMount, mountMemory } from "../support/mount.ts";
 
 /** What the disk refuses, by call: its code. */
 const refused = vi.hoisted(() => new Map<string, string>());
@@ -115,7 +116,7 @@ describe("a volume that went away", () => {
 
   it.skipIf(!canMount())("is not taken for an empty one when its mount point stays", async () => {
     await mkdir(directory);
-    mount(directory);
+    mountMemory(directory, "1m");
     try {
       const blobs = new FileBlobs({ directory });
       await blobs.put("s/a", Buffer.from("x"));
@@ -127,7 +128,7 @@ describe("a volume that went away", () => {
       await expect(blobs.delete(["s/a"])).rejects.toMatchObject(gone);
       expect(await readdir(directory)).toEqual([]);
       // Back on another device, as network volumes are: what is in it counts.
-      mount(directory);
+      mountMemory(directory, "1m");
       await new FileBlobs({ directory }).put("s/c", Buffer.from("y"));
       expect(await blobs.get("s/a")).toBeUndefined();
       expect(String(await blobs.get("s/c"))).toBe("y");
@@ -152,17 +153,3 @@ describe("a directory that is not one", () => {
     await expect(blobs.put("s/a", Buffer.from("x"))).rejects.toMatchObject(outage);
   });
 });
-
-function mount(at: string): void {
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", at], { stdio: "ignore" });
-}
-
-function canMount(): boolean {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
-  try {
-    execFileSync("unshare", ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}

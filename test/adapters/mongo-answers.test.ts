@@ -2,9 +2,9 @@ import { MongoClient } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
 import { MongoBlobs } from "../../adapters/mongo.ts";
 import { type Service, startMongo, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 
-await suiteWith<Service>("MongoDB, by clients that are set up otherwise", startMongo, ({ env }) => {
+await suiteWith<Service>("MongoDB, by clients that are set up otherwise", shared(startMongo), ({ env }) => {
   const settings = { "promoteValues: false": { promoteValues: false }, "raw: true": { raw: true } };
   for (const [name, options] of Object.entries(settings)) {
     describe(name, () => {

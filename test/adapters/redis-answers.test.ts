@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 
 describe("what Redis' errors mean, whatever was asked", () => {
   it.each<[string, string]>([
@@ -44,7 +44,7 @@ describe("what Redis' errors mean, whatever was asked", () => {
   });
 });
 
-await suiteWith<Service>("Redis that lost something", startRedis, ({ env }) => {
+await suiteWith<Service>("Redis that lost something", shared(startRedis), ({ env }) => {
   const client = new Redis(env.REDIS_URL ?? "");
   afterAll(() => client.disconnect());
   const session = "RemoteAuth-bot";

@@ -3,9 +3,9 @@ import { afterAll, expect, it } from "vitest";
 import { RedisBlobs, RedisStore } from "../../adapters/redis.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 
-await suiteWith<Service>("Redis, where keys go by themselves", startRedis, ({ env }) => {
+await suiteWith<Service>("Redis, where keys go by themselves", shared(startRedis), ({ env }) => {
   const io = new Redis(env.REDIS_URL ?? "");
   afterAll(() => io.disconnect());
 

@@ -1,8 +1,17 @@
 import { HeadObjectCommand, ListObjectsV2Command, type PutObjectCommandInput, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { S3Blobs } from "../../adapters/s3.ts";
-import { newBucket, type Service, s3Client, startS3, startVersity, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { onlyLong } from "../support/length.ts";
+import {
+  newBucket,
+  type Service,
+  s3Client,
+  startMinio,
+  startS3,
+  startVersity,
+  unique,
+} from "../support/services/index.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 
 /** How some clones treat `If-None-Match: *`, played to a real server. */
 const clones: Record<string, (asking: S3Client) => BuildMiddleware> = {
@@ -35,11 +44,12 @@ function unconditional(call: Call): Call {
   return call;
 }
 
-for (const [name, start] of [
+const servers: [name: string, start: () => Promise<Service>][] = [
   ["S3", startS3],
-  ["a second S3 dialect", startVersity],
-] as const) {
-  await suiteWith<Service>(`${name}, and clones of it`, start, (service) => {
+  ...onlyLong<[string, () => Promise<Service>]>(["MinIO", startMinio], ["versitygw", startVersity]),
+];
+for (const [name, start] of servers) {
+  await suiteWith<Service>(`${name}, and clones of it`, shared(start), (service) => {
     const client = s3Client(service);
     let bucket = "";
     beforeAll(async () => {

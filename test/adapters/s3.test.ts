@@ -3,16 +3,26 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { S3Blobs, S3Store } from "../../adapters/s3.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
-import { newBucket, type Service, s3Client, startS3, startVersity, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { onlyLong } from "../support/length.ts";
+import {
+  newBucket,
+  type Service,
+  s3Client,
+  startMinio,
+  startS3,
+  startVersity,
+  unique,
+} from "../support/services/index.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 
 const runner = { describe, it };
 
-for (const [name, start] of [
+const servers: [name: string, start: () => Promise<Service>][] = [
   ["S3", startS3],
-  ["a second S3 dialect", startVersity],
-] as const) {
-  await suiteWith<Service>(name, start, (service) => {
+  ...onlyLong<[string, () => Promise<Service>]>(["MinIO", startMinio], ["versitygw", startVersity]),
+];
+for (const [name, start] of servers) {
+  await suiteWith<Service>(name, shared(start), (service) => {
     const client = s3Client(service);
     let bucket = "";
     let unreachable: S3Client;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
-import { linkAndSave, openRemote } from "../support/remote.ts";
+import { linkAndSave, openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
@@ -35,7 +35,7 @@ describe("a local profile that nobody stored", () => {
   });
 
   it("is kept and stored anew in a store that knows that it has nothing", async () => {
-    const { dataPath, sequence } = await linkAndSave(rig, { store: rig.folder() });
+    const { dataPath, sequence } = await savedSession(rig, rig.folder());
     const moved = rig.folder();
     const client = openRemote(rig, { store: moved, dataPath });
     await client.until("ready");
@@ -48,7 +48,7 @@ describe("a local profile that nobody stored", () => {
 
   it("is not opened when the session was deleted since, and lies aside", async () => {
     const store = rig.folder();
-    const { dataPath, profile } = await linkAndSave(rig, { store });
+    const { dataPath, profile } = await savedSession(rig, store);
     await new FileStore({ directory: store }).delete({ session: "RemoteAuth" });
     const client = openRemote(rig, { store, dataPath });
     await client.until("qr");
@@ -59,13 +59,14 @@ describe("a local profile that nobody stored", () => {
 describe("a local profile that is no copy of what is stored", () => {
   it("gives way to what is stored, and lies aside", async () => {
     const store = rig.folder();
-    const stored = await linkAndSave(rig, { store, wid: "15550001234@c.us" });
+    const stored = await savedSession(rig, store);
     const other = await linkAndSave(rig, { store: rig.folder(), wid: "15550005678@c.us" });
     await rm(join(other.profile, ".wa-vault.json"));
     expectWarning(/no copy of what is stored/);
     const client = openRemote(rig, { store, dataPath: other.dataPath });
     await client.until("ready");
-    expect(await client.phone.verdict()).toMatchObject({ wid: "15550001234@c.us", lastSequence: stored.sequence });
+    expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: stored.sequence });
+    expect(client.client.info.wid._serialized).not.toBe("15550005678@c.us");
     await access(join(`${other.profile}.unsaved`, "Default"));
   });
 });
@@ -73,7 +74,7 @@ describe("a local profile that is no copy of what is stored", () => {
 describe("a generation of the store", () => {
   it("is proven by the next start that reaches ready, and only then", async () => {
     const store = rig.folder();
-    await linkAndSave(rig, { store });
+    await savedSession(rig, store);
     const files = new FileStore({ directory: store });
     const session = "RemoteAuth";
     expect((await files.state({ session }))?.current).toMatchObject({ proven: false });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { linkAndSave, openRemote, savedSession } from "../support/remote.ts";
+import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
@@ -42,7 +42,7 @@ describe("a client that is started again", () => {
 
   it("and destroyed before its browser was there fails, says so, and leaves no browser", async () => {
     const store = rig.folder();
-    const { dataPath } = await linkAndSave(rig, { store });
+    const { dataPath } = await savedSession(rig, store);
     const client = openRemote(rig, { store, dataPath });
     // The profile is chosen, and the browser is being started.
     await expect
@@ -58,7 +58,7 @@ describe("a client that is started again", () => {
 describe("a device that is linked again in the same browser", () => {
   it("is stored only with its own Local Storage, and comes back on another machine", async () => {
     const store = rig.folder();
-    const { dataPath } = await linkAndSave(rig, { store, wid: "15550001111@c.us" });
+    const { dataPath } = await savedSession(rig, store);
     const client = openRemote(rig, { store, dataPath });
     await client.until("ready");
     await client.phone.unlink({ how: "storage" });

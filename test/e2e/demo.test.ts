@@ -9,6 +9,7 @@ import { demoStores } from "../../demo/stores.ts";
 import { tell } from "../../demo/story.ts";
 import { terminal } from "../../demo/terminal.ts";
 import { exitOf } from "../support/child-exit.ts";
+import { onlyLong } from "../support/length.ts";
 import { processesBeside } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
@@ -84,9 +85,8 @@ describe("the demo", () => {
 });
 
 const servers: [kind: string, start: () => Promise<Service>][] = [
-  ["redis", startRedis],
   ["s3", startS3],
-  ["mongo", startMongo],
+  ...onlyLong<[string, () => Promise<Service>]>(["redis", startRedis], ["mongo", startMongo]),
 ];
 for (const [kind, start] of servers) {
   // Whether there is one; the demo brings its own, in the same way.
@@ -100,7 +100,8 @@ for (const [kind, start] of servers) {
       const folder = leftovers();
       const { status, stdout, stderr } = await demo(["--store", kind], folder);
       expect(status, stdout + stderr).toBe(0);
-      expect(stdout).toContain(way);
+      // Which server; how it was had may be another way than a moment ago.
+      expect(stdout).toContain(`${way.split(":")[0]}: `);
       expect(stdout).toContain("no second QR, nothing lost");
       expect(processesOf(folder)).toEqual([]);
       // Beside what tsx has compiled and what killed bots leave, which is removed with a test run: profiles and data.

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
 import type { SaveReport } from "../../lib/store.ts";
 import { inTime } from "../support/in-time.ts";
+import { isLong } from "../support/length.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
 import { openRemote, remoteBot, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
@@ -46,7 +47,8 @@ describe.each(whatsappVersions)("our RemoteAuth with whatsapp-web.js %s", (versi
 });
 
 /** What a disk, a half-finished copy or a tidy colleague does. */
-const damages: Record<string, (levelDb: string, storage: string) => Promise<void>> = {
+type Damage = (levelDb: string, storage: string) => Promise<void>;
+const damages: Record<string, Damage> = {
   "no Local Storage": (_levelDb, storage) => rm(join(storage, "Local Storage"), { recursive: true }),
   "no IndexedDB": (_levelDb, storage) => rm(join(storage, "IndexedDB"), { recursive: true }),
   "no IndexedDB of the site": (levelDb) => rm(levelDb, { recursive: true }),
@@ -82,9 +84,12 @@ describe("machines", () => {
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
   });
 
-  it.each(Object.entries(damages))("a local profile with %s gives way to what is stored", async (_what, damage) => {
+  // The others: test/profile/real-profile.test.ts.
+  const shown = ["no Local Storage", "no IndexedDB of the site", "a table with a flipped bit"];
+  const some = Object.entries(damages).filter(([name]) => isLong || shown.includes(name));
+  it.each(some)("a local profile with %s gives way to what is stored", async (_what, damage) => {
     const folder = rig.folder();
-    const { dataPath, profile, sequence } = await savedSession(rig, folder, 14_000_000);
+    const { dataPath, profile, sequence } = await savedSession(rig, folder, { fillBytes: 14_000_000 });
     const storage = join(profile, "Default");
     await damage(join(storage, "IndexedDB", "https_web.whatsapp.com_0.indexeddb.leveldb"), storage);
     const client = openRemote(rig, { store: folder, dataPath });

@@ -8,7 +8,7 @@ import type { RestoreReport, SessionStore } from "../../lib/store.ts";
 import { storageForms } from "../support/chromium.ts";
 import { folderPrint } from "../support/folder-print.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
-import { linkAndSave, openRemote, savedSession } from "../support/remote.ts";
+import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
@@ -38,7 +38,7 @@ const damages: Record<string, (bytes: Buffer) => Buffer> = {
 describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
   it("a fresh container restores into a dataPath that does not exist", async () => {
     const folder = rig.folder();
-    const { sequence, hash } = await linkAndSave(rig, { store: open(folder) });
+    const { sequence, hash } = await savedSession(rig, folder, { open });
     const dataPath = join(rig.folder(), "not", "there", "yet");
     const client = openRemote(rig, { store: open(folder), dataPath });
     await client.until("ready");
@@ -51,7 +51,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
 
   it("resolves only when the last file is on disk", async () => {
     const folder = rig.folder();
-    const { report } = await linkAndSave(rig, { store: open(folder), fillBytes: 4_000_000 });
+    const { report } = await savedSession(rig, folder, { open, fillBytes: 4_000_000 });
     const client = openRemote(rig, { store: open(folder), dataPath: rig.folder() });
     // The moment at which the browser is about to be launched.
     const sizes: number[] = [];
@@ -69,7 +69,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
 
   it("keeps a local profile that descends from what is stored", async () => {
     const folder = rig.folder();
-    const { dataPath, sequence } = await linkAndSave(rig, { store: open(folder) });
+    const { dataPath, sequence } = await savedSession(rig, folder, { open });
     const client = openRemote(rig, { store: open(folder), dataPath });
     await client.until("ready");
     expect(client.count("remote_session_restored")).toBe(0);
@@ -77,7 +77,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
   });
 
   it("an empty store and a linked local profile: it is kept and saved", async () => {
-    const { dataPath, sequence } = await linkAndSave(rig, { store: open(rig.folder()) });
+    const { dataPath, sequence } = await savedSession(rig, rig.folder(), { open });
     const bucket = rig.folder();
     const client = openRemote(rig, { store: open(bucket), dataPath });
     await client.until("ready");
@@ -90,7 +90,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
 
   it("an outage of the store at the start throws, shows no QR, and leaves the local profile as it was", async () => {
     const folder = join(rig.folder(), "store");
-    const { dataPath, profile } = await linkAndSave(rig, { store: open(folder) });
+    const { dataPath, profile } = await savedSession(rig, folder, { open });
     const before = await folderPrint(profile);
     // A disk that is not what it was: neither there nor empty.
     await rename(folder, `${folder}.away`);
@@ -112,7 +112,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     "a stored session that %s throws, shows no QR, leaves the local profile",
     async (_how, how) => {
       const folder = rig.folder();
-      await linkAndSave(rig, { store: open(folder) });
+      await savedSession(rig, folder, { open });
       const { dataPath, profile } = await savedSession(rig, rig.folder());
       const before = await folderPrint(profile);
       await damage(folder, how);
@@ -126,7 +126,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
 
   it("the local profile stays until the stored one has arrived", async () => {
     const folder = rig.folder();
-    await linkAndSave(rig, { store: open(folder) });
+    await savedSession(rig, folder, { open });
     const { dataPath, profile } = await savedSession(rig, rig.folder());
     const before = await folderPrint(profile);
     const store = open(folder);
@@ -152,7 +152,7 @@ describe("a restore", () => {
   it("opens a profile with the storage it was written with, which nobody has to say", async () => {
     for (const args of Object.values(storageForms)) {
       const folder = rig.folder();
-      const { sequence } = await linkAndSave(rig, { store: folder, puppeteer: { args } });
+      const { sequence } = await savedSession(rig, folder, { puppeteer: { args } });
       const client = openRemote(rig, { store: folder, dataPath: rig.folder() });
       await client.until("ready");
       expect(client.count("qr")).toBe(0);

@@ -6,7 +6,7 @@ import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
-import { shippedRemoteAuth, whatsappVersions } from "../support/whatsapp.ts";
+import { shippedRemoteAuth, whatsappVersionsHere } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
@@ -14,7 +14,7 @@ useOwnDirectory();
 
 // Their own RemoteAuth, each with its own idea of where the zip is, on our store: the newest one tells nobody, so the
 // store is told the `dataPath`.
-describe.each(whatsappVersions)("the RemoteAuth of whatsapp-web.js %s", (version) => {
+describe.each(whatsappVersionsHere)("the RemoteAuth of whatsapp-web.js %s", (version) => {
   const open = async (folder: string, dataPath: string) => {
     // It crashes in a fresh container: it does not make its folder.
     await mkdir(dataPath, { recursive: true });

@@ -2,22 +2,31 @@ import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { useRig } from "../support/rig.ts";
-import { whatsapp, whatsappVersions } from "../support/whatsapp.ts";
+import { scratchFolder } from "../support/scratch.ts";
+import { whatsapp, whatsappVersionsHere } from "../support/whatsapp.ts";
 
 // The page that all other tests believe, seen through the strategies that ship with whatsapp-web.js.
 const rig = useRig();
 const { LocalAuth, NoAuth } = whatsapp();
 
-/** Links a client on `dataPath`, lets it write, closes it. */
-async function linked(dataPath: string, wid?: string): Promise<string> {
+const links: Promise<string>[] = [];
+
+/** A copy in `dataPath` of the profile of a client that was linked, has written and was closed. */
+async function linked(dataPath: string, link = 0): Promise<string> {
+  links[link] ??= makeLink(scratchFolder("link-"));
+  await cp(await links[link], dataPath, { recursive: true, preserveTimestamps: true });
+  return join(dataPath, "session", "Default");
+}
+
+async function makeLink(dataPath: string): Promise<string> {
   const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
   await client.until("qr");
-  await client.phone.pair(wid === undefined ? {} : { wid });
+  await client.phone.pair();
   await client.until("ready");
   await client.phone.fill(1_000_000);
   for (let n = 0; n < 25; n++) await client.phone.write();
   await client.close();
-  return join(dataPath, "session", "Default");
+  return dataPath;
 }
 
 async function reopened(dataPath: string, expected: "ready" | "qr") {
@@ -28,7 +37,7 @@ async function reopened(dataPath: string, expected: "ready" | "qr") {
   return verdict;
 }
 
-describe.each(whatsappVersions)("whatsapp-web.js %s on the stand-in", (version) => {
+describe.each(whatsappVersionsHere)("whatsapp-web.js %s on the stand-in", (version) => {
   it("links by QR, and is ready without one after a restart", async () => {
     const dataPath = rig.folder();
     const strategy = () => new (whatsapp(version).LocalAuth)({ dataPath });
@@ -131,7 +140,7 @@ describe("the stand-in's verdict", () => {
   it("the parts of two links: a QR", async () => {
     const dataPath = rig.folder();
     const profile = await linked(dataPath);
-    const other = await linked(rig.folder());
+    const other = await linked(rig.folder(), 1);
     await rm(join(profile, "Local Storage"), { recursive: true });
     await cp(join(other, "Local Storage"), join(profile, "Local Storage"), { recursive: true });
     expect(await reopened(dataPath, "qr")).toEqual({

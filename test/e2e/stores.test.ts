@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { useRig } from "../support/rig.ts";
-import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
+import { startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
 import type { Service } from "../support/services/service.ts";
-import { suiteWith } from "../support/services/suite.ts";
-import type { StoreKind } from "../support/stores.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
+import { openStore, type StoreKind } from "../support/stores.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
@@ -17,11 +17,11 @@ const servers: [string, () => Promise<Service>, StoreKind[]][] = [
 
 // Ours, and the published stores with whatsapp-web.js's four methods, under our RemoteAuth.
 for (const [server, start, kinds] of servers) {
-  await suiteWith(`a session on ${server}`, start, (service) => {
+  await suiteWith(`a session on ${server}`, shared(start), (service) => {
     describe.each(kinds)("in the store %s", (kind) => {
       it("links, saves, loses its machine, and is ready on another one without a QR", async () => {
         const store = { kind, env: service.env, name: "e2e" } as const;
-        const clientId = `${kind}-${Date.now()}`;
+        const clientId = `${kind}-${unique()}`;
         const bot = () => {
           // The published stores look for the zip in the working directory.
           const cwd = rig.folder();
@@ -44,8 +44,8 @@ for (const [server, start, kinds] of servers) {
 
         await second.logout();
         await second.until("remote_session_deleted");
-        const third = bot();
-        await third.until("qr");
+        const left = await openStore(store);
+        expect(await left.sessionExists({ session: `RemoteAuth-${clientId}` })).toBe(false);
       });
     });
   });

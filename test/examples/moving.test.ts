@@ -6,7 +6,7 @@ import { S3Store } from "../../adapters/s3.ts";
 import { copySession } from "../../lib/vault/copy-session.ts";
 import { useRig } from "../support/rig.ts";
 import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore } from "../support/stores.ts";
 import { Example, ended, session } from "./example.ts";
 
@@ -42,7 +42,7 @@ async function linked(cwd: string): Promise<FileStore> {
   return new FileStore({ directory: join(cwd, "volume/sessions") });
 }
 
-await suiteWith("moving from wwebjs-mongo", startMongo, ({ env: { MONGODB_URI = "" } }) => {
+await suiteWith("moving from wwebjs-mongo", shared(startMongo), ({ env: { MONGODB_URI = "" } }) => {
   it("takes examples/move-from-wwebjs-mongo.mts", async () => {
     const cwd = rig.folder();
     const files = await linked(cwd);
@@ -57,7 +57,7 @@ await suiteWith("moving from wwebjs-mongo", startMongo, ({ env: { MONGODB_URI = 
   });
 });
 
-await suiteWith("moving from wwebjs-aws-s3", startS3, ({ env }) => {
+await suiteWith("moving from wwebjs-aws-s3", shared(startS3), ({ env }) => {
   it("takes examples/move-from-wwebjs-aws-s3.mts", async () => {
     const cwd = rig.folder();
     const files = await linked(cwd);

@@ -21,7 +21,7 @@ import {
   startS3,
   unique,
 } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 
 const session = "RemoteAuth-bot";
 const torn = Buffer.from("torn");
@@ -91,7 +91,7 @@ describe("what a damaged newest entry's error says to do works", () => {
   });
 });
 
-await suiteWith<Service>("Redis", startRedis, ({ env }) => {
+await suiteWith<Service>("Redis", shared(startRedis), ({ env }) => {
   const client = new Redis(env.REDIS_URL ?? "");
   afterAll(() => client.disconnect());
 
@@ -109,7 +109,7 @@ await suiteWith<Service>("Redis", startRedis, ({ env }) => {
   });
 });
 
-await suiteWith<Service>("S3", startS3, (service) => {
+await suiteWith<Service>("S3", shared(startS3), (service) => {
   const client = s3Client(service);
   afterAll(() => client.destroy());
 
@@ -119,7 +119,7 @@ await suiteWith<Service>("S3", startS3, (service) => {
   });
 });
 
-await suiteWith<Service>("MongoDB", startMongo, ({ env }) => {
+await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
   const client = new MongoClient(env.MONGODB_URI ?? "");
   afterAll(() => client.close());
 

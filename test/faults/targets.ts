@@ -5,6 +5,7 @@ import { MongoBlobs } from "../../adapters/mongo.ts";
 import { RedisBlobs } from "../../adapters/redis.ts";
 import { S3Blobs } from "../../adapters/s3.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
+import { onlyLong } from "../support/length.ts";
 import {
   isStandIn,
   newBucket,
@@ -13,6 +14,7 @@ import {
   startMinio,
   startOwnMongo,
   startOwnRedis,
+  startOwnS3,
   startVersity,
   unique,
 } from "../support/services/index.ts";
@@ -33,7 +35,8 @@ export interface OpenTarget {
   close(): Promise<void> | void;
 }
 
-const minio: Target = { name: "MinIO", start: startMinio, open: openS3, remembers: () => true };
+const s3: Target = { name: "S3", start: () => startOwnS3(), open: openS3, remembers: () => true };
+const minio: Target = { name: "MinIO", start: () => startMinio(), open: openS3, remembers: () => true };
 const versity: Target = { name: "versitygw", start: startVersity, open: openS3, remembers: () => true };
 const mongo: Target = {
   name: "MongoDB",
@@ -47,8 +50,8 @@ const startRedis = (): Promise<OwnService> => startOwnRedis(["--appendfsync", "a
 const ioredis: Target = { name: "Redis by ioredis", start: startRedis, open: openIoRedis, remembers: () => true };
 const nodeRedis: Target = { name: "Redis by node-redis", start: startRedis, open: openNode, remembers: () => true };
 
-/** Every client on every server. */
-export const targets: readonly Target[] = [minio, versity, mongo, ioredis, nodeRedis];
+/** Every client on a server of each kind; in the long run on each server. */
+export const targets: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, ioredis, nodeRedis];
 
 async function openS3(service: OwnService, port = service.port): Promise<OpenTarget> {
   const direct = s3Client(service);

@@ -10,7 +10,7 @@ import { type CopyProgress, copySession } from "../../lib/vault/copy-session.ts"
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles, writeZip } from "../contract/profile.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore, type StoreKind } from "../support/stores.ts";
 
 const home = process.cwd();
@@ -27,7 +27,7 @@ for (const [old, start, own] of [
   ["wwebjs-mongo", startMongo, "mongo"],
   ["wwebjs-aws-s3", startS3, "s3"],
 ] as const) {
-  await suiteWith(old, start, ({ env }) => {
+  await suiteWith(old, shared(start), ({ env }) => {
     const open = (kind: StoreKind): Promise<SessionStore> => openStore({ kind, env, name: `c${unique()}` });
 
     it("a session that it saved goes into ours, and stays where it was", async () => {

@@ -4,7 +4,7 @@ import { linkAndStore } from "../support/link-and-store.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";
 import type { Service } from "../support/services/service.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore, type StoreKind } from "../support/stores.ts";
 import type { WhatsappVersion } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
@@ -17,7 +17,7 @@ const moves: [StoreKind, StoreKind, WhatsappVersion, () => Promise<Service>][] =
   ["wwebjs-aws-s3", "s3", "1.34.6", startS3],
 ];
 for (const [old, own, version, start] of moves) {
-  await suiteWith(`${old} under whatsapp-web.js ${version}`, start, ({ env }) => {
+  await suiteWith(`${old} under whatsapp-web.js ${version}`, shared(start), ({ env }) => {
     it("is moved to ours: linked there, ready here, without a QR", async () => {
       const [clientId, name] = [unique(), `m${unique()}`];
       const from = { kind: old, env, name };

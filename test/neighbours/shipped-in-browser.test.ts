@@ -1,25 +1,26 @@
 import { describe, expect, it } from "vitest";
+import { isLong } from "../support/length.ts";
 import { linkAndStore } from "../support/link-and-store.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
 import type { Service } from "../support/services/service.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 import type { Bot } from "../support/start-bot.ts";
 import type { StoreKind } from "../support/stores.ts";
-import { whatsappVersions } from "../support/whatsapp.ts";
+import { type WhatsappVersion, whatsappVersions } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
 
-// The directory: see the end-to-end tests.
-const stores: [StoreKind, () => Promise<Service>][] = [
-  ["mongo", startMongo],
-  ["s3", startS3],
-  ["redis", startRedis],
+// The directory: see the end-to-end tests. In `npm test` each release on one of them.
+const stores: [StoreKind, () => Promise<Service>, WhatsappVersion][] = [
+  ["mongo", startMongo, "1.34.4"],
+  ["s3", startS3, "1.34.6"],
+  ["redis", startRedis, "1.34.7"],
 ];
-for (const [kind, start] of stores) {
-  await suiteWith(`our ${kind} store`, start, ({ env }) => {
-    describe.each(whatsappVersions)("under the RemoteAuth of whatsapp-web.js %s", (version) => {
+for (const [kind, start, version] of stores) {
+  await suiteWith(`our ${kind} store`, shared(start), ({ env }) => {
+    describe.each(isLong ? whatsappVersions : [version])("under the RemoteAuth of whatsapp-web.js %s", (version) => {
       it("links, saves, loses its machine, and is ready on another one without a QR", async () => {
         const [clientId, name] = [unique(), `m${unique()}`];
         const machine = (): { bot: Bot; dataPath: string } => {

@@ -21,7 +21,7 @@ import {
   startS3,
   unique,
 } from "../support/services/index.ts";
-import { suiteWith } from "../support/services/suite.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
 import { whatsapp, whatsappVersions } from "../support/whatsapp.ts";
 
 const home = process.cwd();
@@ -49,7 +49,7 @@ const makers: Record<
 };
 
 for (const [kind, [start, open]] of Object.entries(makers)) {
-  await suiteWith(`our ${kind} store`, start, (service) => {
+  await suiteWith(`our ${kind} store`, shared(start), (service) => {
     let maker: Maker;
     beforeAll(async () => {
       maker = await open(service as Service);

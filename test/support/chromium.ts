@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { aptForRoot, isAptAtWork } from "./services/apt.ts";
+import { aptForRoot, aptInstall, isAptAtWork } from "./services/apt.ts";
 import { findInstalled, isExecutable } from "./services/path.ts";
+import { type Program, ServiceMissing } from "./services/programs.ts";
 
 /** A browser to launch, and how it was had. */
 export interface Chromium {
@@ -60,6 +61,17 @@ export function findChromium(log: (line: string) => void = () => {}): Chromium {
     );
   }
   return found;
+}
+
+/** The same for who can wait, without a word while it is installed. @throws ServiceMissing */
+export async function obtainChromium(): Promise<Pick<Program, "way">> {
+  if (!fromEnvironment() && !fromPuppeteer() && !fromPath(""))
+    await aptInstall(["chromium"], "chromium").catch(() => {});
+  try {
+    return { way: findChromium().how };
+  } catch (error) {
+    throw new ServiceMissing((error as Error).message);
+  }
 }
 
 /** For test files that start browsers themselves: whether they must be skipped. Says why; with `CI=true` it throws that. */

@@ -1,5 +1,6 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { FileStore } from "../../adapters/fs.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
 import type { SaveReport, SessionStore } from "../../lib/store.ts";
@@ -80,24 +81,39 @@ export async function linkAndSave(rig: Rig, options: LinkOptions): Promise<Linke
   return { ...written, report, dataPath, profile: join(dataPath, "RemoteAuth") };
 }
 
-const seeds = new Map<number, Promise<LinkedSession & { folder: string }>>();
+/** Of a session that many tests begin with. */
+export interface SavedOptions extends Pick<LinkOptions, "wid" | "fillBytes" | "puppeteer"> {
+  /** The store in a folder, always the same function for the same kind. @default a `FileStore` */
+  open?: (folder: string) => SessionStore;
+}
+
+type Seed = LinkedSession & { folder: string };
+const seeds: { options: SavedOptions; making: Promise<Seed> }[] = [];
 
 /**
- * A session in a `FileStore` in `store`, and the local profile it came from: a copy of one that is linked once per test
- * file.
+ * A session in the store in the folder `store`, and the local profile it came from: copies of one that is linked once per
+ * test worker.
  */
-export async function savedSession(rig: Rig, store: string, fillBytes = 300_000): Promise<LinkedSession> {
-  const making = seeds.get(fillBytes) ?? makeSeed(rig, fillBytes);
-  seeds.set(fillBytes, making);
-  const { folder, ...seed } = await making;
+export async function savedSession(rig: Rig, store: string, options: SavedOptions = {}): Promise<LinkedSession> {
+  let seed = seeds.find((known) => isDeepStrictEqual(known.options, options));
+  if (!seed) {
+    seed = { options, making: makeSeed(rig, options) };
+    seeds.push(seed);
+  }
+  const { folder, ...linked } = await seed.making;
   const dataPath = rig.folder();
   await cp(join(folder, "store"), store, { recursive: true, preserveTimestamps: true });
   await cp(join(folder, "data"), dataPath, { recursive: true, preserveTimestamps: true });
-  return { ...seed, dataPath, profile: join(dataPath, "RemoteAuth") };
+  return { ...linked, dataPath, profile: join(dataPath, "RemoteAuth") };
 }
 
-async function makeSeed(rig: Rig, fillBytes: number): Promise<LinkedSession & { folder: string }> {
+async function makeSeed(rig: Rig, { open, ...options }: SavedOptions): Promise<Seed> {
   const folder = scratchFolder("seed-");
-  const linked = await linkAndSave(rig, { store: join(folder, "store"), dataPath: join(folder, "data"), fillBytes });
+  const store = join(folder, "store");
+  const linked = await linkAndSave(rig, {
+    ...options,
+    store: open ? open(store) : store,
+    dataPath: join(folder, "data"),
+  });
   return { ...linked, folder };
 }

@@ -1,10 +1,14 @@
 import { createRequire } from "node:module";
 import type { AuthStrategy, Client, ClientOptions, Store } from "whatsapp-web.js";
+import { isLong } from "./length.ts";
 
 /** The releases of whatsapp-web.js that are tested. */
 export type WhatsappVersion = "1.34.4" | "1.34.6" | "1.34.7";
 
 export const whatsappVersions: readonly WhatsappVersion[] = ["1.34.4", "1.34.6", "1.34.7"];
+
+/** For what differs little between releases: all in the long run, the newest one in `npm test`. */
+export const whatsappVersionsHere: readonly WhatsappVersion[] = isLong ? whatsappVersions : ["1.34.7"];
 
 /** What is used of a release. */
 export interface Whatsapp {

@@ -12,6 +12,6 @@ export {
   startRedisCluster,
   startRedisSentinel,
 } from "./redis.ts";
-export { startMinio, startS3, startVersity } from "./s3.ts";
+export { startMinio, startOwnS3, startS3, startVersity } from "./s3.ts";
 export type { OwnService, Service } from "./service.ts";
 export { type BadNetwork, type Line, startToxiproxy, type Toxic } from "./toxiproxy.ts";

@@ -62,9 +62,10 @@ export function debian(packages: readonly string[], program: string): Source {
   return { cached: () => undefined, bring: () => aptInstall(packages, program) };
 }
 
-/** Sees to it that a small program of the same name as its Debian package is there, where that can be. */
-export async function obtainTool(name: string): Promise<void> {
+/** Sees to it that a small program of the same name as its Debian package is there, and says whether it is. */
+export async function obtainTool(name: string): Promise<boolean> {
   if (findInstalled(name) === undefined) await aptInstall([name], name).catch(() => undefined);
+  return findInstalled(name) !== undefined;
 }
 
 /** A program at a known path. */

@@ -20,7 +20,7 @@ export async function startRedis(): Promise<Service> {
 
 /** A standalone Redis. @param settings further arguments, e.g. `["--maxmemory", "8mb"]` */
 export async function startOwnRedis(settings: string[] = []): Promise<OwnService> {
-  return launchRedis(await redisServer(), settings);
+  return launchRedis(await obtainRedis(), settings);
 }
 
 /** Several Redis nodes that belong together. */
@@ -37,7 +37,7 @@ const PROGRAM = "redis-server";
 
 /** A Cluster of `masters` nodes without replicas. */
 export async function startRedisCluster(masters = 3): Promise<RedisNodes> {
-  const program = await redisServer();
+  const program = await obtainRedis();
   const nodes: OwnService[] = [];
   for (let i = 0; i < masters; i++) {
     const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", String(DOWN_AFTER_MS)];
@@ -80,7 +80,7 @@ export interface SentinelNodes extends RedisNodes {
  * to see it sets their `down-after-milliseconds`.
  */
 export async function startRedisSentinel(): Promise<SentinelNodes> {
-  const program = await redisServer();
+  const program = await obtainRedis();
   const master = await launchRedis(program, ["--repl-diskless-sync-delay", "0"]);
   const replica = await launchRedis(program, ["--replicaof", "127.0.0.1", String(master.port)]);
   await until(async () => (await command(replica.port, ["INFO", "replication"])).includes("master_link_status:up"));
@@ -108,7 +108,8 @@ export async function startRedisSentinel(): Promise<SentinelNodes> {
   return { ...group(program, nodes, [...sentinels, ...nodes]), sentinels };
 }
 
-async function redisServer(): Promise<Program> {
+/** `redis-server`: also a sentinel, and a node of a cluster. @throws ServiceMissing */
+export async function obtainRedis(): Promise<Program> {
   return obtain({
     program: PROGRAM,
     image: { image: "redis:7", entrypoint: PROGRAM },
@@ -152,7 +153,7 @@ async function launchSentinel(program: Program): Promise<OwnService> {
     name: "sentinel",
     program,
     // A sentinel keeps what it learns in its configuration file and insists on one it can write.
-    prepare: (dir) => writeFileSync(join(dir, "sentinel.conf"), ""),
+    prepare: ({ dir }) => writeFileSync(join(dir, "sentinel.conf"), ""),
     args: ({ port, dir }) => [join(dir, "sentinel.conf"), ...address(port), "--sentinel"],
     ready: answersPing,
     address: (port) => ({ REDIS_SENTINEL: `127.0.0.1:${port}` }),

@@ -60,7 +60,7 @@ export interface LaunchPlan {
   args: (at: Place) => string[];
   env?: Record<string, string>;
   /** Puts files where it looks for them, before the first start. */
-  prepare?: (dir: string) => void;
+  prepare?: (at: Place) => void;
   /** Whether it answers; asked until it does. @default a connection is accepted */
   ready?: (port: number) => Promise<boolean>;
   /** What {@link Service.env} says. */
@@ -81,7 +81,7 @@ export async function launch(plan: LaunchPlan): Promise<OwnService> {
     const dir = mkdtempSync(join(plan.root ?? runDirectory(), `${plan.name}-`));
     const at = { port: await freePort(), second: await freePort(), dir };
     try {
-      plan.prepare?.(dir);
+      plan.prepare?.(at);
       return serviceOf(plan, at, await begin(plan, at));
     } catch (error) {
       // Between choosing a port and binding it, somebody else may have taken it. Any other reason will be there again.

@@ -1,6 +1,20 @@
 import { afterAll, describe, it } from "vitest";
 import { ServiceMissing } from "./programs.ts";
 
+const running = new Map<unknown, Promise<unknown>>();
+
+/**
+ * The same service for all files of a test worker: it is started by the first that needs it, and ends with the worker.
+ * For files that do nothing to the server itself, and keep apart by names of their own (`unique()`).
+ */
+export function shared<S extends { stop(): Promise<void> }>(start: () => Promise<S>): () => Promise<S> {
+  return async () => {
+    const starting = running.get(start) ?? start();
+    running.set(start, starting);
+    return { ...((await starting) as S), stop: async () => {} };
+  };
+}
+
 /**
  * A suite that needs a service: starts it, hands it to `body`, which declares the tests, and stops it after them.
  * Where it cannot be had the suite is skipped with one line that says what is missing; with `CI=true` that is a failure.

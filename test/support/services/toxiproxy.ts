@@ -1,6 +1,6 @@
 import { goProgram } from "./go.ts";
 import { freePort } from "./ports.ts";
-import { obtain } from "./programs.ts";
+import { obtain, type Program } from "./programs.ts";
 import { launch, type OwnService } from "./service.ts";
 
 const TOXIPROXY = {
@@ -38,16 +38,20 @@ export interface Toxic {
   attributes: Record<string, number>;
 }
 
-export async function startToxiproxy(): Promise<BadNetwork> {
-  const program = await obtain({
+/** `toxiproxy-server`, which is built in seconds where it is not installed. @throws ServiceMissing */
+export function obtainToxiproxy(): Promise<Program> {
+  return obtain({
     program: "toxiproxy-server",
     image: { image: "ghcr.io/shopify/toxiproxy:2.5.0" },
     source: goProgram(TOXIPROXY),
     hint: "Install toxiproxy-server, start Docker, or install Go.",
   });
+}
+
+export async function startToxiproxy(): Promise<BadNetwork> {
   const service = await launch({
     name: "toxiproxy",
-    program,
+    program: await obtainToxiproxy(),
     args: ({ port }) => ["-host", "127.0.0.1", "-port", String(port)],
     ready: async (port) => (await fetch(`http://127.0.0.1:${port}/version`)).ok,
     address: (port) => ({ TOXIPROXY_URL: `http://127.0.0.1:${port}` }),
