@@ -7,11 +7,13 @@ import { type Figures, type Side, type Step, sides, steps } from "../../bench/fi
 import { headline, json, markdown, table } from "../../bench/report.ts";
 import { recordSeries } from "../../bench/series.ts";
 import { startStore } from "../../bench/stores.ts";
+import { onlyLong } from "../support/length.ts";
 import { useRig } from "../support/rig.ts";
 
+type Form = "leveldb" | "sqlite";
 const rig = useRig();
 
-test.each(["leveldb", "sqlite"] as const)(
+test.each<Form>(["leveldb", ...onlyLong<Form>("sqlite")])(
   "both sides are measured on one series of %s, and restore the same bytes",
   async (backend) => {
     const folder = rig.folder();

@@ -1,10 +1,11 @@
-import { renameSync, rmSync } from "node:fs";
+import { cpSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { S3Store } from "../../adapters/s3.ts";
 import { copySession } from "../../lib/vault/copy-session.ts";
 import { useRig } from "../support/rig.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore } from "../support/stores.ts";
@@ -34,12 +35,20 @@ describe("moving here", () => {
   });
 });
 
+let linking: Promise<string> | undefined;
+
 /** A session in the directory that remote-auth.mts uses. */
 async function linked(cwd: string): Promise<FileStore> {
+  linking ??= link(scratchFolder("linked-"));
+  cpSync(join(await linking, "volume"), join(cwd, "volume"), { recursive: true, preserveTimestamps: true });
+  return new FileStore({ directory: join(cwd, "volume/sessions") });
+}
+
+async function link(cwd: string): Promise<string> {
   const bot = new Example("remote-auth.mts", cwd);
   await bot.until("remote_session_saved");
   await bot.end("SIGTERM");
-  return new FileStore({ directory: join(cwd, "volume/sessions") });
+  return cwd;
 }
 
 await suiteWith("moving from wwebjs-mongo", shared(startMongo), ({ env: { MONGODB_URI = "" } }) => {
