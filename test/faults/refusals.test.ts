@@ -2,7 +2,13 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PutBucketAclCommand, PutBucketPolicyCommand, type S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import {
+  PutBucketAclCommand,
+  PutBucketPolicyCommand,
+  PutObjectAclCommand,
+  type S3Client,
+  type S3ClientConfig,
+} from "@aws-sdk/client-s3";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -281,13 +287,14 @@ async function expectFull(blobs: BlobStore): Promise<void> {
   for (const key of stored) expect((await blobs.get(key))?.equals(bytes)).toBe(true);
 }
 
-/** By a policy, or where the server knows none by a canned list of rights. */
+/** By a policy, or where the server knows none by the rights of the bucket and of what is in it. */
 async function letEverybodyRead(client: S3Client, Bucket: string): Promise<void> {
   try {
     await client.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(readOnlyPolicy(Bucket)) }));
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "NotImplemented") throw error;
     await client.send(new PutBucketAclCommand({ Bucket, ACL: "public-read" }));
+    await client.send(new PutObjectAclCommand({ Bucket, Key: "s/log/1", ACL: "public-read" }));
   }
 }
 

@@ -30,16 +30,17 @@ async function end(pid: number): Promise<void> {
 }
 
 /**
- * Servers, bots and browsers whose test worker is gone: what was started in this run was told of its directory. Without
- * /proc, the servers that were noted.
+ * Servers, bots and browsers that are left: what was started in this run was told of its directory. A worker that is still
+ * ending counts what it started as its own, so servers are known by the number that was noted as well.
  */
 function leftOver(directory: string): number[] {
-  if (existsSync("/proc/self/environ")) return processesBeside(process.pid).filter((pid) => isOurs(pid, directory));
-  try {
-    return readdirSync(join(directory, "pids")).map(Number);
-  } catch {
-    return [];
-  }
+  const noted = notedIn(join(directory, "pids"));
+  if (!existsSync("/proc/self/environ")) return noted;
+  return [...new Set([...noted, ...processesBeside(process.pid)])].filter((pid) => isOurs(pid, directory));
+}
+
+function notedIn(folder: string): number[] {
+  return existsSync(folder) ? readdirSync(folder).map(Number) : [];
 }
 
 /** Redis writes its title over what it was told, but it is in its directory. */
