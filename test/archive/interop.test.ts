@@ -10,10 +10,11 @@ import { Extract } from "unzipper";
 import { beforeAll, describe, expect, it } from "vitest";
 import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import { obtainTool } from "../support/services/programs.ts";
-import { memoryFile, tempDirectory, tree, treeOf } from "./support.ts";
+import { memoryFile, tree, treeOf } from "./support.ts";
 
-const directory = tempDirectory();
+const directory = scratchFolder("archive-");
 
 /** A document somebody sent: a zip inside the profile, incompressible, with the marks of the format in it. */
 const document: Buffer = randomBytes(200_000);

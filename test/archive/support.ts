@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
-import { afterAll } from "vitest";
 import {
   centralHeader,
   endRecords,
@@ -14,14 +11,6 @@ import {
   type ZipEntry,
 } from "../../lib/archive/zip-format.ts";
 import type { CaptureFile } from "../../lib/store.ts";
-
-/** A temp directory that is removed after the test file. */
-export function tempDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), "archive-"));
-  // Tens of thousands of files: a busy disk takes its time.
-  afterAll(() => rm(directory, { recursive: true, force: true }), 600_000);
-  return directory;
-}
 
 /** A file of a capture that lives in memory. */
 export function memoryFile(path: string, bytes: Buffer): CaptureFile {

@@ -6,9 +6,10 @@ import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
 import { methods } from "../../lib/archive/zip-format.ts";
 import { isVaultError } from "../../lib/errors.ts";
-import { type CraftedEntry, craft, memoryFile, tempDirectory, tree, treeOf } from "./support.ts";
+import { scratchFolder } from "../support/scratch.ts";
+import { type CraftedEntry, craft, memoryFile, tree, treeOf } from "./support.ts";
 
-const directory = tempDirectory();
+const directory = scratchFolder("archive-");
 
 /** Unpacks `bytes` two levels down in a fresh directory. @returns the error's code, or the tree of what is there */
 async function attempt(bytes: Buffer): Promise<{ code: string } | { files: Record<string, string> }> {
@@ -133,7 +134,7 @@ const lying: Record<string, readonly CraftedEntry[]> = {
   "a wrong checksum": [{ path: "a", crc: 1 }],
   "a wrong checksum of nothing": [{ path: "a", content: Buffer.alloc(0), crc: 1 }],
   "more bytes than it says": [{ path: "a", content: Buffer.alloc(1_000_000), size: 10 }],
-  "a gigabyte more than it says": [{ path: "a", content: Buffer.alloc(64 * 1024 * 1024), size: 5 * 1024 * 1024 }],
+  "59 MiB more than it says": [{ path: "a", content: Buffer.alloc(64 * 1024 * 1024), size: 5 * 1024 * 1024 }],
   "fewer bytes than it says": [{ path: "a", content: Buffer.alloc(10), size: 11 }],
   "many fewer bytes than it says": [{ path: "a", content: Buffer.alloc(10), size: 50_000_000 }],
   "a stored entry of two sizes": [{ path: "a", method: methods.stored ?? 0, size: 3 }],
@@ -159,7 +160,7 @@ describe("unzip of a hostile archive", () => {
   it("stops at the size an entry says, however much is in it", async () => {
     const place = mkdtempSync(join(directory, "bomb-"));
     const zip = join(place, "bomb.zip");
-    const bomb = craft([{ path: "a", content: Buffer.alloc(256 * 1024 * 1024), size: 5 * 1024 * 1024 }]);
+    const bomb = craft([{ path: "a", content: Buffer.alloc(64 * 1024 * 1024), size: 5 * 1024 * 1024 }]);
     writeFileSync(zip, bomb);
     await expect(unzip(zip, join(place, "into"))).rejects.toMatchObject({ code: "CORRUPT" });
     expect(readFileSync(join(place, "into", "a")).length).toBeLessThanOrEqual(5 * 1024 * 1024);
@@ -189,22 +190,6 @@ describe("unzip of an honest archive", () => {
     expect(result).toEqual({
       files: treeOf({ "listed/a": Buffer.from("content"), "not/listed/b": Buffer.from("content") }),
     });
-  });
-
-  it("unpacks 70,000 entries", async () => {
-    const place = mkdtempSync(join(directory, "many-"));
-    const zip = join(place, "many.zip");
-    const files = Array.from({ length: 70_000 }, (_, index) =>
-      memoryFile(`Default/${index % 100}/${index}`, Buffer.from(String(index))),
-    );
-    await zipFiles(files, zip);
-    const into = join(place, "into");
-    const unpacked = await unzip(zip, into);
-    expect(unpacked.files.length).toBe(70_000);
-    expect(unpacked.bytes).toBe(files.reduce((sum, file) => sum + file.size, 0));
-    for (const index of [0, 65_534, 65_535, 65_536, 69_999]) {
-      expect(readFileSync(join(into, "Default", String(index % 100), String(index)), "utf8")).toBe(String(index));
-    }
   });
 
   it("says what kind of file each is", async () => {

@@ -6,9 +6,10 @@ import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { CaptureFile } from "../../lib/store.ts";
-import { memoryFile, sizeOf, tempDirectory, tree, treeOf } from "./support.ts";
+import { scratchFolder } from "../support/scratch.ts";
+import { memoryFile, sizeOf, tree, treeOf } from "./support.ts";
 
-const directory = tempDirectory();
+const directory = scratchFolder("archive-");
 const contents: Record<string, Buffer> = {
   "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb/000003.log": randomBytes(70_000),
   "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb/CURRENT": Buffer.from("MANIFEST-000001\n"),
