@@ -1,13 +1,12 @@
 import { closeSync, openSync, truncateSync, writeSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { Overtaken } from "../../lib/profile/source.ts";
 import { verifyCapture } from "../../lib/profile/verify.ts";
 import type { Capture, CaptureFile } from "../../lib/store.ts";
+import { useFolder } from "../support/folder.ts";
+import { trustFiles } from "./support/clock.ts";
 import { interleave } from "./support/interleave.ts";
 import { SQLITE_DB, sqliteProfile, writeFiles } from "./support/small-profile.ts";
 import { smallSqlite } from "./support/sqlite-bytes.ts";
@@ -16,16 +15,11 @@ import { smallSqlite } from "./support/sqlite-bytes.ts";
 // not copied, and its bytes are not those that were captured any more.
 
 const PAGE_BYTES = 512;
-/** Older than the two seconds within which a time proves nothing. */
-const SETTLED_MS = 2_100;
+const newFolder = useFolder();
 let root: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-checkpoint-"));
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
+beforeEach(() => {
+  root = newFolder();
 });
 
 function checkpoint(dir: string): void {
@@ -38,7 +32,7 @@ function checkpoint(dir: string): void {
 async function storedProfiles(count: number): Promise<{ dir: string; stored: readonly CaptureFile[] }[]> {
   const dirs = Array.from({ length: count }, (_, index) => join(root, `profile-${index}`));
   for (const dir of dirs) await writeFiles(dir, sqliteProfile());
-  await sleep(SETTLED_MS);
+  await trustFiles(root);
   const profiles: { dir: string; stored: readonly CaptureFile[] }[] = [];
   for (const dir of dirs) {
     const capture = await captureProfile(dir, { live: true });

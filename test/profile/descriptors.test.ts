@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import { countReads } from "../torture/count-reads.ts";
+import { trustFiles } from "./support/clock.ts";
 import { batchBytes, editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
 import { BLOBS, INDEXED_DB, levelDbProfile, writeFiles } from "./support/small-profile.ts";
 
@@ -16,7 +17,7 @@ let root: string;
 let dir: string;
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-descriptors-"));
+  root = scratchFolder("descriptors-");
   dir = join(root, "profile");
   const files = levelDbProfile();
   const added: [number, number, number][] = [];
@@ -33,10 +34,6 @@ beforeAll(async () => {
   await writeFiles(dir, files);
 });
 
-afterAll(async () => {
-  await rm(root, { recursive: true, force: true });
-});
-
 async function expected(): Promise<{ files: number; sha256: string }> {
   const capture = await captureProfile(dir, { live: true });
   const hash = createHash("sha256");
@@ -46,7 +43,7 @@ async function expected(): Promise<{ files: number; sha256: string }> {
 }
 
 it("reads what is stored already where it lies, instead of copying it", async () => {
-  await new Promise((resolve) => setTimeout(resolve, 2_100));
+  await trustFiles(dir);
   const first = await captureProfile(dir, { live: true });
   const { result: second, bytes } = await countReads(() =>
     captureProfile(dir, { live: true, stored: first.files, maxOpenFiles: 10 }),
