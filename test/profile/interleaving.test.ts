@@ -1,14 +1,14 @@
 import { appendFileSync, mkdirSync, unlinkSync, writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { decodeBatch, scanLog } from "../../lib/profile/leveldb-format.ts";
 import { readTable } from "../../lib/profile/leveldb-table.ts";
 import { openPages, scanWal } from "../../lib/profile/sqlite.ts";
 import { verifyCapture } from "../../lib/profile/verify.ts";
 import type { Capture, CaptureFile } from "../../lib/store.ts";
+import { useFolder } from "../support/folder.ts";
+import { times } from "../support/length.ts";
 import { interleave } from "./support/interleave.ts";
 import { LevelDbWriter } from "./support/leveldb-writer.ts";
 import { seeded } from "./support/random.ts";
@@ -26,19 +26,16 @@ import { RollbackWriter, SqliteWriter } from "./support/sqlite-writer.ts";
 // A writer that takes a step whenever the capture waits for the disk, in an order that a seed decides: every capture
 // must be what the databases were, all of them at once, at some time since it began.
 
-const SEEDS = Array.from({ length: 15 }, (_, i) => i + 1);
+const SEEDS = Array.from({ length: times(6, 30) }, (_, i) => i + 1);
 /** A disk whose clock ticks as rarely as this cannot tell one write from the next by their times. */
 const TICK_MS = 1_000;
 /** Transactions that get into the log before they end, and are rolled back or written over: these seeds have met them. */
 const SPILLS = [109, 174, 177, 182];
+const newFolder = useFolder();
 let dir: string;
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-interleaving-"));
-});
-
-afterEach(async () => {
-  await rm(dir, { recursive: true, force: true });
+beforeEach(() => {
+  dir = newFolder();
 });
 
 /** Sequence numbers in a captured LevelDB: without holes. */
@@ -196,7 +193,7 @@ describe("a capture while the databases are written", () => {
     const random = seeded(3_000 + seed);
     const path = join(dir, SQLITE_DB);
     const writer = new RollbackWriter(path, random);
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < times(4, 10); round++) {
       let left = 40;
       const capture = await interleave(
         () => {

@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import type { Capture } from "../../lib/store.ts";
+import { useFolder } from "../support/folder.ts";
+import { times } from "../support/length.ts";
 import { suiteWith } from "../support/services/suite.ts";
 import { writeCapture } from "../torture/restore.ts";
 import { seeded } from "./support/random.ts";
@@ -16,7 +16,7 @@ import { findSqlite, type SqliteEngine } from "./support/sqlite-engine.ts";
 // SQLite in a process of its own writes two databases as fast as it can: transactions too large for its cache, some of
 // them rolled back, checkpoints of every kind, pages given back. What is captured meanwhile SQLite has to find whole.
 
-const CAPTURES = 10;
+const CAPTURES = times(3, 10);
 const LOCAL_STORAGE = "Default/LocalStorage";
 const ROWS = 60;
 
@@ -70,19 +70,17 @@ class Workload {
 }
 
 await suiteWith("captures of what SQLite writes", findSqlite, (sqlite) => {
+  const newFolder = useFolder();
   let root: string;
   let dir: string;
 
   beforeEach(async () => {
-    root = await mkdtemp(join(tmpdir(), "wa-vault-sqlite-"));
+    root = newFolder();
     dir = join(root, "profile");
     await mkdir(join(dir, dirname(SQLITE_DB)), { recursive: true });
   });
 
-  afterEach(async () => {
-    await sqlite.stop();
-    await rm(root, { recursive: true, force: true });
-  });
+  afterEach(() => sqlite.stop());
 
   it.each([
     { seed: 1, pageSize: 4_096, vacuum: "NONE" },
@@ -97,10 +95,8 @@ await suiteWith("captures of what SQLite writes", findSqlite, (sqlite) => {
       isSetUp = true;
       return setUp(join(dir, LOCAL_STORAGE), pageSize, vacuum);
     });
-    while (writer.number === 0) {
-      expect(writer.errors).toBe("");
-      await sleep(10);
-    }
+    await writer.answered();
+    expect(writer.errors).toBe("");
     for (let i = 0; i < CAPTURES; i++) {
       const committed = writer.number;
       const into = join(root, `capture-${i}`);
@@ -115,7 +111,7 @@ await suiteWith("captures of what SQLite writes", findSqlite, (sqlite) => {
       expect(n).toBeGreaterThanOrEqual(committed);
       if (capture.spreadMs === 0) expect([0, 1]).toContain(n - other);
       await rm(into, { recursive: true });
-      await sleep(30);
+      await writer.answered();
     }
     expect(writer.errors).toBe("");
     await writer.stop();

@@ -61,6 +61,16 @@ export class SqliteProcess {
     this.#child.stdin?.on("error", () => {});
   }
 
+  /** Resolves once it has answered with another number. @throws when it ends before */
+  async answered(): Promise<void> {
+    const before = this.number;
+    const { stdout } = this.#child;
+    while (stdout && this.number === before) {
+      const isEnded = await Promise.race([once(stdout, "data").then(() => false), this.#exit.then(() => true)]);
+      if (isEnded) throw new Error(`SQLite has ended: ${this.#errors}`);
+    }
+  }
+
   /** What it has complained of. */
   get errors(): string {
     return this.#errors;
