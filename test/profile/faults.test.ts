@@ -1,26 +1,23 @@
 import { readdirSync, rmSync } from "node:fs";
-import promises, { mkdtemp, open, readdir, rm } from "node:fs/promises";
+import promises, { open, readdir } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
 import { type CaptureOptions, captureProfile } from "../../lib/profile/capture.ts";
 import { verifyCapture } from "../../lib/profile/verify.ts";
+import { useFolder } from "../support/folder.ts";
 import { levelDbProfile, sqliteProfile, writeFiles } from "./support/small-profile.ts";
 
 // A disk that fails, or a volume that goes, at each of the operations that a capture awaits.
 
+const newFolder = useFolder();
 let root: string;
 let dir: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-faults-"));
+beforeEach(() => {
+  root = newFolder();
   dir = join(root, "profile");
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 /** Runs `action`; calls `before` with the number of each operation of the disk before it is begun. */

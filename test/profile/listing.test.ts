@@ -1,21 +1,18 @@
 import fs, { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
-import promises, { mkdtemp, realpath, rm } from "node:fs/promises";
+import promises, { realpath } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
+import { useFolder } from "../support/folder.ts";
 import { interleave } from "./support/interleave.ts";
 import { levelDbProfile, SQLITE_DB, sqliteProfile, writeFiles } from "./support/small-profile.ts";
 
+const newFolder = useFolder();
 let root: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-listing-"));
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
+beforeEach(() => {
+  root = newFolder();
 });
 
 async function pathsOf(dir: string): Promise<string[]> {

@@ -1,14 +1,15 @@
 import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { repairProfile } from "../../lib/profile/repair.ts";
 import { profileFacts } from "../../lib/profile/select.ts";
 import { probeSettled, type Settled } from "../../lib/profile/settled.ts";
 import { verifyCapture, verifyProfile } from "../../lib/profile/verify.ts";
 import { isChromiumMissing } from "../support/chromium.ts";
+import { times } from "../support/length.ts";
 import { processTree } from "../support/process-tree.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import { type Form, openPage } from "../torture/open-page.ts";
 import { writeCapture } from "../torture/restore.ts";
 import { openTwice, untilSettled } from "../torture/run.ts";
@@ -27,7 +28,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
   const early: Settled[] = [];
 
   beforeAll(async () => {
-    root = await mkdtemp(join(tmpdir(), "wa-vault-real-"));
+    root = scratchFolder("real-");
     [captured, killed] = [join(root, "captured"), join(root, "killed")];
     const page = await openPage(killed, form);
     early.push(await probeSettled(killed));
@@ -47,10 +48,6 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
     await page.kill();
     expect(processTree(page.pid)).toEqual([]);
   }, 600_000);
-
-  afterAll(async () => {
-    await rm(root, { recursive: true, force: true });
-  });
 
   /** A copy that may be damaged. */
   async function copyOf(dir: string): Promise<string> {
@@ -108,7 +105,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
     expect(paths.length).toBeGreaterThan(1);
     for (const path of paths) {
       const whole = await readFile(path);
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < times(1, 3); i++) {
         const [at, bit] = [Math.floor(random() * whole.length), Math.floor(random() * 8)];
         await writeFile(path, flipped(whole, at, bit));
         expect((await verifyProfile(captured)).problems, `${path}: bit ${bit} of ${at}`).not.toEqual([]);

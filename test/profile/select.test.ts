@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { probeProfile, profileFacts } from "../../lib/profile/select.ts";
 import { sqliteName } from "../../lib/profile/settled.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
+import { useFolder } from "../support/folder.ts";
 import {
   BLOBS,
   INDEXED_DB,
@@ -16,14 +16,11 @@ import {
   writeFiles,
 } from "./support/small-profile.ts";
 
+const newFolder = useFolder();
 let dir: string;
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-select-"));
-});
-
-afterEach(async () => {
-  await rm(dir, { recursive: true, force: true });
+beforeEach(() => {
+  dir = newFolder();
 });
 
 describe("profileFacts", () => {

@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { probeSettled, sqliteName } from "../../lib/profile/settled.ts";
+import { useFolder } from "../support/folder.ts";
 import { bothDatabases, database, VALUE, WID } from "./support/credentials.ts";
 import { editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
 import {
@@ -14,14 +14,11 @@ import {
   youngLevelDb,
 } from "./support/small-profile.ts";
 
+const newFolder = useFolder();
 let dir: string;
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-settled-"));
-});
-
-afterEach(async () => {
-  await rm(dir, { recursive: true, force: true });
+beforeEach(() => {
+  dir = newFolder();
 });
 
 describe("probeSettled", () => {

@@ -1,23 +1,20 @@
-import promises, { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import promises, { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { discardReplaced, newStagingPath, recoverSwap, swapIn } from "../../lib/profile/swap.ts";
+import { useFolder } from "../support/folder.ts";
 
+const newFolder = useFolder();
 let root: string;
 let to: string;
 let from: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-swap-"));
+beforeEach(() => {
+  root = newFolder();
   to = join(root, "RemoteAuth");
   from = newStagingPath(to);
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 /** A profile of three files that all say `what`. */

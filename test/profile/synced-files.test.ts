@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { SyncedFiles } from "../../lib/profile/synced-files.ts";
+import { useFolder } from "../support/folder.ts";
 
 /** The code of what fails, by call and name; and what was synced. */
 const disk = vi.hoisted(() => ({ fails: {} as Record<string, string>, synced: [] as string[] }));
@@ -33,19 +33,17 @@ const files = [
   { path: "Default/a/table", identity: "1" },
   { path: "Default/b", identity: "1" },
 ];
+const newFolder = useFolder();
 let dir: string;
 let profile: SyncedFiles;
 
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-synced-"));
+  dir = newFolder();
   await mkdir(join(dir, "Default", "a"), { recursive: true });
   for (const { path } of files) await writeFile(join(dir, path), path);
   profile = new SyncedFiles(dir);
   disk.fails = {};
   disk.synced = [];
-});
-afterEach(async () => {
-  await rm(dir, { recursive: true, force: true });
 });
 
 function synced(): string[] {

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { repairProfile } from "../../lib/profile/repair.ts";
 import { verifyCapture, verifyProfile } from "../../lib/profile/verify.ts";
 import type { Capture } from "../../lib/store.ts";
+import { useFolder } from "../support/folder.ts";
 import { logBytes } from "./support/leveldb-bytes.ts";
 import { flipped } from "./support/random.ts";
 import {
@@ -19,14 +19,11 @@ import {
   writeFiles,
 } from "./support/small-profile.ts";
 
+const newFolder = useFolder();
 let dir: string;
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-verify-"));
-});
-
-afterEach(async () => {
-  await rm(dir, { recursive: true, force: true });
+beforeEach(() => {
+  dir = newFolder();
 });
 
 const whole = { indexedDb: "leveldb", localStorage: "leveldb", browserVersion: "156.0.8078.79" };
