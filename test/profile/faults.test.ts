@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { realpathSync, rmSync } from "node:fs";
 import promises, { open, readdir } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { isVaultError } from "../../lib/errors.ts";
 import { type CaptureOptions, captureProfile } from "../../lib/profile/capture.ts";
 import { verifyCapture } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
+import { heldBelow } from "./support/held-below.ts";
 import { levelDbProfile, sqliteProfile, writeFiles } from "./support/small-profile.ts";
 
 // A disk that fails, or a volume that goes, at each of the operations that a capture awaits.
@@ -16,7 +17,7 @@ let root: string;
 let dir: string;
 
 beforeEach(() => {
-  root = newFolder();
+  root = realpathSync(newFolder());
   dir = join(root, "profile");
 });
 
@@ -68,10 +69,6 @@ async function attempt(before: (number: number) => void, options: Partial<Captur
   }
 }
 
-function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
-
 describe.skipIf(process.platform !== "linux").each([
   { form: "LevelDB", profile: levelDbProfile },
   { form: "SQLite", profile: sqliteProfile },
@@ -82,7 +79,6 @@ describe.skipIf(process.platform !== "linux").each([
       await writeFiles(dir, profile());
       let count = 0;
       expect(await attempt(() => count++, options)).toBe("");
-      const descriptors = openDescriptors();
       const answers = new Map<string, number>();
       for (let at = 0; at < count; at++) {
         const fail = (number: number): void => {
@@ -90,7 +86,7 @@ describe.skipIf(process.platform !== "linux").each([
         };
         const answer = await attempt(fail, options);
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
-        expect(openDescriptors(), `operation ${at} of ${count}: ${answer}`).toBe(descriptors);
+        expect(heldBelow(root), `operation ${at} of ${count}: ${answer}`).toEqual([]);
         expect(await readdir(root)).toEqual(["profile"]);
       }
       for (const answer of answers.keys()) expect(["", "UNAVAILABLE"]).toContain(answer);
@@ -103,7 +99,6 @@ describe.skipIf(process.platform !== "linux").each([
     let count = 0;
     await attempt(() => count++, {});
     const form = profile === sqliteProfile ? "sqlite" : "leveldb";
-    const descriptors = openDescriptors();
     for (let at = 0; at < count; at += 3) {
       await writeFiles(dir, profile());
       const remove = (number: number): void => {
@@ -111,7 +106,7 @@ describe.skipIf(process.platform !== "linux").each([
       };
       const answer = await attempt(remove, { expected: { indexedDb: form, localStorage: form } });
       expect(["", "UNAVAILABLE"], `operation ${at} of ${count}`).toContain(answer);
-      expect(openDescriptors()).toBe(descriptors);
+      expect(heldBelow(root)).toEqual([]);
     }
     expect(await readdir(root)).toEqual([]);
   });

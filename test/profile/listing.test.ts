@@ -1,10 +1,11 @@
-import fs, { mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import fs, { mkdirSync, writeFileSync } from "node:fs";
 import promises, { realpath } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { useFolder } from "../support/folder.ts";
+import { heldBelow } from "./support/held-below.ts";
 import { interleave } from "./support/interleave.ts";
 import { levelDbProfile, SQLITE_DB, sqliteProfile, writeFiles } from "./support/small-profile.ts";
 
@@ -129,18 +130,6 @@ describe("a capture", () => {
     expect(large).toBe(2);
   });
 });
-
-/** Files below `root` that this process has open; those without a name, as spools are, by the name they had. */
-function heldBelow(root: string): string[] {
-  const open = readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)];
-    } catch {
-      return [];
-    }
-  });
-  return open.filter((path) => path.startsWith(root));
-}
 
 it.runIf(process.platform === "linux")("descriptors are all given back", async () => {
   const dir = join(await realpath(root), "profile");
