@@ -1,24 +1,25 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { removeStaleLocks } from "../../lib/auth/browser-locks.ts";
 import { chromiumFlags, findChromium } from "../support/chromium.ts";
+import { useFolder } from "../support/folder.ts";
 import { useRig } from "../support/rig.ts";
 
 const linux = process.platform === "linux";
 let profile: string;
 let children: ChildProcess[] = [];
 
+const folder = useFolder();
 beforeEach(() => {
-  profile = mkdtempSync(join(tmpdir(), "locks-"));
+  profile = folder();
 });
 afterEach(() => {
   for (const child of children) child.kill("SIGKILL");
   children = [];
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 });
 
 function lock(owner: string): void {

@@ -1,18 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { endOrphanedBrowser, recordBrowser } from "../../lib/auth/browser-owner.ts";
+import { useFolder } from "../support/folder.ts";
 
 const record = ".wa-vault-browser.json";
 let dir: string;
 let child: ChildProcess;
 let exited: Promise<unknown>;
 
+const folder = useFolder();
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-owner-"));
+  dir = folder();
   const profile = `--user-data-dir=${dir}`;
   child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", profile], { stdio: "ignore" });
   await once(child, "spawn");
@@ -22,7 +24,6 @@ beforeEach(async () => {
 afterEach(async () => {
   child.kill("SIGKILL");
   await exited;
-  await rm(dir, { recursive: true, force: true });
 });
 
 function pidOf({ pid }: ChildProcess): number {

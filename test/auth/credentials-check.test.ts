@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CredentialsCheck } from "../../lib/auth/credentials-check.ts";
 import { captureProfile } from "../../lib/profile/capture.ts";
 import { bothDatabases, VALUE, WID } from "../profile/support/credentials.ts";
 import { type Files, INDEXED_DB, LOCAL_STORAGE, writeFiles, youngLevelDb } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 
 const linked = youngLevelDb([[WID, VALUE]]);
 const gone = youngLevelDb([[WID, VALUE], [WID]]);
@@ -17,14 +16,14 @@ const never = new AbortController().signal;
 let dir: string;
 let check: CredentialsCheck;
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-credentials-"));
+const folder = useFolder();
+beforeEach(() => {
+  dir = folder();
   check = new CredentialsCheck({ session: "RemoteAuth", dir });
 });
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  await rm(dir, { recursive: true, force: true });
 });
 
 async function put(localStorage: Files): Promise<void> {

@@ -11,6 +11,7 @@ import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, noise, writeFiles, writeZip } from "../contract/profile.ts";
 import { BLOBS, INDEXED_DB } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "./linked-profile.ts";
@@ -33,8 +34,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(seed, { recursive: true, force: true }));
 
+const folder = useFolder();
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-disk-"));
+  root = folder();
   dataPath = join(root, "data");
   dir = join(dataPath, session);
   directory = join(root, "store");
@@ -43,7 +45,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const path of mounts.reverse()) execFileSync("umount", ["-l", path], { stdio: "ignore" });
   mounts = [];
-  await rm(root, { recursive: true, force: true });
 });
 
 /** What one start came to; the client then goes. */

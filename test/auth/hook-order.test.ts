@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryStore } from "../../adapters/memory.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
@@ -11,6 +11,7 @@ import { VaultError } from "../../lib/errors.ts";
 import type { Lease } from "../../lib/store.ts";
 import { captureOf, filesIn, writeFiles } from "../contract/profile.ts";
 import { LOCAL_STORAGE } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { type Page, ScriptedBrowser, ScriptedClient } from "./scripted-client.ts";
 
@@ -22,14 +23,12 @@ let dir: string;
 let store: WatchedStore;
 let signalsBefore: number;
 
-beforeEach(async () => {
-  dataPath = await mkdtemp(join(tmpdir(), "wa-vault-hooks-"));
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
   dir = join(dataPath, session);
   store = new WatchedStore();
   signalsBefore = signals();
-});
-afterEach(async () => {
-  await rm(dataPath, { recursive: true, force: true });
 });
 
 function signals(): number {

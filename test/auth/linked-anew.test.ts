@@ -1,5 +1,4 @@
-import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
@@ -10,6 +9,7 @@ import type { StoreLink } from "../../lib/auth/store-link.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { LOCAL_STORAGE, youngLevelDb } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { linkedProfile, sessionOf, storeProfile } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
@@ -33,14 +33,13 @@ const session = "RemoteAuth";
 const old = linkedProfile("old");
 let root: string;
 
+const folder = useFolder();
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-anew-"));
+  root = folder();
   await storeProfile(join(root, "store"), session, old);
 });
 afterEach(async () => {
   disk.isFull = false;
-  // A mark that a run has begun may still be on its way.
-  await rm(root, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** The same phone linked again: Local Storage was written anew. */

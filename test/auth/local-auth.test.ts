@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client, type ClientOptions } from "whatsapp-web.js";
@@ -7,22 +6,23 @@ import { BaseAuth, type ClientLike } from "../../lib/auth/base-auth.ts";
 import { BrowserWatch } from "../../lib/auth/browser-watch.ts";
 import { LocalAuth, type LocalAuthOptions } from "../../lib/auth/local-auth.ts";
 import { NoAuth } from "../../lib/auth/no-auth.ts";
+import { useFolder } from "../support/folder.ts";
 
-let folder: string;
+let root: string;
 let opened: LocalAuth[] = [];
+const folder = useFolder();
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "local-auth-"));
+  root = folder();
 });
 afterEach(async () => {
   vi.restoreAllMocks();
   await Promise.all(opened.map((auth) => auth.destroy()));
   opened = [];
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A strategy in a real client, whose browser is never started. */
 function strategy(options: LocalAuthOptions = {}, puppeteer: ClientOptions["puppeteer"] = {}) {
-  const auth = new LocalAuth({ dataPath: join(folder, "data"), ...options });
+  const auth = new LocalAuth({ dataPath: join(root, "data"), ...options });
   const client = new Client({ authStrategy: auth, puppeteer });
   opened.push(auth);
   return { auth, client: client as unknown as ClientLike };
@@ -54,7 +54,7 @@ describe("LocalAuth", () => {
     const { auth, client } = strategy({ clientId }, { headless: false, args: ["--a"] });
     const users = client.options.puppeteer;
     await auth.beforeBrowserInitialized();
-    expect(auth.userDataDir).toBe(join(folder, "data", name));
+    expect(auth.userDataDir).toBe(join(root, "data", name));
     expect(existsSync(auth.userDataDir ?? "")).toBe(true);
     expect(client.options.puppeteer).toMatchObject({ headless: false, args: ["--a"], userDataDir: auth.userDataDir });
     expect(users).toMatchObject({ args: ["--a"] });
@@ -75,9 +75,9 @@ describe("LocalAuth", () => {
   });
 
   it("takes its own directory as userDataDir, and no other", async () => {
-    const own = join(folder, "data", "session");
+    const own = join(root, "data", "session");
     await strategy({}, { userDataDir: own }).auth.beforeBrowserInitialized();
-    const { auth } = strategy({}, { userDataDir: folder });
+    const { auth } = strategy({}, { userDataDir: root });
     await expect(auth.beforeBrowserInitialized()).rejects.toThrow(
       "LocalAuth is not compatible with a user-supplied userDataDir.",
     );
@@ -130,12 +130,12 @@ describe("LocalAuth", () => {
     writeFileSync(join(auth.userDataDir ?? "", "file"), "x");
     await auth.logout();
     await auth.logout();
-    expect(readdirSync(join(folder, "data"))).toEqual([]);
+    expect(readdirSync(join(root, "data"))).toEqual([]);
   });
 
   it("does not open a profile that Chromium would wipe, and leaves it as it is", async () => {
     const { auth } = strategy();
-    const store = join(folder, "data", "session", "Default", "Local Storage", "leveldb");
+    const store = join(root, "data", "session", "Default", "Local Storage", "leveldb");
     mkdirSync(store, { recursive: true });
     writeFileSync(join(store, "CURRENT"), "MANIFEST-000001\n");
     writeFileSync(join(store, "MANIFEST-000001"), Buffer.alloc(100, 7));

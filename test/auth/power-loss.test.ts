@@ -1,13 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, truncate, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB, LOCAL_STORAGE } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 import { linkedProfile, sessionOf } from "./linked-profile.ts";
@@ -48,18 +48,15 @@ let root: string;
 let dataPath: string;
 let dir: string;
 
+const folder = useFolder();
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-power-"));
+  root = folder();
   dataPath = join(root, "data");
   dir = join(dataPath, session);
   await mkdir(join(root, "zips"));
   disk.content.clear();
   disk.order.length = 0;
   disk.beforeSync = async () => {};
-});
-afterEach(async () => {
-  // A mark that a run has begun may still be on its way.
-  await rm(root, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const stores: Record<string, () => SessionStore> = {

@@ -1,27 +1,25 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, symlink } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { symlink } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { MemoryStore } from "../../adapters/memory.ts";
 import type { BaseAuth } from "../../lib/auth/base-auth.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { writeFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { ScriptedBrowser, ScriptedClient } from "./scripted-client.ts";
 
 const session = "RemoteAuth";
 let root: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-lonely-"));
-});
-
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
+const folder = useFolder();
+beforeEach(() => {
+  root = folder();
 });
 
 function signalHandlers(): number {

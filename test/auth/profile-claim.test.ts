@@ -1,24 +1,23 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { identify } from "../../lib/auth/process-id.ts";
 import { claimProfile } from "../../lib/auth/profile-claim.ts";
+import { useFolder } from "../support/folder.ts";
 
 const HELD = { code: "LEASE_HELD", hint: expect.any(String) };
 let root: string;
 let dir: string;
 let file: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-claim-"));
+const folder = useFolder();
+beforeEach(() => {
+  root = folder();
   dir = join(root, "data", "RemoteAuth");
   file = `${dir}.claim`;
-});
-afterEach(async () => {
-  await rm(root, { recursive: true, force: true });
 });
 
 /** A claim as another process leaves it. */

@@ -1,23 +1,20 @@
-import { mkdtemp, rm, utimes } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { ProfileSaver } from "../../lib/auth/profile-saver.ts";
 import type { StoreLink } from "../../lib/auth/store-link.ts";
 import type { Capture, SaveReport } from "../../lib/store.ts";
 import { SQLITE_DB, sqliteProfile, writeFiles } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 
 /** Older than the two seconds within which a time proves nothing. */
 const SETTLED_MS = 2_100;
 let dir: string;
 
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "wa-vault-saver-"));
-});
-
-afterEach(async () => {
-  await rm(dir, { recursive: true, force: true });
+const folder = useFolder();
+beforeEach(() => {
+  dir = folder();
 });
 
 /** A store that reads all of every capture, as one that keeps zips does; `beforeReading` is what happens before. */

@@ -1,13 +1,13 @@
 import { EventEmitter } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryStore } from "../../adapters/memory.ts";
 import type { ClientLike, PuppeteerOptions } from "../../lib/auth/base-auth.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { SessionStore } from "../../lib/store.ts";
+import { useFolder } from "../support/folder.ts";
 
 /** As much of a client as the hooks touch when no browser runs. */
 class IdleClient extends EventEmitter {
@@ -28,11 +28,9 @@ const down = (): never => {
 const downStore: SessionStore = { sessionExists: down, save: down, extract: down, delete: down };
 
 let dataPath: string;
-beforeEach(async () => {
-  dataPath = await mkdtemp(join(tmpdir(), "wa-vault-auth-"));
-});
-afterEach(async () => {
-  await rm(dataPath, { recursive: true, force: true });
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
 });
 
 function make(options: Partial<RemoteAuthOptions> = {}): { strategy: RemoteAuth; client: IdleClient } {

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { useFolder } from "../support/folder.ts";
 
 const { failing } = vi.hoisted(() => ({ failing: { rename: 0, rm: 0 } }));
 const busy = () => Object.assign(new Error("EBUSY: resource busy or locked"), { code: "EBUSY" });
@@ -24,11 +24,12 @@ vi.mock("node:fs/promises", async (original) => {
 
 const { removeLeftovers, removeProfile } = await import("../../lib/auth/remove-profile.ts");
 
-let folder: string;
+let parent: string;
 let profile: string;
+const folder = useFolder();
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "remove-"));
-  profile = join(folder, "session");
+  parent = folder();
+  profile = join(parent, "session");
   mkdirSync(join(profile, "Default"), { recursive: true });
   writeFileSync(join(profile, "Default", "file"), "x");
   failing.rename = 0;
@@ -36,31 +37,30 @@ beforeEach(() => {
 });
 afterEach(() => {
   failing.rm = 0;
-  rmSync(folder, { recursive: true, force: true });
 });
 
 describe("removeProfile", () => {
   it("removes it, and again", async () => {
     expect(await removeProfile(profile, 4)).toBe(true);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(parent)).toEqual([]);
     expect(await removeProfile(profile, 4)).toBe(true);
   });
 
   it("tries again while it is busy", async () => {
     failing.rename = 2;
     expect(await removeProfile(profile, 4)).toBe(true);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(parent)).toEqual([]);
   });
 
   it("leaves what cannot be deleted now to the next start, out of the way", async () => {
     failing.rm = 1;
     expect(await removeProfile(profile, 0)).toBe(true);
     expect(existsSync(profile)).toBe(false);
-    expect(readdirSync(folder)).toHaveLength(1);
+    expect(readdirSync(parent)).toHaveLength(1);
     mkdirSync(profile);
     mkdirSync(`${profile}-b.removed-1`);
     await removeLeftovers(profile);
-    expect(readdirSync(folder).sort()).toEqual(["session", "session-b.removed-1"]);
+    expect(readdirSync(parent).sort()).toEqual(["session", "session-b.removed-1"]);
   });
 
   it("empties what cannot be moved, as a mount point", async () => {

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
 
@@ -14,13 +14,13 @@ const DAY = 86_400_000;
 
 let dataPath: string;
 let blobs: MemoryBlobs;
-beforeEach(async () => {
-  dataPath = await mkdtemp(join(tmpdir(), "wa-vault-retain-"));
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
   blobs = new MemoryBlobs();
 });
 afterEach(async () => {
   vi.useRealTimers();
-  await rm(dataPath, { recursive: true, force: true });
 });
 
 /** Days, where they are given: the store's and the strategy's. */

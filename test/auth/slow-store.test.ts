@@ -1,25 +1,22 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readdir } from "node:fs/promises";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryStore } from "../../adapters/memory.ts";
 import { ProfileLink } from "../../lib/auth/profile-link.ts";
 import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { Lease, SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile } from "./linked-profile.ts";
 
 const session = "RemoteAuth";
 const silent = { code: "UNAVAILABLE", message: expect.stringContaining("did not answer within 0.02 s") };
 const never = (): Promise<never> => new Promise(() => {});
 const signal = new AbortController().signal;
-let folder: string;
+let dataPath: string;
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "wa-vault-slow-"));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
 });
 
 /** To a store of somebody else's, some of whose methods never settle. */
@@ -27,7 +24,7 @@ function linkTo(store: Partial<SessionStore>): ZipLink {
   const nothing = async (): Promise<void> => {};
   const whole: SessionStore = { sessionExists: () => true, save: nothing, extract: nothing, delete: nothing, ...store };
   const limits = { answerMs: 20, transferMs: 20, deleteMs: 20 };
-  return new ZipLink(whole, session, folder, false, limits);
+  return new ZipLink(whole, session, dataPath, false, limits);
 }
 
 describe("a store that never answers", () => {
@@ -35,7 +32,7 @@ describe("a store that never answers", () => {
     const link = linkTo({ [method]: never });
     await expect(link.open(signal)).rejects.toMatchObject(silent);
     await link.close();
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(dataPath)).toEqual([]);
   });
 
   it("to save does not hold up the saves after it for ever, which say so", async () => {

@@ -1,6 +1,4 @@
 import { EventEmitter } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeMarker } from "../../lib/auth/marker.ts";
@@ -13,6 +11,7 @@ import { SESSIONS_PREFIX } from "../../lib/vault/layout.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, writeFiles } from "../contract/profile.ts";
 import { BLOBS } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile, olderProfile, sessionOf } from "./linked-profile.ts";
 
 const session = "RemoteAuth";
@@ -74,8 +73,9 @@ let blobs: MemoryBlobs;
 let unhandled: unknown[];
 const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
 
-beforeEach(async () => {
-  dataPath = await mkdtemp(join(tmpdir(), "wa-vault-store-faults-"));
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
   dir = join(dataPath, session);
   blobs = new MemoryBlobs();
   unhandled = [];
@@ -83,7 +83,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   process.off("unhandledRejection", onUnhandled);
-  await rm(dataPath, { recursive: true, force: true });
 });
 
 /** @returns the id of what is stored, and its number */

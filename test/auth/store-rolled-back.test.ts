@@ -1,5 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
@@ -7,6 +6,7 @@ import { type Marker, readMarker, writeMarker } from "../../lib/auth/marker.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB, LOCAL_STORAGE } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { linkedProfile, sessionOf } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
@@ -23,8 +23,9 @@ let directory: string;
 let warned: string[];
 const onWarning = ({ message }: Error): void => void warned.push(message);
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-back-"));
+const folder = useFolder();
+beforeEach(() => {
+  root = folder();
   dataPath = join(root, "data");
   dir = join(dataPath, session);
   directory = join(root, "store");
@@ -33,8 +34,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   process.off("warning", onWarning);
-  // A mark that a run has begun may still be on its way.
-  await rm(root, { recursive: true, force: true, maxRetries: 10 });
 });
 
 function clientOf(): { client: ScriptedClient; strategy: RemoteAuth } {

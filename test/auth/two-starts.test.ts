@@ -13,6 +13,7 @@ import { VaultError } from "../../lib/errors.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "./linked-profile.ts";
 
 const session = "RemoteAuth";
@@ -33,8 +34,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(seed, { recursive: true, force: true }));
 
+const folder = useFolder();
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "wa-vault-starts-"));
+  root = folder();
   dataPath = join(root, "data");
   directory = join(root, "store");
   await cp(seed, directory, { recursive: true });
@@ -46,7 +48,6 @@ afterEach(async () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   }
   children = [];
-  await rm(root, { recursive: true, force: true });
 });
 
 /** Starts another process, which stops before its `stopAt`-th change beside the profile. */

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { SaveReport, SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { linkedProfile } from "./linked-profile.ts";
 
 const signal = new AbortController().signal;
@@ -15,16 +15,16 @@ const zip = `${session}.zip`;
 const home = process.cwd();
 /** What would go wrong would have by then; nothing that goes well waits for it. */
 const LONG_ENOUGH_MS = 1_000;
-let folder: string;
+let root: string;
 
+const folder = useFolder();
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "wa-vault-zip-place-"));
-  await mkdir(join(folder, "cwd"));
-  process.chdir(join(folder, "cwd"));
+  root = folder();
+  await mkdir(join(root, "cwd"));
+  process.chdir(join(root, "cwd"));
 });
 afterEach(async () => {
   process.chdir(home);
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** Reads from the working directory, as published stores do. */
@@ -85,7 +85,7 @@ it.each([
     new OldStore(async () => second.give()),
   ];
   const saves = stores.map(async (store, n) => {
-    const dataPath = join(folder, String(dataPaths[n]));
+    const dataPath = join(root, String(dataPaths[n]));
     await mkdir(dataPath, { recursive: true });
     if (n === 1) await Promise.race([first.given, saves[0]]);
     return (await save(new ZipLink(store, session, dataPath, true), `bot ${n}`)).id;
@@ -107,7 +107,7 @@ describe("a zip that another process puts in the place of ours", () => {
   ])("%s, fails the save, stays, and makes the next save send again", async (_, replace) => {
     let disturb = async (): Promise<void> => {};
     const store = new OldStore(() => disturb());
-    const run = new ZipLink(store, session, folder, true);
+    const run = new ZipLink(store, session, root, true);
     const { id } = await save(run, "one");
     disturb = replace;
     await expect(save(run, "two")).rejects.toMatchObject(replaced);
@@ -120,7 +120,7 @@ describe("a zip that another process puts in the place of ours", () => {
   });
 
   it("and removes is what the save says, not that the store found none", async () => {
-    const run = new ZipLink(new OldStore(() => rm(zip)), session, folder, true);
+    const run = new ZipLink(new OldStore(() => rm(zip)), session, root, true);
     await expect(save(run, "one")).rejects.toMatchObject(replaced);
   });
 
@@ -132,7 +132,7 @@ describe("a zip that another process puts in the place of ours", () => {
       stop.abort(new Error("enough"));
       await ended.given;
     });
-    const run = new ZipLink(store, session, folder, true);
+    const run = new ZipLink(store, session, root, true);
     await expect(save(run, "one", undefined, stop.signal)).rejects.toThrow("enough");
     ended.give();
     // It waits until the zip was let go of.
@@ -148,7 +148,7 @@ it("ours takes the place of another's at once: who reads that one reads all of i
   const store = new OldStore(async () => {
     beside = await readdir(".");
   });
-  const { id } = await save(new ZipLink(store, session, folder, true), "one");
+  const { id } = await save(new ZipLink(store, session, root, true), "one");
   expect(sha256(store.blob)).toBe(id);
   expect(await readFile("being-read.zip", "utf8")).toBe("another bot's");
   expect(beside.sort()).toEqual([zip, "being-read.zip"].sort());

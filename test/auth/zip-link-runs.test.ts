@@ -1,14 +1,13 @@
-import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { LIMITS } from "../../lib/auth/four-methods.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
 import { writeFiles } from "../profile/support/small-profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
@@ -17,14 +16,12 @@ const signal = new AbortController().signal;
 const session = "RemoteAuth";
 /** What would go wrong would have by then; nothing that goes well waits for it. */
 const LONG_ENOUGH_MS = 1_000;
-let folder: string;
+let dataPath: string;
 
 useOwnDirectory();
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "wa-vault-zip-runs-"));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
 });
 
 /** Reads the zip at once, and has it when its upload ends: the last one to end is kept. Opens it as published ones do. */
@@ -78,7 +75,7 @@ function closedGate(store: SlowStore): () => void {
 }
 
 function runOn(store: SessionStore, limits = LIMITS): ZipLink {
-  return new ZipLink(store, session, folder, true, limits);
+  return new ZipLink(store, session, dataPath, true, limits);
 }
 
 async function save(run: ZipLink, name: string, stop = signal): Promise<string> {
@@ -185,7 +182,7 @@ describe("what one run asked for and gave up", () => {
 
 it("a client that starts again while its last upload goes on: the new link is what is kept", async () => {
   const store = new SlowStore();
-  const strategy = new RemoteAuth({ store, dataPath: folder, backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: 500 });
+  const strategy = new RemoteAuth({ store, dataPath: dataPath, backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: 500 });
   const client = new ScriptedClient(strategy);
   await client.initialize("qr");
   await writeFiles(strategy.userDataDir, linkedProfile("old"));

@@ -1,26 +1,24 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 
 const signal = new AbortController().signal;
 const session = "RemoteAuth-zip";
-let folder: string;
+let dataPath: string;
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "wa-vault-zip-link-"));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
 });
 
 function linkTo(store: Partial<SessionStore>): ZipLink {
   const nothing = async (): Promise<void> => {};
   const none: SessionStore = { sessionExists: () => false, save: nothing, extract: nothing, delete: nothing };
-  return new ZipLink({ ...none, ...store }, session, folder, false);
+  return new ZipLink({ ...none, ...store }, session, dataPath, false);
 }
 
 const saving = { base: undefined, beforeCommit: () => {}, signal };
@@ -78,7 +76,7 @@ describe("a save", () => {
     const capture = captureOf(profileFiles("one"));
     const base = "base" in options ? (await linkTo({}).save(capture, saving)).base : undefined;
     await expect(link.save(capture, { ...saving, ...options, base })).rejects.toThrow();
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(dataPath)).toEqual([]);
   });
 
   it("of the same content sends nothing", async () => {
@@ -93,11 +91,11 @@ describe("a save", () => {
 
 describe("what is fetched", () => {
   it("is gone when the local profile is kept, and never piles up", async () => {
-    await writeFile(join(folder, `${session}.fetched.zip`), "of a process that was killed");
+    await writeFile(join(dataPath, `${session}.fetched.zip`), "of a process that was killed");
     const link = linkTo({ sessionExists: () => true, extract: ({ path }) => writeFile(path, "zip") });
     expect(await link.open(signal)).toMatchObject({ kind: "current" });
-    expect(await readdir(folder)).toEqual([`${session}.fetched.zip`]);
+    expect(await readdir(dataPath)).toEqual([`${session}.fetched.zip`]);
     await link.keepLocal();
-    expect(await readdir(folder)).toEqual([]);
+    expect(await readdir(dataPath)).toEqual([]);
   });
 });

@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../lib/store.ts";
 import { decodeEntry, encodeEntry } from "../../lib/vault/entry.ts";
@@ -9,6 +8,7 @@ import { chunkKey, entryKey } from "../../lib/vault/layout.ts";
 import { type Chunk, chunksOf, type Manifest } from "../../lib/vault/manifest.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 
 const session = "RemoteAuth-bot";
 
@@ -19,19 +19,19 @@ describe("what a restore makes of damage", () => {
   let lease: Lease;
   let warnings: string[];
 
+  const folder = useFolder();
   beforeEach(async () => {
-    parent = await mkdtemp(join(tmpdir(), "wa-vault-damage-"));
+    parent = folder();
     blobs = new MemoryBlobs();
     warnings = [];
     store = new Vault({ blobs, retryDelayMs: 0, onWarning: (message) => warnings.push(message) });
     lease = await store.acquire({ session });
   });
-  afterEach(() => rm(parent, { recursive: true, force: true }));
 
   const save = (files: Files): Promise<SaveReport> => store.saveProfile({ session, capture: captureOf(files), lease });
 
   async function restore(): Promise<{ generation: number; skipped: readonly unknown[]; files: Files }> {
-    const into = await mkdtemp(join(parent, "into-"));
+    const into = folder();
     const { generation, skipped } = await store.restoreProfile({ session, into });
     return { generation, skipped, files: await filesIn(into) };
   }
@@ -107,7 +107,7 @@ describe("what a restore makes of damage", () => {
       files: profileFiles("proven"),
     });
     // A generation that is asked for by number is not replaced by another one.
-    const into = join(parent, "by-number");
+    const into = folder();
     await expect(store.restoreProfile({ session, into, generation })).rejects.toMatchObject({ code: "CORRUPT" });
   });
 
@@ -122,7 +122,7 @@ describe("what a restore makes of damage", () => {
     await blobs.delete(own.map((chunk) => chunkKey(session, chunk)));
     const error = await restore().catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: "CORRUPT", hint: expect.stringContaining(String(first.generation)) });
-    const into = join(parent, "by-hand");
+    const into = folder();
     await store.restoreProfile({ session, into, generation: first.generation });
     expect(await filesIn(into)).toEqual(profileFiles("1@c.us"));
   });

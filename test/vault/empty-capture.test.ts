@@ -1,38 +1,34 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
-import { VaultError } from "../../lib/errors.ts";
 import type { Capture } from "../../lib/store.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, profileFiles, writeZip } from "../contract/profile.ts";
-import { Requests } from "./requests.ts";
+import { useFolder } from "../support/folder.ts";
+import { holdBack, Requests } from "./requests.ts";
 
 const session = "RemoteAuth-bot";
 const preferences: Files = { "Default/Preferences": Buffer.from("{}") };
 
-let parent: string;
+const folder = useFolder();
 let requests: Requests;
 let warnings: string[];
 let store: Vault;
 
-beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-empty-"));
+beforeEach(() => {
   requests = new Requests(new MemoryBlobs());
   warnings = [];
   store = new Vault({ blobs: requests, retries: 0, onWarning: (message) => warnings.push(message) });
 });
-afterEach(() => rm(parent, { recursive: true, force: true }));
 
 async function restored(): Promise<Files> {
-  const into = await mkdtemp(join(parent, "into-"));
+  const into = folder();
   await store.restoreProfile({ session, into });
   return filesIn(into);
 }
 
 async function zipOf(files: Files, name: string): Promise<string> {
-  const path = join(parent, name);
+  const path = join(folder(), name);
   await writeZip(files, path);
   return path;
 }
@@ -44,23 +40,15 @@ describe("a zip without a session", () => {
   ])("does not replace one that was reported as failed and arrived %s", async (_, isMoment) => {
     const good = await zipOf(profileFiles("good"), "good.zip");
     const empty = await zipOf(preferences, "empty.zip");
-    let arrive: (() => Promise<unknown>) | undefined;
-    let entries = 0;
-    requests.intercept = async (call, key, go) => {
-      // The first entry is the hold.
-      if (call !== "put" || !key.includes("/log/") || ++entries !== 2) return go();
-      arrive = go;
-      throw new VaultError("UNAVAILABLE", "away");
-    };
+    // The first entry is the hold.
+    const late = holdBack(requests, { first: 2 });
     await expect(store.save({ session, path: good })).rejects.toMatchObject({ code: "UNAVAILABLE" });
     requests.intercept = async (_call, key, go) => {
-      const late = isMoment(key) ? arrive : undefined;
-      if (late) arrive = undefined;
-      await late?.();
+      if (late.isPending && isMoment(key)) await late.arrive();
       return go();
     };
     await store.save({ session, path: empty });
-    expect(arrive).toBeUndefined();
+    expect(late.isPending).toBe(false);
     assertSameFiles(await restored(), profileFiles("good"));
     expect(warnings).toEqual([expect.stringMatching(/carries no session.*generation 2 stays/)]);
     const { generations = [] } = (await store.state({ session })) ?? {};
@@ -88,16 +76,11 @@ describe("a capture without a session", () => {
 
   it("is refused also where that one arrives during the save", async () => {
     const lease = await store.acquire({ session });
-    let arrive = async (): Promise<unknown> => undefined;
-    requests.intercept = async (call, key, go) => {
-      if (call !== "put" || !key.includes("/log/")) return go();
-      arrive = go;
-      throw new VaultError("UNAVAILABLE", "away");
-    };
+    const late = holdBack(requests);
     const saving = store.saveProfile({ session, lease, capture: captureOf(profileFiles("good")) });
     await expect(saving).rejects.toMatchObject({ code: "UNAVAILABLE" });
     requests.intercept = async (call, key, go) => {
-      if (call === "put" && key.includes("/chunks/")) await arrive();
+      if (call === "put" && key.includes("/chunks/") && late.isPending) await late.arrive();
       return go();
     };
     const empty = store.saveProfile({ session, lease, capture: withoutStorage });

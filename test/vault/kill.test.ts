@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, utimes } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { assertSameFiles, filesIn } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { roundFiles } from "./rounds.ts";
 
 const session = "RemoteAuth-bot";
@@ -14,10 +14,10 @@ const KILLS = Number(process.env.WA_VAULT_KILLS ?? 8);
 
 describe("a process that is killed while it saves", () => {
   let parent: string;
-  beforeEach(async () => {
-    parent = await mkdtemp(join(tmpdir(), "wa-vault-kill-"));
+  const folder = useFolder();
+  beforeEach(() => {
+    parent = folder();
   });
-  afterEach(() => rm(parent, { recursive: true, force: true }));
 
   it(
     "leaves the newest committed session, and only temporary files",

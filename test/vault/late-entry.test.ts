@@ -1,29 +1,25 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { VaultError } from "../../lib/errors.ts";
 import type { Lease, RestoreReport, SaveReport } from "../../lib/store.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { LatePuts } from "./late-puts.ts";
 
 const session = "RemoteAuth-bot";
 const DAY = 24 * 60 * 60 * 1000;
 
-let parent: string;
+const folder = useFolder();
 let line: LatePuts;
 let store: Vault;
 let lease: Lease;
 
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-late-"));
   line = new LatePuts();
   store = open();
   lease = await store.acquire({ session });
 });
-afterEach(() => rm(parent, { recursive: true, force: true }));
 
 function open(options: VaultOptions = {}): Vault {
   return new Vault({ blobs: line, retries: 0, retryDelayMs: 0, onWarning: () => {}, ...options });
@@ -35,7 +31,7 @@ function save(value: string, more: Files = {}, by = store, hold = lease): Promis
 
 /** As another machine would have it. */
 async function restored(generation?: number): Promise<RestoreReport> {
-  const report = await open().restoreProfile({ session, into: await mkdtemp(join(parent, "into-")), generation });
+  const report = await open().restoreProfile({ session, into: folder(), generation });
   expect(report.skipped).toEqual([]);
   return report;
 }

@@ -1,29 +1,24 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn, noise, profileFiles } from "../contract/profile.ts";
-import { Requests } from "./requests.ts";
+import { useFolder } from "../support/folder.ts";
+import { outage, Requests } from "./requests.ts";
 
 const session = "RemoteAuth-bot";
-const outage = (): VaultError => new VaultError("UNAVAILABLE", "away");
 
+const folder = useFolder();
 let backend: MemoryBlobs;
 let requests: Requests;
 let store: Vault;
-let parent: string;
 
-beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-log-"));
+beforeEach(() => {
   backend = new MemoryBlobs();
   requests = new Requests(backend);
   store = new Vault({ blobs: requests, retries: 1, retryDelayMs: 0 });
 });
-afterEach(() => rm(parent, { recursive: true, force: true }));
 
 describe("an entry that is refused and cannot be read", () => {
   // MongoDB while a majority has not yet seen what was written: the primary refuses the number, and a read does not show it.
@@ -42,9 +37,9 @@ describe("an entry that is refused and cannot be read", () => {
     const saving = store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
     await expect(saving).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect(lease.lost.aborted).toBe(false);
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     const { generation } = await store.saveProfile({ session, lease, capture: captureOf(profileFiles("two")) });
-    const into = join(parent, "into");
+    const into = folder();
     expect((await store.restoreProfile({ session, into })).generation).toBe(generation);
     assertSameFiles(await filesIn(into), profileFiles("two"));
   });
@@ -71,13 +66,13 @@ describe("a newest entry that is damaged", () => {
     expect(error).toMatchObject({ code: "CORRUPT", hint: expect.stringContaining(`blobs.delete(["`) });
     const [, key = ""] = /blobs\.delete\(\["([^"]+)"\]\)/.exec((error as VaultError).hint ?? "") ?? [];
     await backend.delete([key]);
-    const into = join(parent, "into");
+    const into = folder();
     await store.restoreProfile({ session, into });
     assertSameFiles(await filesIn(into), profileFiles("one"));
     const next = await store.acquire({ session });
     await store.saveProfile({ session, lease: next, capture: captureOf(profileFiles("three")) });
     await store.prune({ session, lease: next });
-    const again = join(parent, "again");
+    const again = folder();
     expect((await store.restoreProfile({ session, into: again })).skipped).toEqual([]);
     assertSameFiles(await filesIn(again), profileFiles("three"));
   });
@@ -97,7 +92,7 @@ describe("a newest entry that is damaged", () => {
     const { generation } = await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
     await store.saveProfile({ session, lease, capture: captureOf(profileFiles("two")) });
     await backend.put(entryKey(session, generation), Buffer.from("damaged"));
-    const error = await store.restoreProfile({ session, generation, into: join(parent, "x") }).catch((e) => e);
+    const error = await store.restoreProfile({ session, generation, into: folder() }).catch((e) => e);
     expect(error).toMatchObject({ code: "CORRUPT" });
     expect(String(error.hint)).not.toContain("delete");
   });
@@ -122,10 +117,10 @@ describe("a session that is linked anew after it was deleted", () => {
     const fresh = await store.saveProfile({ session, lease, capture: captureOf(profileFiles("linked anew")) });
     await store.mark({ session, lease, generation: fresh.generation, as: "proven" });
     await backend.put(entryKey(session, fresh.generation), Buffer.from("damaged"));
-    const error = await store.restoreProfile({ session, into: join(parent, "x") }).catch((e: unknown) => e);
+    const error = await store.restoreProfile({ session, into: folder() }).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: "CORRUPT", hint: expect.stringContaining(String(old.generation)) });
     // People may.
-    const into = join(parent, "by-hand");
+    const into = folder();
     await store.rollback({ session, lease, generation: old.generation });
     await store.restoreProfile({ session, into });
     assertSameFiles(await filesIn(into), profileFiles("logged out"));
@@ -146,7 +141,7 @@ describe("a store that loses what it had confirmed", () => {
     for (let round = 0; round < 3; round++) await save(round);
     for await (const { key } of backend.list(`${session}/`)) if (!before.has(key)) await backend.delete([key]);
     for (let round = 3; round < 20; round++) await save(round);
-    const into = join(parent, "into");
+    const into = folder();
     expect((await store.restoreProfile({ session, into })).skipped).toEqual([]);
     assertSameFiles(await filesIn(into), profileFiles("round 19", large));
     await holder.prune({ session, lease });

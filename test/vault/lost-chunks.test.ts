@@ -1,29 +1,25 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { Lease, SaveReport } from "../../lib/store.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { Requests } from "./requests.ts";
 
 const session = "RemoteAuth-bot";
 const tables: Files = { "Default/a.ldb": noise(600_000), "Default/b.ldb": noise(700_000, 2) };
 
-let parent: string;
+const folder = useFolder();
 let backend: MemoryBlobs;
 let requests: Requests;
 let warnings: string[];
 
-beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-lost-"));
+beforeEach(() => {
   backend = new MemoryBlobs();
   requests = new Requests(backend);
   warnings = [];
 });
-afterEach(() => rm(parent, { recursive: true, force: true }));
 
 function open(options: VaultOptions = {}): Vault {
   const onWarning = (message: string): unknown => warnings.push(message);
@@ -36,7 +32,7 @@ function save(store: Vault, lease: Lease, files: Files): Promise<SaveReport> {
 
 /** As another machine would have it. */
 async function restored(generation?: number): Promise<Files> {
-  const into = await mkdtemp(join(parent, "into-"));
+  const into = folder();
   const report = await open().restoreProfile({ session, into, generation });
   expect(report.skipped).toEqual([]);
   return filesIn(into);
@@ -61,7 +57,7 @@ describe("a chunk of which the store itself says that it is lost", () => {
     };
     const store = open();
     const lease = await store.acquire({ session });
-    const into = join(parent, "damaged");
+    const into = folder();
     await expect(store.restoreProfile({ session, into })).rejects.toMatchObject({ code: "CORRUPT" });
     const saved = await save(store, lease, profileFiles("one", tables));
     expect(saved).toMatchObject({ unchanged: false, chunksReused: 0 });
@@ -104,7 +100,7 @@ describe("a chunk that is gone", () => {
       return go();
     };
     await save(store, lease, profileFiles("two", tables));
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     for (let round = 0; warnings.length === 0 && round < 40; round++) {
       await save(store, lease, profileFiles(`${round}`, tables));
     }

@@ -1,4 +1,5 @@
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
+import { VaultError } from "../../lib/errors.ts";
 
 /** What a test does to one call: `go` makes it. */
 export type Intercept = <T>(call: string, key: string, go: () => Promise<T>) => Promise<T>;
@@ -46,6 +47,11 @@ export class Requests implements BlobStore {
     await this.#note("delete", keys.join(" "), () => this.#blobs.delete(keys, options));
   }
 
+  /** From now on nothing comes between. */
+  passAll(): void {
+    this.intercept = (_call, _key, go) => go();
+  }
+
   /** Requests since the last call of this. */
   take(): string[] {
     return this.log.splice(0);
@@ -55,4 +61,56 @@ export class Requests implements BlobStore {
     this.log.push(`${call} ${key}`);
     return this.intercept(call, key, go);
   }
+}
+
+/** A request that is on its way. */
+export interface Late {
+  /** Whether one was sent that has not arrived yet. */
+  readonly isPending: boolean;
+  /** Lets it arrive, once. */
+  arrive(): Promise<void>;
+}
+
+export function outage(): VaultError {
+  return new VaultError("UNAVAILABLE", "away");
+}
+
+/** From now on every call, or every one of this name, fails and does nothing. */
+export function failAll(requests: Requests, name?: string): void {
+  requests.intercept = (call, _key, go) => (name === undefined || call === name ? Promise.reject(outage()) : go());
+}
+
+/** From now on every entry is stored, and its writer gets no answer. */
+export function loseAnswers(requests: Requests): void {
+  requests.intercept = async (call, key, go) => {
+    const result = await go();
+    if (isEntryPut(call, key)) throw outage();
+    return result;
+  };
+}
+
+/** From now on the put of every entry, from the `first` on, fails; the last one of them arrives when it is told to. */
+export function holdBack(requests: Requests, { first = 1 }: { first?: number } = {}): Late {
+  let entries = 0;
+  let pending: (() => Promise<unknown>) | undefined;
+  requests.intercept = async (call, key, go) => {
+    if (!isEntryPut(call, key) || ++entries < first) return go();
+    pending = go;
+    throw outage();
+  };
+  return {
+    get isPending() {
+      return pending !== undefined;
+    },
+    async arrive() {
+      const go = pending;
+      if (!go) throw new Error("no entry is on its way");
+      pending = undefined;
+      await go();
+    },
+  };
+}
+
+function isEntryPut(call: string, key: string): boolean {
+  return call === "put" && key.includes("/log/");
 }

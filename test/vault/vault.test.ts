@@ -1,26 +1,23 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
-import { VaultError } from "../../lib/errors.ts";
 import type { Lease, SaveReport } from "../../lib/store.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
-import { Requests } from "./requests.ts";
+import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
+import { failAll, holdBack, loseAnswers, outage, Requests } from "./requests.ts";
 
 const session = "RemoteAuth-bot";
 const DAY = 24 * 60 * 60 * 1000;
-const outage = (): VaultError => new VaultError("UNAVAILABLE", "away");
 
-let parent: string;
+const folder = useFolder();
 let backend: MemoryBlobs;
 let requests: Requests;
 let warnings: string[];
 let store: Vault;
 
-beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-"));
+beforeEach(() => {
   backend = new MemoryBlobs();
   requests = new Requests(backend);
   warnings = [];
@@ -28,7 +25,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.useRealTimers();
-  await rm(parent, { recursive: true, force: true });
 });
 
 function open(options: VaultOptions = {}): Vault {
@@ -46,7 +42,7 @@ function save(lease: Lease, files: Files, in_: Vault = store): Promise<SaveRepor
 }
 
 async function restored(generation?: number): Promise<Files> {
-  const into = await mkdtemp(join(parent, "into-"));
+  const into = folder();
   await store.restoreProfile({ session, into, generation });
   return filesIn(into);
 }
@@ -142,18 +138,15 @@ describe("what is asked of the backend", () => {
   it("lets entries pass while all places are taken by chunks", async () => {
     const tight = open({ concurrency: 1 });
     const lease = await tight.acquire({ session });
-    let free = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      free = resolve;
-    });
+    const held = gate();
     requests.intercept = async (_call, key, go) => {
-      if (key.includes("/chunks/")) await held;
+      if (key.includes("/chunks/")) await held.opened;
       return go();
     };
     const saving = save(lease, profileFiles("one"), tight);
     expect((await tight.state({ session }))?.entry).toBe(1);
     await tight.acquire({ session: "RemoteAuth-other" });
-    free();
+    held.open();
     await saving;
   });
 });
@@ -161,27 +154,18 @@ describe("what is asked of the backend", () => {
 describe("a commit whose answer was lost", () => {
   it("is read back and counts", async () => {
     const lease = await store.acquire({ session });
-    requests.intercept = async (call, key, go) => {
-      const result = await go();
-      if (call === "put" && key.includes("/log/")) throw outage();
-      return result;
-    };
+    loseAnswers(requests);
     const saved = await save(lease, profileFiles("one"));
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     expect((await store.state({ session }))?.current?.id).toBe(saved.id);
   });
 
   it("is adopted by the next save when it arrives after it was reported as failed", async () => {
     const lease = await store.acquire({ session });
-    let arrive = async (): Promise<unknown> => undefined;
-    requests.intercept = async (call, key, go) => {
-      if (call !== "put" || !key.includes("/log/")) return go();
-      arrive = go;
-      throw outage();
-    };
+    const late = holdBack(requests);
     await expect(save(lease, profileFiles("one"))).rejects.toMatchObject({ code: "UNAVAILABLE" });
-    requests.intercept = (_call, _key, go) => go();
-    await arrive();
+    requests.passAll();
+    await late.arrive();
     assertSameFiles(await restored(), profileFiles("one"));
     const next = await save(lease, profileFiles("two"));
     expect(next.generation).toBe(3);
@@ -194,33 +178,23 @@ describe("a commit whose answer was lost", () => {
   it("loses nothing when it arrives after a prune that did not know of it", async () => {
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
-    let arrive = async (): Promise<unknown> => undefined;
-    requests.intercept = async (call, key, go) => {
-      if (call !== "put" || !key.includes("/log/")) return go();
-      arrive = go;
-      throw outage();
-    };
+    const late = holdBack(requests);
     await expect(save(lease, profileFiles("late"))).rejects.toMatchObject({ code: "UNAVAILABLE" });
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     await store.prune({ session, lease });
-    await arrive();
+    await late.arrive();
     assertSameFiles(await restored(), profileFiles("late"));
   });
 
   it("is no loss when somebody else was first", async () => {
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
-    let arrive = async (): Promise<unknown> => undefined;
-    requests.intercept = async (call, key, go) => {
-      if (call !== "put" || !key.includes("/log/")) return go();
-      arrive = go;
-      throw outage();
-    };
+    const late = holdBack(requests);
     await expect(save(lease, profileFiles("late"))).rejects.toMatchObject({ code: "UNAVAILABLE" });
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     const other = open();
     await other.acquire({ session });
-    await expect(arrive()).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(late.arrive()).rejects.toMatchObject({ code: "CONFLICT" });
     await expect(save(lease, profileFiles("late"))).rejects.toMatchObject({ code: "LEASE_LOST" });
     assertSameFiles(await restored(), profileFiles("one"));
   });
@@ -247,7 +221,7 @@ describe("a delete that arrives late", () => {
     };
     await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect(late.length).toBe(1);
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     await save(lease, profileFiles("with, again", large));
     for (const go of late) await go();
     assertSameFiles(await restored(), profileFiles("with, again", large));
@@ -294,14 +268,11 @@ describe("what is removed", () => {
 
   it("does not fail the save that was committed before it", async () => {
     const lease = await store.acquire({ session });
-    requests.intercept = async (call, _key, go) => {
-      if (call === "delete") throw outage();
-      return go();
-    };
+    failAll(requests, "delete");
     for (let round = 0; round < 20; round++) await save(lease, profileFiles(`round ${round}`));
     expect(warnings.length).toBeGreaterThan(0);
     assertSameFiles(await restored(), profileFiles("round 19"));
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     await store.prune({ session, lease });
     const { generations = [] } = (await store.state({ session })) ?? {};
     for (const { generation } of generations) await restored(generation);
@@ -310,12 +281,9 @@ describe("what is removed", () => {
   it("is everything of a session that is deleted for good, also when that has to be said twice", async () => {
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
-    requests.intercept = async (call, _key, go) => {
-      if (call === "delete") throw outage();
-      return go();
-    };
+    failAll(requests, "delete");
     await expect(store.delete({ session, retainMs: 0 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     await store.delete({ session, retainMs: 0 });
     const left: string[] = [];
     for await (const { key } of backend.list(`${session}/chunks/`)) left.push(key);
@@ -368,7 +336,7 @@ describe("a large profile", () => {
     const lease = await tight.acquire({ session });
     const files = profileFiles("one", { "Default/a.ldb": noise(1_000_000), "Default/b": noise(300_000, 2) });
     await save(lease, files, tight);
-    const into = join(parent, "tight");
+    const into = folder();
     await tight.restoreProfile({ session, into });
     assertSameFiles(await filesIn(into), files);
   });
@@ -383,7 +351,7 @@ describe("a large profile", () => {
       await save(lease, files);
     }
     // What a restore has to fetch is at most half as much again as what it writes, and 4 MiB.
-    const into = join(parent, "packed");
+    const into = folder();
     const { bytes, bytesReceived } = await store.restoreProfile({ session, into });
     expect(bytes).toBe(30_000_000);
     expect(bytesReceived).toBeLessThan(bytes * 1.5 + 5_000_000);
@@ -412,7 +380,7 @@ describe("restoring while the holder goes on", () => {
       return go();
     };
     await step("1");
-    const into = join(parent, "into");
+    const into = folder();
     const report = await store.restoreProfile({ session, into });
     expect(report.skipped).toEqual([]);
     assertSameFiles(await filesIn(into), profileFiles("4444", { "Default/own.ldb": noise(600_000, 4) }));
@@ -422,12 +390,9 @@ describe("restoring while the holder goes on", () => {
 describe("a signal", () => {
   it("ends a wait in line at once, and nothing that others wait for", async () => {
     const lease = await store.acquire({ session });
-    let free = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      free = resolve;
-    });
+    const held = gate();
     requests.intercept = async (_call, _key, go) => {
-      await held;
+      await held.opened;
       return go();
     };
     const first = save(lease, profileFiles("one"));
@@ -439,7 +404,7 @@ describe("a signal", () => {
     const third = save(lease, profileFiles("three"));
     controller.abort(reason);
     await expect(second).rejects.toBe(reason);
-    free();
+    held.open();
     await first;
     await third;
     assertSameFiles(await restored(), profileFiles("three"));
@@ -455,7 +420,7 @@ describe("a signal", () => {
       return go();
     };
     await wide.saveProfile({ session, lease, capture: captureOf(many), signal });
-    const into = join(parent, "wide");
+    const into = folder();
     await wide.restoreProfile({ session, into, signal });
     expect(Object.keys(await filesIn(into)).length).toBe(40);
   });
@@ -487,21 +452,21 @@ describe("an outage", () => {
   it("is neither an absence nor damage, whatever is asked", async () => {
     const lease = await store.acquire({ session });
     const { generation } = await save(lease, profileFiles("one"));
-    requests.intercept = () => Promise.reject(outage());
-    const into = join(parent, "into");
+    failAll(requests);
+    const into = folder();
     for (const call of [
       () => store.state({ session }),
       () => store.sessionExists({ session }),
       () => store.acquire({ session }),
       () => store.restoreProfile({ session, into }),
-      () => store.extract({ session, path: join(parent, "x.zip") }),
+      () => store.extract({ session, path: join(folder(), "x.zip") }),
       () => save(lease, profileFiles("two")),
       () => store.mark({ session, lease, generation, as: "proven" }),
       () => store.delete({ session }),
     ]) {
       await expect(call()).rejects.toMatchObject({ code: "UNAVAILABLE", retryable: true });
     }
-    requests.intercept = (_call, _key, go) => go();
+    requests.passAll();
     assertSameFiles(await restored(), profileFiles("one"));
     expect(lease.lost.aborted).toBe(false);
     await save(lease, profileFiles("two"));

@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readdir, realpath, rm, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, realpath, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { unzip } from "../../lib/archive/unzip.ts";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, profileFiles, writeZip } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { Requests } from "./requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -16,15 +16,15 @@ describe("zips, as whatsapp-web.js's own RemoteAuth saves and extracts them", ()
   let store: Vault;
   let warnings: string[];
 
+  const folder = useFolder();
   beforeEach(async () => {
-    directory = await realpath(await mkdtemp(join(tmpdir(), "wa-vault-zip-")));
+    directory = await realpath(folder());
     process.chdir(directory);
     warnings = [];
     store = open();
   });
   afterEach(async () => {
     process.chdir(home);
-    await rm(directory, { recursive: true, force: true });
   });
 
   function open(dataPath?: string): Vault {
