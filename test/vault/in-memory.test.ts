@@ -1,18 +1,21 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { PutOptions } from "../../lib/blobs.ts";
 import type { Capture } from "../../lib/store.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
+import { times } from "../support/length.ts";
 import { Requests } from "./requests.ts";
 
 const MIB = 1024 * 1024;
 /** Chunks under way for a vault, and saves that hold bytes: one of the vault and one more. */
 const [CHUNKS, SAVES] = [8, 2];
-const bytes = noise(64 * MIB);
+/** Each table is another part of it. */
+const bytes = noise(5 * MIB);
+
+const folder = useFolder();
 
 /** A profile of so many tables of 4 MiB, like nobody else's. */
 function tables(count: number, seed: number): Files {
@@ -59,7 +62,7 @@ it("holds the bytes of few saves at once, however many there are", async () => {
     held++;
     most = Math.max(most, held);
   };
-  const count = 24;
+  const count = times(8, 24);
   const saves = Array.from({ length: count }, (_, index) => {
     return save(vault, `RemoteAuth-${index}`, watched(captureOf(tables(3, index)), onRead));
   });
@@ -76,7 +79,7 @@ it("lets a small save pass while large ones go on", async () => {
     await save(vault, `RemoteAuth-${name}`, captureOf(files));
     ended.push(name);
   };
-  const large = [1, 2, 3].map((index) => one(`large-${index}`, tables(12, index)));
+  const large = [1, 2, 3].map((index) => one(`large-${index}`, tables(8, index)));
   await Promise.all([...large, one("small", profileFiles("small"))]);
   expect(ended.indexOf("small")).toBeLessThan(2);
 });
@@ -85,29 +88,24 @@ it("goes on in one vault while the backend of another one does not answer", asyn
   const requests = new Requests(new MemoryBlobs());
   const hung = new Vault({ blobs: requests, retries: 0 });
   const controller = new AbortController();
+  const enough = new Error("enough");
   let waiting = 0;
-  const stopped = new Promise<void>((resolve) => {
-    requests.intercept = (call, key, go) => {
-      if (call !== "put" || !key.includes("/chunks/")) return go();
-      if (++waiting === CHUNKS) resolve();
-      return new Promise(() => {});
-    };
-  });
+  const stopped = gate();
+  requests.intercept = (call, key, go) => {
+    if (call !== "put" || !key.includes("/chunks/")) return go();
+    if (++waiting === CHUNKS) stopped.open();
+    return new Promise(() => {});
+  };
   const hanging = [1, 2, 3, 4].map((index) =>
-    expect(save(hung, `RemoteAuth-${index}`, captureOf(tables(5, index)), controller.signal)).rejects.toThrow("enough"),
+    expect(save(hung, `RemoteAuth-${index}`, captureOf(tables(5, index)), controller.signal)).rejects.toBe(enough),
   );
-  await stopped;
+  await stopped.opened;
 
-  const parent = await mkdtemp(join(tmpdir(), "wa-vault-"));
-  try {
-    const vault = new Vault({ blobs: new MemoryBlobs() });
-    const session = "RemoteAuth-other";
-    await save(vault, session, captureOf(tables(5, 9)));
-    const { files } = await vault.restoreProfile({ session, into: join(parent, "into") });
-    expect(files).toBe(8);
-  } finally {
-    await rm(parent, { recursive: true, force: true });
-  }
-  controller.abort(new Error("enough"));
+  const vault = new Vault({ blobs: new MemoryBlobs() });
+  const session = "RemoteAuth-other";
+  await save(vault, session, captureOf(tables(5, 9)));
+  const { files } = await vault.restoreProfile({ session, into: folder() });
+  expect(files).toBe(8);
+  controller.abort(enough);
   await Promise.all(hanging);
 });

@@ -6,11 +6,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { assertSameFiles, filesIn } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { times } from "../support/length.ts";
 import { roundFiles } from "./rounds.ts";
 
 const session = "RemoteAuth-bot";
-/** Kills; more by `WA_VAULT_KILLS=200`. */
-const KILLS = Number(process.env.WA_VAULT_KILLS ?? 8);
+const KILLS = times(4, 100);
 
 describe("a process that is killed while it saves", () => {
   let parent: string;
@@ -46,7 +46,7 @@ describe("a process that is killed while it saves", () => {
       }
       await clearsUp(directory);
     },
-    120_000 + KILLS * 30_000,
+    300_000 + KILLS * 30_000,
   );
 });
 
@@ -70,7 +70,7 @@ async function runUntilKilled(
     if (what === "held") epoch = Number(first);
     else saved = { generation: Number(first), round: Number(second) };
     // At least two saves, so that it gets somewhere; then in the middle of whatever comes next.
-    if (++count === 3 + (kill % 5)) setTimeout(() => child.kill("SIGKILL"), Math.random() * 40);
+    if (++count === 3 + (kill % 5)) setTimeout(() => child.kill("SIGKILL"), (kill * 17) % 40);
   }
   await exited;
   return { epoch, saved };

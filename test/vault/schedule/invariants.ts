@@ -4,6 +4,12 @@ import { decodeFrame } from "../../../lib/vault/frame.ts";
 import { chunkKey, entryKey, logPrefix } from "../../../lib/vault/layout.ts";
 import { chunksOf } from "../../../lib/vault/manifest.ts";
 
+interface Decoded {
+  readonly bytes: Buffer;
+  readonly entry: Entry;
+  readonly chunks: readonly string[];
+}
+
 /** Looks at the backend itself after every effect, and remembers what has been. */
 export class Invariants {
   readonly #blobs: BlobStore;
@@ -20,6 +26,8 @@ export class Invariants {
   readonly #ruledOut = new Set<string>();
   /** By number: the entry's bytes. */
   readonly #seen = new Map<number, Buffer>();
+  /** By number: what was decoded last, and the keys of the chunks it needs. */
+  readonly #decoded = new Map<number, Decoded>();
 
   /**
    * @param epochsGrow with every hold: not where the holder does not use the number of a hold again that was given up, and
@@ -43,12 +51,14 @@ export class Invariants {
 
   /** @throws when something that must always hold does not. */
   async check(): Promise<void> {
-    const numbers: number[] = [];
-    for await (const { key } of this.#blobs.list(logPrefix(this.#session))) numbers.push(Number(key.split("/").at(-1)));
+    const keys = new Set<string>();
+    for await (const { key } of this.#blobs.list(`${this.#session}/`)) keys.add(key);
+    const log = logPrefix(this.#session);
+    const numbers = [...keys].filter((key) => key.startsWith(log)).map((key) => Number(key.slice(log.length)));
     const n = Math.max(0, ...numbers);
     await this.#entriesNeverChange(numbers, n);
     if (n === 0) return;
-    const newest = await this.#entry(n);
+    const newest = (await this.#entry(n))?.entry;
     if (!newest) throw new Error(`entry ${n} cannot be read`);
     if (newest.id !== this.#newest?.id) {
       if (this.#ruledOut.has(this.#seen.get(n)?.toString("base64") ?? ""))
@@ -57,12 +67,12 @@ export class Invariants {
     }
     this.#newest = newest;
     if (newest.content === 0 || newest.deleted) this.wasAbsent = true;
-    await this.#nothingIsMissing(newest);
+    await this.#nothingIsMissing(newest, keys);
   }
 
   /** The files of generation `n`, put together from its chunks. */
   async filesOf(n: number): Promise<Record<string, Buffer>> {
-    const entry = await this.#entry(n);
+    const entry = (await this.#entry(n))?.entry;
     const files: Record<string, Buffer> = {};
     for (const { path, pieces } of entry?.manifest?.files ?? []) {
       const parts = pieces.map(async ({ chunk, offset, bytes }) => {
@@ -103,23 +113,28 @@ export class Invariants {
     }
   }
 
-  async #nothingIsMissing({ n, live, content }: Entry): Promise<void> {
+  async #nothingIsMissing({ n, live, content }: Entry, keys: ReadonlySet<string>): Promise<void> {
     if (content !== 0 && !live.some((generation) => generation.n === content))
       throw new Error("the content is not kept");
     for (const generation of live) {
-      const entry = await this.#entry(generation.n);
+      const { entry, chunks } = (await this.#entry(generation.n)) ?? {};
       if (!entry?.manifest) throw new Error(`generation ${generation.n} lost its entry (newest is ${n})`);
       if (entry.id !== generation.id) throw new Error(`generation ${generation.n} is another one than ${n} says`);
-      for (const chunk of chunksOf(entry.manifest)) {
-        const key = chunkKey(this.#session, chunk);
-        if (!(await this.#blobs.get(key))) throw new Error(`generation ${generation.n} lost ${key} (newest is ${n})`);
-      }
+      const lost = chunks?.find((key) => !keys.has(key));
+      if (lost !== undefined) throw new Error(`generation ${generation.n} lost ${lost} (newest is ${n})`);
     }
   }
 
-  async #entry(n: number): Promise<Entry | undefined> {
+  async #entry(n: number): Promise<Decoded | undefined> {
     const bytes = await this.#blobs.get(entryKey(this.#session, n));
-    return bytes && decodeEntry(this.#session, n, bytes);
+    if (!bytes) return undefined;
+    const before = this.#decoded.get(n);
+    if (before?.bytes.equals(bytes)) return before;
+    const entry = await decodeEntry(this.#session, n, bytes);
+    const chunks = [...(entry.manifest ? chunksOf(entry.manifest) : [])].map((chunk) => chunkKey(this.#session, chunk));
+    const decoded = { bytes, entry, chunks };
+    this.#decoded.set(n, decoded);
+    return decoded;
   }
 }
 

@@ -29,15 +29,22 @@ export class Network {
   /** Effects that are still on their way. */
   readonly #late: (() => Promise<void>)[] = [];
   readonly #tornKeys = new Set<string>();
-  readonly #afterEffect: (key: string) => Promise<void>;
+  readonly #onWaiting: () => void;
+  readonly #afterEffect: () => Promise<void>;
   /** By process: the entries it has sent, whether they have arrived or not. */
   readonly sentEntries: Map<string, Buffer[]> = new Map();
   #faulty = true;
 
-  constructor(backend: BlobStore, random: Random, rates: FaultRates, afterEffect: (key: string) => Promise<void>) {
+  constructor(
+    backend: BlobStore,
+    random: Random,
+    rates: FaultRates,
+    { onWaiting, afterEffect }: { onWaiting: () => void; afterEffect: () => Promise<void> },
+  ) {
     this.#backend = backend;
     this.#random = random;
     this.#rates = rates;
+    this.#onWaiting = onWaiting;
     this.#afterEffect = afterEffect;
   }
 
@@ -68,7 +75,7 @@ export class Network {
 
   /** The backend as the process `owner` sees it. `alive` turns false when that process dies. */
   blobs(owner: string, alive: () => boolean): BlobStore {
-    const change = (key: string, effect: () => Promise<void>): Promise<void> => this.#change(owner, alive, key, effect);
+    const change = (effect: () => Promise<void>): Promise<void> => this.#change(owner, alive, effect);
     return {
       traits: (options?: CallOptions): Promise<BlobTraits> => this.#backend.traits(options),
       get: async (key: string): Promise<Buffer | undefined> => {
@@ -80,11 +87,11 @@ export class Network {
         const copy = Buffer.from(bytes);
         if (key.includes("/log/") && !ifAbsent) throw new Error(`entry ${key} was put without ifAbsent`);
         if (key.includes("/log/")) this.sentEntries.set(owner, [...(this.sentEntries.get(owner) ?? []), copy]);
-        return change(key, () => this.#backend.put(key, copy, { ifAbsent }));
+        return change(() => this.#backend.put(key, copy, { ifAbsent }));
       },
       list: (prefix: string): AsyncIterable<BlobInfo> => this.#list(owner, alive, prefix),
       delete: async (keys: readonly string[]): Promise<void> => {
-        await change(keys[0] ?? "", () => this.#backend.delete(keys));
+        await change(() => this.#backend.delete(keys));
       },
     };
   }
@@ -97,10 +104,10 @@ export class Network {
     yield* infos;
   }
 
-  async #change(owner: string, alive: () => boolean, key: string, effect: () => Promise<void>): Promise<void> {
+  async #change(owner: string, alive: () => boolean, effect: () => Promise<void>): Promise<void> {
     const whole = async (): Promise<void> => {
       await effect();
-      await this.#afterEffect(key);
+      await this.#afterEffect();
     };
     try {
       await this.#turn(owner, alive);
@@ -120,7 +127,10 @@ export class Network {
   }
 
   async #turn(owner: string, alive: () => boolean): Promise<void> {
-    await new Promise<void>((go) => this.#waiting.push({ owner, go }));
+    await new Promise<void>((go) => {
+      this.#waiting.push({ owner, go });
+      this.#onWaiting();
+    });
     if (!alive()) throw new VaultError("UNAVAILABLE", "this process is dead", { retryable: false });
   }
 

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { isVaultError, type VaultErrorCode } from "../../../lib/errors.ts";
@@ -28,13 +27,15 @@ export interface Outcome {
 /**
  * Runs several processes on one session over a network on which everything goes wrong. With `alone` it is one process,
  * which lives on, and a backend that creates nothing exclusively.
+ * @param directory a folder to restore into; it is left empty
  */
 export async function runSchedule(
   seed: number,
   advanceTime: (ms: number) => void,
+  directory: string,
   { alone = false }: { alone?: boolean } = {},
 ): Promise<Outcome> {
-  return new Schedule(seed, advanceTime, alone).run();
+  return new Schedule(seed, advanceTime, directory, alone).run();
 }
 
 class Schedule {
@@ -44,47 +45,48 @@ class Schedule {
   readonly #invariants: Invariants;
   readonly #network: Network;
   readonly #advanceTime: (ms: number) => void;
+  readonly #directory: string;
   readonly #contents = new Map<string, Files>();
   readonly #outcome: Outcome = { commits: 0, saves: 0, restores: 0, refused: new Map() };
   /** Whether this schedule restores into files as well: slow, because every file is synced. */
   readonly #withDisk: boolean;
   #failure: unknown;
   #over = false;
+  /** Runs when a request has begun to wait, or the reader has ended. */
+  #wake: () => void = () => {};
   #reading = false;
-  #directory = "";
 
   /** Of the one process that lives on. */
   #store: Vault | undefined;
 
-  constructor(seed: number, advanceTime: (ms: number) => void, alone: boolean) {
+  constructor(seed: number, advanceTime: (ms: number) => void, directory: string, alone: boolean) {
     this.#random = new Random(seed);
     this.#alone = alone;
     this.#backend = new MemoryBlobs({ exclusiveCreate: !alone });
     this.#advanceTime = advanceTime;
+    this.#directory = directory;
     this.#invariants = new Invariants(this.#backend, SESSION, { epochsGrow: !alone });
     const level = this.#random.pick([0, 0.01, 0.05]);
     const rates: FaultRates = { failBefore: level, failAfter: level, late: level, twice: level, torn: level };
     this.#withDisk = this.#random.chance(0.15);
-    this.#network = new Network(this.#backend, this.#random, rates, () => this.#invariants.check());
+    this.#network = new Network(this.#backend, this.#random, rates, {
+      onWaiting: () => this.#wake(),
+      afterEffect: () => this.#invariants.check(),
+    });
   }
 
   async run(): Promise<Outcome> {
-    this.#directory = await mkdtemp(join(tmpdir(), "wa-vault-schedule-"));
-    try {
-      const writers = this.#alone ? WRITERS.slice(0, 1) : WRITERS;
-      const actors = writers.map((name) => this.#writer(name));
-      if (this.#withDisk) actors.push(this.#reader());
-      const ended = Promise.all(actors.map((actor) => actor.catch((error: unknown) => this.#fail(error))));
-      await this.#drive();
-      this.#over = true;
-      this.#network.calm();
-      await this.#drain(ended);
-      if (this.#failure) throw this.#failure;
-      await this.#newestRestores();
-      return { ...this.#outcome, commits: this.#invariants.commits };
-    } finally {
-      await rm(this.#directory, { recursive: true, force: true });
-    }
+    const writers = this.#alone ? WRITERS.slice(0, 1) : WRITERS;
+    const actors = writers.map((name) => this.#writer(name));
+    if (this.#withDisk) actors.push(this.#reader());
+    const ended = Promise.all(actors.map((actor) => actor.catch((error: unknown) => this.#fail(error))));
+    await this.#drive();
+    this.#over = true;
+    this.#network.calm();
+    await this.#drain(ended);
+    if (this.#failure) throw this.#failure;
+    await this.#newestRestores();
+    return { ...this.#outcome, commits: this.#invariants.commits };
   }
 
   async #drive(): Promise<void> {
@@ -129,8 +131,13 @@ class Schedule {
 
   /** Until every process waits for the network. Writers never wait for anything else; a reader does, for the disk. */
   async #idle(): Promise<void> {
-    do await new Promise((resolve) => setImmediate(resolve));
-    while (this.#reading && !this.#network.waiting.includes(READER));
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!this.#reading || this.#network.waiting.includes(READER)) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
   }
 
   async #writer(name: string): Promise<void> {
@@ -215,6 +222,7 @@ class Schedule {
       }
     } finally {
       this.#reading = false;
+      this.#wake();
     }
   }
 
@@ -254,6 +262,7 @@ class Schedule {
       await store.restoreProfile({ session: SESSION, into, generation: n });
       const expected = this.#contents.get(id);
       if (expected) equal(await filesIn(into), expected, n);
+      await rm(into, { recursive: true });
     }
   }
 
