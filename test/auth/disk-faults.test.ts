@@ -1,9 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { EventEmitter } from "node:events";
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { readMarker, removeMarker, writeMarker } from "../../lib/auth/marker.ts";
@@ -12,6 +11,7 @@ import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, noise, writeFiles, writeZip } from "../contract/profile.ts";
 import { BLOBS, INDEXED_DB } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "./linked-profile.ts";
@@ -19,7 +19,7 @@ import { linkedProfile, olderProfile, sessionOf, storeProfile } from "./linked-p
 const session = "RemoteAuth";
 const blob = `${BLOBS}/1/00/1`;
 const local = olderProfile("local", session);
-const stored = { ...linkedProfile("stored"), [blob]: noise(3_000_000) };
+const stored = { ...linkedProfile("stored"), [blob]: noise(1_500_000) };
 
 let seed: string;
 let root: string;
@@ -29,10 +29,9 @@ let directory: string;
 let mounts: string[] = [];
 
 beforeAll(async () => {
-  seed = await mkdtemp(join(tmpdir(), "wa-vault-seed-"));
+  seed = scratchFolder("seed-");
   await storeProfile(seed, session, stored);
 });
-afterAll(() => rm(seed, { recursive: true, force: true }));
 
 const folder = useFolder();
 beforeEach(async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
+import { times } from "../support/length.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
 import { identify, isAlive } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
@@ -29,19 +30,16 @@ describe("LocalAuth after a kill -9", () => {
 
   it("of browser and bot under load: opens what was committed", async () => {
     const dataPath = rig.folder();
-    const first = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
-    await first.until("qr");
-    await first.phone.pair();
-    await first.until("ready");
-    // Local Storage reaches the disk when the browser is closed.
-    await first.close();
     const bot = rig.start({ strategy: "local", dataPath });
+    await bot.until("qr");
+    await bot.phone.pair();
     await bot.until("ready");
+    await localStorageOnDisk(dataPath);
     await bot.phone.startWriter();
     await bot.phone.fill(2_000_000);
     await bot.vanish();
 
-    for (let start = 0; start < 2; start++) {
+    for (let start = 0; start < times(1, 2); start++) {
       const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
       await client.until("ready");
       expect(client.count("qr")).toBe(0);

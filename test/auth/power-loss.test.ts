@@ -1,13 +1,13 @@
 import { mkdir, readFile, truncate, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB, LOCAL_STORAGE } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
 import { linkedProfile, sessionOf } from "./linked-profile.ts";
@@ -39,8 +39,6 @@ vi.mock("node:fs/promises", async (original) => {
 // Without a marker the profile may be a session of its own.
 expectWarning(/is no copy of what is stored; what is stored is used, and it is at .*\.unsaved/);
 
-/** Older than the two seconds within which a time proves nothing. */
-const SETTLED_MS = 2_100;
 const session = "RemoteAuth";
 const LOGS = [`${INDEXED_DB}/000003.log`, `${LOCAL_STORAGE}/000003.log`];
 const linked = linkedProfile("linked");
@@ -57,6 +55,10 @@ beforeEach(async () => {
   disk.content.clear();
   disk.order.length = 0;
   disk.beforeSync = async () => {};
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const stores: Record<string, () => SessionStore> = {
@@ -150,30 +152,24 @@ describe.each(Object.entries(stores))("a power failure after a save, with %s", (
   });
 
   it("is not waited for by the last save", async () => {
-    let reached: () => void = () => {};
-    const syncing = new Promise<void>((resolve) => {
-      reached = resolve;
-    });
-    let goOn: () => void = () => {};
-    const held = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
+    const syncing = gate();
+    const held = gate();
     disk.beforeSync = async (path) => {
       if (!path.endsWith(LOGS[0] as string)) return;
-      reached();
-      await held;
+      syncing.open();
+      await held.opened;
     };
     const { client, strategy } = clientOf(open());
     await client.initialize("qr");
     await writeFiles(linked, dir);
     await client.ready();
     const saved = strategy.backup();
-    await syncing;
+    await syncing.opened;
     await strategy.disconnect();
     expect(await saved).toMatchObject({ unchanged: false });
     expect(client.errors).toEqual([]);
     expect(await hasMarker()).toBe(false);
-    goOn();
+    held.open();
     await client.destroy();
     expect((await nextStart(open())).seen).not.toContain("error");
   });
@@ -184,7 +180,8 @@ it("a save syncs the profile after the commit, before the marker, and only what 
   const { client, strategy } = clientOf(store);
   await client.initialize("qr");
   await writeFiles(linked, dir);
-  await sleep(SETTLED_MS);
+  // Older than the two seconds within which a time proves nothing.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_000 });
   await client.ready();
   await strategy.backup();
   const order = disk.order.map((path) => relative(root, path));

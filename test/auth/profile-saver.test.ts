@@ -1,20 +1,21 @@
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ProfileSaver } from "../../lib/auth/profile-saver.ts";
 import type { StoreLink } from "../../lib/auth/store-link.ts";
 import type { Capture, SaveReport } from "../../lib/store.ts";
 import { SQLITE_DB, sqliteProfile, writeFiles } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
 
-/** Older than the two seconds within which a time proves nothing. */
-const SETTLED_MS = 2_100;
 let dir: string;
 
 const folder = useFolder();
 beforeEach(() => {
   dir = folder();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 /** A store that reads all of every capture, as one that keeps zips does; `beforeReading` is what happens before. */
@@ -62,7 +63,8 @@ function saverOf(link: StoreLink): ProfileSaver {
 
 it("captures again when the browser writes into what was stored already before the store has read it", async () => {
   await writeFiles(dir, sqliteProfile());
-  await sleep(SETTLED_MS);
+  // Older than the two seconds within which a time proves nothing.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_000 });
   // The time of the file is what tells: the bytes stay those of a whole database.
   const touch = async (): Promise<void> => await utimes(join(dir, SQLITE_DB), new Date(), new Date());
   const link = readingLink(async (save) => {

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { readFileSync } from "node:fs";
-import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { VaultError } from "../../lib/errors.ts";
@@ -14,6 +13,8 @@ import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../contract/profile.ts";
 import { INDEXED_DB } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { times } from "../support/length.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "./linked-profile.ts";
 
 const session = "RemoteAuth";
@@ -26,13 +27,10 @@ let dataPath: string;
 let directory: string;
 let children: ChildProcess[] = [];
 
-vi.setConfig({ testTimeout: 600_000 });
-
 beforeAll(async () => {
-  seed = await mkdtemp(join(tmpdir(), "wa-vault-seed-"));
+  seed = scratchFolder("seed-");
   await storeProfile(seed, session, stored);
 });
-afterAll(() => rm(seed, { recursive: true, force: true }));
 
 const folder = useFolder();
 beforeEach(async () => {
@@ -102,7 +100,7 @@ describe.skipIf(process.platform === "win32")("two processes that start on one p
   it("get in nobody's way, wherever the first one is, and a kill of it loses nothing", async () => {
     const seen = new Set<string>();
     let stopAt = 1;
-    for (; ; stopAt++) {
+    for (; ; stopAt += times(2, 1)) {
       await rm(dataPath, { recursive: true, force: true });
       await writeFiles(local, join(dataPath, session));
       const { child, said } = await start(stopAt);

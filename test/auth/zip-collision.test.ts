@@ -7,6 +7,7 @@ import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { SaveReport, SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { times } from "../support/length.ts";
 import { linkedProfile } from "./linked-profile.ts";
 
 const signal = new AbortController().signal;
@@ -14,7 +15,7 @@ const session = "RemoteAuth";
 const zip = `${session}.zip`;
 const home = process.cwd();
 /** What would go wrong would have by then; nothing that goes well waits for it. */
-const LONG_ENOUGH_MS = 1_000;
+const LONG_ENOUGH_MS = times(200, 1_000);
 let root: string;
 
 const folder = useFolder();

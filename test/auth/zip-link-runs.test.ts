@@ -8,6 +8,7 @@ import type { SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
 import { writeFiles } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { times } from "../support/length.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { ScriptedClient } from "./scripted-client.ts";
@@ -15,7 +16,7 @@ import { ScriptedClient } from "./scripted-client.ts";
 const signal = new AbortController().signal;
 const session = "RemoteAuth";
 /** What would go wrong would have by then; nothing that goes well waits for it. */
-const LONG_ENOUGH_MS = 1_000;
+const LONG_ENOUGH_MS = times(200, 1_000);
 let dataPath: string;
 
 useOwnDirectory();
@@ -182,7 +183,7 @@ describe("what one run asked for and gave up", () => {
 
 it("a client that starts again while its last upload goes on: the new link is what is kept", async () => {
   const store = new SlowStore();
-  const strategy = new RemoteAuth({ store, dataPath: dataPath, backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: 500 });
+  const strategy = new RemoteAuth({ store, dataPath, backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: 500 });
   const client = new ScriptedClient(strategy);
   await client.initialize("qr");
   await writeFiles(strategy.userDataDir, linkedProfile("old"));

@@ -21,6 +21,7 @@ function linkTo(store: Partial<SessionStore>): ZipLink {
   return new ZipLink({ ...none, ...store }, session, dataPath, false);
 }
 
+const notLinked = new Error("not linked");
 const saving = { base: undefined, beforeCommit: () => {}, signal };
 
 describe("a save", () => {
@@ -60,22 +61,31 @@ describe("a save", () => {
       "is called off before the store is asked",
       {
         beforeCommit: () => {
-          throw new Error("not linked");
+          throw notLinked;
         },
       },
       {},
+      notLinked,
     ],
-    ["fails in the store", {}, { save: () => Promise.reject(new Error("down")) }],
+    [
+      "fails in the store",
+      {},
+      { save: () => Promise.reject(new Error("down")) },
+      { code: "UNAVAILABLE", message: expect.stringMatching(/save.*down/) },
+    ],
     [
       "cannot ask the store whether it still has it",
       { base: "?" },
       { sessionExists: () => Promise.reject(new Error("down")) },
+      { code: "UNAVAILABLE", message: expect.stringMatching(/down/) },
     ],
-  ])("that %s leaves no zip behind", async (_what, options, store) => {
+  ])("that %s fails for that reason, and leaves no zip behind", async (_what, options, store, reason) => {
     const link = linkTo(store);
     const capture = captureOf(profileFiles("one"));
     const base = "base" in options ? (await linkTo({}).save(capture, saving)).base : undefined;
-    await expect(link.save(capture, { ...saving, ...options, base })).rejects.toThrow();
+    const error = await link.save(capture, { ...saving, ...options, base }).catch((cause: unknown) => cause);
+    if (reason === notLinked) expect(error).toBe(notLinked);
+    else expect(error).toMatchObject(reason);
     expect(await readdir(dataPath)).toEqual([]);
   });
 
