@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryStore } from "../../adapters/memory.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
@@ -12,6 +12,7 @@ import type { Lease } from "../../lib/store.ts";
 import { captureOf, filesIn, writeFiles } from "../contract/profile.ts";
 import { LOCAL_STORAGE } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { type Gate, gate } from "../support/gate.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { type Page, ScriptedBrowser, ScriptedClient } from "./scripted-client.ts";
 
@@ -38,7 +39,7 @@ function signals(): number {
 /** A vault whose leases are counted, and whose steps can be held up. */
 class WatchedStore extends MemoryStore {
   held = 0;
-  readonly gates: Record<string, { reached: () => void; open: Promise<void> }> = {};
+  readonly gates: Record<string, { reached: Gate; go: Gate }> = {};
 
   override async acquire(options: Parameters<MemoryStore["acquire"]>[0]): Promise<Lease> {
     const lease = await super.acquire(options);
@@ -68,23 +69,16 @@ class WatchedStore extends MemoryStore {
 
   /** Holds the next one up. */
   hold(step: "delete" | "save" | "saved"): { reached: Promise<void>; go: () => void } {
-    let go = (): void => {};
-    let reached = (): void => {};
-    const isReached = new Promise<void>((resolve) => {
-      reached = resolve;
-    });
-    const open = new Promise<void>((resolve) => {
-      go = resolve;
-    });
-    this.gates[step] = { reached, open };
-    return { reached: isReached, go };
+    const [reached, go] = [gate(), gate()];
+    this.gates[step] = { reached, go };
+    return { reached: reached.opened, go: go.open };
   }
 
   async #pass(step: string): Promise<void> {
-    const gate = this.gates[step];
+    const { reached, go } = this.gates[step] ?? {};
     delete this.gates[step];
-    gate?.reached();
-    await gate?.open;
+    reached?.open();
+    await go?.opened;
   }
 }
 
@@ -120,8 +114,6 @@ async function current(): Promise<string | undefined> {
   await rm(into, { recursive: true });
   return found;
 }
-
-vi.setConfig({ testTimeout: 300_000 });
 
 describe("a logout in the page", () => {
   it("whose `disconnected` handler destroys the client leaves nothing behind, and no logout for the next page", async () => {
@@ -193,15 +185,12 @@ describe("initialize", () => {
     const launching = new Promise<ScriptedBrowser>((resolve) => {
       started = resolve;
     });
-    let launched = (): void => {};
-    const isLaunched = new Promise<void>((resolve) => {
-      launched = resolve;
-    });
+    const launched = gate();
     const first = client.initialize("linked", () => {
-      launched();
+      launched.open();
       return launching;
     });
-    await isLaunched;
+    await launched.opened;
     // The browser has its lock before puppeteer knows it.
     const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", `--user-data-dir=${dir}`]);
     await once(child, "spawn");

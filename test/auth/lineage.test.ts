@@ -1,7 +1,15 @@
-import { expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Lineage } from "../../lib/auth/lineage.ts";
 
 const MINUTE_MS = 60_000;
+
+beforeEach(() => {
+  // No time passes but what a test lets pass.
+  vi.spyOn(performance, "now").mockReturnValue(performance.now());
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 it("trusts what was opened, and no save of the last minute", () => {
   const lineage = new Lineage(3);
@@ -29,9 +37,8 @@ it("does not grow without end, and never forgets what was opened", () => {
   for (let generation = 2; generation < 1_000; generation++) lineage.add(generation);
   const now = performance.now();
   expect(lineage.beforeDoubt(now)).toEqual([1]);
-  vi.spyOn(performance, "now").mockReturnValue(now + 2 * MINUTE_MS);
+  vi.mocked(performance.now).mockReturnValue(now + 2 * MINUTE_MS);
   lineage.add(1_000);
-  vi.restoreAllMocks();
   const before = lineage.beforeDoubt(now + 2 * MINUTE_MS);
   expect(before).toEqual([1, ...Array.from({ length: 49 }, (_, index) => 951 + index)]);
 });

@@ -11,6 +11,7 @@ import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { writeFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
 import { linkedProfile } from "./linked-profile.ts";
 import { ScriptedBrowser, ScriptedClient } from "./scripted-client.ts";
 
@@ -64,17 +65,14 @@ describe("LocalAuth", () => {
     const client = new ScriptedClient(new LocalAuth({ dataPath: root }));
     const before = signalHandlers();
     let launched = (_browser: ScriptedBrowser): void => {};
-    let launching = (): void => {};
-    const isLaunching = new Promise<void>((resolve) => {
-      launching = resolve;
-    });
+    const launching = gate();
     const first = client.initialize("linked", () => {
-      launching();
+      launching.open();
       return new Promise((resolve) => {
         launched = resolve;
       });
     });
-    await isLaunching;
+    await launching.opened;
     const browser = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", `--user-data-dir=${dir}`]);
     try {
       await once(browser, "spawn");

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { identify } from "../../lib/auth/process-id.ts";
 import { claimProfile } from "../../lib/auth/profile-claim.ts";
 import { useFolder } from "../support/folder.ts";
@@ -18,6 +18,10 @@ beforeEach(() => {
   root = folder();
   dir = join(root, "data", "RemoteAuth");
   file = `${dir}.claim`;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 /** A claim as another process leaves it. */
@@ -113,7 +117,8 @@ describe("claimProfile", () => {
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
-  it("waits for nobody who is just about to write his", async () => {
+  it("is held by somebody who is just about to write into the claim", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
     await leave("");
     await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
   });

@@ -7,6 +7,7 @@ import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { SaveReport, SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
 import { times } from "../support/length.ts";
 import { linkedProfile } from "./linked-profile.ts";
 
@@ -59,14 +60,6 @@ function sha256(bytes: Buffer | undefined): string {
     .digest("hex");
 }
 
-function signalled(): { given: Promise<void>; give: () => void } {
-  let give = (): void => {};
-  const given = new Promise<void>((resolve) => {
-    give = resolve;
-  });
-  return { given, give: () => give() };
-}
-
 /** As another process does it. */
 async function replaceZip(): Promise<void> {
   await writeFile("other.zip", "another bot's");
@@ -77,18 +70,18 @@ it.each([
   ["each", "one", "two"],
   ["one the working directory as", "cwd", "two"],
 ])("two bots of one name, %s its own data path: each store gets what was saved to it", async (_, ...dataPaths) => {
-  const [first, second] = [signalled(), signalled()];
+  const [first, second] = [gate(), gate()];
   const stores = [
     new OldStore(async () => {
-      first.give();
-      await Promise.race([second.given, delay(LONG_ENOUGH_MS)]);
+      first.open();
+      await Promise.race([second.opened, delay(LONG_ENOUGH_MS)]);
     }),
-    new OldStore(async () => second.give()),
+    new OldStore(async () => second.open()),
   ];
   const saves = stores.map(async (store, n) => {
     const dataPath = join(root, String(dataPaths[n]));
     await mkdir(dataPath, { recursive: true });
-    if (n === 1) await Promise.race([first.given, saves[0]]);
+    if (n === 1) await Promise.race([first.opened, saves[0]]);
     return (await save(new ZipLink(store, session, dataPath, true), `bot ${n}`)).id;
   });
   expect(await Promise.all(saves)).toEqual(stores.map(({ blob }) => sha256(blob)));
@@ -127,15 +120,15 @@ describe("a zip that another process puts in the place of ours", () => {
 
   it("stays when nobody waits for the save any more", async () => {
     const stop = new AbortController();
-    const ended = signalled();
+    const ended = gate();
     const store = new OldStore(async () => {
       await replaceZip();
       stop.abort(new Error("enough"));
-      await ended.given;
+      await ended.opened;
     });
     const run = new ZipLink(store, session, root, true);
     await expect(save(run, "one", undefined, stop.signal)).rejects.toThrow("enough");
-    ended.give();
+    ended.open();
     // It waits until the zip was let go of.
     await run.delete();
     expect(await readFile(zip, "utf8")).toBe("another bot's");

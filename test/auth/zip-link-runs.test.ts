@@ -8,6 +8,7 @@ import type { SessionStore } from "../../lib/store.ts";
 import { captureOf } from "../contract/profile.ts";
 import { writeFiles } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
 import { times } from "../support/length.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { linkedProfile } from "./linked-profile.ts";
@@ -65,10 +66,8 @@ class SlowStore implements SessionStore {
 }
 
 function closedGate(store: SlowStore): () => void {
-  let open = (): void => {};
-  store.gate = new Promise((resolve) => {
-    open = resolve;
-  });
+  const { opened, open } = gate();
+  store.gate = opened;
   return () => {
     store.gate = Promise.resolve();
     open();

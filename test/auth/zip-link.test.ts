@@ -5,6 +5,7 @@ import { ZipLink } from "../../lib/auth/zip-link.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
 
 const signal = new AbortController().signal;
 const session = "RemoteAuth-zip";
@@ -27,31 +28,24 @@ const saving = { base: undefined, beforeCommit: () => {}, signal };
 describe("a save", () => {
   it("that nobody waits for any more ends before a delete begins", async () => {
     const log: string[] = [];
-    let finish = (): void => {};
-    let isAsked = (): void => {};
-    const asked = new Promise<void>((resolve) => {
-      isAsked = resolve;
-    });
+    const [asked, finished] = [gate(), gate()];
     const link = linkTo({
-      save: () =>
-        new Promise<void>((resolve) => {
-          finish = () => {
-            log.push("saved");
-            resolve();
-          };
-          isAsked();
-        }),
+      save: async () => {
+        asked.open();
+        await finished.opened;
+        log.push("saved");
+      },
       delete: async () => void log.push("deleted"),
     });
     const stop = new AbortController();
     const saved = link.save(captureOf(profileFiles("one")), { ...saving, signal: stop.signal });
-    await Promise.race([asked, saved]);
+    await Promise.race([asked.opened, saved]);
     stop.abort(new Error("logged out"));
     await expect(saved).rejects.toThrow("logged out");
     const deleted = link.delete();
     await new Promise((resolve) => setImmediate(resolve));
     expect(log).toEqual([]);
-    finish();
+    finished.open();
     await deleted;
     expect(log).toEqual(["saved", "deleted"]);
   });
