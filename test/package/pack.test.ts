@@ -1,19 +1,9 @@
-import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { entries, exports, type Project, peers, projectIn, root, run } from "../support/packed-package.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const { exports, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  exports: Record<string, string>;
-  peerDependencies: Record<string, string>;
-};
-/** `wa-vault`, `wa-vault/fs` … */
-const entries = Object.keys(exports)
-  .filter((path) => path !== "./package.json")
-  .map((path) => path.replace(/^\./, "wa-vault"));
 /** What must load where nothing but the package is installed. */
 const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory"];
 
@@ -21,51 +11,11 @@ const folder = mkdtempSync(join(tmpdir(), "pack-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const project = join(folder, "project");
 
-function run(command: string, args: readonly string[], cwd: string = project): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 300_000 });
-  if (status === 0) return stdout;
-  throw new Error(`${command} ${args.join(" ").slice(0, 200)}: ${error ?? status}\n${stdout}${stderr}`);
-}
-
-/** The file that `npm pack` made. */
-function pack(): string {
-  run("npm", ["pack", "--pack-destination", folder], root);
-  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
-  if (tarball === undefined) throw new Error("npm pack made nothing");
-  return join(folder, tarball);
-}
-
-function install(tarball: string): void {
+let packed: Project;
+beforeAll(async () => {
   mkdirSync(project);
-  writeFileSync(join(project, "package.json"), '{ "private": true }');
-  // It needs no other package, so nobody need be asked for any.
-  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball]);
-}
-
-/** Makes packages of this repository the project's own. */
-function provide(...names: string[]): void {
-  for (const name of names) {
-    const path = join(project, "node_modules", name);
-    mkdirSync(dirname(path), { recursive: true });
-    rmSync(path, { recursive: true, force: true });
-    symlinkSync(join(root, "node_modules", name), path);
-  }
-}
-
-let tarball: string;
-beforeAll(() => {
-  tarball = pack();
-  install(tarball);
+  packed = await projectIn(project);
 }, 650_000);
-
-/** Loads entries one after the other. @returns the names that each has */
-function load(how: "import" | "require", names: readonly string[]): Record<string, string[]> {
-  const calls = names.map(
-    (name) => `seen[${JSON.stringify(name)}] = Object.keys(await ${how}(${JSON.stringify(name)}));`,
-  );
-  const script = `(async () => { const seen = {}; ${calls.join(" ")} console.log(JSON.stringify(seen)); })()`;
-  return JSON.parse(run("node", ["--input-type=commonjs", "-e", script]));
-}
 
 /** The documents that a person reads, in the installed package. */
 const installed = join(project, "node_modules/wa-vault");
@@ -83,7 +33,7 @@ function headings(text: string): string[] {
 
 describe("the package", () => {
   it("holds what is built, its documents, and nothing else", () => {
-    const files = run("tar", ["-tzf", tarball], folder).split("\n").filter(Boolean);
+    const files = run("tar", ["-tzf", packed.tarball], folder).split("\n").filter(Boolean);
     const top = new Set(files.map((file) => file.split("/").slice(0, 3).join("/")));
     for (const file of ["LICENSE", "README.md", "package.json"]) expect(top).toContain(`package/${file}`);
     expect(files).toContain("package/lib/vault/FORMAT.md");
@@ -107,10 +57,10 @@ describe("the package", () => {
   });
 
   it("loads where no client library is installed", () => {
-    const imported = load("import", alone);
+    const imported = packed.load("import", alone);
     expect(imported["wa-vault"]).toEqual(expect.arrayContaining(["LocalAuth", "NoAuth", "RemoteAuth", "VaultError"]));
     expect(imported["wa-vault/fs"]).toContain("FileStore");
-    expect(load("require", alone)).toEqual(imported);
+    expect(packed.load("require", alone)).toEqual(imported);
   });
 
   it("works when it is required", () => {
@@ -120,14 +70,14 @@ describe("the package", () => {
       const store = new FileStore({ directory: "sessions" });
       new RemoteAuth({ store, backupSyncIntervalMs: 60000 });
       store.sessionExists({ session: "RemoteAuth" }).then((exists) => console.log(exists));`;
-    expect(run("node", ["--throw-deprecation", "--input-type=commonjs", "-e", script])).toBe("false\n");
+    expect(packed.run("node", ["--throw-deprecation", "--input-type=commonjs", "-e", script])).toBe("false\n");
   });
 
   it("has entries that are all imported and required", () => {
-    provide(...Object.keys(peerDependencies));
-    const imported = load("import", entries);
+    packed.provide(...peers);
+    const imported = packed.load("import", entries);
     for (const entry of entries) expect(imported[entry], entry).not.toEqual([]);
-    expect(load("require", entries)).toEqual(imported);
+    expect(packed.load("require", entries)).toEqual(imported);
   });
 
   it("has the same entries for tools that do not read `exports`", () => {
@@ -143,7 +93,7 @@ describe("the package", () => {
   });
 
   it("has documents whose code compiles", () => {
-    provide("@types/node", "qrcode-terminal", "@types/qrcode-terminal", ...Object.keys(peerDependencies));
+    packed.provide("@types/node", "qrcode-terminal", "@types/qrcode-terminal", ...peers);
     const code = pages.flatMap((page) =>
       [...readFileSync(join(installed, page), "utf8").matchAll(/```js\n(.*?)```/gs)].map(([, text = ""]) => text),
     );
@@ -172,7 +122,7 @@ describe("the package", () => {
     const code = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, text = ""]) => text);
     const suites = code.find((text) => text.includes("wa-vault/testing")) ?? "";
     writeFileSync(join(project, "suites.test.mjs"), suites);
-    expect(run("node", ["--test", "suites.test.mjs"])).toMatch(/^. tests [2-9]\d$/m);
+    expect(packed.run("node", ["--test", "suites.test.mjs"])).toMatch(/^. tests [2-9]\d$/m);
   });
 
   it("has examples that run where they are copied to, in a CommonJS project too", () => {
@@ -186,7 +136,7 @@ describe("the package", () => {
   });
 
   it("has types that a strict project compiles, together with whatsapp-web.js", () => {
-    provide("@types/node", ...Object.keys(peerDependencies));
+    packed.provide("@types/node", ...peers);
     const imports = entries.map((entry, index) => `import * as entry${index} from "${entry}";`);
     const uses = entries.map((_, index) => `export type T${index} = keyof typeof entry${index};`);
     const example = readFileSync(join(root, "examples/four-method-store.mts"), "utf8").replaceAll(/^.*qrcode.*$/gm, "");
@@ -210,5 +160,5 @@ function compile(resolution: string, include: readonly string[]): void {
   };
   writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
-  expect(run(join(root, "node_modules/.bin/tsc"), ["-p", project])).toBe("");
+  expect(packed.run(join(root, "node_modules/.bin/tsc"), ["-p", project])).toBe("");
 }

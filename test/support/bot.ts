@@ -7,7 +7,7 @@ import { openStrategy } from "./strategies.ts";
 const spec = JSON.parse(process.argv[2] ?? "{}") as BotSpec;
 const authStrategy = await openStrategy(spec);
 
-tell({ event: "starting", values: [] });
+tell({ event: "starting", values: [process.version] });
 const bot = openClient({
   authStrategy,
   ...(spec.version ? { version: spec.version } : {}),

@@ -19,6 +19,8 @@ export interface BotSpec extends StrategySpec {
   live?: boolean;
   /** Working directory of the process. @default this one's */
   cwd?: string;
+  /** The Node that runs the process. @default this one's */
+  execPath?: string;
 }
 
 export interface BotRequest {
@@ -38,8 +40,8 @@ export interface Bot {
   readonly phone: Phone;
   readonly events: readonly SeenEvent[];
   /**
-   * As of a client here (`openClient`); beside those `browser_started` `starting` (before
-   * anything is done) and `exit` (code, signal).
+   * As of a client here (`openClient`); beside those `browser_started` `starting` (the version of
+   * its Node; before anything is done) and `exit` (code, signal).
    */
   until(name: string, timeoutMs?: number, count?: number): Promise<SeenEvent>;
   /** The first event of this name that comes after `event`. */
@@ -87,6 +89,7 @@ export function startBot(spec: BotSpec): Bot {
     // By its address: in another working directory its name means nothing.
     execArgv: ["--import", import.meta.resolve("tsx")],
     ...(spec.cwd ? { cwd: spec.cwd } : {}),
+    ...(spec.execPath ? { execPath: spec.execPath } : {}),
     env: { ...process.env, [RUN_DIRECTORY]: botsFolder() },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

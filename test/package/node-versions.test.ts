@@ -1,0 +1,52 @@
+// What a user does with the package, on each Node that is maintained. The other tests run on one.
+import { join } from "node:path";
+import { beforeAll, expect, it } from "vitest";
+import { entries, type Project, peers, projectIn } from "../support/packed-package.ts";
+import { remoteBot } from "../support/remote.ts";
+import { useRig } from "../support/rig.ts";
+import { scratchFolder } from "../support/scratch.ts";
+import { nodeVersions, obtainNode } from "../support/services/node.ts";
+import { suiteWith } from "../support/services/suite.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+const rig = useRig();
+
+let project: Project;
+beforeAll(async () => {
+  project = await projectIn(scratchFolder("nodes-"));
+  project.provide(...peers);
+}, 650_000);
+
+for (const version of nodeVersions) {
+  const start = async () => ({ ...(await obtainNode(version)), stop: async () => {} });
+  await suiteWith(`Node.js ${version.split(".")[0]}`, start, ({ command }) => {
+    it("imports and requires every entry of the packed package", () => {
+      const imported = project.load("import", entries, command);
+      expect(Object.keys(imported)).toEqual(entries);
+      for (const entry of entries) expect(imported[entry], entry).not.toEqual([]);
+      expect(project.load("require", entries, command)).toEqual(imported);
+    });
+
+    it("links a session, saves it, loses its machine, and is ready on another one without a QR", async () => {
+      const store = rig.folder();
+      const bot = () => rig.start({ ...remoteBot(store, join(rig.folder(), "sessions")), execPath: command });
+      const first = bot();
+      await first.until("qr");
+      await first.phone.pair();
+      await first.until("ready");
+      await first.phone.fill(1_000_000);
+      await first.until("remote_session_saved");
+      const { sequence, hash } = await first.phone.write();
+      await first.backup();
+      await first.vanish();
+
+      const second = bot();
+      const [started] = (await second.until("starting")).values;
+      expect(started).toMatch(new RegExp(`^v${version.split(".")[0]}\\.`));
+      await second.until("ready");
+      expect(second.count("qr")).toBe(0);
+      expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
+      expect(first.stderr() + second.stderr()).not.toContain("Warning");
+    });
+  });
+}

@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { scratchFolder } from "./scratch.ts";
+import { exclusively } from "./services/lock.ts";
+import { RUN_DIRECTORY } from "./services/service.ts";
+
+/** The repository. */
+export const root: string = fileURLToPath(new URL("../../", import.meta.url));
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  exports: Record<string, string>;
+  peerDependencies: Record<string, string>;
+};
+export const exports: Readonly<Record<string, string>> = manifest.exports;
+export const peers: readonly string[] = Object.keys(manifest.peerDependencies);
+/** `wa-vault`, `wa-vault/fs` … */
+export const entries: readonly string[] = Object.keys(exports)
+  .filter((path) => path !== "./package.json")
+  .map((path) => path.replace(/^\./, "wa-vault"));
+
+/** Runs a program to its end and answers what it wrote to stdout. @throws what it said, when it fails */
+export function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 300_000 });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(" ").slice(0, 200)}: ${error ?? status}\n${stdout}${stderr}`);
+}
+
+/** The file that `npm pack` makes: once per run of the tests, since it builds the package first, and in one place. */
+export async function pack(): Promise<string> {
+  const folder = process.env[RUN_DIRECTORY] ?? scratchFolder("pack-");
+  const packed = join(folder, "wa-vault.tgz");
+  await exclusively(`pack-${basename(folder)}`, async () => {
+    if (existsSync(packed)) return;
+    const making = mkdtempSync(join(folder, "pack-"));
+    run("npm", ["pack", "--pack-destination", making], root);
+    const tarball = readdirSync(making).find((name) => name.endsWith(".tgz"));
+    if (tarball === undefined) throw new Error("npm pack made nothing");
+    renameSync(join(making, tarball), packed);
+  });
+  return packed;
+}
+
+/** A project that the packed package is installed in, and nothing else. */
+export interface Project {
+  readonly folder: string;
+  /** The package's file. */
+  readonly tarball: string;
+  /** Runs a program in the project; see {@link run}. */
+  run(command: string, args: readonly string[]): string;
+  /** Makes packages of this repository the project's own. */
+  provide(...names: string[]): void;
+  /**
+   * Loads entries one after the other.
+   * @param node which Node to load them with. @default the one on the PATH
+   * @returns the names that each has
+   */
+  load(how: "import" | "require", names: readonly string[], node?: string): Record<string, string[]>;
+}
+
+/** Makes a project in an empty folder. */
+export async function projectIn(folder: string): Promise<Project> {
+  const tarball = await pack();
+  writeFileSync(join(folder, "package.json"), '{ "private": true }');
+  // It needs no other package, so nobody need be asked for any.
+  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball], folder);
+  return {
+    folder,
+    tarball,
+    run: (command, args) => run(command, args, folder),
+    provide(...names) {
+      for (const name of names) {
+        const path = join(folder, "node_modules", name);
+        mkdirSync(dirname(path), { recursive: true });
+        rmSync(path, { recursive: true, force: true });
+        symlinkSync(join(root, "node_modules", name), path);
+      }
+    },
+    load(how, names, node = "node") {
+      const calls = names.map(
+        (name) => `seen[${JSON.stringify(name)}] = Object.keys(await ${how}(${JSON.stringify(name)}));`,
+      );
+      const script = `(async () => { const seen = {}; ${calls.join(" ")} console.log(JSON.stringify(seen)); })()`;
+      return JSON.parse(run(node, ["--input-type=commonjs", "-e", script], folder));
+    },
+  };
+}
