@@ -3,6 +3,7 @@
 // tests is decided where they are (suite.ts).
 import { obtainChromium } from "../chromium.ts";
 import { obtainMongo } from "./mongo.ts";
+import { nodeVersions, obtainNode } from "./node.ts";
 import { obtainTool, type Program, ServiceMissing } from "./programs.ts";
 import { obtainRedis } from "./redis.ts";
 import { obtainMinio, obtainS3, obtainVersity } from "./s3.ts";
@@ -30,6 +31,7 @@ const parts: Part[] = [
   unless("MONGODB_URI", obtainMongo),
   unless("S3_ENDPOINT", obtainS3),
   obtainToxiproxy,
+  ...nodeVersions.map((version) => () => obtainNode(version)),
 ];
 if (process.argv.includes("--long")) parts.push(obtainMinio, obtainVersity);
 
