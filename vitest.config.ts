@@ -15,7 +15,6 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
     setupFiles: ["test/support/setup.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    env: { WA_VAULT_TESTS: mode === "long" ? "long" : "short" },
     pool: "forks",
     sequence: { sequencer: SlowFirst },
     // Much of the time is spent waiting for browsers, servers and timers, so more files run at once than there are cores.
@@ -30,6 +29,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
         extends: true,
         test: {
           name: "shared",
+          env: lengthOf(mode),
           // The library and its neighbours are loaded once for each worker, not once for each file.
           isolate: false,
           include: ["test/**/*.test.ts"],
@@ -38,10 +38,15 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
       },
       {
         extends: true,
-        test: { name: "alone", include: ALONE, typecheck: { enabled: false } },
+        test: { name: "alone", env: lengthOf(mode), include: ALONE, typecheck: { enabled: false } },
       },
     ],
   },
 }));
+
+/** What `test/support/length.ts` goes by. Said to each project: `extends` does not know the mode. */
+function lengthOf(mode: string): Record<string, string> {
+  return { WA_VAULT_TESTS: mode === "long" ? "long" : "short" };
+}
 
 export default config;
