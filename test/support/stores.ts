@@ -99,9 +99,9 @@ async function s3(env: StoreSpec["env"], bucket = "sessions") {
 }
 
 async function connected(env: StoreSpec["env"]) {
-  const { default: mongoose } = await import("mongoose");
-  await mongoose.connect(address(env, "MONGODB_URI"));
-  return mongoose;
+  const { Mongoose } = (await import("mongoose")).default;
+  // One of its own: the one that comes with the library has one connection for all of the process.
+  return await new Mongoose().connect(address(env, "MONGODB_URI"));
 }
 
 function address(env: StoreSpec["env"], name: string): string {
