@@ -2,53 +2,14 @@ import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
-import type { SaveReport } from "../../lib/store.ts";
 import { inTime } from "../support/in-time.ts";
-import { isLong, onlyLong } from "../support/length.ts";
+import { isLong } from "../support/length.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
 import { openRemote, remoteBot, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
-import { whatsappVersions } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
-
-// The oldest and the newest release; the one between them under its own strategy, see shipped-in-browser.test.ts.
-describe.each(whatsappVersions.filter((version) => isLong || version !== "1.34.6"))(
-  "our RemoteAuth with whatsapp-web.js %s",
-  (version) => {
-    it("links, saves live, loses its machine, comes back without a QR, and logs out", async () => {
-      const store = rig.folder();
-      const auth = { clientId: "shop-1" };
-      const first = openRemote(rig, { version, store, auth, dataPath: join(rig.folder(), "new") });
-      await first.until("qr");
-      await first.phone.pair({ wid: "15550005555@c.us" });
-      await first.until("ready");
-      await first.until("remote_session_saved");
-      const { sequence } = await first.phone.write();
-      await first.phone.resync();
-      await first.until("ready", undefined, 2);
-      await first.strategy.backup();
-      first.killBrowser();
-      await first.close();
-
-      const second = openRemote(rig, { version, store, auth, dataPath: join(rig.folder(), "new") });
-      await second.until("ready");
-      expect(second.count("qr")).toBe(0);
-      expect(second.client.info.wid._serialized).toBe("15550005555@c.us");
-      expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
-      await second.phone.unlink();
-      expect((await second.until("disconnected")).values).toEqual(["LOGOUT"]);
-      await second.until("qr");
-      await second.until("injected", undefined, 2);
-      await second.client.logout();
-      expect(second.count("remote_session_error")).toBe(0);
-
-      const third = openRemote(rig, { version, store, auth, dataPath: rig.folder() });
-      await third.until("qr");
-    });
-  },
-);
 
 /** What a disk, a half-finished copy or a tidy colleague does. */
 type Damage = (levelDb: string, storage: string) => Promise<void>;
@@ -162,53 +123,5 @@ describe("machines", () => {
     const client = openRemote(rig, { store: folder, dataPath });
     await client.until("ready");
     expect(client.client.info.wid._serialized).toBe("15550008888@c.us");
-  });
-
-  it("several sessions live in one process, one folder and one store, each by itself", async () => {
-    const store = rig.folder();
-    const dataPath = rig.folder();
-    const names = ["a", "A", ...onlyLong("a-b")];
-    const open = (clientId: string) => openRemote(rig, { store, dataPath, auth: { clientId } });
-    const clients = names.map(open);
-    for (const [n, client] of clients.entries()) {
-      await client.until("qr");
-      await client.phone.pair({ wid: `1555000000${n}@c.us` });
-      await client.until("ready");
-    }
-    for (const client of clients) await client.close();
-    await rm(dataPath, { recursive: true, maxRetries: 10 });
-    const again = names.map(open);
-    for (const [n, client] of again.entries()) {
-      await client.until("ready");
-      expect(client.client.info.wid._serialized).toBe(`1555000000${n}@c.us`);
-    }
-    await again[0]?.client.logout();
-    for (const client of again) await client.close();
-    const kept = openRemote(rig, { store, dataPath: rig.folder(), auth: { clientId: "A" } });
-    await kept.until("ready");
-  });
-
-  it("the same client is initialized again after a destroy, as often as one likes", async () => {
-    const folder = rig.folder();
-    const { dataPath } = await savedSession(rig, folder);
-    const client = openRemote(rig, { store: folder, dataPath });
-    await client.until("ready");
-    for (let n = 2; n < 4; n++) {
-      await client.phone.write();
-      await client.client.destroy();
-      await client.client.initialize();
-      await client.until("ready", undefined, n);
-    }
-    const { sequence } = await client.phone.write();
-    await client.close();
-    expect(client.count("qr")).toBe(0);
-    expect(client.count("remote_session_error")).toBe(0);
-    const generations = client.saves().map((report: SaveReport) => report.generation);
-    // One by each destroy(), and those of the loop where a run lasts long enough.
-    expect(generations.length).toBeGreaterThanOrEqual(3);
-    expect(generations).toEqual([...generations].sort((a, b) => a - b));
-    const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
-    await other.until("ready");
-    expect(await other.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 });

@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { isChromiumMissing } from "../support/chromium.ts";
-import { times } from "../support/length.ts";
+import { onlyLong, times } from "../support/length.ts";
 import { type TortureOptions, torture } from "./run.ts";
 
 // A short run; `npm run torture -- --captures 200` is the longest one.
 describe.skipIf(isChromiumMissing()).each<[string, TortureOptions]>([
-  ["leveldb", { form: "leveldb", captures: times(2, 20), copies: times(1, 10) }],
-  ["sqlite", { form: "sqlite", captures: times(2, 20), copies: times(1, 10) }],
-  ["sqlite, from a slow disk", { form: "sqlite", captures: times(1, 5), slowReadMs: 20 }],
+  ...onlyLong<[string, TortureOptions]>(
+    ["leveldb", { form: "leveldb", captures: 20, copies: 10 }],
+    ["sqlite", { form: "sqlite", captures: 20, copies: 10 }],
+  ),
+  ["sqlite, from a slow disk", { form: "sqlite", captures: times(2, 5), slowReadMs: 20 }],
   // Of LevelDB, which has many files: most of them are beyond what may be held open.
-  ["leveldb, with few descriptors", { form: "leveldb", captures: times(1, 5), options: { maxOpenFiles: 4 } }],
+  ["leveldb, with few descriptors", { form: "leveldb", captures: times(2, 5), options: { maxOpenFiles: 4 } }],
 ])("captures of %s, under full write load", (name, options) => {
   it("open twice, whole, with everything that was committed before them", async () => {
     const { captures, copies, records } = await torture({ ...options, fillBytes: 4_000_000 });
