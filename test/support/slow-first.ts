@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Where each file takes a minute or more: whole browsers, bots and machines. */
-const SLOW = /^test[\\/](?:bench|e2e|examples|neighbours|torture)[\\/]/;
+const SLOW = /^test[\\/](?:bench|e2e|examples|neighbours|package|torture)[\\/]/;
 
 /**
  * Begins with the slow files: without a cache of earlier times vitest goes by size, and these are small, so that the run

@@ -36,6 +36,15 @@ export async function aptInstall(
   });
 }
 
+/** Installs a Debian package that holds no program. Only root can. @throws what apt said last */
+export async function aptInstallLibrary(name: string): Promise<void> {
+  const apt = aptForRoot();
+  await exclusively(LOCK, async () => {
+    const failed = await install(apt, [name], PAUSE_MS);
+    if (failed !== undefined) throw new Error(failed);
+  });
+}
+
 /** The path of apt-get. @throws why there is nothing that it could do */
 export function aptForRoot(): string {
   const apt = findInstalled("apt-get");

@@ -143,3 +143,23 @@ function isHalf(fetching: string): boolean {
     return false;
   }
 }
+
+it.runIf(process.getuid?.() === 0)(
+  "brings a library that it cannot run without, also for one fetched before",
+  async () => {
+    const needsLibrary = `test -e "$FOLDER/library" || { echo "libatomic.so.1: cannot open shared object file" >&2; exit 127; }`;
+    npm(
+      `mkdir -p "$bin"; printf '%s\\n' '#!/bin/sh' '${needsLibrary}' 'echo v98.7.6' > "$bin/node"; chmod +x "$bin/node"`,
+    );
+    script(
+      join(folder, "bin", "apt-get"),
+      `echo "apt-get $*" >> "$FOLDER/apt"; test "$1" = update || touch "$FOLDER/library"`,
+    );
+    const { way } = await obtain();
+    expect(way).toContain("98.7.6, fetched, ");
+    expect(readFileSync(join(folder, "apt"), "utf8")).toContain("libatomic1");
+    rmSync(join(folder, "library"));
+    expect((await obtain()).way).toContain("98.7.6, fetched before, ");
+    expect(existsSync(join(folder, "library"))).toBe(true);
+  },
+);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { aptInstallLibrary } from "./apt.ts";
 import { cacheDirectory } from "./cache.ts";
 import { exclusively } from "./lock.ts";
 import { isExecutable } from "./path.ts";
@@ -48,13 +49,15 @@ export async function obtainNode(
   }
   const folder = join(cacheDirectory(), `node-${version}`);
   const command = join(folder, "node");
-  if (existsSync(command)) return { command, way: `node: ${version}, fetched before, ${command}` };
+  const isThere = existsSync(command);
   try {
-    await exclusively(`node-${version}`, () => fetchNode(version, folder));
+    if (!isThere) await exclusively(`node-${version}`, () => fetchNode(version, folder));
+    // Also when it was fetched before: the cache may have come from another machine.
+    await versionOfFetched(command);
   } catch (error) {
     throw missing((error as Error).message);
   }
-  return { command, way: `node: ${version}, fetched, ${command}` };
+  return { command, way: `node: ${version}, fetched${isThere ? " before" : ""}, ${command}` };
 }
 
 /** @throws when it is not what the variable promises: who named it wants that one and no other */
@@ -63,6 +66,17 @@ async function versionOfNamed(command: string, major: string, variable: string):
   const version = await versionOf(command);
   if (version.split(".")[0] !== major) throw new Error(`${variable} names ${command}, which is Node.js ${version}.`);
   return version;
+}
+
+/** Brings the library that Node.js 26 is linked with, and that a slim Debian does not have. */
+async function versionOfFetched(command: string): Promise<string> {
+  try {
+    return await versionOf(command);
+  } catch (error) {
+    if (!String(error).includes("libatomic.so.1")) throw error;
+    await aptInstallLibrary("libatomic1");
+    return await versionOf(command);
+  }
 }
 
 async function versionOf(command: string): Promise<string> {
@@ -83,7 +97,7 @@ async function fetchNode(version: string, target: string): Promise<void> {
   try {
     await npmInstall(`${PACKAGE}@${version}`, folder);
     const bin = join(folder, "node_modules", PACKAGE, "bin");
-    const got = await versionOf(join(bin, "node"));
+    const got = await versionOfFetched(join(bin, "node"));
     if (got !== version) throw new Error(`${PACKAGE}@${version} holds Node.js ${got}`);
     renameSync(bin, target);
   } finally {
