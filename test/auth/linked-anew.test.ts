@@ -88,11 +88,14 @@ it("a READY that could not be written down is, at the next", async () => {
   const run = await refused(linkedAnew());
   disk.isFull = true;
   await run.client.ready();
-  await vi.waitFor(() => expect(run.client.errors).toContainEqual(expect.objectContaining({ code: "ENOSPC" })), 60_000);
+  await vi.waitFor(
+    () => expect(run.client.errors).toContainEqual(expect.objectContaining({ code: "ENOSPC" })),
+    240_000,
+  );
   expect(await readMarker(run.dir)).toMatchObject({ disowned: true });
   disk.isFull = false;
   await run.strategy.afterAuthReady();
-  await vi.waitFor(async () => expect(await readMarker(run.dir)).not.toHaveProperty("disowned"), 60_000);
+  await vi.waitFor(async () => expect(await readMarker(run.dir)).not.toHaveProperty("disowned"), 240_000);
   const dir = await die(run);
   const next = startOn("next");
   await next.client.initialize("linked");

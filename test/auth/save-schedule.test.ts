@@ -23,7 +23,7 @@ it("has one loop however often it is started, and ends it when it is stopped", a
     onError: (error) => expect.fail(String(error)),
   });
   for (let n = 0; n < 3; n++) schedule.start();
-  await vi.waitUntil(() => asked > 0, { timeout: 60_000 });
+  await vi.waitUntil(() => asked > 0, { timeout: 240_000 });
   // Those of loops that were started at the same moment come in the same turn.
   await setImmediate();
   expect(asked).toBe(1);

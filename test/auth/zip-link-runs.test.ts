@@ -88,7 +88,7 @@ async function givenUp(store: SlowStore, name: string): Promise<() => void> {
   const open = closedGate(store);
   const stop = new AbortController();
   const saved = save(runOn(store), name, stop.signal);
-  await Promise.race([saved, expect.poll(() => store.saves, { timeout: 60_000 }).toBe(1)]);
+  await Promise.race([saved, expect.poll(() => store.saves, { timeout: 240_000 }).toBe(1)]);
   stop.abort(new Error("the run ends"));
   await expect(saved).rejects.toThrow("the run ends");
   return open;
@@ -191,7 +191,7 @@ it("a client that starts again while its last upload goes on: the new link is wh
   await writeFiles(strategy.userDataDir, linkedProfile("later"));
   const end = closedGate(store);
   const hanging = strategy.backup().catch(() => undefined);
-  await Promise.race([hanging, expect.poll(() => store.saves, { timeout: 60_000 }).toBe(2)]);
+  await Promise.race([hanging, expect.poll(() => store.saves, { timeout: 240_000 }).toBe(2)]);
   await client.state("CONFLICT");
   await hanging;
   store.gate = Promise.resolve();
@@ -204,7 +204,7 @@ it("a client that starts again while its last upload goes on: the new link is wh
   await Promise.race([again, delay(LONG_ENOUGH_MS)]);
   end();
   const { id } = await again;
-  await expect.poll(() => store.underWay, { timeout: 60_000 }).toBe(0);
+  await expect.poll(() => store.underWay, { timeout: 240_000 }).toBe(0);
   expect(store.gone).toBe(0);
   expect(await runOn(store).open(signal)).toEqual({ kind: "current", base: id });
   await client.destroy();

@@ -183,7 +183,7 @@ describe("copySession", () => {
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(isThere()).toEqual([true, method === "save"]);
     finish();
-    await expect.poll(isThere, { timeout: 60_000 }).toEqual([false, false]);
+    await expect.poll(isThere, { timeout: 240_000 }).toEqual([false, false]);
   });
 
   it("does not wait for a store that does not say whether it has the session", async () => {
