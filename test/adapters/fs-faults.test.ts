@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileBlobs, FileStore } from "../../adapters/fs.ts";
 import { assertSameFiles, captureOf, filesIn, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { canMount, mountMemory } from "../support/mount.ts";
 
 /** What the disk refuses, by call: its code. */
@@ -33,16 +33,16 @@ vi.mock("node:fs/promises", async (importOriginal) => {
 });
 
 const session = "RemoteAuth-bot";
+const newFolder = useFolder();
 let parent: string;
 let directory: string;
 
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-fs-faults-"));
+  parent = newFolder();
   directory = join(parent, "store");
 });
 afterEach(async () => {
   refused.clear();
-  await rm(parent, { recursive: true, force: true });
 });
 
 describe("a disk without hard links", () => {

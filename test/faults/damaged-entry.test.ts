@@ -1,9 +1,8 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileBlobs } from "../../adapters/fs.ts";
 import { MongoBlobs } from "../../adapters/mongo.ts";
 import { RedisBlobs } from "../../adapters/redis.ts";
@@ -12,6 +11,7 @@ import type { BlobStore } from "../../lib/blobs.ts";
 import type { VaultError } from "../../lib/errors.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import {
   newBucket,
   type Service,
@@ -25,12 +25,12 @@ import { shared, suiteWith } from "../support/services/suite.ts";
 
 const session = "RemoteAuth-bot";
 const torn = Buffer.from("torn");
+const newFolder = useFolder();
 let parent: string;
 
 beforeEach(async () => {
-  parent = await mkdtemp(join(tmpdir(), "wa-vault-damaged-"));
+  parent = newFolder();
 });
-afterEach(() => rm(parent, { recursive: true, force: true }));
 
 /** Does to the newest entry what `damage` does, then word for word what the error says, and looks what is there. */
 async function damageAndRepair(blobs: BlobStore, damage: (key: string) => Promise<unknown>): Promise<void> {

@@ -1,11 +1,10 @@
 import { EventEmitter } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn, noise, profileFiles, writeFiles } from "../contract/profile.ts";
+import { scratchFolder } from "../support/scratch.ts";
 import type { OwnService } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
 import { type OpenTarget, targets } from "./targets.ts";
@@ -16,7 +15,7 @@ const BOUNDED = { retries: 1, retryDelayMs: 10, attemptTimeoutMs: 1_000, onWarni
 // An outage at the start of a bot: it says so, starts no browser, shows no QR, and leaves the local profile alone.
 for (const target of targets) {
   await suiteWith<OwnService>(`a bot on ${target.name}`, target.start, (service) => {
-    const folder = mkdtempSync(join(tmpdir(), "wa-vault-faults-"));
+    const folder = scratchFolder("faults-");
     const local = profileFiles("here");
     let opened: OpenTarget;
     const start = async (name: string): Promise<{ starting: Promise<void>; profile: string }> => {
@@ -36,10 +35,7 @@ for (const target of targets) {
       await store.saveProfile({ session, lease, capture: captureOf(stored) });
       await lease.release();
     });
-    afterAll(async () => {
-      await opened.close();
-      rmSync(folder, { recursive: true, force: true });
-    });
+    afterAll(() => opened.close());
 
     it("keeps its profile when the server is paused", async () => {
       await service.pause();

@@ -1,25 +1,19 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MemoryBlobs, MemoryStore } from "../../adapters/memory.ts";
 import { unzip } from "../../lib/archive/unzip.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { type CopyProgress, copySession } from "../../lib/vault/copy-session.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles, writeZip } from "../contract/profile.ts";
+import { useOwnDirectory } from "../support/own-directory.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore, type StoreKind } from "../support/stores.ts";
 
-const home = process.cwd();
-const folder = mkdtempSync(join(tmpdir(), "wa-vault-copy-test-"));
-beforeAll(() => process.chdir(folder));
-afterAll(() => {
-  process.chdir(home);
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = useOwnDirectory();
 
 const files = profileFiles("linked", { "Default/IndexedDB/x/000005.ldb": noise(400_000) });
 

@@ -1,7 +1,5 @@
 import { EventEmitter } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
@@ -12,6 +10,7 @@ import { RedisStore } from "../../adapters/redis.ts";
 import { S3Store } from "../../adapters/s3.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, noise, profileFiles, writeFiles } from "../contract/profile.ts";
+import { useOwnDirectory } from "../support/own-directory.ts";
 import {
   newBucket,
   type Service,
@@ -24,13 +23,7 @@ import {
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { whatsapp, whatsappVersions } from "../support/whatsapp.ts";
 
-const home = process.cwd();
-const folder = mkdtempSync(join(tmpdir(), "wa-vault-neighbours-"));
-beforeAll(() => process.chdir(folder));
-afterAll(() => {
-  process.chdir(home);
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = useOwnDirectory();
 
 /** Makes stores over one client, which is let go of at the end. */
 interface Maker {

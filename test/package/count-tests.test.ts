@@ -1,15 +1,16 @@
 // The line with the counts at the end of `.ci/run`, from real runs of vitest on small projects.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFolder } from "../support/folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
+const newFolder = useFolder();
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "count-"));
+  folder = newFolder();
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   mkdirSync(join(folder, "test"));
   const typecheck = 'typecheck: { enabled: true, include: ["test/*.test-d.ts"], tsconfig: "./tsconfig.json" }';
@@ -21,7 +22,6 @@ beforeEach(() => {
   const compilerOptions = { module: "nodenext", strict: true, noEmit: true, skipLibCheck: true };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["test"] }));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function write(name: string, ...lines: string[]): void {
   const globals = 'import { expect, expectTypeOf, it } from "vitest";';

@@ -1,28 +1,20 @@
 // Installing what the tests need, with package managers that fail: programs of that name come first on the PATH.
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { identify } from "../../../lib/auth/process-id.ts";
+import { useFolder } from "../folder.ts";
 import { aptInstall } from "./apt.ts";
 import { cacheDirectory } from "./cache.ts";
 import { goProgram } from "./go.ts";
 import { exclusively, lockFile } from "./lock.ts";
 import { obtain, ServiceMissing } from "./programs.ts";
 
+const newFolder = useFolder();
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "installing-"));
+  folder = newFolder();
   mkdirSync(join(folder, "bin"));
   vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${process.env.PATH}`);
   vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
@@ -32,7 +24,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** A shell script on the PATH. It notes how it was called, and `$calls` counts the calls of this program so far. */

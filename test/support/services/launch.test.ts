@@ -1,18 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { useFolder } from "../folder.ts";
 import { freePort, isFree, listensOn } from "./ports.ts";
 import { direct } from "./programs.ts";
 import { type LaunchPlan, launch, standsStill } from "./service.ts";
 
+const newFolder = useFolder();
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "launch-"));
+  root = newFolder();
 });
 afterEach(() => {
   vi.restoreAllMocks();
-  rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** A server of a few lines: `port` and `root` are there. It notes each start in `<root>/starts`. */

@@ -1,19 +1,10 @@
 // Fetching a Node of another version, with an npm that fails: a script of that name comes first on the PATH.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { useFolder } from "../folder.ts";
 import { cacheDirectory } from "./cache.ts";
 import { obtainNode } from "./node.ts";
 import { ServiceMissing } from "./programs.ts";
@@ -21,9 +12,10 @@ import { ServiceMissing } from "./programs.ts";
 const linux = { platform: "linux", arch: "x64" } as const;
 const obtain = () => obtainNode("98.7.6", linux);
 
+const newFolder = useFolder();
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "node-"));
+  folder = newFolder();
   mkdirSync(join(folder, "bin"));
   vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${process.env.PATH}`);
   vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
@@ -34,7 +26,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   vi.restoreAllMocks();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** A shell script. */
