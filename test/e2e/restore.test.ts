@@ -5,7 +5,6 @@ import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import type { RestoreReport, SessionStore } from "../../lib/store.ts";
-import { storageForms } from "../support/chromium.ts";
 import { folderPrint } from "../support/folder-print.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { openRemote, savedSession } from "../support/remote.ts";
@@ -149,18 +148,6 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
 });
 
 describe("a restore", () => {
-  it("opens a profile with the storage it was written with, which nobody has to say", async () => {
-    for (const args of Object.values(storageForms)) {
-      const folder = rig.folder();
-      const { sequence } = await savedSession(rig, folder, { puppeteer: { args } });
-      const client = openRemote(rig, { store: folder, dataPath: rig.folder() });
-      await client.until("ready");
-      expect(client.count("qr")).toBe(0);
-      expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
-      await client.close();
-    }
-  });
-
   it("a store that does not say whether it has the session is an outage, not an absence", async () => {
     const store = new ZipFolder(rig.folder());
     // As a published store answers when its bucket cannot be reached.

@@ -1,52 +1,10 @@
-import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+// Our stores.
 import { useRig } from "../support/rig.ts";
-import { startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
-import type { Service } from "../support/services/service.ts";
-import { shared, suiteWith } from "../support/services/suite.ts";
-import { openStore, type StoreKind } from "../support/stores.ts";
-import { wholeVerdict } from "../support/whole-verdict.ts";
+import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
+import { storeLives } from "./store-life.ts";
 
 const rig = useRig();
 
-const servers: [string, () => Promise<Service>, StoreKind[]][] = [
-  ["Redis", startRedis, ["redis"]],
-  ["S3", startS3, ["s3", "wwebjs-aws-s3"]],
-  ["MongoDB", startMongo, ["mongo", "wwebjs-mongo"]],
-];
-
-// Ours, and the published stores with whatsapp-web.js's four methods, under our RemoteAuth.
-for (const [server, start, kinds] of servers) {
-  await suiteWith(`a session on ${server}`, shared(start), (service) => {
-    describe.each(kinds)("in the store %s", (kind) => {
-      it("links, saves, loses its machine, and is ready on another one without a QR", async () => {
-        const store = { kind, env: service.env, name: "e2e" } as const;
-        const clientId = `${kind}-${unique()}`;
-        const bot = () => {
-          // The published stores look for the zip in the working directory.
-          const cwd = rig.folder();
-          return rig.start({ strategy: "remote", store, clientId, dataPath: join(cwd, "sessions"), cwd });
-        };
-        const first = bot();
-        await first.until("qr");
-        await first.phone.pair();
-        await first.until("ready");
-        await first.phone.fill(1_000_000);
-        await first.until("remote_session_saved");
-        const { sequence, hash } = await first.phone.write();
-        await first.backup();
-        await first.vanish();
-
-        const second = bot();
-        await second.until("ready");
-        expect(second.count("qr")).toBe(0);
-        expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
-
-        await second.logout();
-        await second.until("remote_session_deleted");
-        const left = await openStore(store);
-        expect(await left.sessionExists({ session: `RemoteAuth-${clientId}` })).toBe(false);
-      });
-    });
-  });
-}
+await storeLives(rig, ["Redis", startRedis, ["redis"]]);
+await storeLives(rig, ["S3", startS3, ["s3"]]);
+await storeLives(rig, ["MongoDB", startMongo, ["mongo"]]);

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs.ts";
 import { useRig } from "../support/rig.ts";
-import { Example, ended, folder, root, session } from "./example.ts";
+import { Example, ended, folder, session } from "./example.ts";
 
 const rig = useRig();
 
@@ -70,24 +70,5 @@ describe("the examples", () => {
     expect(back.events).toContain("remote_session_restored");
     expect(back.events).not.toContain("qr");
     await back.end("SIGTERM");
-  });
-});
-
-describe("the README", () => {
-  it("begins with a bot that comes back without its machine", async () => {
-    const code = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1] ?? "";
-    const cwd = rig.folder();
-    symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"));
-    const file = join(cwd, "bot.mts");
-    writeFileSync(file, code.replace("/mnt/sessions", join(cwd, "volume")));
-    const first = new Example(file, cwd);
-    await first.until("remote_session_saved");
-    expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
-    expect(first.output).toContain("▄");
-    rmSync(join(cwd, ".wwebjs_auth"), { recursive: true });
-    const second = new Example(file, cwd);
-    await second.until("ready");
-    expect(second.events).not.toContain("qr");
-    await second.end("SIGTERM");
   });
 });
