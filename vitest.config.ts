@@ -2,11 +2,12 @@ import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 import { SlowFirst } from "./test/support/slow-first.ts";
 
-/** What replaces modules or parts of Node for itself, and would do so for every file that shares a worker with it. */
+/** Files that replace modules or parts of Node, or load modules anew: each has a worker of its own. */
 const ALONE = [
   "test/adapters/fs-faults.test.ts",
   "test/auth/{linked-anew,power-loss,remove-profile}.test.ts",
   "test/profile/synced-files.test.ts",
+  "test/support/services/installing.test.ts",
 ];
 
 /** `vitest run` is what `npm test` needs; `vitest run --mode long` has the rest too. See CONTRIBUTING.md. */

@@ -123,7 +123,7 @@ describe("our LocalAuth", () => {
     expect(await readdir(dataPath)).toEqual([]);
   });
 
-  // Another one than a bot with RemoteAuth gets (sudden-death.test.ts): all three take the same way.
+  // Another one than a bot with RemoteAuth gets (signals.test.ts): all three take the same way.
   it.each<NodeJS.Signals>(["SIGINT", ...onlyLong<NodeJS.Signals>("SIGTERM", "SIGHUP")])(
     "closes the browser properly on %s",
     async (signal) => {

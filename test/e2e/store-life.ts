@@ -37,10 +37,12 @@ export async function storeLives(rig: Rig, [server, start, kinds]: Server): Prom
         expect(second.count("qr")).toBe(0);
         expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
 
+        const left = await openStore(store);
+        const session = `RemoteAuth-${clientId}`;
+        expect(await left.sessionExists({ session })).toBe(true);
         await second.logout();
         await second.until("remote_session_deleted");
-        const left = await openStore(store);
-        expect(await left.sessionExists({ session: `RemoteAuth-${clientId}` })).toBe(false);
+        expect(await left.sessionExists({ session })).toBe(false);
       });
     });
   });

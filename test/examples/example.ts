@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { exitOf } from "../support/child-exit.ts";
 import { killTree } from "../support/process-tree.ts";
 
@@ -10,11 +10,6 @@ export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 /** Where the examples are. */
 export const folder: string = join(root, "examples");
 const env = { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json") };
-const running = new Set<ChildProcess>();
-afterEach(() => {
-  for (const child of running) if (child.pid !== undefined) killTree(child.pid);
-  running.clear();
-});
 
 /** Of examples/remote-auth.mts. */
 export const session = "RemoteAuth-support";
@@ -34,8 +29,10 @@ export class Example {
       execArgv: ["--import", import.meta.resolve("tsx"), "--import", preload],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
-    running.add(this.#child);
-    this.#child.once("exit", () => running.delete(this.#child));
+    onTestFinished(() => {
+      const { pid, exitCode, signalCode } = this.#child;
+      if (pid !== undefined && exitCode === null && signalCode === null) killTree(pid);
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (chunk) => {
         this.#output += chunk;

@@ -1,7 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import {
   PutBucketAclCommand,
   PutBucketPolicyCommand,
@@ -11,12 +9,13 @@ import {
 } from "@aws-sdk/client-s3";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { MongoBlobs } from "../../adapters/mongo.ts";
 import { RedisBlobs, RedisStore } from "../../adapters/redis.ts";
 import { S3Blobs, S3Store } from "../../adapters/s3.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
 import { onlyLong } from "../support/length.ts";
 import { canMount, mountMemory } from "../support/mount.ts";
 import {
@@ -32,6 +31,7 @@ import {
 } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
 
+const newFolder = useFolder();
 const DENIED = { code: "DENIED", retryable: false };
 
 type Start = (options?: { root?: string }) => Promise<OwnService>;
@@ -225,8 +225,7 @@ describe.runIf(canMount())("a full disk", () => {
     ...onlyLong<[string, Start]>(["MinIO", startMinio]),
   ];
   it.each(disks)("%s: the put that does not fit says so and is not there", async (_name, start) => {
-    const root = smallDisk();
-    const service = await start({ root });
+    const service = await start({ root: smallDisk() });
     const client = s3Client(service, { maxAttempts: 1 });
     try {
       const blobs = new S3Blobs({ client, bucket: await newBucket(client) });
@@ -234,8 +233,6 @@ describe.runIf(canMount())("a full disk", () => {
     } finally {
       client.destroy();
       await service.stop();
-      execFileSync("umount", ["--lazy", root]);
-      rmSync(root, { recursive: true, force: true });
     }
   });
 });
@@ -318,7 +315,8 @@ async function keysOf(blobs: BlobStore, prefix: string): Promise<string[]> {
 
 /** A file system of 64 MB. */
 function smallDisk(): string {
-  const directory = mkdtempSync(join(tmpdir(), "wa-vault-small-disk-"));
+  const directory = newFolder();
   mountMemory(directory, "64m");
+  onTestFinished(() => void execFileSync("umount", ["--lazy", directory]));
   return directory;
 }

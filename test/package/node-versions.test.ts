@@ -1,4 +1,4 @@
-// What a user does with the package, on each Node that is maintained. The other tests run on one.
+// The packed package and a life of a session on each Node that is maintained. The other tests run on one.
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { entries, type Project, peers, projectIn } from "../support/packed-package.ts";

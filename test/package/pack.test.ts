@@ -1,14 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { entries, exports, type Project, peers, projectIn, root, run } from "../support/packed-package.ts";
+import { scratchFolder } from "../support/scratch.ts";
 
 /** What must load where nothing but the package is installed. */
 const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory"];
 
-const folder = mkdtempSync(join(tmpdir(), "pack-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = scratchFolder("packed-");
 const project = join(folder, "project");
 
 let packed: Project;

@@ -2,7 +2,7 @@ import { realpathSync, rmSync } from "node:fs";
 import promises, { open, readdir } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
 import { type CaptureOptions, captureProfile } from "../../lib/profile/capture.ts";
 import { verifyCapture } from "../../lib/profile/verify.ts";
@@ -19,7 +19,10 @@ let dir: string;
 beforeEach(() => {
   root = realpathSync(newFolder());
   dir = join(root, "profile");
+  // Where a capture goes that finds no room beside the profile: what it leaves or holds there is found too.
+  vi.stubEnv("TMPDIR", root);
 });
+afterEach(() => void vi.unstubAllEnvs());
 
 /** Runs `action`; calls `before` with the number of each operation of the disk before it is begun. */
 async function watching<T>(before: (number: number) => void, action: () => Promise<T>): Promise<T> {

@@ -63,7 +63,7 @@ export function findChromium(log: (line: string) => void = () => {}): Chromium {
   return found;
 }
 
-/** The same for who can wait, without a word while it is installed. @throws ServiceMissing */
+/** {@link findChromium} for callers that can wait: it installs without a message. @throws ServiceMissing */
 export async function obtainChromium(): Promise<Pick<Program, "way">> {
   if (!fromEnvironment() && !fromPuppeteer() && !fromPath(""))
     await aptInstall(["chromium"], "chromium").catch(() => {});

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,12 +12,25 @@ import { RUN_DIRECTORY } from "./services/service.ts";
  * worker crashed before it could.
  */
 export default async function setup(): Promise<() => Promise<void>> {
+  // Asked for each project of the configuration: the first one makes it, and its end is the last.
+  if (process.env[RUN_DIRECTORY]) return async () => {};
   const directory = mkdtempSync(join(tmpdir(), "wa-vault-test-"));
   process.env[RUN_DIRECTORY] = directory;
   return async () => {
     await Promise.all(leftOver(directory).map(end));
+    unmountBelow(directory);
     await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   };
+}
+
+/** Disks of tests that were killed: a directory that one is mounted on cannot be removed. */
+function unmountBelow(directory: string): void {
+  if (!existsSync("/proc/self/mounts")) return;
+  const lines = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  const places = lines
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((place) => place.startsWith(join(directory, sep)));
+  for (const place of places.reverse()) spawnSync("umount", ["--lazy", place], { stdio: "ignore" });
 }
 
 async function end(pid: number): Promise<void> {

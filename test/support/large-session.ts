@@ -1,7 +1,6 @@
 // `tsx test/support/large-session.ts <file|redis|s3|mongo> <megabytes>`: one session of that size through a store, saved
 // three times and restored, in a process of its own; prints what it took as JSON.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
@@ -14,7 +13,8 @@ import type { BlobStore } from "../../lib/blobs.ts";
 import type { Capture, CaptureFile } from "../../lib/store.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
-import { newBucket, type Service, s3Client, startMongo, startRedis, startS3 } from "./services/index.ts";
+import { scratchFolder } from "./scratch.ts";
+import { newBucket, type Service, s3Client, startMongo, startRedis, startS3, unique } from "./services/index.ts";
 
 const MB = 1024 * 1024;
 const FILE_BYTES = 4 * MB;
@@ -41,7 +41,7 @@ const stores: Record<string, readonly [() => Promise<Service>, Opener]> = {
 
 async function openRedis({ env }: Service): Promise<Opened> {
   const client = new Redis(env.REDIS_URL ?? "");
-  return { blobs: new RedisBlobs({ client }), close: () => client.disconnect() };
+  return { blobs: new RedisBlobs({ client, prefix: `${unique()}:` }), close: () => client.disconnect() };
 }
 
 async function openS3(service: Service): Promise<Opened> {
@@ -96,13 +96,14 @@ async function measure(blobs: BlobStore, folder: string, megabytes: number): Pro
   const peakMb = Math.round(process.resourceUsage().maxRSS / 1024);
   if (!(await readFile(join(into, directory, "0"))).equals(contentOf(2_000_000)))
     throw new Error("It is not the same.");
+  await vault.delete({ session, retainMs: 0 });
   return { megabytes, idleMb, peakMb, first, oneFileChanged, unchanged, restore };
 }
 
 const [kind = "file", megabytes = "100"] = process.argv.slice(2);
 const [start, open] = stores[kind] ?? [];
 if (start === undefined || open === undefined) throw new Error(`There is no store ${kind}.`);
-const folder = await mkdtemp(join(tmpdir(), "wa-vault-large-"));
+const folder = scratchFolder("large-");
 const service = await start();
 try {
   const { blobs, close } = await open(service, folder);

@@ -82,7 +82,7 @@ export async function linkAndSave(rig: Rig, options: LinkOptions): Promise<Linke
 }
 
 /** Of a session that many tests begin with. */
-export interface SavedOptions extends Pick<LinkOptions, "wid" | "fillBytes" | "puppeteer"> {
+export interface SavedOptions extends Pick<LinkOptions, "fillBytes" | "puppeteer"> {
   /** The store in a folder, always the same function for the same kind. @default a `FileStore` */
   open?: (folder: string) => SessionStore;
 }
@@ -97,8 +97,11 @@ const seeds: { options: SavedOptions; making: Promise<Seed> }[] = [];
 export async function savedSession(rig: Rig, store: string, options: SavedOptions = {}): Promise<LinkedSession> {
   let seed = seeds.find((known) => isDeepStrictEqual(known.options, options));
   if (!seed) {
-    seed = { options, making: makeSeed(rig, options) };
-    seeds.push(seed);
+    const made = { options, making: makeSeed(rig, options) };
+    seeds.push(made);
+    // What could not be linked is tried again by the next test.
+    made.making.catch(() => seeds.splice(seeds.indexOf(made), 1));
+    seed = made;
   }
   const { folder, ...linked } = await seed.making;
   const dataPath = rig.folder();

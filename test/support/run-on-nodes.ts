@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { delimiter, dirname } from "node:path";
+import { basename, delimiter, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { exitOnSignals } from "./exit-on-signals.ts";
@@ -26,6 +26,8 @@ exitOnSignals();
 for (const version of wanted) {
   try {
     const { command, way } = await obtainNode(version);
+    // What is started as `node` is found by that name.
+    if (basename(command) !== "node") throw new Error(`${command} must be named node.`);
     console.log(`\n${way}`);
     if (!(await passes(command, `.reports/vitest-node-${majorOf(version)}.json`))) process.exitCode = 1;
   } catch (error) {

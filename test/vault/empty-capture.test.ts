@@ -85,6 +85,7 @@ describe("a capture without a session", () => {
     };
     const empty = store.saveProfile({ session, lease, capture: withoutStorage });
     await expect(empty).rejects.toMatchObject({ code: "INVALID" });
+    expect(late.isPending).toBe(false);
     assertSameFiles(await restored(), profileFiles("good"));
   });
 });

@@ -24,14 +24,13 @@ describe("writers on one session, over a network on which everything goes wrong"
   ])(
     "lose nothing that was committed: $who",
     async ({ alone, refused }) => {
-      const directory = folder();
       const totals: Record<string, number> = { commits: 0, saves: 0, restores: 0, [refused]: 0 };
       const failures: string[] = [];
       for (const seed of SEEDS) {
         vi.setSystemTime(Date.UTC(2026, 0, 1));
         const advance = (ms: number): void => void vi.setSystemTime(Date.now() + ms);
         try {
-          const { refused: codes, ...counts } = await runSchedule(seed, advance, directory, { alone });
+          const { refused: codes, ...counts } = await runSchedule(seed, advance, folder(), { alone });
           for (const [name, count] of [...Object.entries(counts), ...codes]) totals[name] = (totals[name] ?? 0) + count;
         } catch (error) {
           failures.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);

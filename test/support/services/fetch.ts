@@ -11,11 +11,6 @@ import { obtainToxiproxy } from "./toxiproxy.ts";
 
 type Part = () => Promise<Pick<Program, "way">>;
 
-/** A server whose address is given need not be there. */
-function unless(variable: string, part: Part): Part {
-  return async () => (process.env[variable] ? { way: `${variable} is given` } : await part());
-}
-
 async function obtainZip(): Promise<Pick<Program, "way">> {
   const tools = ["zip", "unzip"];
   const found = await Promise.all(tools.map(obtainTool));
@@ -24,12 +19,20 @@ async function obtainZip(): Promise<Pick<Program, "way">> {
   return { way: "zip and unzip" };
 }
 
+async function obtainSqlite(): Promise<Pick<Program, "way">> {
+  const isThere = await obtainTool("sqlite3");
+  if (!isThere) throw new ServiceMissing("sqlite3 is missing. Install the command line program of SQLite.");
+  return { way: "sqlite3" };
+}
+
+// The servers also where an address of one is given: tests that hurt a server start their own.
 const parts: Part[] = [
   obtainChromium,
   obtainZip,
-  unless("REDIS_URL", obtainRedis),
-  unless("MONGODB_URI", obtainMongo),
-  unless("S3_ENDPOINT", obtainS3),
+  obtainSqlite,
+  obtainRedis,
+  obtainMongo,
+  obtainS3,
   obtainToxiproxy,
   ...nodeVersions.map((version) => () => obtainNode(version)),
 ];

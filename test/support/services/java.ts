@@ -6,7 +6,7 @@ import { aptInstall } from "./apt.ts";
 import { cacheDirectory } from "./cache.ts";
 import { exclusively } from "./lock.ts";
 import { findInstalled } from "./path.ts";
-import type { Source } from "./programs.ts";
+import type { Program, Source } from "./programs.ts";
 
 const run = promisify(execFile);
 const COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
@@ -19,7 +19,7 @@ export interface JavaProgram extends Source {
 
 /**
  * Brings a Java program by Maven; its path is that of `java`.
- * @param wanted.version as in the pom.xml: another one is fetched when it changes
+ * @param wanted.version as in the pom.xml: what is fetched is kept under it
  * @param wanted.folder where the pom.xml lies
  */
 export function javaProgram(wanted: { name: string; version: string; folder: string }): JavaProgram {
@@ -31,10 +31,16 @@ export function javaProgram(wanted: { name: string; version: string; folder: str
     cached: () => (existsSync(libraries()) ? findInstalled("java") : undefined),
     bring: async () => {
       const java = findInstalled("java") ?? (await aptInstall(["default-jdk-headless"], "java"));
-      await exclusively(wanted.name, () => fetchLibraries(wanted.name, join(wanted.folder, "pom.xml"), libraries()));
+      // One Maven at a time: all share one repository of what was fetched.
+      await exclusively("maven", () => fetchLibraries(wanted.name, join(wanted.folder, "pom.xml"), libraries()));
       return java;
     },
   };
+}
+
+/** Whether a program is the JVM, which runs a {@link JavaProgram}. */
+export function isJava(program: Program): boolean {
+  return program.command.endsWith("java");
 }
 
 async function fetchLibraries(name: string, pom: string, target: string): Promise<void> {

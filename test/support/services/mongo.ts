@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { javaProgram } from "./java.ts";
+import { isJava, javaProgram } from "./java.ts";
 import { obtain, type Program } from "./programs.ts";
 import { launch, type OwnService, type Place, type Service } from "./service.ts";
 
@@ -24,7 +24,7 @@ export async function obtainMongo(): Promise<Program> {
     source: STAND_IN,
     hint: "Set MONGODB_URI, install mongod, start Docker, or install Java and Maven.",
   });
-  if (!program.command.endsWith("java")) return program;
+  if (!isJava(program)) return program;
   return { ...program, way: "mongo: mongo-java-server (speaks the protocol, is not MongoDB)" };
 }
 
@@ -34,7 +34,7 @@ export async function startOwnMongo(): Promise<OwnService> {
   return launch({
     name: "mongo",
     program,
-    args: program.command.endsWith("java") ? standInArguments : mongodArguments,
+    args: isJava(program) ? standInArguments : mongodArguments,
     address: (port) => ({ MONGODB_URI: `mongodb://127.0.0.1:${port}/wa_vault` }),
   });
 }

@@ -74,7 +74,9 @@ async function versionOfFetched(command: string): Promise<string> {
     return await versionOf(command);
   } catch (error) {
     if (!String(error).includes("libatomic.so.1")) throw error;
-    await aptInstallLibrary("libatomic1");
+    await aptInstallLibrary("libatomic1").catch((cause: Error) => {
+      throw new Error(`it needs libatomic.so.1 (Debian: libatomic1), and ${cause.message}`);
+    });
     return await versionOf(command);
   }
 }

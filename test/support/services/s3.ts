@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { goProgram } from "./go.ts";
-import { javaProgram } from "./java.ts";
+import { isJava, javaProgram } from "./java.ts";
 import { obtain, type Program } from "./programs.ts";
 import { type LaunchPlan, launch, type OwnService, type Place, type Service } from "./service.ts";
 
@@ -83,10 +83,6 @@ export async function startVersity(): Promise<OwnService> {
     ready: async (port) => (await fetch(`http://127.0.0.1:${port}/health`)).ok,
     address: s3Address,
   });
-}
-
-function isJava(program: Program): boolean {
-  return program.command.endsWith("java");
 }
 
 function minioPlan(program: Program): LaunchPlan {

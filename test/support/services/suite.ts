@@ -4,13 +4,15 @@ import { ServiceMissing } from "./programs.ts";
 const running = new Map<unknown, Promise<unknown>>();
 
 /**
- * The same service for all files of a test worker: it is started by the first that needs it, and ends with the worker.
+ * The same service for all files of a test worker: it is started by the first file that needs it, and ends with the run.
  * For files that do nothing to the server itself, and keep apart by names of their own (`unique()`).
  */
 export function shared<S extends { stop(): Promise<void> }>(start: () => Promise<S>): () => Promise<S> {
   return async () => {
     const starting = running.get(start) ?? start();
     running.set(start, starting);
+    // One that did not start is tried again by the next file.
+    starting.catch(() => running.delete(start));
     return { ...((await starting) as S), stop: async () => {} };
   };
 }

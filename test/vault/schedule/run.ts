@@ -27,7 +27,7 @@ export interface Outcome {
 /**
  * Runs several processes on one session over a network on which everything goes wrong. With `alone` it is one process,
  * which lives on, and a backend that creates nothing exclusively.
- * @param directory a folder to restore into; it is left empty
+ * @param directory a folder to restore into
  */
 export async function runSchedule(
   seed: number,
