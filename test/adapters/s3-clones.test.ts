@@ -1,17 +1,9 @@
 import { HeadObjectCommand, ListObjectsV2Command, type PutObjectCommandInput, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { S3Blobs } from "../../adapters/s3.ts";
-import { onlyLong } from "../support/length.ts";
-import {
-  newBucket,
-  type Service,
-  s3Client,
-  startMinio,
-  startS3,
-  startVersity,
-  unique,
-} from "../support/services/index.ts";
+import { newBucket, type Service, s3Client, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { s3Servers } from "./s3-servers.ts";
 
 /** How some clones treat `If-None-Match: *`, played to a real server. */
 const clones: Record<string, (asking: S3Client) => BuildMiddleware> = {
@@ -44,11 +36,7 @@ function unconditional(call: Call): Call {
   return call;
 }
 
-const servers: [name: string, start: () => Promise<Service>][] = [
-  ["S3", startS3],
-  ...onlyLong<[string, () => Promise<Service>]>(["MinIO", startMinio], ["versitygw", startVersity]),
-];
-for (const [name, start] of servers) {
+for (const [name, start] of s3Servers) {
   await suiteWith<Service>(`${name}, and clones of it`, shared(start), (service) => {
     const client = s3Client(service);
     let bucket = "";

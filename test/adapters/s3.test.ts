@@ -3,25 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { S3Blobs, S3Store } from "../../adapters/s3.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
-import { onlyLong } from "../support/length.ts";
-import {
-  newBucket,
-  type Service,
-  s3Client,
-  startMinio,
-  startS3,
-  startVersity,
-  unique,
-} from "../support/services/index.ts";
+import { newBucket, type Service, s3Client, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { s3Servers } from "./s3-servers.ts";
 
 const runner = { describe, it };
 
-const servers: [name: string, start: () => Promise<Service>][] = [
-  ["S3", startS3],
-  ...onlyLong<[string, () => Promise<Service>]>(["MinIO", startMinio], ["versitygw", startVersity]),
-];
-for (const [name, start] of servers) {
+for (const [name, start] of s3Servers) {
   await suiteWith<Service>(name, shared(start), (service) => {
     const client = s3Client(service);
     let bucket = "";
