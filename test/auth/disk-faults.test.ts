@@ -11,6 +11,7 @@ import type { SessionStore } from "../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, noise, writeFiles, writeZip } from "../contract/profile.ts";
 import { BLOBS, INDEXED_DB } from "../profile/support/small-profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { mountMemory } from "../support/mount.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { ZipFolder } from "../support/zip-folder.ts";
@@ -86,9 +87,9 @@ async function beside(): Promise<string[]> {
 }
 
 /** Mounts a disk of its own, where one may; else the test is skipped. */
-function mountDisk(context: { skip(reason: string): void }, path: string, options = "size=1m"): void {
+function mountDisk(context: { skip(reason: string): void }, path: string, size = "1m"): void {
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", path], { stdio: "ignore" });
+    mountMemory(path, size);
     mounts.push(path);
   } catch {
     context.skip("a disk of its own can be mounted only by root");
@@ -139,7 +140,7 @@ describe("where the profile should be", () => {
   it("a disk that only can be read is DENIED, keeps its profile, and is used once it can be written", async (context) => {
     const isRoot = process.getuid?.() === 0;
     await mkdir(dataPath);
-    if (isRoot) mountDisk(context, dataPath, "size=50m");
+    if (isRoot) mountDisk(context, dataPath, "50m");
     await writeFiles(local, dir);
     const become = async (mode: "ro" | "rw"): Promise<void> => {
       if (isRoot) execFileSync("mount", ["-o", `remount,${mode}`, dataPath]);
@@ -186,7 +187,7 @@ describe("where the profile should be", () => {
 
   it("a profile that is a mount of its own is left as it is, with a hint", async (context) => {
     await mkdir(dir, { recursive: true });
-    mountDisk(context, dir, "size=50m");
+    mountDisk(context, dir, "50m");
     await writeFiles(local, dir);
     const { error } = await start();
     expect(error).toMatchObject({ code: "UNAVAILABLE", hint: expect.stringContaining("mount") });

