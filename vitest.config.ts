@@ -5,7 +5,8 @@ import { SlowFirst } from "./test/support/slow-first.ts";
 /** Files that replace modules or parts of Node, or load modules anew: each has a worker of its own. */
 const ALONE = [
   "test/adapters/fs-faults.test.ts",
-  "test/auth/{linked-anew,power-loss,remove-profile}.test.ts",
+  "test/auth/scenarios/{linked-anew,power-loss}.test.ts",
+  "test/auth/local/remove-profile.test.ts",
   "test/profile/synced-files.test.ts",
   "test/support/services/installing.test.ts",
 ];

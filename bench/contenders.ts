@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { ProfileLink } from "../lib/auth/profile-link.ts";
-import { ProfileSaver } from "../lib/auth/profile-saver.ts";
 import { RemoteAuth } from "../lib/auth/remote-auth.ts";
+import { ProfileSaver } from "../lib/auth/saving/profile-saver.ts";
+import { ProfileLink } from "../lib/auth/store/profile-session.ts";
 import { Vault } from "../lib/vault/vault.ts";
 import { whatsapp } from "../test/support/whatsapp.ts";
 import { CountingBlobs, type Traffic } from "./counting-blobs.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { captureProfile } from "../lib/profile/capture.ts";
+import { captureProfile } from "../lib/profile/capture/capture.ts";
 import { hashOf } from "./tree.ts";
 
 /**

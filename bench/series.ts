@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, cp, link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { probeSettled } from "../lib/profile/settled.ts";
+import { probeSettled } from "../lib/profile/credentials.ts";
 import { verifyProfile } from "../lib/profile/verify.ts";
 import type { StorageBackend } from "../lib/store.ts";
 import { storageForms } from "../test/support/chromium.ts";

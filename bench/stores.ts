@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { FileBlobs } from "../adapters/fs.ts";
+import { FileBlobs } from "../adapters/fs/index.ts";
 import type { BlobStore } from "../lib/blobs.ts";
 import { folderPlace, redisPlace, s3Place, type ZipPlace } from "./zip-stores.ts";
 
@@ -63,14 +63,14 @@ export async function openStore(spec: StoreSpec): Promise<OpenStore> {
     return { blobs: new FileBlobs({ directory }), zips: folderPlace(directory), close: async () => {} };
   }
   if (spec.kind === "s3") {
-    const { S3Blobs } = await import("../adapters/s3.ts");
+    const { S3Blobs } = await import("../adapters/s3/index.ts");
     const { s3Client } = await import("../test/support/services/clients.ts");
     const { env, bucket } = spec;
     const client = s3Client({ env });
     const close = async (): Promise<void> => client.destroy();
     return { blobs: new S3Blobs({ client, bucket }), zips: s3Place(client, bucket), close };
   }
-  const { RedisBlobs } = await import("../adapters/redis.ts");
+  const { RedisBlobs } = await import("../adapters/redis/index.ts");
   const { Redis } = await import("ioredis");
   const { url, prefix } = spec;
   const client = new Redis(url);

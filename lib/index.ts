@@ -5,6 +5,7 @@ export { LocalAuth, type LocalAuthOptions } from "./auth/local-auth.ts";
 export { NoAuth } from "./auth/no-auth.ts";
 export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
 export type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "./blobs.ts";
+export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
 export {
   type Capture,
@@ -20,5 +21,4 @@ export {
   type SessionStore,
   type StorageBackend,
 } from "./store.ts";
-export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./vault/copy-session.ts";
 export { Vault, type VaultOptions } from "./vault/vault.ts";

@@ -1,16 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { BrowserWatch } from "../browser/browser-watch.ts";
+import { checkLaunchable } from "../browser/launch-options.ts";
+import { closeQuietly, destroyedMeanwhile, ProfileLaunch, warn } from "../browser/profile-launch.ts";
+import { checkNoBrowser, removeStaleLocks } from "../browser/singleton-lock.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
 import { verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
 import { BaseAuth, type BrowserLike } from "./base-auth.ts";
-import { checkLaunchable } from "./browser-launch.ts";
-import { checkNoBrowser, removeStaleLocks } from "./browser-locks.ts";
-import { BrowserWatch } from "./browser-watch.ts";
-import { closeQuietly, destroyedMeanwhile, ProfileLaunch, warn } from "./profile-launch.ts";
-import { removeLeftovers, removeProfile } from "./remove-profile.ts";
+import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkClientId, sessionNameOf } from "./session-name.ts";
 
 /** How long a start waits for the browser before to close. */

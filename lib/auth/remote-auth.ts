@@ -1,19 +1,19 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { checkLaunchable } from "../browser/launch-options.ts";
+import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
+import { checkNoBrowser } from "../browser/singleton-lock.ts";
 import { VaultError } from "../errors.ts";
 import { discardReplaced } from "../profile/swap.ts";
 import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
 import { BaseAuth, type BrowserLike, type PublicClient } from "./base-auth.ts";
-import { checkLaunchable } from "./browser-launch.ts";
-import { checkNoBrowser } from "./browser-locks.ts";
-import { closeQuietly, destroyedMeanwhile } from "./profile-launch.ts";
-import { ProfileLink } from "./profile-link.ts";
+import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
-import { removeDeleted, removeLeftovers, removeProfile } from "./remove-profile.ts";
 import { sessionNameOf } from "./session-name.ts";
-import type { StoreLink } from "./store-link.ts";
-import { ZipLink } from "./zip-link.ts";
+import { ProfileLink } from "./store/profile-session.ts";
+import type { StoreLink } from "./store/store-session.ts";
+import { ZipLink } from "./store/zip-session.ts";
 
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 

@@ -1,13 +1,13 @@
+import { BrowserWatch } from "../browser/browser-watch.ts";
+import { ProfileLaunch, warn } from "../browser/profile-launch.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { RestoreReport, SaveReport } from "../store.ts";
 import type { BrowserLike, ClientLike } from "./base-auth.ts";
-import { BrowserWatch } from "./browser-watch.ts";
 import { type RemoteSessionEvent, tell } from "./client-events.ts";
-import { openProfile } from "./open-profile.ts";
-import { ProfileLaunch, warn } from "./profile-launch.ts";
-import { ProfileSaver } from "./profile-saver.ts";
-import { SaveSchedule } from "./save-schedule.ts";
-import type { StoreLink } from "./store-link.ts";
+import { openProfile } from "./local/choose-profile.ts";
+import { ProfileSaver } from "./saving/profile-saver.ts";
+import { SaveSchedule } from "./saving/save-schedule.ts";
+import type { StoreLink } from "./store/store-session.ts";
 
 /** What one run needs to know. Times are milliseconds. */
 export interface RemoteRunOptions {

@@ -1,5 +1,5 @@
+import { Slots } from "../async/semaphore.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
-import { Slots } from "./slots.ts";
 
 /** What {@link limit} takes. */
 export interface LimitOptions {

@@ -1,9 +1,9 @@
 import { constants, type Dirent, existsSync, readdirSync } from "node:fs";
 import { lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { codeOf, diskError } from "./disk-error.ts";
+import { codeOf, diskError } from "../disk/errors.ts";
+import { readExactly } from "./capture/spool.ts";
 import type { Source } from "./source.ts";
-import { readExactly } from "./spool.ts";
 
 /** How often a directory is listed whose entries go meanwhile. */
 const LISTINGS = 20;

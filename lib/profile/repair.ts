@@ -1,14 +1,14 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { diskError } from "./disk-error.ts";
+import { diskError } from "../disk/errors.ts";
 import { filesOf } from "./files.ts";
-import { byNumber } from "./leveldb.ts";
-import { scanLog } from "./leveldb-format.ts";
-import { manifestOf } from "./leveldb-manifest.ts";
-import { probeProfile } from "./select.ts";
+import { byNumber } from "./leveldb/check.ts";
+import { scanLog } from "./leveldb/format.ts";
+import { manifestOf } from "./leveldb/manifest.ts";
 import { readAll, type Source } from "./source.ts";
-import { scanWal } from "./sqlite.ts";
-import { WAL_HEADER_BYTES } from "./sqlite-wal.ts";
+import { scanWal } from "./sqlite/check.ts";
+import { WAL_HEADER_BYTES } from "./sqlite/wal.ts";
+import { probeProfile } from "./storage-layout.ts";
 
 /** What a repair cut off. */
 export interface RepairReport {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { exists, renameBusy, syncDirectory, syncTree } from "../disk/durable.ts";
+import { codeOf, diskError } from "../disk/errors.ts";
 import { invalidOption } from "../errors.ts";
-import { codeOf, diskError } from "./disk-error.ts";
-import { exists, renameBusy, syncDirectory, syncTree } from "./durable.ts";
 
 // Names beside a profile `<dir>`, on its volume; `<id>` belongs to one restore, so that two never meet:
 //   <dir>.staged-<id>     what is being restored

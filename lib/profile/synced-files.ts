@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
+import { syncNames, syncWritten } from "../disk/durable.ts";
+import { diskError } from "../disk/errors.ts";
 import type { CaptureFile } from "../store.ts";
-import { diskError } from "./disk-error.ts";
-import { syncNames, syncWritten } from "./durable.ts";
 
 const SYNCS_AT_ONCE = 16;
 const BRINGING = "bring the profile to disk";

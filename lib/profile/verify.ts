@@ -1,14 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { codeOf, diskError } from "../disk/errors.ts";
 import { isVaultError } from "../errors.ts";
 import type { Capture, ProfileFacts } from "../store.ts";
-import { codeOf, diskError } from "./disk-error.ts";
 import { filesOf } from "./files.ts";
-import { checkLevelDb } from "./leveldb.ts";
-import { parseLevelDbName } from "./leveldb-manifest.ts";
-import { probeProfile, type StoreLayout } from "./select.ts";
+import { checkLevelDb } from "./leveldb/check.ts";
+import { parseLevelDbName } from "./leveldb/manifest.ts";
 import type { Source } from "./source.ts";
-import { checkSqlite } from "./sqlite.ts";
+import { checkSqlite } from "./sqlite/check.ts";
+import { probeProfile, type StoreLayout } from "./storage-layout.ts";
 
 /** What a verifier has found. */
 export interface VerifyReport {

@@ -2,9 +2,9 @@ import { setMaxListeners } from "node:events";
 import type { VaultContext } from "./context.ts";
 import { encodeFrame } from "./frame.ts";
 import { sha256 } from "./hash.ts";
-import { savesWait } from "./in-memory.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk } from "./manifest.ts";
+import { savesWait } from "./memory-budget.ts";
 import type { Location, Uploads } from "./uploads.ts";
 
 /** From this size on a piece is a chunk of its own; smaller ones travel together. */

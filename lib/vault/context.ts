@@ -1,13 +1,13 @@
 import { hostname } from "node:os";
+import type { Places } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
 import { retry } from "../blobs/retry.ts";
-import type { Places } from "../blobs/shared-slots.ts";
 import { timeout } from "../blobs/timeout.ts";
 import type { BlobStore, BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 import { untilAborted } from "./abort.ts";
-import { placesForChunks, placesForSaves } from "./in-memory.ts";
 import { isUrgent } from "./layout.ts";
+import { placesForChunks, placesForSaves } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
 
 /** The largest chunk, in bytes. */

@@ -8,7 +8,7 @@ import { encodeFrame } from "./frame.ts";
 import { Generations } from "./generations.ts";
 import { sessionKey } from "./layout.ts";
 import { SessionLog } from "./log.ts";
-import { OpenAppends } from "./open-appends.ts";
+import { OpenAppends } from "./pending-appends.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What the next entry says that the one before it did not. */

@@ -1,7 +1,7 @@
+import { pathProblem } from "../disk/safe-paths.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile, ProfileFacts } from "../store.ts";
 import type { ChunkAddress } from "./layout.ts";
-import { pathProblem } from "./paths.ts";
 
 /** One blob of content. */
 export interface Chunk extends ChunkAddress {

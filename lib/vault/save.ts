@@ -1,3 +1,4 @@
+import { pathProblem } from "../disk/safe-paths.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, SaveReport } from "../store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
@@ -7,8 +8,7 @@ import { pairingHash } from "./hash.ts";
 import type { Draft, EntryFacts, VaultLease } from "./lease.ts";
 import { lookForLost } from "./lost-chunks.ts";
 import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
-import { pathProblem } from "./paths.ts";
-import { placeFiles } from "./piece-source.ts";
+import { placeFiles } from "./place-files.ts";
 import { tidy } from "./prune.ts";
 import { retain } from "./retention.ts";
 

@@ -5,17 +5,17 @@ import { untilAborted } from "./abort.ts";
 import { countAttempts } from "./attempts.ts";
 import { VaultContext } from "./context.ts";
 import { type Generation, generationInfo, type LogState } from "./entry.ts";
+import { findZip } from "./find-zip.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
 import { type Draft, VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
-import { OpenAppends } from "./open-appends.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
+import { OpenAppends } from "./pending-appends.ts";
 import { prune } from "./prune.ts";
 import { presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
 import { saveCapture } from "./save.ts";
-import { findZip } from "./zip-place.ts";
-import { extractZip, saveZip } from "./zip-session.ts";
+import { extractZip, saveZip } from "./zip-transfer.ts";
 
 export type { VaultOptions } from "./options.ts";
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileBlobs, FileStore } from "../../adapters/fs.ts";
+import { FileBlobs, FileStore } from "../../adapters/fs/index.ts";
 import { assertSameFiles, captureOf, filesIn, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { canMount, mountMemory } from "../support/mount.ts";

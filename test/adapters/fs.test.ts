@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileBlobs, FileStore } from "../../adapters/fs.ts";
+import { FileBlobs, FileStore } from "../../adapters/fs/index.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
 
 const runner = { describe, it };

@@ -1,7 +1,7 @@
 import { Cluster } from "ioredis";
 import { createCluster } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis.ts";
+import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis/index.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { isLong } from "../support/length.ts";
 import { command, type RedisNodes, startRedisCluster, unique } from "../support/services/index.ts";

@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, expect, it } from "vitest";
-import { RedisBlobs, RedisStore } from "../../adapters/redis.ts";
+import { RedisBlobs, RedisStore } from "../../adapters/redis/index.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";

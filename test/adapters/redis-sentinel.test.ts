@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { createSentinel } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis.ts";
+import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis/index.ts";
 import { retry } from "../../lib/blobs/retry.ts";
 import { timeout } from "../../lib/blobs/timeout.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";

@@ -1,7 +1,7 @@
 import { Cluster, Redis } from "ioredis";
 import { createClient, createClientPool } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RedisBlobs, type RedisBlobsOptions, type RedisClient, RedisStore } from "../../adapters/redis.ts";
+import { RedisBlobs, type RedisBlobsOptions, type RedisClient, RedisStore } from "../../adapters/redis/index.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
 import { isLong } from "../support/length.ts";

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { S3Blobs, S3Store } from "../../adapters/s3.ts";
+import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
 import { type Service, s3Client } from "../support/services/index.ts";
 
 /** Whatever is asked is answered with this: a server's refusals that no test can make it say. */

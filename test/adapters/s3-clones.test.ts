@@ -1,6 +1,6 @@
 import { HeadObjectCommand, ListObjectsV2Command, type PutObjectCommandInput, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { S3Blobs } from "../../adapters/s3.ts";
+import { S3Blobs } from "../../adapters/s3/index.ts";
 import { newBucket, type Service, s3Client, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { s3Servers } from "./s3-servers.ts";

@@ -1,6 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { S3Blobs, S3Store } from "../../adapters/s3.ts";
+import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
 import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
 import { newBucket, type Service, s3Client, unique } from "../support/services/index.ts";

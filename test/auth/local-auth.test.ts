@@ -3,9 +3,9 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client, type ClientOptions } from "whatsapp-web.js";
 import { BaseAuth, type ClientLike } from "../../lib/auth/base-auth.ts";
-import { BrowserWatch } from "../../lib/auth/browser-watch.ts";
 import { LocalAuth, type LocalAuthOptions } from "../../lib/auth/local-auth.ts";
 import { NoAuth } from "../../lib/auth/no-auth.ts";
+import { BrowserWatch } from "../../lib/browser/browser-watch.ts";
 import { useFolder } from "../support/folder.ts";
 
 let root: string;

@@ -1,7 +1,7 @@
 import { access, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileStore } from "../../adapters/fs.ts";
+import { FileStore } from "../../adapters/fs/index.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
 import { linkAndSave, openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";

@@ -49,7 +49,7 @@ describe("machines", () => {
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
   });
 
-  // The others: test/profile/real-profile.test.ts.
+  // The others: test/profile/scenarios/real-profile.test.ts.
   const shown = ["no Local Storage", "no IndexedDB of the site", "a table with a flipped bit"];
   const some = Object.entries(damages).filter(([name]) => isLong || shown.includes(name));
   it.each(some)("a local profile with %s gives way to what is stored", async (_what, damage) => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileStore } from "../../adapters/fs.ts";
+import { FileStore } from "../../adapters/fs/index.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import type { RestoreReport, SessionStore } from "../../lib/store.ts";
 import { folderPrint } from "../support/folder-print.ts";

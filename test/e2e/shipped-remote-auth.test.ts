@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileStore } from "../../adapters/fs.ts";
+import { FileStore } from "../../adapters/fs/index.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { openRemote, savedSession } from "../support/remote.ts";

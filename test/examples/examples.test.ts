@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileStore } from "../../adapters/fs.ts";
+import { FileStore } from "../../adapters/fs/index.ts";
 import { useRig } from "../support/rig.ts";
 import { Example, ended, folder, session } from "./example.ts";
 

@@ -1,9 +1,9 @@
 import { cpSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { FileStore } from "../../adapters/fs.ts";
-import { S3Store } from "../../adapters/s3.ts";
-import { copySession } from "../../lib/vault/copy-session.ts";
+import { FileStore } from "../../adapters/fs/index.ts";
+import { S3Store } from "../../adapters/s3/index.ts";
+import { copySession } from "../../lib/copy-session.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";

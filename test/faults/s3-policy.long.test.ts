@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { S3Blobs, S3Store } from "../../adapters/s3.ts";
+import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { assumeRole } from "../support/services/assume-role.ts";
 import { newBucket, type OwnService, s3Client, startMinio } from "../support/services/index.ts";

@@ -2,8 +2,8 @@ import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
 import { createClient } from "redis";
 import { MongoBlobs } from "../../adapters/mongo.ts";
-import { RedisBlobs } from "../../adapters/redis.ts";
-import { S3Blobs } from "../../adapters/s3.ts";
+import { RedisBlobs } from "../../adapters/redis/index.ts";
+import { S3Blobs } from "../../adapters/s3/index.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
 import { onlyLong } from "../support/length.ts";
 import {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { copySession } from "../../lib/vault/copy-session.ts";
+import { copySession } from "../../lib/copy-session.ts";
 import { linkAndStore } from "../support/link-and-store.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";

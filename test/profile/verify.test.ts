@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { captureProfile } from "../../lib/profile/capture.ts";
+import { captureProfile } from "../../lib/profile/capture/capture.ts";
 import { repairProfile } from "../../lib/profile/repair.ts";
 import { verifyCapture, verifyProfile } from "../../lib/profile/verify.ts";
 import type { Capture } from "../../lib/store.ts";

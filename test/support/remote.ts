@@ -1,7 +1,7 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { FileStore } from "../../adapters/fs.ts";
+import { FileStore } from "../../adapters/fs/index.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
 import type { SaveReport, SessionStore } from "../../lib/store.ts";
 import type { OpenClient, OpenClientOptions } from "./client.ts";

@@ -28,11 +28,11 @@ export async function openStore(spec: StoreSpec): Promise<SessionStore> {
 const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
   async file({ directory, dataPath }) {
     if (!directory) throw new Error("A file store needs a directory.");
-    const { FileStore } = await import("../../adapters/fs.ts");
+    const { FileStore } = await import("../../adapters/fs/index.ts");
     return new FileStore({ directory, ...zipsIn(dataPath) });
   },
   async s3({ env, name, dataPath }) {
-    const { S3Store } = await import("../../adapters/s3.ts");
+    const { S3Store } = await import("../../adapters/s3/index.ts");
     const { client, bucket } = await s3(env, name);
     return new S3Store({ client, bucket, ...zipsIn(dataPath) });
   },
@@ -41,7 +41,7 @@ const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
     return new MongoStore({ mongoose: await connected(env), collection: name, ...zipsIn(dataPath) });
   },
   async redis({ env, name, dataPath }) {
-    const { RedisStore } = await import("../../adapters/redis.ts");
+    const { RedisStore } = await import("../../adapters/redis/index.ts");
     const { Redis } = await import("ioredis");
     return new RedisStore({ client: new Redis(address(env, "REDIS_URL")), prefix: `${name}:`, ...zipsIn(dataPath) });
   },

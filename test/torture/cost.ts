@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { captureProfile } from "../../lib/profile/capture.ts";
+import { captureProfile } from "../../lib/profile/capture/capture.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import type { Capture } from "../../lib/store.ts";
 import { exitOnSignals } from "../support/exit-on-signals.ts";

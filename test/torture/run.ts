@@ -1,8 +1,8 @@
 import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CaptureOptions, captureProfile } from "../../lib/profile/capture.ts";
-import { probeSettled } from "../../lib/profile/settled.ts";
+import { type CaptureOptions, captureProfile } from "../../lib/profile/capture/capture.ts";
+import { probeSettled } from "../../lib/profile/credentials.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";

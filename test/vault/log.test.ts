@@ -5,7 +5,7 @@ import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
-import { outage, Requests } from "./requests.ts";
+import { outage, Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
 

@@ -5,7 +5,7 @@ import type { Lease, SaveReport } from "../../lib/store.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
-import { Requests } from "./requests.ts";
+import { Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
 const tables: Files = { "Default/a.ldb": noise(600_000), "Default/b.ldb": noise(700_000, 2) };

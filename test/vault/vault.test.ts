@@ -6,7 +6,7 @@ import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { gate } from "../support/gate.ts";
-import { failAll, holdBack, loseAnswers, outage, Requests } from "./requests.ts";
+import { failAll, holdBack, loseAnswers, outage, Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
 const DAY = 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { sqliteName } from "../../../lib/profile/settled.ts";
+import { sqliteName } from "../../../lib/profile/credentials.ts";
 import { batchBytes, editBytes, logBytes, smallLevelDb } from "./leveldb-bytes.ts";
 import { smallSqlite, walBytes } from "./sqlite-bytes.ts";
 

@@ -1,0 +1,242 @@
+import { abortable } from "../../lib/blobs/abortable.ts";
+import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
+import { invalidOption, VaultError } from "../../lib/errors.ts";
+import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
+import { KEYS_PER_PAGE, type RedisClient, toVaultError, type Wire, wireOf } from "./wire.ts";
+
+export type { RedisClient };
+
+/** Where the blobs lie. */
+export interface RedisBlobsOptions {
+  /**
+   * A client of yours, connected or connecting; it is never closed. From `ioredis`: a `Redis` (standalone or through
+   * Sentinel) or a `Cluster`. From `redis` (5 or newer): a client, a pool, a Sentinel or a cluster. One that reads from
+   * replicas is refused.
+   */
+  client: RedisClient;
+  /** Put before every key. @default "wa-vault:" */
+  prefix?: string | undefined;
+  /**
+   * Seconds after which a session that nobody writes to is forgotten; every write begins them anew (a save of an
+   * unchanged profile writes nothing). Off by default: a store for credentials must not expire by itself. @default never
+   */
+  ttlSeconds?: number | undefined;
+}
+
+/** A value of more than this stalls every other client of the server while it travels. */
+const MAX_BLOB_BYTES = 1024 * 1024;
+
+/**
+ * Blobs as Redis strings. Beside them lies one hash per first segment, written in the same MULTI: its fields are the
+ * keys, so a listing never scans anybody else's, and a key that the server evicted is noticed instead of missed.
+ * A session's keys share a hash tag, and so a Cluster slot.
+ */
+export class RedisBlobs implements BlobStore {
+  readonly #redis: Wire;
+  readonly #prefix: string;
+  readonly #ttlSeconds: number | undefined;
+  /** When all keys of a first segment were last given their full time, by the monotonic clock. */
+  readonly #refreshed = new Map<string, number>();
+
+  constructor(options: RedisBlobsOptions) {
+    const { client, prefix = "wa-vault:", ttlSeconds } = options;
+    if (typeof prefix !== "string" || /[{}]/.test(prefix)) throw invalidOption("prefix", "text without braces", prefix);
+    if (ttlSeconds !== undefined && !(Number.isInteger(ttlSeconds) && ttlSeconds > 0)) {
+      throw invalidOption("ttlSeconds", "a whole number of seconds", ttlSeconds);
+    }
+    this.#redis = wireOf(client);
+    this.#prefix = prefix;
+    this.#ttlSeconds = ttlSeconds;
+  }
+
+  /** @throws `INVALID` when the server is set to evict keys: then "absent" would not mean absent. */
+  async traits(options: CallOptions = {}): Promise<BlobTraits> {
+    for (const info of await this.#call("info", options, () => this.#redis.info())) {
+      const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
+      if (policy.startsWith("allkeys-") || (this.#ttlSeconds !== undefined && policy.startsWith("volatile-"))) {
+        throw new VaultError("INVALID", `Redis cannot keep sessions: it may evict them (maxmemory-policy ${policy}).`, {
+          hint: "Set `maxmemory-policy noeviction` on the server, or use another one for sessions.",
+        });
+      }
+    }
+    return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: true };
+  }
+
+  async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
+    assertKey(key);
+    return this.#call("get", options, async () => {
+      // What a session that was forgotten has left behind is nobody's.
+      if (this.#ttlSeconds !== undefined && !(await this.#isIndexed(key))) return undefined;
+      for (let attempt = 1; ; attempt++) {
+        const value = await this.#redis.get(this.#at(key));
+        if (value !== null) return value;
+        if (this.#mayExpireAlone(key) || !(await this.#isIndexed(key))) return undefined;
+        // Created between the two answers, or evicted: the next look tells.
+        if (attempt === 2) throw evicted(key);
+      }
+    });
+  }
+
+  async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
+    assertKey(key);
+    if (bytes.length > MAX_BLOB_BYTES) {
+      throw new VaultError("TOO_LARGE", `Redis put failed: ${bytes.length} bytes are more than ${MAX_BLOB_BYTES}.`);
+    }
+    await this.#call("put", options, () => this.#put(key, bytes, options.ifAbsent === true));
+  }
+
+  async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
+    assertPrefix(prefix);
+    const index = this.#index(prefix);
+    const seen = new Set<string>();
+    let cursor = "0";
+    do {
+      const page = await this.#call("list", options, () => this.#redis.hscan(index, cursor, `${prefix}*`));
+      cursor = page.cursor;
+      for (const [key, info] of page.entries) {
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const [size = 0, at = 0] = info.split(" ").map(Number);
+        yield { key, size, modifiedAt: new Date(at) };
+      }
+    } while (cursor !== "0");
+  }
+
+  async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    for (const key of keys) assertKey(key);
+    for (const [index, some] of groupBy(keys, (key) => this.#index(key))) {
+      for (let from = 0; from < some.length; from += KEYS_PER_PAGE) {
+        const page = some.slice(from, from + KEYS_PER_PAGE);
+        const commands = [
+          ["unlink", ...page.map((key) => this.#at(key))],
+          ["hdel", index, ...page],
+        ];
+        await this.#call("delete", options, () => this.#redis.multi(index, commands));
+      }
+    }
+  }
+
+  async #put(key: string, bytes: Buffer, ifAbsent: boolean): Promise<void> {
+    const [at, index] = [this.#at(key), this.#index(key)];
+    const info = `${bytes.length} ${Date.now()}`;
+    await this.#keepKnown(key);
+    const [set, indexed] = await this.#redis.multi(index, [
+      ["set", at, bytes, ...this.#expiry(key), ...(ifAbsent ? ["NX"] : [])],
+      [ifAbsent ? "hsetnx" : "hset", index, key, info],
+      ...this.#indexExpiry(key),
+    ]);
+    if (ifAbsent && set === null) {
+      if (this.#ttlSeconds === undefined || indexed === 0) throw exists();
+      // Left behind by a session that was forgotten.
+      await this.#redis.multi(index, [
+        ["unlink", at],
+        ["hdel", index, key],
+      ]);
+      return this.#put(key, bytes, ifAbsent);
+    }
+    if (String(set) !== "OK") throw new VaultError("UNAVAILABLE", "Redis put failed: the server did not do it.");
+    if (ifAbsent && indexed === 0 && !this.#mayExpireAlone(key)) {
+      // It was created before and the server threw its value away: creating it again would rewrite history.
+      await this.#redis.multi(index, [["unlink", at]]);
+      throw evicted(key);
+    }
+    await this.#refresh(key);
+  }
+
+  async #isIndexed(key: string): Promise<boolean> {
+    return (await this.#redis.hget(this.#index(key), key)) !== null;
+  }
+
+  /** Values outlive their index, so that what is gone is gone as a whole and never half. */
+  #expiry(key: string): string[] {
+    if (this.#ttlSeconds === undefined) return [];
+    return ["EX", String(isReserved(key) ? this.#ttlSeconds : this.#ttlSeconds * 2)];
+  }
+
+  /** Of a session; what is known of all sessions has an index that stays. */
+  #indexExpiry(key: string): string[][] {
+    return this.#ttlSeconds === undefined || isReserved(key)
+      ? []
+      : [["expire", this.#index(key), String(this.#ttlSeconds)]];
+  }
+
+  /** Whether the value may be gone and its name still be in the index: a session that was forgotten, among the others. */
+  #mayExpireAlone(key: string): boolean {
+    return this.#ttlSeconds !== undefined && isReserved(key);
+  }
+
+  /** A session stays known as long as it is there, and goes a moment before: known and not there would be a loss. */
+  async #keepKnown(key: string): Promise<void> {
+    if (this.#ttlSeconds === undefined || isReserved(key)) return;
+    const known = this.#at(`_sessions/${key.split("/", 1)[0]}`);
+    await this.#redis.multi(known, [["expire", known, String(this.#ttlSeconds)]]);
+  }
+
+  /** Gives all values of a session their full time again: now and then, because there are many. */
+  async #refresh(key: string): Promise<void> {
+    const [ttlSeconds, index, now] = [this.#ttlSeconds, this.#index(key), performance.now()];
+    if (ttlSeconds === undefined || isReserved(key)) return;
+    if (now - (this.#refreshed.get(index) ?? Number.NEGATIVE_INFINITY) < (ttlSeconds * 1_000) / 4) return;
+    let cursor = "0";
+    do {
+      const page = await this.#redis.hscan(index, cursor, "*");
+      cursor = page.cursor;
+      const each = page.entries.map(([one]) => ["expire", this.#at(one), String(ttlSeconds * 2)]);
+      await this.#redis.multi(index, [...each, ...this.#indexExpiry(key)]);
+    } while (cursor !== "0");
+    this.#refreshed.set(index, now);
+  }
+
+  #at(key: string): string {
+    const [segment = ""] = key.split("/", 1);
+    return `${this.#prefix}{${segment}}${key.slice(segment.length)}`;
+  }
+
+  #index(key: string): string {
+    return `${this.#prefix}{${key.split("/", 1)[0]}}:keys`;
+  }
+
+  async #call<T>(what: string, options: CallOptions, work: () => Promise<T>): Promise<T> {
+    try {
+      return await abortable(options.signal, work);
+    } catch (error) {
+      throw options.signal?.aborted ? options.signal.reason : toVaultError(what, error);
+    }
+  }
+}
+
+/** What a {@link RedisStore} takes: where the blobs lie, and how the vault over them behaves. */
+export type RedisStoreOptions = RedisBlobsOptions & Omit<VaultOptions, "blobs">;
+
+/** Sessions in a Redis. */
+export class RedisStore extends Vault {
+  constructor(options: RedisStoreOptions) {
+    const { client, prefix, ttlSeconds, ...vault } = options;
+    super({ ...vault, blobs: new RedisBlobs({ client, prefix, ttlSeconds }) });
+  }
+}
+
+/** Whether the key belongs to no session alone. */
+function isReserved(key: string): boolean {
+  return key.startsWith("_");
+}
+
+function groupBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const name = nameOf(item);
+    groups.set(name, [...(groups.get(name) ?? []), item]);
+  }
+  return groups;
+}
+
+function exists(): VaultError {
+  return new VaultError("CONFLICT", "Redis put failed: the key exists.");
+}
+
+function evicted(key: string): VaultError {
+  return new VaultError("CORRUPT", `Redis get failed: ${key} was stored, and the server no longer has its value.`, {
+    hint: "The server evicts or expires keys: set `maxmemory-policy noeviction`, and no expiry of your own.",
+  });
+}

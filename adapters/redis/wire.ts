@@ -1,0 +1,171 @@
+import { invalidOption, safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
+
+/** A client of ioredis (a `Redis` or a `Cluster`) or of node-redis (a client, pool, sentinel or cluster). */
+export type RedisClient = IoRedisClient | NodeRedisClient;
+
+/** As much of an ioredis `Redis` or `Cluster` as is used. */
+export interface IoRedisClient {
+  getBuffer(key: string): Promise<Buffer | null>;
+  hget(key: string, field: string): Promise<string | null>;
+  hscan(key: string, cursor: string, ...rest: ["MATCH", string, "COUNT", number]): Promise<[string, string[]]>;
+  multi(commands: unknown[][]): { exec(): Promise<[Error | null, unknown][] | null> };
+  info(section: "memory"): Promise<string>;
+}
+
+/** As much of a node-redis client, pool, sentinel or cluster as is used; they differ in what comes before a command. */
+export interface NodeRedisClient {
+  // biome-ignore lint/suspicious/noExplicitAny: four signatures, each generic over modules and protocol versions
+  sendCommand(...args: any[]): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  multi(...args: any[]): any;
+}
+
+/** How many keys one step of a listing or a deletion takes. */
+export const KEYS_PER_PAGE = 1_000;
+
+/** One step of a listing. */
+export type Page = { cursor: string; entries: [key: string, info: string][] };
+
+/** The five things asked of a server, whichever library carries them. */
+export interface Wire {
+  get(key: string): Promise<Buffer | null>;
+  hget(key: string, field: string): Promise<string | null>;
+  hscan(key: string, cursor: string, match: string): Promise<Page>;
+  /** Replies of commands that take effect together or not at all; `on` is a key of theirs. */
+  multi(on: string, commands: unknown[][]): Promise<unknown[]>;
+  /** `INFO memory` of every server that takes writes; none when it may not be asked. */
+  info(): Promise<string[]>;
+}
+
+/** @throws `INVALID` for anything else, and for a client that reads from replicas. */
+export function wireOf(client: RedisClient): Wire {
+  if (typeof (client as Partial<IoRedisClient> | undefined)?.getBuffer === "function") {
+    return ioRedis(client as IoRedisClient);
+  }
+  // Version 4 has no type mappings: binary values would come back as text.
+  const node = client as Partial<NodeRedisClient & { withTypeMapping: unknown }> | undefined;
+  if (typeof node?.sendCommand === "function" && typeof node.withTypeMapping === "function") {
+    return nodeRedis(client as NodeRedisClient);
+  }
+  throw invalidOption("client", "a client of ioredis, or of redis 5 or newer", client);
+}
+
+function ioRedis(client: IoRedisClient): Wire {
+  const { options, nodes } = client as IoRedisExtras;
+  if ((options?.scaleReads ?? "master") !== "master") throw refuseReplicas("scaleReads");
+  if (options?.role === "slave") throw refuseReplicas("role");
+  return {
+    get: (key) => client.getBuffer(key),
+    hget: (key, field) => client.hget(key, field),
+    hscan: async (key, from, match) => {
+      const [cursor, flat] = await client.hscan(key, from, "MATCH", match, "COUNT", KEYS_PER_PAGE);
+      return { cursor, entries: pairs(flat) };
+    },
+    multi: async (_on, commands) => {
+      const replies = await client.multi(commands).exec();
+      if (replies === null) throw new Error("The transaction was not carried out.");
+      for (const [error] of replies) if (error) throw error;
+      return replies.map(([, reply]) => reply);
+    },
+    info: () => asked((nodes?.call(client, "master") ?? [client]).map((node) => node.info("memory"))),
+  };
+}
+
+interface IoRedisExtras extends IoRedisClient {
+  options?: { scaleReads?: unknown; role?: string };
+  /** Of a Cluster only. */
+  nodes?: (role: "master") => IoRedisClient[];
+}
+
+function nodeRedis(client: NodeRedisClient): Wire {
+  const { masters, nodeClient, _options } = client as NodeRedisExtras;
+  const isCluster = typeof nodeClient === "function";
+  if (_options?.useReplicas) throw refuseReplicas("useReplicas");
+  // A cluster wants to know the slot, and it and a sentinel whether a replica will do: never.
+  const route = (on: string): unknown[] => (isCluster ? [on, false] : isSentinel(client) ? [false] : []);
+  const send = (on: string, words: string[], options = {}) => client.sendCommand(...route(on), words, options);
+  return {
+    get: (key) => send(key, ["GET", key], AS_BUFFER),
+    hget: (key, field) => send(key, ["HGET", key, field]),
+    hscan: async (key, from, match) => {
+      const [cursor, flat] = await send(key, ["HSCAN", key, from, "MATCH", match, "COUNT", String(KEYS_PER_PAGE)]);
+      return { cursor: String(cursor), entries: pairs(flat) };
+    },
+    multi: async (on, commands) => {
+      const multi = isCluster ? client.multi(on) : client.multi();
+      for (const words of commands) multi.addCommand(...route(on), words);
+      return multi.exec();
+    },
+    info: async () => {
+      const nodes = isCluster ? await Promise.all((masters ?? []).map((node) => nodeClient.call(client, node))) : [];
+      if (!isCluster) return asked([send("", ["INFO", "memory"])]);
+      return asked(nodes.map((node) => node.sendCommand(["INFO", "memory"])));
+    },
+  };
+}
+
+interface NodeRedisExtras extends NodeRedisClient {
+  /** Of a cluster only. */
+  masters?: unknown[];
+  nodeClient?: (node: unknown) => Promise<NodeRedisClient>;
+  _options?: { useReplicas?: boolean };
+}
+
+function isSentinel(client: object): boolean {
+  return "getSentinelNode" in client;
+}
+
+/** node-redis: bulk strings (`$`, character 36) as they are, not as text. */
+const AS_BUFFER = { typeMapping: { 36: Buffer } };
+
+function refuseReplicas(option: string): VaultError {
+  return invalidOption(`client.${option}`, "one that reads from masters only, because a replica may be behind", option);
+}
+
+/** What servers answered that may be asked: a restricted user may not. */
+async function asked(answers: Promise<unknown>[]): Promise<string[]> {
+  return Promise.all(answers.map((answer) => answer.then(String, refusalIsNothing)));
+}
+
+function refusalIsNothing(error: unknown): string {
+  if (codeOf(error) === "DENIED" || /unknown command/i.test(messageOf(error))) return "";
+  throw error;
+}
+
+function pairs(flat: unknown[]): [string, string][] {
+  return Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[2 * i]), String(flat[2 * i + 1])]);
+}
+
+/** An aborted transaction says why in the replies to its commands. */
+function messageOf(error: unknown): string {
+  const {
+    message = String(error),
+    previousErrors,
+    replies,
+  } = error as {
+    message?: string;
+    previousErrors?: Error[];
+    replies?: unknown[];
+  };
+  const first = previousErrors?.[0] ?? replies?.find((reply) => reply instanceof Error);
+  return safeMessage(first instanceof Error ? first : message);
+}
+
+/** By the word a server begins its refusals with; what is not a refusal is an outage. */
+function codeOf(error: unknown): VaultErrorCode {
+  const message = messageOf(error);
+  if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) return "DENIED";
+  if (/^(WRONGTYPE|CROSSSLOT|ERR unknown command)\b/.test(message)) return "INVALID";
+  return "UNAVAILABLE";
+}
+
+/** A client's error as the library's own. @param what was asked, e.g. "get" */
+export function toVaultError(what: string, error: unknown): VaultError {
+  if (error instanceof VaultError) return error;
+  const message = messageOf(error);
+  // A client's error carries the command, and with it the value: only what it says goes on.
+  const cause = new Error(message);
+  const code = codeOf(error);
+  const hint = /^(OOM|MISCONF)/.test(message) ? "The server is out of memory or disk." : undefined;
+  return new VaultError(code, `Redis ${what} failed: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,89 @@
+import { safeCause, safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
+
+/** Only this code means that there is no such object. A bare 404 may be a proxy, a wrong endpoint or a missing bucket. */
+export function isAbsence(error: unknown): boolean {
+  return nameOf(error) === "NoSuchKey";
+}
+
+/** The code of S3's error, or the name of any other. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "";
+}
+
+const UNAVAILABLE = new Set([
+  "ConditionalRequestConflict",
+  "OperationAborted",
+  "QuotaExceeded",
+  "RequestTimeout",
+  "SlowDown",
+  "TemporaryRedirect",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequests",
+  "XMinioAdminBucketQuotaExceeded",
+]);
+const DENIED = new Set([
+  "CredentialsProviderError",
+  "ExpiredToken",
+  "InvalidAccessKeyId",
+  "SignatureDoesNotMatch",
+  "XAdminUserNotFound",
+]);
+/** What can be done about an answer that is not S3's. */
+export const NOT_S3 = "It did not come from an S3 server: is `endpoint` right, and is what stands before it up?";
+const RIGHTS = "The credentials need s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket (docs/stores.md).";
+const REGION = "The bucket is in another region: set `region` of the client.";
+const FULL = "The store is full.";
+const HINTS: Readonly<Record<string, string>> = {
+  NoSuchBucket: "Create the bucket, or correct `bucket`: a store never creates one.",
+  AccessDenied: RIGHTS,
+  RequestTimeTooSkewed: "The clock of this host is wrong.",
+  InvalidObjectState: "A lifecycle rule has moved it to an archive: restore it there, and remove the rule.",
+  PermanentRedirect: REGION,
+  AuthorizationHeaderMalformed: REGION,
+  TemporaryRedirect: "The bucket was made moments ago, or is in another region: then set `region` of the client.",
+  QuotaExceeded: FULL,
+  XMinioAdminBucketQuotaExceeded: FULL,
+  XMinioStorageFull: FULL,
+};
+
+/** An error of the SDK as the library's own. @param what was asked, e.g. "get" */
+export function toVaultError(what: string, error: unknown): VaultError {
+  if (error instanceof VaultError) return error;
+  const name = nameOf(error);
+  const status = statusOf(error);
+  const isWordless = status !== undefined && safeMessage(error) === WORDLESS;
+  const why = isWordless ? `HTTP ${status} without a word of S3's` : `${name} ${safeMessage(error)}`;
+  const hint = HINTS[name] ?? hintOf(status, isWordless);
+  return new VaultError(codeOf(name, status, isWordless), `S3 ${what} failed: ${why}`, {
+    cause: safeCause(error),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+/** What the SDK says when an answer has no error of S3's in it. */
+const WORDLESS = "UnknownError";
+
+function hintOf(status: number | undefined, isWordless: boolean): string | undefined {
+  if (status === 403) return RIGHTS;
+  if (status === 301) return REGION;
+  return isWordless ? NOT_S3 : undefined;
+}
+
+function codeOf(name: string, status: number | undefined, isWordless: boolean): VaultErrorCode {
+  if (name === "PreconditionFailed" || status === 412) return "CONFLICT";
+  if (name === "EntityTooLarge") return "TOO_LARGE";
+  if (UNAVAILABLE.has(name)) return "UNAVAILABLE";
+  if (DENIED.has(name) || status === 401 || status === 403) return "DENIED";
+  if (name === "NotImplemented" || status === 501) return "INVALID";
+  // What has no status never reached the server, or its answer never reached us.
+  if (status === undefined || status === 408 || status === 409 || status === 429 || status >= 500) return "UNAVAILABLE";
+  // A proxy says so while what is behind it starts.
+  if (status === 404 && isWordless) return "UNAVAILABLE";
+  return status >= 300 ? "INVALID" : "UNAVAILABLE";
+}
+
+function statusOf(error: unknown): number | undefined {
+  const metadata = (error as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata;
+  return metadata?.httpStatusCode;
+}

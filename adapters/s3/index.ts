@@ -1,0 +1,190 @@
+import { randomUUID } from "node:crypto";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
+import { invalidOption, VaultError } from "../../lib/errors.ts";
+import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
+import { isAbsence, NOT_S3, nameOf, toVaultError } from "./errors.ts";
+
+/** Where the blobs lie. */
+export interface S3BlobsOptions {
+  /** A client of yours, from `@aws-sdk/client-s3`; it is never closed. */
+  client: S3Client;
+  bucket: string;
+  /** Put before every key, `/` included if you want one. @default "" */
+  prefix?: string | undefined;
+}
+
+/** One PutObject may be 5 GiB, but a blob is held in memory. */
+const MAX_BLOB_BYTES = 16 * 1024 * 1024;
+/** Deletes under way at a time. Singly, because clones differ in what they want of a bulk delete. */
+const DELETES_AT_ONCE = 8;
+/** Stays in the bucket once it is known that the bucket honours `If-None-Match`, so that a start asks but twice. */
+const PROBE_KEY = "_vault/exclusive-create";
+const PROBE_CONTENT: Buffer = Buffer.from("This bucket honours If-None-Match. This object may be deleted.\n");
+const PROBE_RACERS = 8;
+/** What S3 says to who was not the first, and what says that it does not know the condition. */
+const LOST_RACE = new Set(["PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"]);
+
+/** Blobs as objects of an S3 bucket, or of anything that speaks S3. */
+export class S3Blobs implements BlobStore {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  #exclusiveCreate: boolean | undefined;
+
+  constructor(options: S3BlobsOptions) {
+    const { client, bucket, prefix = "" } = options;
+    if (typeof client?.send !== "function") throw invalidOption("client", "an S3Client", client);
+    if (typeof bucket !== "string" || bucket === "") throw invalidOption("bucket", "the name of a bucket", bucket);
+    if (typeof prefix !== "string") throw invalidOption("prefix", "a string", prefix);
+    this.#client = client;
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+  }
+
+  async traits(options: CallOptions = {}): Promise<BlobTraits> {
+    options.signal?.throwIfAborted();
+    this.#exclusiveCreate ??= await this.#probe(options);
+    return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: this.#exclusiveCreate };
+  }
+
+  async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
+    assertKey(key);
+    return this.#call("get", options, async (abortSignal) => {
+      try {
+        const answer = await this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal });
+        const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
+        if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
+          throw new VaultError("UNAVAILABLE", `S3 get failed: ${bytes.length} of ${answer.ContentLength} bytes came.`);
+        }
+        return bytes;
+      } catch (error) {
+        if (isAbsence(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
+    assertKey(key);
+    if (bytes.length > MAX_BLOB_BYTES) throw tooLarge(bytes.length);
+    if (options.ifAbsent && this.#exclusiveCreate === false) {
+      // The header would be ignored or refused: a look is the best there is, and the traits say so.
+      if ((await this.get(key, options)) !== undefined)
+        throw new VaultError("CONFLICT", "S3 put failed: the key exists.");
+      return this.#put(key, bytes, false, options);
+    }
+    return this.#put(key, bytes, options.ifAbsent === true, options);
+  }
+
+  async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
+    assertPrefix(prefix);
+    let token: string | undefined;
+    do {
+      const page = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: this.#prefix + prefix,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      });
+      const answer = await this.#call("list", options, (abortSignal) => this.#client.send(page, { abortSignal }));
+      // Every S3 says whether there is more. A page of a proxy may say nothing, and would pass for an empty listing.
+      if (answer.IsTruncated === undefined && answer.Name === undefined) {
+        throw new VaultError("UNAVAILABLE", "S3 list failed: the answer is no listing.", { hint: NOT_S3 });
+      }
+      for (const { Key: key, Size: size = 0, LastModified: modifiedAt = new Date(0) } of answer.Contents ?? []) {
+        if (key !== undefined) yield { key: key.slice(this.#prefix.length), size, modifiedAt };
+      }
+      token = answer.NextContinuationToken;
+      if (answer.IsTruncated && token === undefined) {
+        throw new VaultError("UNAVAILABLE", "S3 list failed: the listing was cut without a way to continue.");
+      }
+    } while (token !== undefined);
+  }
+
+  async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    for (const key of keys) assertKey(key);
+    options.signal?.throwIfAborted();
+    const left = [...keys];
+    const work = async (): Promise<void> => {
+      for (let key = left.pop(); key !== undefined; key = left.pop()) {
+        const command = new DeleteObjectCommand(this.#at(key));
+        await this.#call("delete", options, async (abortSignal) => {
+          await this.#client.send(command, { abortSignal }).catch((error) => {
+            if (!isAbsence(error)) throw error;
+          });
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, work));
+  }
+
+  /**
+   * Some clones ignore `If-None-Match`, some refuse it, and some look first and write later, so that racers all win: only
+   * a race tells. What it told is remembered in the bucket.
+   */
+  async #probe(options: CallOptions): Promise<boolean> {
+    const known = await this.get(PROBE_KEY, options);
+    if (known !== undefined && (await this.#race(PROBE_KEY, 1, options)) === 0) return true;
+    const key = `${PROBE_KEY}-${randomUUID()}`;
+    const winners = await this.#race(key, PROBE_RACERS, options);
+    await this.delete([key], options);
+    if (winners === 1) await this.#put(PROBE_KEY, PROBE_CONTENT, false, options);
+    return winners === 1;
+  }
+
+  /** How many of so many exclusive puts of one key succeed. */
+  async #race(key: string, racers: number, options: CallOptions): Promise<number> {
+    const puts = Array.from({ length: racers }, () => this.#put(key, PROBE_CONTENT, true, options));
+    const results = await Promise.allSettled(puts);
+    const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+    const wrong = errors.find((error) => !LOST_RACE.has(nameOf(error.cause)));
+    if (wrong !== undefined) throw wrong;
+    return errors.some(({ cause }) => nameOf(cause) === "NotImplemented") ? racers : racers - errors.length;
+  }
+
+  async #put(key: string, bytes: Buffer, ifAbsent: boolean, options: CallOptions): Promise<void> {
+    const command = new PutObjectCommand({
+      ...this.#at(key),
+      Body: bytes,
+      ContentLength: bytes.length,
+      ...(ifAbsent ? { IfNoneMatch: "*" } : {}),
+    });
+    await this.#call("put", options, (abortSignal) => this.#client.send(command, { abortSignal }));
+  }
+
+  #at(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#bucket, Key: this.#prefix + key };
+  }
+
+  async #call<T>(what: string, options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = options.signal ?? new AbortController().signal;
+    signal.throwIfAborted();
+    try {
+      return await work(signal);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : toVaultError(what, error);
+    }
+  }
+}
+
+/** What an {@link S3Store} takes: where the blobs lie, and how the vault over them behaves. */
+export type S3StoreOptions = S3BlobsOptions & Omit<VaultOptions, "blobs">;
+
+/** Sessions in an S3 bucket. */
+export class S3Store extends Vault {
+  constructor(options: S3StoreOptions) {
+    const { client, bucket, prefix, ...vault } = options;
+    super({ ...vault, blobs: new S3Blobs({ client, bucket, prefix }) });
+  }
+}
+
+function tooLarge(bytes: number): VaultError {
+  return new VaultError("TOO_LARGE", `S3 put failed: ${bytes} bytes are more than ${MAX_BLOB_BYTES}.`);
+}

@@ -1,0 +1,179 @@
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import type { ProfileClaim } from "../../browser/profile-lock.ts";
+import { removeStaleLocks } from "../../browser/singleton-lock.ts";
+import { VaultError } from "../../errors.ts";
+import { probeSettled } from "../../profile/credentials.ts";
+import { newStagingPath, recoverSwap, swapIn } from "../../profile/swap.ts";
+import type { ProfileFacts, RestoreReport } from "../../store.ts";
+import type { RemoteSession, StoreLink } from "../store/store-session.ts";
+import { LocalProfile } from "./local-profile.ts";
+import { before, removeMarker, writeMarker } from "./marker.ts";
+import { DELETED } from "./remove-profile.ts";
+
+type CurrentSession = RemoteSession & { kind: "current" };
+
+/** The profile a browser may now be started on. */
+export interface OpenedProfile {
+  /** The stored session it is a copy of; absent for an empty one and for one that was never stored. */
+  readonly base: string | undefined;
+  /** Its generation, where the store numbers them; absent also when the profile is ahead of it. */
+  readonly generation: number | undefined;
+  /** The stored sessions that came before that one, as far as they are known, oldest first. */
+  readonly ancestors: readonly string[];
+  readonly profile: ProfileFacts;
+  /** Set when it was restored from the store rather than found on disk. */
+  readonly restored: RestoreReport | undefined;
+  /** Whether it carries a session, as far as can be told: then a QR is news. */
+  readonly linked: boolean;
+}
+
+/** What {@link openProfile} takes. */
+export interface OpenOptions {
+  readonly link: StoreLink;
+  readonly session: string;
+  /** The local profile. */
+  readonly dir: string;
+  /** The right to change it. */
+  readonly claim: ProfileClaim;
+  readonly signal: AbortSignal;
+  /** Told what a person should know. */
+  readonly warn: (message: string) => void;
+}
+
+/** What follows the name of a profile that was set aside although its session is stored nowhere. */
+const UNSAVED = ".unsaved";
+
+const EMPTY: OpenedProfile = {
+  base: undefined,
+  generation: undefined,
+  ancestors: [],
+  profile: {},
+  restored: undefined,
+  linked: false,
+};
+
+/**
+ * Decides which profile the browser opens, and puts it in place: the local one when it verifies and descends from what
+ * is stored (or was saved after that, by a store that has lost it), else what is stored, else (only when the store knows
+ * that it has nothing) a local one nobody stored yet or an empty one. On any error the local profile is left as it was,
+ * but for torn ends that Chromium would choke on.
+ * @throws what the disk throws; `UNAVAILABLE` when the store cannot be asked; `LEASE_HELD` when a browser has the profile
+ *   open; `CORRUPT` when the stored session, or a linked local profile that nobody stored, does not verify.
+ */
+export async function openProfile(options: OpenOptions): Promise<OpenedProfile> {
+  const { link, session, dir, claim, signal, warn } = options;
+  await removeStaleLocks(dir);
+  await recoverSwap(dir, warn);
+  const remote = await link.open(signal);
+  // The store may have taken long; what follows changes the profile.
+  await mayChange(dir, claim);
+  const local = await LocalProfile.inspect(dir, session, signal);
+  if (remote.kind === "current") {
+    return (local && (await keep(options, remote, local))) ?? (await restore(options, remote, local));
+  }
+  if (local === undefined || local.empty) return await startEmpty(dir);
+  const isAhead = local.isAhead(remote);
+  if (remote.kind === "deleted" && (local.marker !== undefined || local.writtenAt <= remote.at.getTime())) {
+    if (!isAhead) {
+      await setAside(dir, DELETED);
+      return await startEmpty(dir);
+    }
+    if (local.problem === undefined && !(await local.isLinked(signal))) {
+      tellUnsaved(options, "nothing is stored", await setAside(dir, UNSAVED));
+      return await startEmpty(dir);
+    }
+  }
+  if (local.problem !== undefined) {
+    throw new VaultError("CORRUPT", `The local profile of ${session} is damaged and not stored: ${local.problem}.`, {
+      hint: `Keep a copy of ${dir}; move it away to link the device again.`,
+    });
+  }
+  if (isAhead) {
+    // The numbers grow again, and would prove a deletion newer than it: what it descends from is not stored.
+    if (remote.kind === "deleted") await removeMarker(dir);
+    // With no entry but that of this start it is a new store, as after a move: nothing is known to be lost.
+    if (remote.entry !== 1) tellAhead(options, remote, local);
+  }
+  return { ...EMPTY, profile: local.profile, linked: (await probeSettled(dir, { signal })).settled };
+}
+
+/** The local profile, when it is at least what is stored. */
+async function keep(
+  options: OpenOptions,
+  remote: CurrentSession,
+  local: LocalProfile,
+): Promise<OpenedProfile | undefined> {
+  const { link, session, dir, signal } = options;
+  const standing = await local.standing(remote, signal);
+  if (standing === undefined) return undefined;
+  const { base, generation } = remote;
+  const known = local.marker?.ancestors ?? [];
+  const ancestors = before(known, base) ?? known;
+  if (standing === "ahead") {
+    // What it was saved as is stored no more, and the store numbers its entries as if it had never been.
+    await writeMarker(dir, { session, base, ancestors });
+    tellAhead(options, remote, local);
+  }
+  await link.keepLocal();
+  // Whether one that is ahead reaches READY proves nothing of what is stored; nor once it is only said to come after that.
+  const isOfGeneration = standing === "copy" && local.marker?.generation !== undefined;
+  const kept = { ...EMPTY, base, ancestors, profile: local.profile, linked: true };
+  return isOfGeneration ? { ...kept, generation } : kept;
+}
+
+async function restore(
+  options: OpenOptions,
+  remote: CurrentSession,
+  local: LocalProfile | undefined,
+): Promise<OpenedProfile> {
+  const { link, session, dir, claim, signal, warn } = options;
+  const staging = newStagingPath(dir);
+  const { report, base, profile } = await link.restore(staging, signal).catch(async (error: unknown) => {
+    await rm(staging, { recursive: true, force: true }).catch(() => undefined);
+    throw error;
+  });
+  const generation = remote.generation === undefined ? undefined : report.generation;
+  await writeMarker(staging, { session, base, ...(generation === undefined ? {} : { generation }) });
+  const beforeMove = async (): Promise<void> => {
+    // While it was fetched another process may have opened the profile.
+    await mayChange(dir, claim);
+    if (!local?.isAhead(remote) && !(await local?.isOfItsOwn(signal))) return;
+    tellUnsaved(options, "what is stored is used", await setAside(dir, UNSAVED));
+  };
+  await swapIn({ from: staging, to: dir, beforeMove, warn });
+  return { ...EMPTY, base, generation, profile, restored: report, linked: true };
+}
+
+function tellUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
+  warn(`The local profile of ${session} is no copy of what is stored; ${why}, and it is at ${aside}.`);
+}
+
+function tellAhead({ session, warn }: OpenOptions, remote: RemoteSession, { marker }: LocalProfile): void {
+  const found =
+    remote.kind === "current" ? `generation ${remote.generation} is current` : `the session is ${remote.kind}`;
+  warn(
+    `The store has lost the newest saves of ${session}, or is another one: the local profile was saved as generation ` +
+      `${marker?.generation}, and there ${found}. The local profile is used, and saved once it is ready.`,
+  );
+}
+
+/** @throws `LEASE_HELD` when a browser, or another start, has the profile */
+async function mayChange(dir: string, claim: ProfileClaim): Promise<void> {
+  await claim.check();
+  await removeStaleLocks(dir);
+}
+
+async function startEmpty(dir: string): Promise<OpenedProfile> {
+  await mkdir(dir, { recursive: true });
+  return EMPTY;
+}
+
+/** Moves the profile out of the way, under a name that is free. @returns where it is */
+async function setAside(dir: string, why: typeof DELETED | typeof UNSAVED): Promise<string> {
+  for (let n = 1; ; n++) {
+    const aside = n === 1 ? `${dir}${why}` : `${dir}${why}-${n}`;
+    if ((await lstat(aside).catch(() => undefined)) !== undefined) continue;
+    await rename(dir, aside);
+    return aside;
+  }
+}

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { VaultError } from "../../errors.ts";
+
+/** What one backup loop does and when. Times are milliseconds. */
+export interface BackupLoopOptions {
+  /** Time between two saves, once the first two are made. */
+  readonly intervalMs: number;
+  /** Whether what is on disk already carries the session; when it rejects, that is reported and not waited for. */
+  readonly settled: (signal: AbortSignal) => Promise<boolean>;
+  /** Makes one save; rejects when it failed. */
+  readonly save: (signal: AbortSignal) => Promise<unknown>;
+  /** Hears of every failed save. Must not throw. */
+  readonly onError: (error: unknown) => void;
+  /** Waits; rejects when the signal aborts. Replaced by tests. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** How often the storage is looked at until it is settled. */
+const SETTLE_POLL_MS = 1_000;
+/** After this the first save is made whatever the storage looks like: something stored beats nothing. */
+const SETTLE_LIMIT_MS = 30_000;
+/** When the second save is due, counted from the start. */
+const SECOND_SAVE_MS = 60_000;
+/** The first wait after a failure; doubled by each further one, up to the interval. */
+const RETRY_MS = 15_000;
+/** Sessions of one process spread out: each interval is up to this much longer or shorter. */
+const JITTER = 0.1;
+
+/**
+ * One loop of saves: as soon as the storage is settled, at 60 s, then at the interval with jitter. Never two at once;
+ * a failure is reported, backed off and tried again; `stop` ends it and what it is doing.
+ */
+export class BackupLoop {
+  readonly #options: BackupLoopOptions;
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(options: BackupLoopOptions) {
+    this.#options = options;
+    this.#done = this.#run(this.#stop.signal);
+  }
+
+  /** Ends the loop; resolves when nothing of it runs any more. Never rejects; twice is fine. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new VaultError("UNAVAILABLE", "The save was stopped: the client is closing."));
+    await this.#done;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { intervalMs, save, onError, wait = unrefDelay } = this.#options;
+    try {
+      let elapsed = await this.#settle(signal, wait);
+      let saves = 0;
+      let failures = 0;
+      while (!signal.aborted) {
+        try {
+          await save(signal);
+          saves += 1;
+          failures = 0;
+        } catch (error) {
+          if (signal.aborted) return;
+          failures += 1;
+          onError(error);
+        }
+        const regular = saves === 1 && elapsed < SECOND_SAVE_MS ? SECOND_SAVE_MS - elapsed : jittered(intervalMs);
+        const pause = failures === 0 ? regular : Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
+        await wait(pause, signal);
+        elapsed += pause;
+      }
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+  }
+
+  /** Waits until the storage is settled, or long enough. @returns the milliseconds waited */
+  async #settle(signal: AbortSignal, wait: (ms: number, signal: AbortSignal) => Promise<void>): Promise<number> {
+    let elapsed = 0;
+    while (elapsed < SETTLE_LIMIT_MS) {
+      await wait(SETTLE_POLL_MS, signal);
+      elapsed += SETTLE_POLL_MS;
+      try {
+        if (await this.#options.settled(signal)) break;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#options.onError(error);
+        break;
+      }
+    }
+    return elapsed;
+  }
+}
+
+function jittered(intervalMs: number): number {
+  return intervalMs * (1 + JITTER * (2 * Math.random() - 1));
+}
+
+/** A wait that does not keep a process alive that has nothing else to do. */
+async function unrefDelay(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal, ref: false });
+}

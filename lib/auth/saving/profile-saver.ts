@@ -1,0 +1,229 @@
+import { statSync } from "node:fs";
+import { within, withSignal } from "../../async/deadline.ts";
+import { VaultError } from "../../errors.ts";
+import { captureProfile } from "../../profile/capture/capture.ts";
+import { Overtaken } from "../../profile/source.ts";
+import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
+import { Descent, type Origin } from "../local/provenance.ts";
+import { Lineage } from "../local/rollback-candidates.ts";
+import type { StoreLink } from "../store/store-session.ts";
+import { CredentialsCheck } from "./credentials.ts";
+
+/** What the saves of one run need to know. */
+export interface ProfileSaverOptions {
+  readonly link: StoreLink;
+  readonly session: string;
+  /** The profile. */
+  readonly dir: string;
+  /** When READY was first seen, by `performance.now()`; `undefined` while the session is not linked. */
+  readonly linkedSince: () => number | undefined;
+  /** Whether a browser may be writing. */
+  readonly browserRuns: () => boolean;
+  /** Whose phone it is. */
+  readonly wid: () => string | undefined;
+  /** Hears of every save. Must not throw. */
+  readonly onSaved: (report: SaveReport) => void;
+  /** Hears of what went wrong beside a save that succeeded. Must not throw. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The longest that going back may keep the QR waiting, in ms. */
+const GO_BACK_LIMIT_MS = 30_000;
+
+/** Captures the profile and stores it, one save at a time, as long as the session is linked. */
+export class ProfileSaver {
+  readonly #options: ProfileSaverOptions;
+  /** What the store holds of it, as far as this run knows. */
+  readonly #descent: Descent;
+  /** What the profile must have, because the store has it. */
+  #expected: ProfileFacts = {};
+  /** What the last save stored: it need not be checked or copied again while it does not change. */
+  #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
+  #credentials: CredentialsCheck;
+  #lineage = new Lineage();
+  #saving: Promise<SaveReport> | undefined;
+  #queued: Promise<SaveReport> | undefined;
+
+  constructor(options: ProfileSaverOptions) {
+    this.#options = options;
+    this.#descent = new Descent(options.session, options.dir);
+    this.#credentials = new CredentialsCheck(options);
+  }
+
+  /** Takes note of what the store holds and the profile is made of. */
+  start(opened: Origin, expected: ProfileFacts): void {
+    this.#descent.start(opened);
+    this.#expected = expected;
+    this.#stored = [];
+    this.#credentials = new CredentialsCheck(this.#options);
+    this.#lineage = new Lineage(opened.generation);
+  }
+
+  /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
+  async expectNewLink(signal: AbortSignal): Promise<void> {
+    this.#lineage = new Lineage();
+    const link = await this.#credentials.expectNewLink(signal);
+    await this.#descent.refuse(link).catch(this.#options.onError);
+  }
+
+  /**
+   * A page that was linked asks for a link: its credentials may have been gone when the last saves were made. What is
+   * stored is then again what came before those, where the store keeps that.
+   */
+  async goBack(signal: AbortSignal): Promise<void> {
+    const { link, session } = this.#options;
+    const trusted = this.#lineage.beforeDoubt();
+    if (trusted.length === 0) return;
+    const tooLate = (cause: unknown): VaultError => {
+      const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
+      const message = `Could not go back from the last saves of ${session} within ${GO_BACK_LIMIT_MS} ms.`;
+      return new VaultError("UNAVAILABLE", message, { cause, hint });
+    };
+    const found = await within({ limitMs: GO_BACK_LIMIT_MS, signal, tooLate }, (limited) =>
+      withSignal(link.goBack(trusted, limited), limited),
+    );
+    if (found === undefined) return;
+    this.#stored = [];
+    await this.#descent.wentBack(found);
+  }
+
+  /** From now on the store holds nothing that this profile descends from: says so on disk too. */
+  async forget(): Promise<void> {
+    this.#expected = {};
+    this.#stored = [];
+    await this.#descent.forget();
+  }
+
+  /** The page asks for a link: says on disk, for the next start, that what is stored may be worth more. */
+  async disown(): Promise<void> {
+    await this.#descent.disown();
+  }
+
+  /** The profile is linked: takes a {@link disown} back. */
+  async own(): Promise<void> {
+    await this.#descent.own();
+  }
+
+  /** Whether what is on disk already carries the session. */
+  async isSettled(signal: AbortSignal): Promise<boolean> {
+    return await this.#credentials.look(signal);
+  }
+
+  /** Saves now, or after the save that is under way; callers that come meanwhile share that next one. */
+  async next(signal: AbortSignal): Promise<SaveReport> {
+    if (this.#queued !== undefined) return await this.#queued;
+    if (this.#saving === undefined) return await this.#begin(signal);
+    this.#queued = this.#saving
+      .catch(() => undefined)
+      .then(() => {
+        this.#queued = undefined;
+        return this.#begin(signal);
+      });
+    return await this.#queued;
+  }
+
+  /** Resolves when no save is under way. Never rejects. */
+  async idle(): Promise<void> {
+    for (let last = this.#last(); last !== undefined; last = this.#last()) await last.catch(() => undefined);
+  }
+
+  #last(): Promise<SaveReport> | undefined {
+    return this.#queued ?? this.#saving;
+  }
+
+  #begin(signal: AbortSignal): Promise<SaveReport> {
+    const saving = this.#save(signal).finally(() => {
+      if (this.#saving === saving) this.#saving = undefined;
+    });
+    this.#saving = saving;
+    return saving;
+  }
+
+  async #save(signal: AbortSignal): Promise<SaveReport> {
+    try {
+      return await this.#capture(this.#options.browserRuns(), signal);
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error;
+      // A browser wrote into a database that was not copied, and the store has asked for it all the same.
+      this.#stored = [];
+      return await this.#capture(true, signal);
+    }
+  }
+
+  /** @param live whether a browser may be writing */
+  async #capture(live: boolean, signal: AbortSignal): Promise<SaveReport> {
+    const { link, dir, wid, onSaved } = this.#options;
+    this.#mustBeLinked();
+    const [expected, stored] = [this.#expected, this.#stored];
+    const place = placeOf(dir);
+    const capture = await captureProfile(dir, { expected, stored, live, signal });
+    try {
+      await this.#mustBeSettled(capture);
+      const { base, report } = await link.save(capture, {
+        base: this.#descent.base,
+        wid: wid(),
+        // A logout, or another profile, while the capture was on its way: what was captured must not become the session.
+        beforeCommit: () => {
+          this.#mustBeLinked();
+          this.#mustBeAt(place);
+        },
+        signal,
+      });
+      this.#descent.saved(base, report.generation);
+      if (report.generation > 0) this.#lineage.add(report.generation);
+      this.#expected = capture.profile;
+      this.#stored = capture.files.map(({ path, identity }) =>
+        identity === undefined ? { path } : { path, identity },
+      );
+      await this.#vouch(capture, signal);
+      onSaved(report);
+      return report;
+    } finally {
+      await capture.close();
+    }
+  }
+
+  /** Says on disk what was saved once the profile itself is there. Never rejects: the save is made. */
+  async #vouch(capture: Capture, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#descent.vouch(capture.files, signal);
+    } catch (error) {
+      // Without time for it the marker stays that of the save before, and the next start restores this one.
+      if (!signal.aborted) this.#options.onError(error);
+    }
+  }
+
+  #mustBeLinked(): void {
+    if (this.#options.linkedSince() !== undefined) return;
+    throw new VaultError("INVALID", `Session ${this.#options.session} is not saved: it is not linked.`, {
+      hint: "Saves are made between `ready` and the first disconnect or logout.",
+    });
+  }
+
+  /** Parts of two profiles must not become one session. */
+  #mustBeAt(place: string): void {
+    const { session, dir } = this.#options;
+    if (placeOf(dir) === place) return;
+    throw new VaultError("UNAVAILABLE", `Session ${session} is not saved: its profile was replaced meanwhile.`, {
+      hint: `Something else moves ${dir}: run one process per session.`,
+    });
+  }
+
+  async #mustBeSettled(capture: Capture): Promise<void> {
+    // Something stored beats nothing; and what is stored already was looked at.
+    if (this.#descent.base === undefined || (this.#credentials.isSettled && isStored(capture, this.#stored))) return;
+    await this.#credentials.mustBeIn(capture, this.#options.linkedSince() ?? 0);
+  }
+}
+
+/** Whether every file is what it was when it was stored. */
+function isStored(capture: Capture, stored: readonly Pick<CaptureFile, "path" | "identity">[]): boolean {
+  const known = new Map(stored.map(({ path, identity }) => [path, identity]));
+  return capture.files.every(({ path, identity }) => identity !== undefined && known.get(path) === identity);
+}
+
+/** Tells the directory at `dir` from another one that has come in its place. */
+function placeOf(dir: string): string {
+  const found = statSync(dir, { bigint: true, throwIfNoEntry: false });
+  return `${found?.dev} ${found?.ino}`;
+}

@@ -1,0 +1,118 @@
+import { within, withSignal } from "../../async/deadline.ts";
+import { VaultError } from "../../errors.ts";
+import type { Capture, Lease, ProfileStore } from "../../store.ts";
+import type { RemoteSession, RestoredSession, SavedSession, StoredBase, StoreLink } from "./store-session.ts";
+
+/** The longest a store may take, in milliseconds, where somebody waits who cannot give up by himself. */
+interface Limits {
+  /** To delete: whatsapp-web.js waits for it before it tells of the end. */
+  readonly deleteMs: number;
+  /** To give the session back: what runs the bot does not wait long at its end. */
+  readonly releaseMs: number;
+}
+
+const LIMITS: Limits = { deleteMs: 30_000, releaseMs: 5_000 };
+
+/** Talks to a store that takes profiles file by file. */
+export class ProfileLink implements StoreLink {
+  readonly #store: ProfileStore;
+  readonly #session: string;
+  readonly #limits: Limits;
+  #lease: Lease | undefined;
+  /** Outlives the lease: who has lost the session may not delete it either. */
+  #lost: AbortSignal | undefined;
+
+  constructor(store: ProfileStore, session: string, limits: Limits = LIMITS) {
+    this.#store = store;
+    this.#session = session;
+    this.#limits = limits;
+  }
+
+  get lost(): AbortSignal | undefined {
+    return this.#lost;
+  }
+
+  async open(signal: AbortSignal): Promise<RemoteSession> {
+    this.#lease = await this.#store.acquire({ session: this.#session, signal });
+    this.#lost = this.#lease.lost;
+    const state = await this.#store.state({ session: this.#session, signal });
+    if (state === undefined) return { kind: "absent" };
+    const { entry, current, deleted } = state;
+    if (current !== undefined) return { kind: "current", base: current.id, generation: current.generation, entry };
+    return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
+  }
+
+  async restore(into: string, signal: AbortSignal): Promise<RestoredSession> {
+    const report = await this.#store.restoreProfile({ session: this.#session, into, signal });
+    return { report, base: report.id, profile: report.profile };
+  }
+
+  async save(
+    capture: Capture,
+    options: { wid: string | undefined; beforeCommit: () => void; signal: AbortSignal },
+  ): Promise<SavedSession> {
+    const report = await this.#store.saveProfile({
+      session: this.#session,
+      capture,
+      lease: this.#held(),
+      wid: options.wid,
+      beforeCommit: options.beforeCommit,
+      signal: options.signal,
+    });
+    return { report, base: report.id };
+  }
+
+  async prove(generation: number, signal: AbortSignal): Promise<void> {
+    await this.#store.mark({ session: this.#session, lease: this.#held(), generation, as: "proven", signal });
+  }
+
+  async goBack(generations: readonly number[], signal: AbortSignal): Promise<StoredBase | undefined> {
+    const session = this.#session;
+    const state = await this.#store.state({ session, signal });
+    const found = state?.generations.filter((kept) => generations.includes(kept.generation)).at(-1);
+    if (found === undefined) return undefined;
+    const { generation, id: base } = found;
+    await this.#store.rollback({ session, lease: this.#held(), generation, signal });
+    return { base, generation };
+  }
+
+  /** Nothing was fetched ahead. */
+  async keepLocal(): Promise<void> {}
+
+  async delete(retainMs: number | undefined): Promise<void> {
+    this.#lost?.throwIfAborted();
+    const session = this.#session;
+    const held = this.#lease === undefined ? {} : { lease: this.#lease };
+    const retain = retainMs === undefined ? {} : { retainMs };
+    const limitMs = this.#limits.deleteMs;
+    const tooLate = (cause: unknown): VaultError => {
+      const hint = "It may still be stored: delete it there by hand.";
+      return new VaultError("UNAVAILABLE", `Could not delete the session ${session} within ${limitMs} ms.`, {
+        cause,
+        hint,
+      });
+    };
+    await within({ limitMs, tooLate }, async (signal) => {
+      await withSignal(this.#store.delete({ session, signal, ...retain, ...held }), signal);
+    });
+  }
+
+  async close(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    if (lease === undefined) return;
+    const tooLate = (cause: unknown): Error => new Error("The store did not answer.", { cause });
+    const released = within({ limitMs: this.#limits.releaseMs, tooLate }, (signal) =>
+      withSignal(lease.release(), signal),
+    );
+    // It then runs out by itself.
+    await released.catch(() => undefined);
+  }
+
+  #held(): Lease {
+    if (this.#lease !== undefined) return this.#lease;
+    throw new VaultError("LEASE_LOST", `Session ${this.#session} is not held: it was given back or never taken.`, {
+      hint: "Call client.initialize() again.",
+    });
+  }
+}

@@ -1,0 +1,108 @@
+import { VaultError } from "../errors.ts";
+import type { ProfileFacts } from "../store.ts";
+import type { BrowserLike, PuppeteerOptions } from "./client.ts";
+import { enabledFeatures, storageFeatures } from "./storage-features.ts";
+
+/** What {@link launchOptions} made, and the user's options it was made from: a second launch starts from those. */
+const made = new WeakMap<PuppeteerOptions, PuppeteerOptions>();
+
+/** Arguments that open another profile than `<userDataDir>/Default`, or none on disk. */
+const FOREIGN_PROFILE = ["--user-data-dir", "--profile-directory", "--incognito", "--guest", "--bwsi"];
+
+/** The options as the user gave them, when `options` came from {@link launchOptions}; else `options`. */
+export function usersOptions(options: PuppeteerOptions | undefined): PuppeteerOptions {
+  return options === undefined ? {} : (made.get(options) ?? options);
+}
+
+/**
+ * Sees to it that puppeteer will open the strategy's own profile.
+ * @throws `INVALID`: with whatsapp-web.js's own sentence for another `userDataDir`; for a browser that is connected to
+ *   and for arguments that name another profile.
+ */
+export function checkLaunchable(options: PuppeteerOptions | undefined, strategy: string, userDataDir: string): void {
+  const { userDataDir: given, browserWSEndpoint, browserURL, args = [] } = usersOptions(options);
+  if (given && given !== userDataDir) {
+    throw new VaultError("INVALID", `${strategy} is not compatible with a user-supplied userDataDir.`, {
+      hint: "Use `dataPath` and `clientId` to say where the profile is.",
+    });
+  }
+  if (browserWSEndpoint || browserURL) {
+    const name = browserWSEndpoint ? "browserWSEndpoint" : "browserURL";
+    throw new VaultError(
+      "INVALID",
+      `${strategy} cannot keep the session of a browser it did not start (\`${name}\`).`,
+      {
+        hint: `Remove \`puppeteer.${name}\`, or use NoAuth and keep that browser's profile yourself.`,
+      },
+    );
+  }
+  const foreign = args.find((argument) => FOREIGN_PROFILE.includes(argument.split("=", 1)[0] ?? ""));
+  if (foreign !== undefined) {
+    throw new VaultError(
+      "INVALID",
+      `${strategy} cannot keep a session that is not in its own profile (\`${foreign}\`).`,
+      {
+        hint: "Remove the argument from `puppeteer.args`.",
+      },
+    );
+  }
+}
+
+/**
+ * The options to launch the browser with, as a new object with a new `args` array (puppeteer takes `--enable-features`
+ * out of the very array it is given): the user's own, the profile, and the switches without which Chromium would wipe
+ * a profile of that form.
+ * @param options.handleSignals signals are ours to handle, not puppeteer's
+ * @throws `INVALID` when the user's own switches contradict the profile's form
+ */
+export function launchOptions(
+  given: PuppeteerOptions | undefined,
+  options: { userDataDir: string; profile: ProfileFacts; handleSignals?: boolean },
+): PuppeteerOptions {
+  const users = usersOptions(given);
+  const { userDataDir, profile, handleSignals = false } = options;
+  const args = storageFeatures(users.args ?? [], profile);
+  // Without puppeteer's own arguments nothing but this names the profile.
+  if (users.ignoreDefaultArgs === true) args.push(`--user-data-dir=${userDataDir}`);
+  const launch: PuppeteerOptions = {
+    ...users,
+    userDataDir,
+    args,
+    ...(handleSignals ? { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false } : {}),
+  };
+  made.set(launch, users);
+  return launch;
+}
+
+/** What to tell the user when an older browser than the one that wrote the profile has opened it; else `undefined`. */
+export function downgradeWarning(writtenBy: string | undefined, running: string): string | undefined {
+  const version = /\d+(\.\d+)+/.exec(running)?.[0];
+  if (writtenBy === undefined || version === undefined || compareVersions(writtenBy, version) <= 0) return undefined;
+  return `The profile was written by Chromium ${writtenBy} and is opened by the older ${version}: it may ask to link again. Update the browser.`;
+}
+
+/** Negative when `a` is the older version, positive when it is the newer one. */
+export function compareVersions(a: string, b: string): number {
+  const left = a.split(".").map(Number);
+  const right = b.split(".").map(Number);
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/**
+ * Looks at what the browser really got, before a page is opened: a profile opened without its switches is wiped.
+ * @throws `INVALID` when a switch that {@link launchOptions} set did not arrive
+ */
+export function checkLaunched(browser: BrowserLike, launch: PuppeteerOptions | undefined): void {
+  const spawned = browser.process?.()?.spawnargs;
+  if (spawned === undefined || launch === undefined || !made.has(launch)) return;
+  const got = enabledFeatures(spawned);
+  const missing = enabledFeatures(launch.args ?? []).filter((feature) => !got.includes(feature));
+  if (missing.length === 0) return;
+  throw new VaultError("INVALID", `The browser was started without ${missing.join(", ")}: it would wipe the profile.`, {
+    hint: "Something between this package and puppeteer changes `args`; no page was opened yet.",
+  });
+}

@@ -1,0 +1,188 @@
+import { createHash } from "node:crypto";
+import { isVaultError } from "../errors.ts";
+import type { Capture } from "../store.ts";
+import { captureProfile } from "./capture/capture.ts";
+import { Decoder, decodeBatch, scanLog } from "./leveldb/format.ts";
+import { parseLevelDbName } from "./leveldb/manifest.ts";
+import { readTable } from "./leveldb/table.ts";
+import { readAll, type Source } from "./source.ts";
+import { openPages, scanWal } from "./sqlite/check.ts";
+import { readRows } from "./sqlite/tree.ts";
+
+/**
+ * What WhatsApp Web writes last when an account is linked: whose phone it is, in Local Storage. Chromium writes Local
+ * Storage out seconds after IndexedDB, so what was written before it is on disk when this is.
+ */
+const LINKED_KEY = "last-wid-md";
+/** With it, what differs from one link to the next of the same phone. */
+const LINK_KEYS = [LINKED_KEY, "WANoiseInfo"];
+/** Without these databases there are no credentials. */
+const DATABASES = ["wawc", "signal-storage"];
+const SITE = "https://web.whatsapp.com";
+const LOCAL_STORAGE = "Default/Local Storage/leveldb/";
+const LOCAL_STORAGE_FILE = "Default/LocalStorage";
+/** Blink's tag for a string whose characters are all Latin-1, one byte each. */
+const LATIN1 = "\u0001";
+
+/** Whether credentials are on disk, and what is missing when not. */
+export interface Settled {
+  readonly settled: boolean;
+  readonly reason: string;
+  /** Tells one link's credentials in Local Storage from another's; absent when there are none. Opaque. */
+  readonly link?: string;
+}
+
+/**
+ * Whether the storage on disk carries the credentials already: takes a capture and looks into it.
+ * @throws `CORRUPT` when the profile is damaged.
+ */
+export async function probeSettled(dir: string, options: { signal?: AbortSignal } = {}): Promise<Settled> {
+  let capture: Capture;
+  try {
+    capture = await captureProfile(dir, { live: true, signal: options.signal });
+  } catch (error) {
+    if (isVaultError(error, "UNAVAILABLE")) return { settled: false, reason: error.message };
+    throw error;
+  }
+  try {
+    return await captureSettled(capture);
+  } finally {
+    await capture.close();
+  }
+}
+
+/** Whether a capture carries the credentials. */
+export async function captureSettled(capture: Capture): Promise<Settled> {
+  const files = new Map<string, Source>(capture.files.map((file) => [file.path, file]));
+  const missing = (await missingDatabases(capture, files))[0];
+  if (missing !== undefined) return { settled: false, reason: `IndexedDB ${missing} is not on disk` };
+  const link = await linkOf(capture, files);
+  return link === undefined
+    ? { settled: false, reason: "Local Storage is not on disk" }
+    : { settled: true, reason: "the credentials are on disk", link };
+}
+
+async function linkOf(capture: Capture, files: ReadonlyMap<string, Source>): Promise<string | undefined> {
+  return capture.profile.localStorage === "sqlite" ? await linkInSqlite(files) : await linkInLevelDb(files);
+}
+
+async function missingDatabases(capture: Capture, files: ReadonlyMap<string, Source>): Promise<string[]> {
+  if (capture.profile.indexedDb === undefined) return DATABASES;
+  if (capture.profile.indexedDb === "sqlite") {
+    const names = new Set([...files.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1)));
+    return DATABASES.filter((name) => !names.has(sqliteName(name)));
+  }
+  const found = new Set<string>();
+  const prefix = [...files.keys()]
+    .find((path) => path.endsWith(".indexeddb.leveldb/CURRENT"))
+    ?.slice(0, -"CURRENT".length);
+  // Names of databases are global metadata: keys of database 0, which sort before all others.
+  const isMetadata = (key: Buffer): boolean => key[0] === 0 && key[1] === 0;
+  for (const key of (await newestEntries(files, prefix ?? "", isMetadata, true)).keys()) {
+    const name = databaseName(Buffer.from(key, "latin1"));
+    if (name !== undefined) found.add(name);
+  }
+  return DATABASES.filter((name) => !found.has(name));
+}
+
+/** SQLite files of IndexedDB are named after the SHA-256 of the database's name in UTF-16, in base32. */
+export function sqliteName(database: string): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  let text = "";
+  let bits = 0;
+  let value = 0;
+  for (const byte of createHash("sha256").update(Buffer.from(database, "utf16le")).digest()) {
+    value = (value << 8) | byte;
+    for (bits += 8; bits >= 5; bits -= 5) text += alphabet[(value >>> (bits - 5)) & 31];
+    value &= (1 << bits) - 1;
+  }
+  return bits > 0 ? text + alphabet[(value << (5 - bits)) & 31] : text;
+}
+
+/** A key of IndexedDB's global metadata: four zeros, 201, the origin and the database's name, each with its length. */
+function databaseName(key: Buffer): string | undefined {
+  if (key.length < 6 || key.readUInt32LE(0) !== 0 || key[4] !== 201) return undefined;
+  try {
+    const input = new Decoder(key, 5);
+    const origin = 2 * input.varint();
+    input.at += origin;
+    const length = 2 * input.varint();
+    return Buffer.from(key.subarray(input.at, input.at + length))
+      .swap16()
+      .toString("utf16le");
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Local Storage in LevelDB: `_<origin>\0<tag><key>`; the value has a tag too. */
+async function linkInLevelDb(files: ReadonlyMap<string, Source>): Promise<string | undefined> {
+  const [linked, ...others] = LINK_KEYS.map((key) => `_${SITE}\0${LATIN1}${key}`);
+  const wanted = new Set([linked, ...others]);
+  const entries = await newestEntries(files, LOCAL_STORAGE, (key) => wanted.has(key.toString("latin1")), false);
+  if (!entries.has(linked ?? "")) return undefined;
+  const hash = createHash("sha256");
+  for (const key of wanted) {
+    const entry = entries.get(key ?? "");
+    // The sequence tells a value that was written again from one that was never touched.
+    if (entry) hash.update(`${key} ${entry.sequence} `).update(entry.value);
+  }
+  return hash.digest("hex");
+}
+
+async function linkInSqlite(files: ReadonlyMap<string, Source>): Promise<string | undefined> {
+  const [database, wal] = [files.get(LOCAL_STORAGE_FILE), files.get(`${LOCAL_STORAGE_FILE}-wal`)];
+  const pages = database && (await openPages(database, wal, wal && (await scanWal(wal))));
+  if (pages === undefined || typeof pages === "string") return undefined;
+  const site = (await readRows(pages, "maps")).filter((row) => isText(row[1], `${SITE}/`) || isText(row[1], SITE));
+  // The first column of `maps` is the row's own number, which SQLite keeps outside the row: one site, one map.
+  if (site.length === 0) return undefined;
+  const rows = await readRows(pages, "map_entries");
+  const rowsOf = (key: string): typeof rows => rows.filter((row) => row.some((value) => isText(value, LATIN1 + key)));
+  if (rowsOf(LINKED_KEY).length === 0) return undefined;
+  const hash = createHash("sha256");
+  for (const value of LINK_KEYS.flatMap(rowsOf).flat()) hash.update(Buffer.isBuffer(value) ? value : String(value));
+  return hash.digest("hex");
+}
+
+function isText(value: unknown, text: string): boolean {
+  return Buffer.isBuffer(value) && value.toString("latin1") === text;
+}
+
+/** The newest entries that hold a value longer than its tag, by key, in a LevelDB of a capture. */
+async function newestEntries(
+  files: ReadonlyMap<string, Source>,
+  prefix: string,
+  isWanted: (key: Buffer) => boolean,
+  atFront: boolean,
+): Promise<Map<string, { sequence: number; value: Buffer }>> {
+  const newest = new Map<string, { sequence: number; value: Buffer | undefined }>();
+  const note = (key: Buffer, sequence: number, value: Buffer | undefined): void => {
+    if (!isWanted(key)) return;
+    const before = newest.get(key.toString("latin1"));
+    if (before && before.sequence > sequence) return;
+    const isSet = value !== undefined && (atFront || value.length > 1);
+    newest.set(key.toString("latin1"), { sequence, value: isSet ? Buffer.from(value) : undefined });
+  };
+  for (const [path, source] of files) {
+    const parsed = path.startsWith(prefix) ? parseLevelDbName(path.slice(prefix.length)) : undefined;
+    if (parsed?.kind === "log") {
+      scanLog(await readAll(source), (data) => {
+        let sequence = Number(data.readBigUInt64LE(0));
+        decodeBatch(data, (key, value) => note(key, sequence++, value));
+      });
+    } else if (parsed?.kind === "table") {
+      await readTable(source, (key, value) => {
+        const tag = key.readBigUInt64LE(key.length - 8);
+        const user = key.subarray(0, -8);
+        if (atFront && !isWanted(user)) return false;
+        note(user, Number(tag >> 8n), (tag & 0xffn) === 1n ? value : undefined);
+        return true;
+      });
+    }
+  }
+  const held = new Map<string, { sequence: number; value: Buffer }>();
+  for (const [key, { sequence, value }] of newest) if (value) held.set(key, { sequence, value });
+  return held;
+}

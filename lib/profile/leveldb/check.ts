@@ -1,0 +1,127 @@
+import { readAll, type Source } from "../source.ts";
+import { decodeBatch, scanLog } from "./format.ts";
+import { manifestOf, parseLevelDbName, replayManifest, type Version } from "./manifest.ts";
+import { checkTable } from "./table.ts";
+
+/** A log of a database, read. */
+export interface LogBytes {
+  readonly number: number;
+  readonly bytes: Buffer;
+}
+
+/** What the logs of a version hold. */
+export interface LogsReport {
+  /** Where the last of them ends, cut after its last whole record. */
+  readonly end: number;
+  /** Whether something follows there. */
+  readonly partial: boolean;
+  /** What is wrong with them, apart from that. */
+  readonly problem?: { readonly number: number; readonly reason: string };
+}
+
+/** Goes through the logs of a version, ascending: checksums, batches, and that no sequence number is left out. */
+export function checkLogs(logs: readonly LogBytes[], version: Version, sequences: ReadonlySet<number>): LogsReport {
+  let next: number | undefined;
+  let report: LogsReport = { end: 0, partial: false };
+  for (const { number, bytes } of logs) {
+    let reason = "";
+    const scan = scanLog(bytes, (data, end) => {
+      if (reason) return;
+      try {
+        const { sequence, count } = decodeBatch(data);
+        reason = gap(sequence, next, version, sequences);
+        next = sequence + count;
+      } catch (cause) {
+        reason = `its record before ${end} is not a write batch (${(cause as Error).message})`;
+      }
+    });
+    if (!reason && scan.tail === "damaged") reason = scan.reason;
+    const isLast = number === logs.at(-1)?.number;
+    // Whole once a newer one exists: LevelDB turned to that after the last write to this.
+    if (!reason && !isLast && scan.tail !== "whole") reason = scan.reason;
+    report = { end: scan.end, partial: scan.tail !== "whole" };
+    if (reason) return { ...report, problem: { number, reason } };
+  }
+  return report;
+}
+
+/**
+ * Sequence numbers follow one another, also across logs. They may jump to just after one that the manifest has carried:
+ * a manifest is synced and a log is not, so a host that lost power may remember more there.
+ */
+function gap(sequence: number, next: number | undefined, version: Version, sequences: ReadonlySet<number>): string {
+  if (next === undefined) {
+    return sequence <= version.lastSequence + 1 ? "" : `it begins at ${sequence}, after ${version.lastSequence}`;
+  }
+  if (sequence === next || (sequence > next && sequences.has(sequence - 1))) return "";
+  return `sequence ${sequence} follows ${next - 1}`;
+}
+
+/** Something wrong with one file. */
+export interface FileProblem {
+  /** Name in its directory; empty for the directory. */
+  readonly name: string;
+  readonly reason: string;
+}
+
+/**
+ * Everything that is wrong with a LevelDB at rest, by what Chromium does with it; none when it opens whole and stays so.
+ * A manifest or last log that ends inside a record is a problem: the next write after it makes Chromium wipe the store.
+ */
+export async function checkLevelDb(files: ReadonlyMap<string, Source>): Promise<FileProblem[]> {
+  if (files.has("corruption_info.json")) {
+    return [{ name: "corruption_info.json", reason: "Chromium has found this store corrupt" }];
+  }
+  const current = files.get("CURRENT");
+  if (current === undefined) return [{ name: "CURRENT", reason: "it is missing" }];
+  const name = current.size < 100 ? manifestOf(await readAll(current)) : undefined;
+  if (name === undefined) return [{ name: "CURRENT", reason: "it does not name a manifest" }];
+  const manifest = files.get(name);
+  if (manifest === undefined) return [{ name, reason: "it is missing" }];
+
+  const { tables, logs } = byNumber(files);
+  const replay = replayManifest(await readAll(manifest), {
+    table: (number) => tables.get(number)?.source.size,
+    log: (number) => logs.has(number),
+    logs: [...logs.keys()],
+  });
+  const problems: FileProblem[] = [];
+  if (replay.scan.tail !== "whole") problems.push({ name, reason: replay.scan.reason });
+  if (replay.behind) problems.push({ name, reason: replay.behind });
+  if (replay.version === undefined) return problems;
+
+  for (const { number } of replay.version.tables.values()) {
+    const table = tables.get(number);
+    const reason = table && (await checkTable(table.source));
+    if (table && reason) problems.push({ name: table.name, reason });
+  }
+  // The logs belong to the newest state: what they lack of an older one says nothing.
+  if (replay.behind) return problems;
+  const live = [...logs.keys()].filter((number) => number >= (replay.version?.logNumber ?? 0)).sort((a, b) => a - b);
+  const read: LogBytes[] = [];
+  for (const number of live) read.push({ number, bytes: await readAll((logs.get(number) as Named).source) });
+  const report = checkLogs(read, replay.version, replay.sequences);
+  if (report.problem) {
+    problems.push({ name: logs.get(report.problem.number)?.name ?? "", reason: report.problem.reason });
+  } else if (report.partial) {
+    problems.push({ name: logs.get(live.at(-1) ?? 0)?.name ?? "", reason: "ends inside a record" });
+  }
+  return problems;
+}
+
+interface Named {
+  readonly name: string;
+  readonly source: Source;
+}
+
+/** The tables and logs of a directory by number. */
+export function byNumber(files: ReadonlyMap<string, Source>): { tables: Map<number, Named>; logs: Map<number, Named> } {
+  const tables = new Map<number, Named>();
+  const logs = new Map<number, Named>();
+  for (const [name, source] of files) {
+    const parsed = parseLevelDbName(name);
+    if (parsed?.kind === "table") tables.set(parsed.number, { name, source });
+    if (parsed?.kind === "log") logs.set(parsed.number, { name, source });
+  }
+  return { tables, logs };
+}

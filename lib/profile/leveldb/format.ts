@@ -1,0 +1,184 @@
+import { crc32c, maskCrc } from "../crc32c.ts";
+
+// LevelDB's own doc/log_format.md, db/version_edit.cc and db/write_batch.cc.
+const BLOCK_BYTES = 32_768;
+const HEADER_BYTES = 7;
+const FULL = 1;
+const FIRST = 2;
+const MIDDLE = 3;
+const LAST = 4;
+
+/** How a log or manifest ends. */
+export interface LogScan {
+  /** Just after its last whole record. */
+  readonly end: number;
+  /**
+   * `whole`: nothing follows. `partial`: the beginning of a record follows, as after a crash or while it is being
+   * written. `damaged`: what follows is not what LevelDB writes; see `reason`.
+   */
+  readonly tail: "whole" | "partial" | "damaged";
+  readonly reason: string;
+}
+
+/** Goes through a log or manifest, calls `onRecord` for each whole record, with where it ends; never throws for its bytes. */
+export function scanLog(bytes: Buffer, onRecord: (data: Buffer, end: number) => void): LogScan {
+  let end = 0;
+  let parts: Buffer[] | undefined;
+  const stop = (tail: LogScan["tail"], reason: string): LogScan => ({ end, tail, reason });
+
+  for (let at = 0; ; ) {
+    const left = BLOCK_BYTES - (at % BLOCK_BYTES);
+    if (left < HEADER_BYTES) {
+      if (at + left >= bytes.length) return parts ? stop("partial", "ends inside a record") : stop("whole", "");
+      at += left;
+      continue;
+    }
+    if (at >= bytes.length) return parts ? stop("partial", "ends inside a record") : stop("whole", "");
+    if (at + HEADER_BYTES > bytes.length) return stop("partial", "ends inside a record header");
+
+    const length = bytes.readUInt16LE(at + 4);
+    const type = bytes[at + 6] as number;
+    if (type === 0 && isZero(bytes, at)) return stop("partial", "ends in zeros");
+    if (type < FULL || type > LAST) return stop("damaged", `unknown record type ${type} at ${at}`);
+    if (HEADER_BYTES + length > left) return stop("damaged", `a record at ${at} is longer than its block`);
+    const next = at + HEADER_BYTES + length;
+    if (next > bytes.length) return stop("partial", "ends inside a record");
+    if (maskCrc(crc32c(bytes, at + 6, next)) !== bytes.readUInt32LE(at)) {
+      return stop("damaged", `wrong checksum of the record at ${at}`);
+    }
+
+    const begins = type === FULL || type === FIRST;
+    if (begins === (parts !== undefined)) return stop("damaged", `records out of order at ${at}`);
+    const data = bytes.subarray(at + HEADER_BYTES, next);
+    at = next;
+    if (type === FIRST) parts = [data];
+    else if (type === MIDDLE) parts?.push(data);
+    else {
+      end = next;
+      onRecord(parts ? Buffer.concat([...parts, data]) : data, end);
+      parts = undefined;
+    }
+  }
+}
+
+function isZero(bytes: Buffer, from: number): boolean {
+  for (let i = from; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+/** Reads the numbers and strings of LevelDB's encodings; throws a `RangeError` past the end. */
+export class Decoder {
+  readonly bytes: Buffer;
+  at = 0;
+
+  constructor(bytes: Buffer, at = 0) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  get done(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  byte(): number {
+    const value = this.bytes[this.at++];
+    if (value === undefined) throw new RangeError("ends too early");
+    return value;
+  }
+
+  /** A varint of up to 64 bits; more than 53 are refused, no LevelDB gets there. */
+  varint(): number {
+    let value = 0;
+    for (let scale = 1; scale <= 2 ** 49; scale *= 128) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (value > Number.MAX_SAFE_INTEGER) break;
+        return value;
+      }
+    }
+    throw new RangeError("a number is too large");
+  }
+
+  string(): Buffer {
+    const length = this.varint();
+    if (this.at + length > this.bytes.length) throw new RangeError("ends too early");
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+}
+
+/** One table of a version edit. */
+export interface TableEntry {
+  readonly level: number;
+  readonly number: number;
+  readonly size: number;
+}
+
+/** One record of a manifest. */
+export interface VersionEdit {
+  comparator?: string;
+  logNumber?: number;
+  prevLogNumber?: number;
+  nextFile?: number;
+  lastSequence?: number;
+  readonly deleted: Omit<TableEntry, "size">[];
+  readonly added: TableEntry[];
+}
+
+/** @throws RangeError when it is not a version edit. */
+export function decodeVersionEdit(bytes: Buffer): VersionEdit {
+  const edit: VersionEdit = { deleted: [], added: [] };
+  const input = new Decoder(bytes);
+  while (!input.done) {
+    const tag = input.varint();
+    if (tag === 1) edit.comparator = input.string().toString("latin1");
+    else if (tag === 2) edit.logNumber = input.varint();
+    else if (tag === 3) edit.nextFile = input.varint();
+    else if (tag === 4) edit.lastSequence = input.varint();
+    else if (tag === 9) edit.prevLogNumber = input.varint();
+    else if (tag === 5) {
+      decodeLevel(input);
+      input.string();
+    } else if (tag === 6) edit.deleted.push({ level: decodeLevel(input), number: input.varint() });
+    else if (tag === 7) {
+      edit.added.push({ level: decodeLevel(input), number: input.varint(), size: input.varint() });
+      input.string();
+      input.string();
+    } else throw new RangeError(`unknown field ${tag}`);
+  }
+  return edit;
+}
+
+function decodeLevel(input: Decoder): number {
+  const level = input.varint();
+  if (level >= 7) throw new RangeError(`there is no level ${level}`);
+  return level;
+}
+
+/** The head of a write batch, one record of a log. */
+export interface BatchHead {
+  readonly sequence: number;
+  readonly count: number;
+}
+
+/**
+ * Decodes a write batch; calls `onEntry` with each key and its value (`undefined`: deleted).
+ * @throws RangeError when it is not one.
+ */
+export function decodeBatch(bytes: Buffer, onEntry?: (key: Buffer, value: Buffer | undefined) => void): BatchHead {
+  if (bytes.length < 12) throw new RangeError("a write batch is too short");
+  const sequence = Number(bytes.readBigUInt64LE(0));
+  const count = bytes.readUInt32LE(8);
+  const input = new Decoder(bytes, 12);
+  let entries = 0;
+  for (; !input.done; entries++) {
+    const kind = input.byte();
+    if (kind > 1) throw new RangeError(`unknown entry ${kind} in a write batch`);
+    const key = input.string();
+    const value = kind === 1 ? input.string() : undefined;
+    onEntry?.(key, value);
+  }
+  if (entries !== count) throw new RangeError(`a write batch holds ${entries} entries and says ${count}`);
+  return { sequence, count };
+}

@@ -1,0 +1,154 @@
+import { crc32c, maskCrc } from "../crc32c.ts";
+import { PIECE_BYTES, type Source } from "../source.ts";
+import { Decoder } from "./format.ts";
+import { unsnappy } from "./snappy.ts";
+
+// LevelDB's own doc/table_format.md.
+const FOOTER_BYTES = 48;
+const TRAILER_BYTES = 5;
+const MAGIC: Buffer = Buffer.from("57fb808b247547db", "hex");
+const UNCOMPRESSED = 0;
+const SNAPPY = 1;
+
+/** Where a block lies, without its trailer of a type byte and a checksum. */
+interface BlockHandle {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** What a table's footer says. */
+interface Footer {
+  readonly metaindex: BlockHandle;
+  readonly index: BlockHandle;
+}
+
+/** What is wrong with a table's footer; `undefined` when nothing is. Reads 48 bytes. */
+export async function checkFooter(table: Source): Promise<string | undefined> {
+  const footer = await readFooter(table);
+  return typeof footer === "string" ? footer : undefined;
+}
+
+/** What is wrong with a table, every block's checksum included; `undefined` when nothing is. Reads all of it. */
+export async function checkTable(table: Source): Promise<string | undefined> {
+  const footer = await readFooter(table);
+  if (typeof footer === "string") return footer;
+  let blocks: BlockHandle[];
+  try {
+    const data = await readHandles(table, footer.index);
+    const meta = await readHandles(table, footer.metaindex);
+    // Packed in a way this cannot unpack: their checksums are right, and more cannot be said.
+    if (data === undefined || meta === undefined) return undefined;
+    blocks = [...data, ...meta, footer.metaindex, footer.index];
+  } catch (cause) {
+    if (cause instanceof RangeError) return cause.message;
+    throw cause;
+  }
+  blocks.sort((a, b) => a.offset - b.offset);
+
+  // Blocks lie one after the other from the first byte to the footer: whatever is not in one is damage.
+  let covered = 0;
+  for (let i = 0; i < blocks.length; ) {
+    const first = i;
+    let end = covered;
+    for (; i < blocks.length && (i === first || end - covered < PIECE_BYTES); i++) {
+      const block = blocks[i] as BlockHandle;
+      if (block.offset !== end) return `its blocks do not follow one another at ${end}`;
+      end = block.offset + block.size + TRAILER_BYTES;
+      if (end > table.size - FOOTER_BYTES) return `a block at ${block.offset} runs into the footer`;
+    }
+    const bytes = await table.read(covered, end - covered);
+    for (const block of blocks.slice(first, i)) {
+      if (!isBlockWhole(bytes, block.offset - covered, block.size)) {
+        return `wrong checksum of the block at ${block.offset}`;
+      }
+    }
+    covered = end;
+  }
+  return covered === table.size - FOOTER_BYTES ? undefined : `its blocks end at ${covered}, before the footer`;
+}
+
+/**
+ * Calls `onEntry` with the entries of a table in key order, until it answers false. Keys are internal ones: the user's
+ * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: deleted).
+ * @throws RangeError when the table is damaged.
+ */
+export async function readTable(table: Source, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
+  const footer = await readFooter(table);
+  if (typeof footer === "string") throw new RangeError(footer);
+  for (const handle of (await readHandles(table, footer.index)) ?? [undefined]) {
+    const block = handle && (await readBlock(table, handle));
+    if (block === undefined) throw new RangeError("it is compressed in a way that is not known");
+    if (!eachEntry(block, onEntry)) return;
+  }
+}
+
+async function readFooter(table: Source): Promise<Footer | string> {
+  if (table.size < FOOTER_BYTES) return "it is shorter than a footer";
+  const bytes = await table.read(table.size - FOOTER_BYTES, FOOTER_BYTES);
+  if (!bytes.subarray(40).equals(MAGIC)) return "it does not end with a table's magic number";
+  try {
+    const input = new Decoder(bytes.subarray(0, 40));
+    const metaindex = decodeHandle(input);
+    const index = decodeHandle(input);
+    if (bytes.subarray(input.at, 40).some((byte) => byte !== 0)) return "its footer is damaged";
+    for (const handle of [metaindex, index]) {
+      if (handle.offset + handle.size + TRAILER_BYTES > table.size - FOOTER_BYTES) return "its footer is damaged";
+    }
+    return { metaindex, index };
+  } catch {
+    return "its footer is damaged";
+  }
+}
+
+function decodeHandle(input: Decoder): BlockHandle {
+  return { offset: input.varint(), size: input.varint() };
+}
+
+/** The blocks that a block of handles points to; `undefined` when it is compressed in a way that is not known. */
+async function readHandles(table: Source, handle: BlockHandle): Promise<BlockHandle[] | undefined> {
+  const block = await readBlock(table, handle);
+  if (block === undefined) return undefined;
+  const handles: BlockHandle[] = [];
+  eachEntry(block, (_key, value) => {
+    const at = decodeHandle(new Decoder(value));
+    if (at.offset + at.size + TRAILER_BYTES > table.size - FOOTER_BYTES) {
+      throw new RangeError("its index points past its end");
+    }
+    handles.push(at);
+    return true;
+  });
+  return handles;
+}
+
+async function readBlock(table: Source, { offset, size }: BlockHandle): Promise<Buffer | undefined> {
+  const bytes = await table.read(offset, size + TRAILER_BYTES);
+  if (!isBlockWhole(bytes, 0, size)) throw new RangeError(`wrong checksum of the block at ${offset}`);
+  const type = bytes[size];
+  if (type === UNCOMPRESSED) return bytes.subarray(0, size);
+  return type === SNAPPY ? unsnappy(bytes.subarray(0, size)) : undefined;
+}
+
+function isBlockWhole(bytes: Buffer, at: number, size: number): boolean {
+  return maskCrc(crc32c(bytes, at, at + size + 1)) === bytes.readUInt32LE(at + size + 1);
+}
+
+/** Entries share the beginning of their keys with the one before. Answers whether all were seen. */
+function eachEntry(block: Buffer, onEntry: (key: Buffer, value: Buffer) => boolean): boolean {
+  if (block.length < 4) throw new RangeError("a block is too short");
+  const restarts = block.readUInt32LE(block.length - 4);
+  const end = block.length - 4 - 4 * restarts;
+  if (end < 0) throw new RangeError("a block is damaged");
+  const input = new Decoder(block.subarray(0, end));
+  let key: Buffer = Buffer.alloc(0);
+  while (!input.done) {
+    const shared = input.varint();
+    const rest = input.varint();
+    const length = input.varint();
+    const from = input.at;
+    if (shared > key.length || from + rest + length > end) throw new RangeError("a block's entry is damaged");
+    key = Buffer.concat([key.subarray(0, shared), block.subarray(from, from + rest)]);
+    input.at = from + rest + length;
+    if (!onEntry(key, block.subarray(from + rest, from + rest + length))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,210 @@
+import type { Dirent } from "node:fs";
+import { lstat, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf, diskError } from "../disk/errors.ts";
+import { VaultError } from "../errors.ts";
+import type { ProfileFacts, StorageBackend } from "../store.ts";
+import { entriesOf } from "./files.ts";
+import { parseLevelDbName } from "./leveldb/manifest.ts";
+import { WAL_HEADER_BYTES } from "./sqlite/wal.ts";
+
+/** Chromium's name for `https://web.whatsapp.com` in its storage directories. */
+const ORIGIN = "https_web.whatsapp.com_0";
+const INDEXED_DB = "Default/IndexedDB";
+const LOCAL_STORAGE_DIR = "Default/Local Storage";
+const LOCAL_STORAGE_FILE = "LocalStorage";
+/** A SQLite database of the site: base32 of the SHA-256 of its name; `0` for the one without a name. */
+const SQLITE_NAME = /^(?:[A-Z2-7]{52}|0)$/;
+const SQLITE_SIDE = /-(?:wal|shm|journal)$/;
+
+/** One store of the site, where it lies and in which form. Paths are relative to the profile, with `/`. */
+export interface StoreLayout {
+  readonly store: "indexedDb" | "localStorage";
+  readonly backend: StorageBackend;
+  /** The LevelDB directory; the directory of the SQLite databases, or that of the one. */
+  readonly path: string;
+  /** Names of the SQLite databases in `path`, without their logs; none for LevelDB. */
+  readonly databases: readonly string[];
+  /** Directories of blob files, each gone through to the bottom. */
+  readonly blobs: readonly string[];
+}
+
+/** What a profile holds of the site. */
+export interface ProfileLayout {
+  readonly stores: readonly StoreLayout[];
+  readonly facts: ProfileFacts;
+}
+
+/** The file that names the browser that opened the profile last. */
+export const VERSION_FILE = "Last Version";
+
+/**
+ * Finds the stores of `https://web.whatsapp.com` in a profile: only the site's own origin, its IndexedDB and the Local
+ * Storage of the profile. An absent or empty directory holds none.
+ * @throws `CORRUPT` when a store is there in both forms or in one that is not known, or Chromium has marked it corrupt;
+ *   `UNAVAILABLE` when the directory cannot be read.
+ */
+export async function probeProfile(dir: string): Promise<ProfileLayout> {
+  const indexedDb = await probeIndexedDb(dir);
+  const localStorage = await probeLocalStorage(dir);
+  const version = await browserVersion(dir);
+  return {
+    stores: [indexedDb, localStorage].filter((store) => store !== undefined),
+    facts: {
+      ...(version === undefined ? {} : { browserVersion: version }),
+      ...(indexedDb ? { indexedDb: indexedDb.backend } : {}),
+      ...(localStorage ? { localStorage: localStorage.backend } : {}),
+    },
+  };
+}
+
+/** What must be known to open the profile at `dir`; nothing for an absent or empty one. @throws as {@link probeProfile} */
+export async function profileFacts(dir: string): Promise<ProfileFacts> {
+  return (await probeProfile(dir)).facts;
+}
+
+async function probeIndexedDb(dir: string): Promise<StoreLayout | undefined> {
+  const found: StoreLayout[] = [];
+  for (const entry of await list(dir, INDEXED_DB)) {
+    const { name } = entry;
+    if (!name.startsWith(ORIGIN) || isStaging(name)) continue;
+    const path = `${INDEXED_DB}/${name}`;
+    if (name === `${ORIGIN}.indexeddb.blob`) mustBeDirectory(entry, path);
+    else if (name === `${ORIGIN}.indexeddb.leveldb`) {
+      mustBeDirectory(entry, path);
+      if (await isLevelDb(dir, path)) {
+        const blobs = [`${INDEXED_DB}/${ORIGIN}.indexeddb.blob`];
+        found.push({ store: "indexedDb", backend: "leveldb", path, databases: [], blobs });
+      }
+    } else if (name === ORIGIN) {
+      mustBeDirectory(entry, path);
+      const layout = await probeSqliteDirectory(dir, path);
+      if (layout) found.push(layout);
+    } else throw unknownForm(path);
+  }
+  return onlyOne(found, "IndexedDB");
+}
+
+async function probeSqliteDirectory(dir: string, path: string): Promise<StoreLayout | undefined> {
+  const names = new Set<string>();
+  const blobs: string[] = [];
+  for (const entry of await list(dir, path)) {
+    const { name } = entry;
+    if (isStaging(name) || isScratch(name)) continue;
+    const base = name.replace(SQLITE_SIDE, "");
+    if (entry.isFile() && SQLITE_NAME.test(base)) names.add(base);
+    // Blobs of a store that was moved over from LevelDB stay files, in a directory named after their database.
+    else if (entry.isDirectory() && name.endsWith("_") && SQLITE_NAME.test(name.slice(0, -1)))
+      blobs.push(`${path}/${name}`);
+    else throw unknownForm(`${path}/${name}`);
+  }
+  const databases: string[] = [];
+  for (const name of [...names].sort()) if (await isSqlite(dir, `${path}/${name}`)) databases.push(name);
+  if (databases.length === 0) return undefined;
+  return { store: "indexedDb", backend: "sqlite", path, databases, blobs: blobs.sort() };
+}
+
+async function probeLocalStorage(dir: string): Promise<StoreLayout | undefined> {
+  const found: StoreLayout[] = [];
+  for (const entry of await list(dir, LOCAL_STORAGE_DIR)) {
+    const path = `${LOCAL_STORAGE_DIR}/${entry.name}`;
+    // Files there are from before 2017, and nothing reads them.
+    if (entry.isFile() || isStaging(entry.name)) continue;
+    if (entry.name !== "leveldb") throw unknownForm(path);
+    mustBeDirectory(entry, path);
+    if (await isLevelDb(dir, path)) {
+      found.push({ store: "localStorage", backend: "leveldb", path, databases: [], blobs: [] });
+    }
+  }
+  for (const entry of await list(dir, "Default")) {
+    if (!entry.name.startsWith(LOCAL_STORAGE_FILE) || isStaging(entry.name)) continue;
+    const base = entry.name.replace(SQLITE_SIDE, "");
+    if (!entry.isFile() || base !== LOCAL_STORAGE_FILE) throw unknownForm(`Default/${entry.name}`);
+  }
+  if (await isSqlite(dir, `Default/${LOCAL_STORAGE_FILE}`)) {
+    const databases = [LOCAL_STORAGE_FILE];
+    found.push({ store: "localStorage", backend: "sqlite", path: "Default", databases, blobs: [] });
+  }
+  return onlyOne(found, "Local Storage");
+}
+
+/** Whether a directory holds a LevelDB, or what is left of one. */
+async function isLevelDb(dir: string, path: string): Promise<boolean> {
+  const entries = await list(dir, path);
+  if (entries.some((entry) => entry.name === "corruption_info.json")) {
+    throw new VaultError("CORRUPT", `The store ${path} is broken: Chromium has marked it as corrupt.`, {
+      hint: "Restore the newest good generation; this profile will be emptied by Chromium.",
+    });
+  }
+  return entries.some((entry) => parseLevelDbName(entry.name) !== undefined);
+}
+
+/** Whether there is a SQLite database, or the log of one that is lost. A file of no bytes is a database to be. */
+async function isSqlite(dir: string, path: string): Promise<boolean> {
+  return (await sizeOf(dir, path)) > 0 || (await sizeOf(dir, `${path}-wal`)) > WAL_HEADER_BYTES;
+}
+
+async function browserVersion(dir: string): Promise<string | undefined> {
+  try {
+    if (!(await lstat(join(dir, VERSION_FILE))).isFile()) return undefined;
+    const text = (await readFile(join(dir, VERSION_FILE), "latin1")).trim();
+    return /^\d+(?:\.\d+){1,3}$/.test(text) ? text : undefined;
+  } catch {
+    // Not there, or not readable: then nothing is known of the browser, which is no reason not to save a session.
+    return undefined;
+  }
+}
+
+/** The entries of a directory; none when it is not there. */
+async function list(dir: string, path: string): Promise<Dirent[]> {
+  try {
+    const found = await lstat(join(dir, path));
+    if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a link.`);
+    if (!found.isDirectory()) throw unknownForm(path);
+    return await entriesOf(join(dir, path));
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return [];
+    throw diskError(`read ${path} of the profile`, cause);
+  }
+}
+
+async function sizeOf(dir: string, path: string): Promise<number> {
+  try {
+    return (await lstat(join(dir, path))).size;
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return 0;
+    throw diskError(`read ${path} of the profile`, cause);
+  }
+}
+
+/** What Chromium builds beside a store while it moves it to another form. */
+function isStaging(name: string): boolean {
+  return name.includes("Migrating");
+}
+
+function isScratch(name: string): boolean {
+  return name.startsWith(".") || name === "LOCK" || name.startsWith("LOG") || /\.(?:tmp|dbtmp)$/i.test(name);
+}
+
+function mustBeDirectory(entry: Dirent, path: string): void {
+  if (!entry.isDirectory()) throw unknownForm(path);
+}
+
+function unknownForm(path: string): VaultError {
+  return new VaultError("CORRUPT", `The profile holds ${path}, a form of storage that is not known.`, {
+    hint: "This browser is newer than this library knows: update the library, or keep the browser you had.",
+  });
+}
+
+function onlyOne(found: readonly StoreLayout[], what: string): StoreLayout | undefined {
+  if (found.length > 1) {
+    throw new VaultError(
+      "CORRUPT",
+      `The profile holds ${what} in two forms (${found.map((f) => f.backend).join(" and ")}).`,
+      {
+        hint: "Chromium opens one of them and deletes the other.",
+      },
+    );
+  }
+  return found[0];
+}

@@ -1,0 +1,78 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { useFolder } from "../../support/folder.ts";
+
+const { failing } = vi.hoisted(() => ({ failing: { rename: 0, rm: 0 } }));
+const busy = () => Object.assign(new Error("EBUSY: resource busy or locked"), { code: "EBUSY" });
+
+// Windows refuses to move or delete what somebody has open; here that has to be made to happen.
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  return {
+    ...real,
+    rename: async (...paths: Parameters<typeof real.rename>) => {
+      if (failing.rename-- > 0) throw busy();
+      return await real.rename(...paths);
+    },
+    rm: async (...options: Parameters<typeof real.rm>) => {
+      if (failing.rm-- > 0) throw busy();
+      return await real.rm(...options);
+    },
+  };
+});
+
+const { removeLeftovers, removeProfile } = await import("../../../lib/auth/local/remove-profile.ts");
+
+let parent: string;
+let profile: string;
+const folder = useFolder();
+beforeEach(() => {
+  parent = folder();
+  profile = join(parent, "session");
+  mkdirSync(join(profile, "Default"), { recursive: true });
+  writeFileSync(join(profile, "Default", "file"), "x");
+  failing.rename = 0;
+  failing.rm = 0;
+});
+afterEach(() => {
+  failing.rm = 0;
+});
+
+describe("removeProfile", () => {
+  it("removes it, and again", async () => {
+    expect(await removeProfile(profile, 4)).toBe(true);
+    expect(readdirSync(parent)).toEqual([]);
+    expect(await removeProfile(profile, 4)).toBe(true);
+  });
+
+  it("tries again while it is busy", async () => {
+    failing.rename = 2;
+    expect(await removeProfile(profile, 4)).toBe(true);
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  it("leaves what cannot be deleted now to the next start, out of the way", async () => {
+    failing.rm = 1;
+    expect(await removeProfile(profile, 0)).toBe(true);
+    expect(existsSync(profile)).toBe(false);
+    expect(readdirSync(parent)).toHaveLength(1);
+    mkdirSync(profile);
+    mkdirSync(`${profile}-b.removed-1`);
+    await removeLeftovers(profile);
+    expect(readdirSync(parent).sort()).toEqual(["session", "session-b.removed-1"]);
+  });
+
+  it("empties what cannot be moved, as a mount point", async () => {
+    failing.rename = Number.POSITIVE_INFINITY;
+    expect(await removeProfile(profile, 1)).toBe(true);
+    expect(readdirSync(profile)).toEqual([]);
+  });
+
+  it("says so when nothing helps, and does not throw", async () => {
+    failing.rename = Number.POSITIVE_INFINITY;
+    failing.rm = Number.POSITIVE_INFINITY;
+    expect(await removeProfile(profile, 1)).toBe(false);
+    expect(existsSync(join(profile, "Default", "file"))).toBe(true);
+  });
+});

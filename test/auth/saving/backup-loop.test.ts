@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { BackupLoop, type BackupLoopOptions } from "../../../lib/auth/saving/backup-loop.ts";
+
+/** A clock that moves only when the loop waits. */
+function rig(options: Partial<BackupLoopOptions> & { limitMs?: number } = {}) {
+  const { limitMs = 400_000, ...rest } = options;
+  const log: { at: number; what: string }[] = [];
+  let now = 0;
+  let running = 0;
+  const loop = new BackupLoop({
+    intervalMs: 60_000,
+    settled: async () => now >= 5_000,
+    save: async () => {
+      running += 1;
+      expect(running).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      log.push({ at: now, what: "save" });
+      running -= 1;
+    },
+    onError: (error) => log.push({ at: now, what: (error as Error).message }),
+    wait: async (ms, signal) => {
+      if (now + ms > limitMs) await new Promise((_, reject) => signal.addEventListener("abort", reject));
+      signal.throwIfAborted();
+      now += ms;
+    },
+    ...rest,
+  });
+  return { loop, log, now: () => now };
+}
+
+async function turns(count = 200): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("BackupLoop", () => {
+  it("saves when the storage is settled, at 60 s, then at the interval give or take a tenth", async () => {
+    const { loop, log } = rig({ intervalMs: 100_000 });
+    await turns();
+    await loop.stop();
+    const times = log.map(({ at }) => at);
+    expect(times.slice(0, 2)).toEqual([5_000, 60_000]);
+    expect(times.length).toBeGreaterThanOrEqual(4);
+    for (const [index, at] of times.slice(2).entries()) {
+      const since = at - (times[index + 1] ?? 0);
+      expect(since).toBeGreaterThanOrEqual(90_000);
+      expect(since).toBeLessThanOrEqual(110_000);
+    }
+  });
+
+  it("makes the first save after half a minute when the storage never looks settled", async () => {
+    const { loop, log } = rig({ settled: async () => false, limitMs: 45_000 });
+    await turns();
+    await loop.stop();
+    expect(log).toEqual([{ at: 30_000, what: "save" }]);
+  });
+
+  it("reports a failure, backs off and goes on", async () => {
+    let attempts = 0;
+    const { loop, log, now } = rig({
+      intervalMs: 300_000,
+      save: async () => {
+        attempts += 1;
+        if (attempts <= 3) throw new Error(`down ${attempts}`);
+        log.push({ at: now(), what: "save" });
+      },
+      limitMs: 120_000,
+    });
+    await turns();
+    await loop.stop();
+    expect(log).toEqual([
+      { at: 5_000, what: "down 1" },
+      { at: 20_000, what: "down 2" },
+      { at: 50_000, what: "down 3" },
+      { at: 110_000, what: "save" },
+    ]);
+  });
+
+  it("stops in the middle of a save, and reports nothing then", async () => {
+    let saving = false;
+    const { loop, log } = rig({
+      save: (signal) => {
+        saving = true;
+        return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
+    await turns(40);
+    expect(saving).toBe(true);
+    await loop.stop();
+    await loop.stop();
+    expect(log).toEqual([]);
+  });
+
+  it("survives a probe that fails", async () => {
+    const { loop, log } = rig({
+      settled: async () => {
+        throw new Error("unreadable");
+      },
+      limitMs: 70_000,
+    });
+    await turns();
+    await loop.stop();
+    expect(log.slice(0, 2)).toEqual([
+      { at: 1_000, what: "unreadable" },
+      { at: 1_000, what: "save" },
+    ]);
+  });
+});

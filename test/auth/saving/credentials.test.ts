@@ -1,0 +1,105 @@
+import { rm } from "node:fs/promises";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CredentialsCheck } from "../../../lib/auth/saving/credentials.ts";
+import { captureProfile } from "../../../lib/profile/capture/capture.ts";
+import { bothDatabases, VALUE, WID } from "../../profile/support/credentials.ts";
+import {
+  type Files,
+  INDEXED_DB,
+  LOCAL_STORAGE,
+  writeFiles,
+  youngLevelDb,
+} from "../../profile/support/small-profile.ts";
+import { useFolder } from "../../support/folder.ts";
+
+const linked = youngLevelDb([[WID, VALUE]]);
+const gone = youngLevelDb([[WID, VALUE], [WID]]);
+const linkedAnew = youngLevelDb([
+  [WID, VALUE],
+  [WID, '\u0001"15550002222:1@c.us"'],
+]);
+const never = new AbortController().signal;
+let dir: string;
+let check: CredentialsCheck;
+
+const folder = useFolder();
+beforeEach(() => {
+  dir = folder();
+  // No time passes but what a test lets pass.
+  later(0);
+  check = new CredentialsCheck({ session: "RemoteAuth", dir });
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+});
+
+async function put(localStorage: Files): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
+  await writeFiles(dir, bothDatabases, INDEXED_DB);
+  await writeFiles(dir, localStorage, LOCAL_STORAGE);
+}
+
+async function save(localStorage: Files, linkedSince: number = performance.now()): Promise<void> {
+  await put(localStorage);
+  const capture = await captureProfile(dir, { live: false });
+  try {
+    await check.mustBeIn(capture, linkedSince);
+  } finally {
+    await capture.close();
+  }
+}
+
+function later(ms: number): void {
+  const now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => now + ms);
+}
+
+describe("CredentialsCheck", () => {
+  it("lets nothing be saved without credentials, however long they were there before", async () => {
+    const since = performance.now();
+    await save(linked, since);
+    later(500_000);
+    await save(linked, since);
+    later(590_000);
+    await expect(save(gone, since)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: "Session RemoteAuth is not saved: Local Storage is not on disk.",
+      hint: expect.stringContaining("stays as it is"),
+    });
+    expect(check.isSettled).toBe(false);
+    await save(linked, since);
+    expect(check.isSettled).toBe(true);
+  });
+
+  it("gives way to a page that calls itself linked all the time", async () => {
+    const since = performance.now();
+    await save(linked, since);
+    later(700_000);
+    await save(gone, since);
+  });
+
+  it("waits for the credentials of a new link, a minute at most", async () => {
+    const since = performance.now();
+    await expect(save(youngLevelDb([["VERSION", "1"]]), since)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringContaining("is not saved yet: "),
+    });
+    await save(youngLevelDb([["VERSION", "1"]]), since - 61_000);
+    later(61_000);
+    await save(youngLevelDb([["VERSION", "1"]]), since);
+  });
+
+  it("does not take the credentials of the link before for those of the new one", async () => {
+    const since = performance.now();
+    await save(linked, since);
+    await check.expectNewLink(never);
+    await expect(save(linked, since)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringContaining("still that of the link before"),
+    });
+    expect(await check.look(never)).toBe(false);
+    await put(linkedAnew);
+    expect(await check.look(never)).toBe(true);
+  });
+});

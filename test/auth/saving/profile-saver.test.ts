@@ -1,0 +1,90 @@
+import { utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
+import type { StoreLink } from "../../../lib/auth/store/store-session.ts";
+import type { Capture, SaveReport } from "../../../lib/store.ts";
+import { SQLITE_DB, sqliteProfile, writeFiles } from "../../profile/support/small-profile.ts";
+import { useFolder } from "../../support/folder.ts";
+
+let dir: string;
+
+const folder = useFolder();
+beforeEach(() => {
+  dir = folder();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A store that reads all of every capture, as one that keeps zips does; `beforeReading` is what happens before. */
+function readingLink(beforeReading: (save: number) => Promise<void>): StoreLink & { read: string[] } {
+  const read: string[] = [];
+  let saves = 0;
+  const save = async (capture: Capture): Promise<{ base: string; report: SaveReport }> => {
+    await beforeReading(++saves);
+    for (const file of capture.files) read.push(`${saves} ${file.path} ${(await file.read(0, file.size)).length}`);
+    const report = { generation: 0, id: "", unchanged: false, files: 0, bytes: 0, bytesSent: 0, chunksSent: 0 };
+    return { base: `save ${saves}`, report: { ...report, chunksReused: 0, captureMs: 0, ms: 0 } };
+  };
+  const unused = (): never => {
+    throw new Error("Nobody asks for this.");
+  };
+  return {
+    read,
+    lost: undefined,
+    save,
+    open: unused,
+    keepLocal: unused,
+    restore: unused,
+    prove: unused,
+    goBack: unused,
+    delete: unused,
+    close: unused,
+  };
+}
+
+function saverOf(link: StoreLink): ProfileSaver {
+  // Linked for so long that a profile without credentials is taken.
+  const linkedSince = performance.now() - 3_600_000;
+  const nothing = (): void => {};
+  return new ProfileSaver({
+    link,
+    session: "RemoteAuth",
+    dir,
+    linkedSince: () => linkedSince,
+    browserRuns: () => true,
+    wid: () => undefined,
+    onSaved: nothing,
+    onError: nothing,
+  });
+}
+
+it("captures again when the browser writes into what was stored already before the store has read it", async () => {
+  await writeFiles(dir, sqliteProfile());
+  // Older than the two seconds within which a time proves nothing.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_000 });
+  // The time of the file is what tells: the bytes stay those of a whole database.
+  const touch = async (): Promise<void> => await utimes(join(dir, SQLITE_DB), new Date(), new Date());
+  const link = readingLink(async (save) => {
+    if (save === 2) await touch();
+  });
+  const saver = saverOf(link);
+  const { signal } = new AbortController();
+  await saver.next(signal);
+  await saver.next(signal);
+  const ofDatabase = link.read.filter((line) => line.includes(`${SQLITE_DB} `)).map((line) => line.split(" ")[0]);
+  expect(ofDatabase).toEqual(["1", "3"]);
+});
+
+it("captures once for a store that fails", async () => {
+  await writeFiles(dir, sqliteProfile());
+  let saves = 0;
+  const link = readingLink(async () => {
+    saves++;
+    throw new Error("the store is gone");
+  });
+  await expect(saverOf(link).next(new AbortController().signal)).rejects.toThrow("the store is gone");
+  expect(saves).toBe(1);
+});

@@ -1,0 +1,153 @@
+import { cp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { FileStore } from "../../../adapters/fs/index.ts";
+import { readMarker } from "../../../lib/auth/local/marker.ts";
+import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
+import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
+import type { StoreLink } from "../../../lib/auth/store/store-session.ts";
+import { VaultError } from "../../../lib/errors.ts";
+import { assertSameFiles, type Files, filesIn, writeFiles } from "../../contract/profile.ts";
+import { LOCAL_STORAGE, youngLevelDb } from "../../profile/support/small-profile.ts";
+import { useFolder } from "../../support/folder.ts";
+import { expectWarning } from "../../support/warnings.ts";
+import { linkedProfile, sessionOf, storeProfile } from "../support/linked-profile.ts";
+import { ScriptedClient } from "../support/scripted-client.ts";
+
+const disk = vi.hoisted(() => ({ isFull: false }));
+
+vi.mock("node:fs/promises", async (original) => {
+  const fs = await original<typeof import("node:fs/promises")>();
+  const open = async (path: string, ...rest: [string]): Promise<unknown> => {
+    if (disk.isFull && /wa-vault\.json\./.test(path)) {
+      throw Object.assign(new Error("ENOSPC: no space left on device, open"), { code: "ENOSPC", syscall: "open" });
+    }
+    return await fs.open(path, ...rest);
+  };
+  return { ...fs, open };
+});
+
+expectWarning(/is no copy of what is stored; what is stored is used, and it is at .*\.unsaved/);
+
+const session = "RemoteAuth";
+const old = linkedProfile("old");
+let root: string;
+
+const folder = useFolder();
+beforeEach(async () => {
+  root = folder();
+  await storeProfile(join(root, "store"), session, old);
+});
+afterEach(async () => {
+  disk.isFull = false;
+});
+
+/** The same phone linked again: Local Storage was written anew. */
+function linkedAnew(): Files {
+  const localStorage = youngLevelDb([
+    ["before", "x"],
+    ["_https://web.whatsapp.com\0\u0001last-wid-md", '\u0001"15550001111:2@c.us"'],
+  ]);
+  const files = Object.entries(localStorage).map(([path, bytes]) => [`${LOCAL_STORAGE}/${path}`, Buffer.from(bytes)]);
+  return { ...linkedProfile("anew"), ...Object.fromEntries(files) };
+}
+
+/** A save would say on disk whose profile it is: none succeeds. */
+class FullStore extends FileStore {
+  override async saveProfile(): Promise<never> {
+    throw new VaultError("UNAVAILABLE", "Could not save: so the test wants it.");
+  }
+}
+
+function startOn(data: string): { client: ScriptedClient; strategy: RemoteAuth } {
+  const store = new FullStore({ directory: join(root, "store") });
+  const strategy = new RemoteAuth({ store, dataPath: join(root, data), backupSyncIntervalMs: 60_000 });
+  return { client: new ScriptedClient(strategy), strategy };
+}
+
+/** What is stored was refused, and the page has a new link, of which nothing was saved. */
+async function refused(profile: Files): Promise<{ client: ScriptedClient; strategy: RemoteAuth; dir: string }> {
+  const dir = join(root, "data", session);
+  const { client, strategy } = startOn("data");
+  await client.initialize("qr");
+  await rm(join(dir, "Default"), { recursive: true });
+  await writeFiles(profile, dir);
+  return { client, strategy, dir };
+}
+
+/** Dies without a last save: the next process finds a copy of the disk. */
+async function die({ client, strategy, dir }: Awaited<ReturnType<typeof refused>>): Promise<string> {
+  const next = join(root, "next", session);
+  await cp(dir, next, { recursive: true, filter: (path) => !path.endsWith(".wa-vault-browser.json") });
+  await strategy.disconnect();
+  await client.destroy();
+  return next;
+}
+
+it("a READY that could not be written down is, at the next", async () => {
+  const run = await refused(linkedAnew());
+  disk.isFull = true;
+  await run.client.ready();
+  await vi.waitFor(
+    () => expect(run.client.errors).toContainEqual(expect.objectContaining({ code: "ENOSPC" })),
+    240_000,
+  );
+  expect(await readMarker(run.dir)).toMatchObject({ disowned: true });
+  disk.isFull = false;
+  await run.strategy.afterAuthReady();
+  await vi.waitFor(async () => expect(await readMarker(run.dir)).not.toHaveProperty("disowned"), 240_000);
+  const dir = await die(run);
+  const next = startOn("next");
+  await next.client.initialize("linked");
+  expect(next.client.seen).not.toContain("restored");
+  assertSameFiles(sessionOf(await filesIn(dir)), linkedAnew());
+  await next.strategy.disconnect();
+  await next.client.destroy();
+});
+
+it("of a READY and a page that asks for a link again the later one is what the disk says", async () => {
+  const dir = join(root, "data", session);
+  await writeFiles(old, dir);
+  const nothing = (): void => {};
+  const saver = new ProfileSaver({
+    link: {} as StoreLink,
+    session,
+    dir,
+    linkedSince: () => undefined,
+    browserRuns: () => true,
+    wid: () => undefined,
+    onSaved: nothing,
+    onError: nothing,
+  });
+  saver.start({ base: "1", generation: 1, ancestors: ["0"] }, {});
+  await saver.disown();
+  await Promise.all([saver.own(), saver.disown(), saver.expectNewLink(new AbortController().signal)]);
+  expect(await readMarker(dir)).toMatchObject({ base: "1", disowned: true, link: expect.any(String) });
+  disk.isFull = true;
+  await expect(saver.own()).rejects.toMatchObject({ code: "ENOSPC" });
+  disk.isFull = false;
+  await Promise.all([saver.disown(), saver.own()]);
+  expect(await readMarker(dir)).toEqual({ session, base: "1", generation: 1, ancestors: ["0"] });
+});
+
+it("a new link that was never written down is set aside, and not removed", async () => {
+  const dir = await die(await refused(linkedAnew()));
+  const next = startOn("next");
+  await next.client.initialize("linked");
+  expect(next.client.seen).toContain("restored");
+  assertSameFiles(sessionOf(await filesIn(dir)), old);
+  assertSameFiles(sessionOf(await filesIn(`${dir}.unsaved`)), linkedAnew());
+  await next.client.destroy();
+  assertSameFiles(sessionOf(await filesIn(`${dir}.unsaved`)), linkedAnew());
+});
+
+it("a refused session that nobody linked anew is not kept beside what is stored", async () => {
+  await die(await refused(old));
+  for (let start = 0; start < 3; start++) {
+    const next = startOn("next");
+    await next.client.initialize("qr");
+    expect(next.client.seen).toContain("restored");
+    await next.client.destroy();
+  }
+  expect((await readdir(join(root, "next"))).filter((name) => name.includes(".unsaved"))).toEqual([]);
+});

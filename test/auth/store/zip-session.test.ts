@@ -1,0 +1,105 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { ZipLink } from "../../../lib/auth/store/zip-session.ts";
+import type { SessionStore } from "../../../lib/store.ts";
+import { captureOf, profileFiles } from "../../contract/profile.ts";
+import { useFolder } from "../../support/folder.ts";
+import { gate } from "../../support/gate.ts";
+
+const signal = new AbortController().signal;
+const session = "RemoteAuth-zip";
+let dataPath: string;
+
+const folder = useFolder();
+beforeEach(() => {
+  dataPath = folder();
+});
+
+function linkTo(store: Partial<SessionStore>): ZipLink {
+  const nothing = async (): Promise<void> => {};
+  const none: SessionStore = { sessionExists: () => false, save: nothing, extract: nothing, delete: nothing };
+  return new ZipLink({ ...none, ...store }, session, dataPath, false);
+}
+
+const notLinked = new Error("not linked");
+const saving = { base: undefined, beforeCommit: () => {}, signal };
+
+describe("a save", () => {
+  it("that nobody waits for any more ends before a delete begins", async () => {
+    const log: string[] = [];
+    const [asked, finished] = [gate(), gate()];
+    const link = linkTo({
+      save: async () => {
+        asked.open();
+        await finished.opened;
+        log.push("saved");
+      },
+      delete: async () => void log.push("deleted"),
+    });
+    const stop = new AbortController();
+    const saved = link.save(captureOf(profileFiles("one")), { ...saving, signal: stop.signal });
+    await Promise.race([asked.opened, saved]);
+    stop.abort(new Error("logged out"));
+    await expect(saved).rejects.toThrow("logged out");
+    const deleted = link.delete();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log).toEqual([]);
+    finished.open();
+    await deleted;
+    expect(log).toEqual(["saved", "deleted"]);
+  });
+
+  it.each([
+    [
+      "is called off before the store is asked",
+      {
+        beforeCommit: () => {
+          throw notLinked;
+        },
+      },
+      {},
+      notLinked,
+    ],
+    [
+      "fails in the store",
+      {},
+      { save: () => Promise.reject(new Error("down")) },
+      { code: "UNAVAILABLE", message: expect.stringMatching(/save.*down/) },
+    ],
+    [
+      "cannot ask the store whether it still has it",
+      { base: "?" },
+      { sessionExists: () => Promise.reject(new Error("down")) },
+      { code: "UNAVAILABLE", message: expect.stringMatching(/down/) },
+    ],
+  ])("that %s fails for that reason, and leaves no zip behind", async (_what, options, store, reason) => {
+    const link = linkTo(store);
+    const capture = captureOf(profileFiles("one"));
+    const base = "base" in options ? (await linkTo({}).save(capture, saving)).base : undefined;
+    const error = await link.save(capture, { ...saving, ...options, base }).catch((cause: unknown) => cause);
+    if (reason === notLinked) expect(error).toBe(notLinked);
+    else expect(error).toMatchObject(reason);
+    expect(await readdir(dataPath)).toEqual([]);
+  });
+
+  it("of the same content sends nothing", async () => {
+    const saves: string[] = [];
+    const link = linkTo({ sessionExists: () => true, save: async ({ session }) => void saves.push(session) });
+    const first = await link.save(captureOf(profileFiles("one")), saving);
+    const second = await link.save(captureOf(profileFiles("one")), { ...saving, base: first.base });
+    expect(second.report).toMatchObject({ unchanged: true, bytesSent: 0 });
+    expect(saves).toEqual([session]);
+  });
+});
+
+describe("what is fetched", () => {
+  it("is gone when the local profile is kept, and never piles up", async () => {
+    await writeFile(join(dataPath, `${session}.fetched.zip`), "of a process that was killed");
+    const link = linkTo({ sessionExists: () => true, extract: ({ path }) => writeFile(path, "zip") });
+    expect(await link.open(signal)).toMatchObject({ kind: "current" });
+    expect(await readdir(dataPath)).toEqual([`${session}.fetched.zip`]);
+    await link.keepLocal();
+    expect(await readdir(dataPath)).toEqual([]);
+  });
+});

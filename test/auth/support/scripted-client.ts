@@ -1,0 +1,113 @@
+import { EventEmitter } from "node:events";
+import type { AuthenticationAnswer, BaseAuth, PuppeteerOptions } from "../../../lib/auth/base-auth.ts";
+
+/** A browser that is only said to run. */
+export class ScriptedBrowser extends EventEmitter {
+  #connected = true;
+
+  isConnected(): boolean {
+    return this.#connected;
+  }
+
+  process(): null {
+    return null;
+  }
+
+  async version(): Promise<string> {
+    if (!this.#connected) throw new Error("Protocol error: Connection closed.");
+    return "HeadlessChrome/156.0.8078.73";
+  }
+
+  async close(): Promise<void> {
+    // It takes its time, and says that it is connected meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.emit("disconnected");
+  }
+}
+
+/** What a page finds when it is opened. */
+export type Page = "linked" | "qr" | "auth timeout";
+
+/**
+ * Calls a strategy's hooks in the order of whatsapp-web.js's `Client.js` (1.34.4 to 1.34.7, which do not differ in it),
+ * without a browser: for the orders that a real one cannot be made to produce at will.
+ */
+export class ScriptedClient extends EventEmitter {
+  readonly options: { puppeteer: PuppeteerOptions } = { puppeteer: {} };
+  readonly info = { wid: { _serialized: "15550001111@c.us" } };
+  pupBrowser: ScriptedBrowser | null = null;
+  lastLoggedOut = false;
+  /** Names of the events seen. */
+  readonly seen: string[] = [];
+  readonly errors: unknown[] = [];
+  readonly #strategy: BaseAuth;
+
+  constructor(strategy: BaseAuth) {
+    super();
+    this.#strategy = strategy;
+    strategy.setup(this as never);
+    for (const name of ["saved", "restored", "error", "lost", "deleted"]) {
+      this.on(`remote_session_${name}`, (value) => {
+        this.seen.push(name);
+        if (name === "error") this.errors.push(value);
+      });
+    }
+  }
+
+  /** @param launch puppeteer's; it may take its time, or fail */
+  async initialize(page: Page, launch = async (): Promise<ScriptedBrowser> => new ScriptedBrowser()): Promise<void> {
+    await this.#strategy.beforeBrowserInitialized();
+    this.pupBrowser = await launch();
+    await this.#strategy.afterBrowserInitialized();
+    await this.#inject(page);
+  }
+
+  async #inject(page: Page): Promise<void> {
+    if (page === "auth timeout") throw "auth timeout";
+    if (page === "qr") {
+      const { failed } = (await this.#strategy.onAuthenticationNeeded()) as AuthenticationAnswer;
+      if (failed) await this.destroy();
+      else this.emit("qr");
+      return;
+    }
+    await this.ready();
+  }
+
+  /** `change:hasSynced`. whatsapp-web.js does not wait for the hook. */
+  async ready(): Promise<void> {
+    await this.#strategy.getAuthEventPayload();
+    this.emit("ready");
+    await this.#strategy.afterAuthReady();
+  }
+
+  async destroy(): Promise<void> {
+    if (this.pupBrowser?.isConnected()) await this.pupBrowser.close();
+    await this.#strategy.destroy();
+  }
+
+  async logout(): Promise<void> {
+    await this.pupBrowser?.close();
+    await this.#strategy.logout();
+  }
+
+  /** `change:state`, to one that whatsapp-web.js does not go on in. */
+  async state(name: string): Promise<void> {
+    this.emit("change_state", name);
+    await this.#strategy.disconnect();
+    this.emit("disconnected", name);
+    await this.destroy();
+  }
+
+  /** The page was logged out and has navigated, with the browser still open. A rejection here is an unhandled one. */
+  async loggedOut(): Promise<void> {
+    this.lastLoggedOut = true;
+    this.emit("disconnected", "LOGOUT");
+    await this.#strategy.logout();
+    await this.#strategy.beforeBrowserInitialized();
+    await this.#strategy.afterBrowserInitialized();
+    this.lastLoggedOut = false;
+    if (this.pupBrowser?.isConnected()) await this.#inject("qr");
+  }
+}

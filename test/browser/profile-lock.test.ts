@@ -1,0 +1,133 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { identify } from "../../lib/browser/process-id.ts";
+import { claimProfile } from "../../lib/browser/profile-lock.ts";
+import { useFolder } from "../support/folder.ts";
+
+const HELD = { code: "LEASE_HELD", hint: expect.any(String) };
+let root: string;
+let dir: string;
+let file: string;
+
+const folder = useFolder();
+beforeEach(() => {
+  root = folder();
+  dir = join(root, "data", "RemoteAuth");
+  file = `${dir}.claim`;
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A claim as another process leaves it. */
+async function leave(claim: object | string, ageMs = 0): Promise<void> {
+  await mkdir(join(root, "data"), { recursive: true });
+  await writeFile(file, typeof claim === "string" ? claim : JSON.stringify(claim));
+  const at = new Date(Date.now() - ageMs);
+  await utimes(file, at, at);
+}
+
+describe("claimProfile", () => {
+  it("is for one start at a time, in one process too", async () => {
+    const first = await claimProfile(dir);
+    await expect(claimProfile(dir)).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.pid}` });
+    await first.check();
+    await first.release();
+    await first.release();
+    const second = await claimProfile(dir);
+    await second.release();
+    expect(await readdir(join(root, "data"))).toEqual([]);
+  });
+
+  it("has one winner of many", async () => {
+    const claims = await Promise.allSettled(Array.from({ length: 20 }, () => claimProfile(dir)));
+    const won = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
+    expect(won).toHaveLength(1);
+    for (const claim of claims) if (claim.status === "rejected") expect(claim.reason).toMatchObject(HELD);
+    await won[0]?.check();
+    await won[0]?.release();
+  });
+
+  it("may be had by a later start of this process when no browser came of it", async () => {
+    const first = await claimProfile(dir);
+    first.settle();
+    const second = await claimProfile(dir);
+    await expect(first.check()).rejects.toMatchObject(HELD);
+    // Only its own.
+    await first.release();
+    await second.check();
+    await second.release();
+    expect(await readdir(join(root, "data"))).toEqual([]);
+  });
+
+  it("tells whoever had it that somebody else has it now", async () => {
+    const first = await claimProfile(dir);
+    await rm(file);
+    await expect(first.check()).rejects.toMatchObject(HELD);
+    await leave({ ...(await identify(process.ppid)), id: "other", host: hostname() });
+    await expect(first.check()).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.ppid}` });
+    await first.release();
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "other" });
+  });
+
+  it("leaves the claim of a process that lives, however old", async () => {
+    const owner = await identify(process.ppid);
+    await leave({ ...owner, id: "a", host: hostname() }, owner.startedAt === undefined ? 0 : 10 ** 9);
+    await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "a" });
+  });
+
+  it("is taken over from a process that was killed, by one of many", async () => {
+    const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
+    await once(child, "spawn");
+    const owner = await identify(child.pid as number);
+    await leave({ ...owner, id: "a", host: hostname() });
+    await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const claims = await Promise.allSettled(Array.from({ length: 10 }, () => claimProfile(dir)));
+    const valid = await Promise.allSettled(
+      claims.map(async (claim) => (claim.status === "fulfilled" ? await claim.value.check() : Promise.reject())),
+    );
+    expect(valid.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(1);
+    for (const claim of claims) if (claim.status === "fulfilled") await claim.value.release();
+    const next = await claimProfile(dir);
+    await next.release();
+    expect(await readdir(join(root, "data"))).toEqual([]);
+  });
+
+  const free: Record<string, [object | string, number]> = {
+    "another machine": [{ pid: process.ppid, id: "a", host: "another" }, 0],
+    "a number that belongs to a later process": [{ pid: process.ppid, startedAt: "1", id: "a", host: hostname() }, 0],
+    "a number that nothing tells apart, from long ago": [{ pid: process.ppid, id: "a", host: hostname() }, 3_700_000],
+    "nobody (it is empty), from a while ago": ["", 11_000],
+    "nobody (it is torn), from a while ago": ['{"pid":1,"id":', 11_000],
+    "nobody (it says something else), from a while ago": ["null", 11_000],
+  };
+  it.each(Object.entries(free))("is taken over from %s", async (_what, [claim, ageMs]) => {
+    await leave(claim, ageMs);
+    const own = await claimProfile(dir);
+    await own.check();
+    await own.release();
+    expect(await readdir(join(root, "data"))).toEqual([]);
+  });
+
+  it("is held by somebody who is just about to write into the claim", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await leave("");
+    await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
+  });
+
+  it("is UNAVAILABLE where there can be none", async () => {
+    await writeFile(join(root, "data"), "a file");
+    await expect(claimProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await rm(join(root, "data"));
+    await mkdir(file, { recursive: true });
+    await expect(claimProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  });
+});

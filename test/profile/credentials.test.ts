@@ -1,0 +1,83 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { probeSettled, sqliteName } from "../../lib/profile/credentials.ts";
+import { useFolder } from "../support/folder.ts";
+import { bothDatabases, database, VALUE, WID } from "./support/credentials.ts";
+import { editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
+import {
+  type Files,
+  INDEXED_DB,
+  LOCAL_STORAGE,
+  sqliteProfile,
+  writeFiles,
+  youngLevelDb,
+} from "./support/small-profile.ts";
+
+const newFolder = useFolder();
+let dir: string;
+
+beforeEach(() => {
+  dir = newFolder();
+});
+
+describe("probeSettled", () => {
+  async function probe(indexedDb: Files, localStorage: Files): Promise<string | true> {
+    await rm(dir, { recursive: true, force: true });
+    await writeFiles(dir, indexedDb, INDEXED_DB);
+    await writeFiles(dir, localStorage, LOCAL_STORAGE);
+    const { settled, reason } = await probeSettled(dir);
+    return settled || reason;
+  }
+
+  it("is true once the databases and whose phone it is are on disk", async () => {
+    expect(await probe(bothDatabases, youngLevelDb([[WID, VALUE]]))).toBe(true);
+  });
+
+  it("is false while Local Storage has other things only, an empty value, or has deleted it again", async () => {
+    const missing = "Local Storage is not on disk";
+    expect(await probe(bothDatabases, youngLevelDb([["VERSION", "1"]]))).toBe(missing);
+    expect(await probe(bothDatabases, youngLevelDb([[WID, "\u0001"]]))).toBe(missing);
+    expect(await probe(bothDatabases, youngLevelDb([[WID, VALUE], [WID]]))).toBe(missing);
+    expect(await probe(bothDatabases, youngLevelDb([[WID.replace("web", "faq"), VALUE]]))).toBe(missing);
+  });
+
+  it("is false while a database is missing, or was deleted", async () => {
+    const linked = youngLevelDb([[WID, VALUE]]);
+    expect(await probe(youngLevelDb([[database("wawc"), "\u0001"]]), linked)).toBe(
+      "IndexedDB signal-storage is not on disk",
+    );
+    const deleted = youngLevelDb([
+      [database("wawc"), "\u0001"],
+      [database("signal-storage"), "\u0002"],
+      [database("wawc")],
+    ]);
+    expect(await probe(deleted, linked)).toBe("IndexedDB wawc is not on disk");
+  });
+
+  it.each([false, true])("looks into tables as well (compressed: %s)", async (snappy) => {
+    const table = tableBytes([{ key: WID, sequence: 1, value: VALUE }], { snappy });
+    const edit = { comparator: "c", log: 3, next: 9, last: 1, added: [[0, 5, table.length]] as const };
+    const inTable = { ...youngLevelDb([]), "MANIFEST-000001": logBytes([editBytes(edit)]), "000005.ldb": table };
+    expect(await probe(bothDatabases, inTable)).toBe(true);
+  });
+
+  it("is false, and no error, while there is nothing", async () => {
+    expect(await probeSettled(join(dir, "absent"))).toEqual({
+      settled: false,
+      reason: expect.stringMatching(/holds no storage of the site yet/),
+    });
+  });
+
+  it("is false for a SQLite Local Storage without the site", async () => {
+    await writeFiles(dir, sqliteProfile());
+    expect(await probeSettled(dir)).toEqual({ settled: false, reason: "IndexedDB signal-storage is not on disk" });
+  });
+});
+
+describe("sqliteName", () => {
+  it("is what Chromium calls the file of a database", () => {
+    expect(sqliteName("wawc")).toBe("SZSJWAVN6DYSSNAXXGI7HBTGS2WLKVMPWIE75RP2WMNQZHINSBTQ");
+    expect(sqliteName("signal-storage")).toBe("K7PKRLEBDQU4YLXTFM33G7BNV2BYEPRTR65JYNAFPHTW7PKPPBEA");
+  });
+});

@@ -1,0 +1,111 @@
+import { expect, it } from "vitest";
+import { MemoryBlobs } from "../../lib/blobs/memory.ts";
+import type { PutOptions } from "../../lib/blobs.ts";
+import type { Capture } from "../../lib/store.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
+import { times } from "../support/length.ts";
+import { Requests } from "./support/requests.ts";
+
+const MIB = 1024 * 1024;
+/** Chunks under way for a vault, and saves that hold bytes: one of the vault and one more. */
+const [CHUNKS, SAVES] = [8, 2];
+/** Each table is another part of it. */
+const bytes = noise(5 * MIB);
+
+const folder = useFolder();
+
+/** A profile of so many tables of 4 MiB, like nobody else's. */
+function tables(count: number, seed: number): Files {
+  const table = (index: number): Buffer => bytes.subarray((seed * count + index) * 4096).subarray(0, 4 * MIB);
+  return profileFiles(
+    "value",
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`Default/Local Storage/leveldb/${100 + index}.ldb`, table(index)]),
+    ),
+  );
+}
+
+/** Tells of every read. */
+function watched(capture: Capture, onRead: (length: number) => void): Capture {
+  const files = capture.files.map((file) => ({
+    ...file,
+    read: async (position: number, length: number) => {
+      onRead(length);
+      return await file.read(position, length);
+    },
+  }));
+  return { ...capture, files };
+}
+
+async function save(vault: Vault, session: string, capture: Capture, signal?: AbortSignal): Promise<void> {
+  const lease = await vault.acquire({ session });
+  await vault.saveProfile({ session, capture, lease, signal });
+}
+
+it("holds the bytes of few saves at once, however many there are", async () => {
+  let [held, most, stored] = [0, 0, 0];
+  class Counting extends MemoryBlobs {
+    override async put(key: string, frame: Buffer, options?: PutOptions): Promise<void> {
+      await super.put(key, frame, options);
+      if (frame.length < 4 * MIB) return;
+      held--;
+      stored++;
+    }
+  }
+  const vault = new Vault({ blobs: new Counting() });
+  const onRead = (length: number): void => {
+    // What is small travels in a chunk with others.
+    if (length < 4 * MIB) return;
+    held++;
+    most = Math.max(most, held);
+  };
+  const count = times(8, 24);
+  const saves = Array.from({ length: count }, (_, index) => {
+    return save(vault, `RemoteAuth-${index}`, watched(captureOf(tables(3, index)), onRead));
+  });
+  await Promise.all(saves);
+  expect([held, stored]).toEqual([0, 3 * count]);
+  expect(most).toBeGreaterThan(CHUNKS / 2);
+  expect(most).toBeLessThanOrEqual(CHUNKS + SAVES);
+});
+
+it("lets a small save pass while large ones go on", async () => {
+  const vault = new Vault({ blobs: new MemoryBlobs() });
+  const ended: string[] = [];
+  const one = async (name: string, files: Files): Promise<void> => {
+    await save(vault, `RemoteAuth-${name}`, captureOf(files));
+    ended.push(name);
+  };
+  const large = [1, 2, 3].map((index) => one(`large-${index}`, tables(8, index)));
+  await Promise.all([...large, one("small", profileFiles("small"))]);
+  expect(ended.indexOf("small")).toBeLessThan(2);
+});
+
+it("goes on in one vault while the backend of another one does not answer", async () => {
+  const requests = new Requests(new MemoryBlobs());
+  const hung = new Vault({ blobs: requests, retries: 0 });
+  const controller = new AbortController();
+  const enough = new Error("enough");
+  let waiting = 0;
+  const stopped = gate();
+  requests.intercept = (call, key, go) => {
+    if (call !== "put" || !key.includes("/chunks/")) return go();
+    if (++waiting === CHUNKS) stopped.open();
+    return new Promise(() => {});
+  };
+  const hanging = [1, 2, 3, 4].map((index) =>
+    expect(save(hung, `RemoteAuth-${index}`, captureOf(tables(5, index)), controller.signal)).rejects.toBe(enough),
+  );
+  await stopped.opened;
+
+  const vault = new Vault({ blobs: new MemoryBlobs() });
+  const session = "RemoteAuth-other";
+  await save(vault, session, captureOf(tables(5, 9)));
+  const { files } = await vault.restoreProfile({ session, into: folder() });
+  expect(files).toBe(8);
+  controller.abort(enough);
+  await Promise.all(hanging);
+});

@@ -1,0 +1,304 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { VaultError } from "../../../lib/errors.ts";
+import type { Lease, RestoreReport, SaveReport } from "../../../lib/store.ts";
+import { entryKey } from "../../../lib/vault/layout.ts";
+import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
+import { captureOf, type Files, noise, profileFiles } from "../../contract/profile.ts";
+import { useFolder } from "../../support/folder.ts";
+import { LatePuts } from "../support/late-puts.ts";
+
+const session = "RemoteAuth-bot";
+const DAY = 24 * 60 * 60 * 1000;
+
+const folder = useFolder();
+let line: LatePuts;
+let store: Vault;
+let lease: Lease;
+
+beforeEach(async () => {
+  line = new LatePuts();
+  store = open();
+  lease = await store.acquire({ session });
+});
+
+function open(options: VaultOptions = {}): Vault {
+  return new Vault({ blobs: line, retries: 0, retryDelayMs: 0, onWarning: () => {}, ...options });
+}
+
+function save(value: string, more: Files = {}, by = store, hold = lease): Promise<SaveReport> {
+  return by.saveProfile({ session, lease: hold, capture: captureOf(profileFiles(value, more)) });
+}
+
+/** As another machine would have it. */
+async function restored(generation?: number): Promise<RestoreReport> {
+  const report = await open().restoreProfile({ session, into: folder(), generation });
+  expect(report.skipped).toEqual([]);
+  return report;
+}
+
+describe("a deletion that finds nothing to do while a save is on its way", () => {
+  it("keeps out the first save of a new session", async () => {
+    await line.during(() => save("logged out"));
+    await store.delete({ session, lease });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    await save("linked anew");
+    expect(await store.sessionExists({ session })).toBe(true);
+  });
+
+  it("keeps it out when nobody names the lease", async () => {
+    await line.during(() => save("logged out"));
+    await store.delete({ session });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+  });
+
+  it("keeps it out when an older hold of the vault itself is still known", async () => {
+    await save("before");
+    await store.delete({ session, retainMs: 0 });
+    lease = await store.acquire({ session });
+    await line.during(() => save("logged out"));
+    await store.delete({ session });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+  });
+
+  it("keeps out the first save after an earlier deletion, and leaves that one to be taken back", async () => {
+    const { generation } = await save("before");
+    await store.delete({ session, lease });
+    await line.during(() => save("logged out"));
+    await store.delete({ session, lease });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    await store.undelete({ session, lease });
+    expect((await store.state({ session }))?.current?.generation).toBe(generation);
+  });
+
+  it("deletes for good what arrived meanwhile", async () => {
+    await line.during(() => save("logged out"));
+    await store.delete({ session, lease, retainMs: 0 });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    expect((await line.keys()).filter((key) => key.includes("/chunks/"))).toEqual([]);
+  });
+
+  it("does not succeed for a holder that was overtaken meanwhile", async () => {
+    const other = open();
+    await save("theirs", {}, other, await other.acquire({ session }));
+    await expect(store.delete({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+});
+
+describe("a deletion that is taken back while it is on its way", () => {
+  it("stays taken back", async () => {
+    await save("one");
+    await line.during(() => store.delete({ session, lease }));
+    await store.undelete({ session, lease });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(true);
+  });
+});
+
+describe("two holders of the same epoch, because the store has lost a hold", () => {
+  let other: Vault;
+  let otherLease: Lease;
+
+  beforeEach(async () => {
+    await save("first");
+    lease = await store.acquire({ session });
+    await line.backend.delete([entryKey(session, (await store.state({ session }))?.entry ?? 0)]);
+    other = open();
+    otherLease = await other.acquire({ session });
+    expect(otherLease.epoch).toBe(lease.epoch);
+  });
+
+  it("are two: the second to commit has lost", async () => {
+    const { generation } = await save("one's");
+    const large = { "Default/a.ldb": noise(600_000) };
+    await expect(save("the other's", large, other, otherLease)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(otherLease.lost.aborted).toBe(true);
+    await store.prune({ session, lease });
+    expect((await restored()).generation).toBe(generation);
+  });
+
+  it("are two: the first one deletes nothing", async () => {
+    const before = await line.keys();
+    await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(before);
+    await save("the other's", {}, other, otherLease);
+    expect(otherLease.lost.aborted).toBe(false);
+  });
+});
+
+describe("a number that is free again because another holder has pruned it", () => {
+  const change = (value: string): Files => ({ "Default/a.ldb": noise(600_000, value.length) });
+  let other: Vault;
+  let otherLease: Lease;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    store = open({ keep: 2 });
+    other = open({ keep: 2 });
+    lease = await store.acquire({ session });
+    for (const value of ["x", "xx", "xxx", "xxxx"]) {
+      await save(value, change(value));
+      vi.setSystemTime(Date.now() + 2 * DAY);
+    }
+  });
+  afterEach(() => vi.useRealTimers());
+
+  /** Takes the session, goes back to an older generation and prunes: the newest entry before the hold goes. */
+  async function takeOver(): Promise<number> {
+    const entry = (await other.state({ session }))?.entry ?? 0;
+    otherLease = await other.acquire({ session });
+    const generation = (await other.state({ session }))?.generations.at(-2)?.generation ?? 0;
+    await other.rollback({ session, lease: otherLease, generation });
+    await other.prune({ session, lease: otherLease });
+    expect(await line.keys()).not.toContain(entryKey(session, entry));
+    vi.setSystemTime(Date.now() + DAY);
+    return generation;
+  }
+
+  async function isUntouched(generation: number): Promise<void> {
+    expect(lease.lost.aborted).toBe(true);
+    expect((await restored()).generation).toBe(generation);
+    await save("theirs", {}, other, otherLease);
+  }
+
+  it("is no commit for a writer whose entry was given up before", async () => {
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
+    await line.arrive();
+    const current = await takeOver();
+    await expect(save("zombie", change("zombie"))).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+
+  it("is no place for a deletion for good either", async () => {
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
+    await line.arrive();
+    const current = await takeOver();
+    await expect(store.delete({ session, lease, retainMs: 0 })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+
+  it("is no commit for a writer that slept between two attempts", async () => {
+    store = open({ keep: 2, retries: 1 });
+    lease = await store.acquire({ session });
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    let current = 0;
+    line.afterPut = async () => {
+      line.afterPut = undefined;
+      current = await takeOver();
+      throw new VaultError("UNAVAILABLE", "reset");
+    };
+    const marking = store.mark({ session, lease, generation, as: "proven" });
+    await expect(marking).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+});
+
+describe("a holder that is overtaken right after it deleted everything", () => {
+  it("leaves the rest to the next one", async () => {
+    await save("one");
+    line.afterPut = async () => {
+      line.afterPut = undefined;
+      await open().acquire({ session });
+    };
+    const before = await line.keys();
+    await expect(store.delete({ session, lease, retainMs: 0 })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(expect.arrayContaining(before));
+    await store.delete({ session, retainMs: 0 });
+    expect((await line.keys()).filter((key) => key.includes("/chunks/"))).toEqual([]);
+  });
+});
+
+describe("an entry that arrives late where nothing is created exclusively", () => {
+  beforeEach(async () => {
+    line = new LatePuts({ exclusiveCreate: false });
+    store = open();
+    lease = await store.acquire({ session });
+    await save("one");
+  });
+
+  it("replaces no save that was committed meanwhile", async () => {
+    const table = { "Default/a.ldb": noise(600_000) };
+    await line.during(() => save("two", table));
+    const { generation, id } = await save("three");
+    await line.arrive();
+    expect(await restored()).toMatchObject({ generation, id });
+    expect((await save("four")).generation).toBe(generation + 1);
+    expect(lease.lost.aborted).toBe(false);
+    await store.prune({ session, lease });
+    expect(await line.keys()).not.toContain(entryKey(session, generation - 1));
+    for (const kept of (await store.state({ session }))?.generations ?? []) {
+      expect(await restored(kept.generation)).toMatchObject({ generation: kept.generation, id: kept.id });
+    }
+  });
+
+  it("replaces none when several were given up, and is taken over when it arrives in time", async () => {
+    await line.during(() => save("two"));
+    const entry = (await store.state({ session }))?.entry;
+    const arriveFirst = line.take();
+    await line.during(() => save("three"));
+    await arriveFirst();
+    const { generation } = await save("four");
+    expect(generation).toBe((entry ?? 0) + 3);
+    await line.arrive();
+    expect((await store.state({ session }))?.generations.map((kept) => kept.generation)).toEqual([2, 3, 5]);
+    expect((await restored()).generation).toBe(generation);
+    await store.prune({ session, lease });
+    expect(await line.keys()).not.toContain(entryKey(session, 4));
+  });
+
+  it("goes within a month when it arrives after it was pruned", async () => {
+    await line.during(() => save("two"));
+    await save("three");
+    await store.prune({ session, lease });
+    await line.arrive();
+    expect(await line.keys()).toContain(entryKey(session, 3));
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31 * DAY });
+    try {
+      const { generation } = await save("four");
+      await store.prune({ session, lease });
+      expect(await line.keys()).not.toContain(entryKey(session, 3));
+      expect((await restored()).generation).toBe(generation);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("does not undo a deletion, with the lease or without", async () => {
+    await store.delete({ session, lease });
+    await line.during(() => save("logged out"));
+    await store.delete({ session, lease });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    await line.during(() => save("logged out"));
+    await store.delete({ session });
+    await line.arrive();
+    expect(await store.sessionExists({ session })).toBe(false);
+    await expect(save("logged out")).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+
+  it("replaces no save when it is a hold that was given up", async () => {
+    await line.during(() => store.acquire({ session }));
+    const { generation } = await save("two");
+    await line.arrive();
+    expect(await restored()).toMatchObject({ generation });
+    await line.during(() => store.acquire({ session }));
+    lease = await store.acquire({ session });
+    await line.arrive();
+    await save("three");
+    await store.prune({ session, lease });
+    expect(lease.lost.aborted).toBe(false);
+  });
+
+  it("still tells a writer that was overtaken while its entry was on its way", async () => {
+    await line.during(() => save("two"));
+    await open().acquire({ session });
+    await expect(save("three")).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+});
