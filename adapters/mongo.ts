@@ -1,5 +1,5 @@
 import type { Collection } from "mongodb";
-import { abortable } from "../lib/blobs/abortable.ts";
+import { withSignal } from "../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../lib/blobs/keys.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../lib/blobs.ts";
 import { invalidOption, safeCause, safeMessage, VaultError, type VaultErrorCode } from "../lib/errors.ts";
@@ -122,10 +122,10 @@ export class MongoBlobs implements BlobStore {
     work: (blobs: Collection<BlobDocument>) => Promise<T>,
   ): Promise<T> {
     try {
-      return await abortable(options.signal, async () => {
+      return await withSignal(async () => {
         const database = await this.#database();
         return work(database.collection(this.#name) as Collection<BlobDocument>);
-      });
+      }, options.signal);
     } catch (error) {
       throw options.signal?.aborted ? options.signal.reason : toVaultError(what, error);
     }

@@ -4,10 +4,10 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { unzip } from "./archive/unzip.ts";
+import { withSignal } from "./async/deadline.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "./errors.ts";
-import { verifyProfile } from "./profile/verify.ts";
+import { sessionProblem, verifyProfile } from "./profile/verify.ts";
 import { type CaptureFile, isProfileStore, type RestoreReport, type SessionStore } from "./store.ts";
-import { untilAborted } from "./vault/abort.ts";
 import { sessionName } from "./vault/layout.ts";
 
 /** What {@link copySession} takes. */
@@ -166,10 +166,7 @@ class Copy {
     const { signal } = this.#options;
     const into = join(this.#directory, name);
     const unpacked = await unzip(zip, into, { signal });
-    const { problems, empty } = await verifyProfile(into, signal === undefined ? {} : { signal });
-    const problem = empty
-      ? "it carries no storage of WhatsApp Web"
-      : problems[0] && `${problems[0].path}: ${problems[0].reason}`;
+    const problem = sessionProblem(await verifyProfile(into, signal === undefined ? {} : { signal }));
     if (problem === undefined) return unpacked;
     throw new VaultError("CORRUPT", `Session ${this.#session} in the ${name} does not verify: ${problem}.`);
   }
@@ -230,7 +227,7 @@ class Copy {
     this.asked.add(answer);
     const answered = (): unknown => this.asked.delete(answer);
     answer.then(answered, answered);
-    return untilAborted(answer, signal);
+    return withSignal(answer, signal);
   }
 
   #tell(step: CopyProgress["step"], known: { files?: readonly CaptureFile[]; bytes?: number } = {}): void {

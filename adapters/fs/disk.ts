@@ -1,7 +1,9 @@
 // What a directory of blobs asks of a disk, and what the disk's refusals mean.
 import { link, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isVaultError, VaultError } from "../../lib/errors.ts";
+import { syncDirectory } from "../../lib/disk/durable.ts";
+import { asDiskError, codeOf } from "../../lib/disk/errors.ts";
+import { VaultError } from "../../lib/errors.ts";
 
 const DIRECTORY_MODE = 0o700;
 /** Of files: readable by their owner only. */
@@ -13,21 +15,6 @@ export async function makeDirectory(directory: string): Promise<void> {
   if (first === undefined) return;
   // Each new name has to reach the disk too.
   for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
-}
-
-/** Names that were made or removed in `directory` are on the disk when it resolves, as far as the disk can say so. */
-export async function syncDirectory(directory: string): Promise<void> {
-  // Windows opens no directories, and needs no such sync for names.
-  if (process.platform === "win32") return;
-  const handle = await unlessAbsent(open(directory, "r"));
-  try {
-    await handle?.sync();
-  } catch (error) {
-    // Some disks (of other machines, mostly) know no such thing as the sync of a directory.
-    if (!["EINVAL", "EBADF"].includes(codeOf(error))) throw error;
-  } finally {
-    await handle?.close();
-  }
 }
 
 /** Whether this disk has hard links. @param probe a path where nothing is */
@@ -48,7 +35,7 @@ export async function hasLinks(probe: string): Promise<boolean> {
 
 /** Whether `error` is what a disk without hard links says to one; a disk that has them may say the same. */
 export function isWithoutLinks(error: unknown): boolean {
-  return ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error));
+  return ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error) ?? "");
 }
 
 /** The one place that decides absence: `undefined` when what was to be read is not there. */
@@ -73,26 +60,8 @@ export async function during<T>(what: string, work: () => Promise<T>, signal?: A
 }
 
 function classify(what: string, cause: unknown): unknown {
-  const code = codeOf(cause);
-  if (isVaultError(cause) || code === "") return cause;
-  if (code === "EEXIST" && (cause as NodeJS.ErrnoException).syscall === "link") {
+  if (codeOf(cause) === "EEXIST" && (cause as NodeJS.ErrnoException).syscall === "link") {
     return new VaultError("CONFLICT", `Could not ${what}: it exists.`, { cause });
   }
-  if (["EACCES", "EPERM", "EROFS"].includes(code)) {
-    return new VaultError("DENIED", `Could not ${what}: ${code}.`, {
-      cause,
-      hint: "The directory and what is in it must be writable by this process.",
-    });
-  }
-  if (code === "EFBIG") return new VaultError("TOO_LARGE", `Could not ${what}: ${code}.`, { cause });
-  return new VaultError("UNAVAILABLE", `Could not ${what}: ${code}.`, {
-    cause,
-    ...(["ENOSPC", "EDQUOT"].includes(code) ? { hint: "The disk is full." } : {}),
-  });
-}
-
-/** The system's code of the error, "" when it is not one of the file system. */
-export function codeOf(error: unknown): string {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return code !== undefined && syscall !== undefined ? code : "";
+  return asDiskError(what, cause);
 }

@@ -3,18 +3,11 @@ import { link, open, readdir, readFile, rename, rm, rmdir, stat, unlink } from "
 import { dirname, join, resolve } from "node:path";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
+import { syncDirectory } from "../../lib/disk/durable.ts";
+import { codeOf } from "../../lib/disk/errors.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
-import {
-  codeOf,
-  during,
-  FILE_MODE,
-  hasLinks,
-  isWithoutLinks,
-  makeDirectory,
-  syncDirectory,
-  unlessAbsent,
-} from "./disk.ts";
+import { during, FILE_MODE, hasLinks, isWithoutLinks, makeDirectory, unlessAbsent } from "./disk.ts";
 import { directoryNames, fileNames, readName, temporaryName } from "./file-names.ts";
 
 /** What {@link FileBlobs} takes. */

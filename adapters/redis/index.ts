@@ -1,4 +1,4 @@
-import { abortable } from "../../lib/blobs/abortable.ts";
+import { withSignal } from "../../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
@@ -199,7 +199,7 @@ export class RedisBlobs implements BlobStore {
 
   async #call<T>(what: string, options: CallOptions, work: () => Promise<T>): Promise<T> {
     try {
-      return await abortable(options.signal, work);
+      return await withSignal(work, options.signal);
     } catch (error) {
       throw options.signal?.aborted ? options.signal.reason : toVaultError(what, error);
     }

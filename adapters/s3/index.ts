@@ -6,6 +6,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import { forEachConcurrent } from "../../lib/async/semaphore.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
@@ -111,18 +112,15 @@ export class S3Blobs implements BlobStore {
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     for (const key of keys) assertKey(key);
     options.signal?.throwIfAborted();
-    const left = [...keys];
-    const work = async (): Promise<void> => {
-      for (let key = left.pop(); key !== undefined; key = left.pop()) {
-        const command = new DeleteObjectCommand(this.#at(key));
-        await this.#call("delete", options, async (abortSignal) => {
-          await this.#client.send(command, { abortSignal }).catch((error) => {
-            if (!isAbsence(error)) throw error;
-          });
+    const remove = async (key: string, signal: AbortSignal): Promise<void> => {
+      const command = new DeleteObjectCommand(this.#at(key));
+      await this.#call("delete", { signal }, async (abortSignal) => {
+        await this.#client.send(command, { abortSignal }).catch((error) => {
+          if (!isAbsence(error)) throw error;
         });
-      }
+      });
     };
-    await Promise.all(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, work));
+    await forEachConcurrent(keys, DELETES_AT_ONCE, remove, options.signal);
   }
 
   /**

@@ -1,57 +1,67 @@
 import { withSignal } from "./deadline.ts";
 
-/** Ends a turn; twice is once. */
-export type EndTurn = () => void;
+/** Gives a mutex back; twice is once. */
+export type Release = () => void;
 
 /** One at a time, in the order they came. */
-export class Turns {
+export class Mutex {
   #last: Promise<void> = Promise.resolve();
 
-  /** Resolves when everybody who has come so far has ended. */
-  async idle(signal: AbortSignal): Promise<void> {
+  /** Resolves when everybody who has come so far has released it. */
+  async idle(signal?: AbortSignal): Promise<void> {
     await withSignal(this.#last, signal);
   }
 
-  /** Waits for a turn. When the signal aborts, it is given up. */
-  async take(signal: AbortSignal): Promise<EndTurn> {
+  /** Waits until it is free. A signal that aborts while waiting gives the place in the line up. */
+  async acquire(signal?: AbortSignal): Promise<Release> {
     const before = this.#last;
-    let end: EndTurn = () => {};
-    const mine = new Promise<void>((resolve) => {
-      end = resolve;
+    let release: Release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
     });
-    this.#last = before.then(() => mine);
+    this.#last = before.then(() => released);
     try {
       await withSignal(before, signal);
     } catch (cause) {
-      end();
+      release();
       throw cause;
     }
-    return end;
+    return release;
+  }
+
+  /** Runs `work` when everything before it has ended, however that ended. The signal counts while waiting only. */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const release = await this.acquire(signal);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
   }
 }
 
-/** Takes a turn of each. */
-export async function takeAll(queues: readonly Turns[], signal: AbortSignal): Promise<EndTurn> {
-  const ends: EndTurn[] = [];
-  const endAll = (): void => {
-    for (const end of ends) end();
+/** Acquires each of them, in this order. */
+export async function lockAll(mutexes: readonly Mutex[], signal: AbortSignal): Promise<Release> {
+  const releases: Release[] = [];
+  const releaseAll = (): void => {
+    for (const release of releases) release();
   };
   try {
-    for (const queue of queues) ends.push(await queue.take(signal));
+    for (const mutex of mutexes) releases.push(await mutex.acquire(signal));
   } catch (cause) {
-    endAll();
+    releaseAll();
     throw cause;
   }
-  return endAll;
+  return releaseAll;
 }
 
-const byPath = new Map<string, Turns>();
+const byPath = new Map<string, Mutex>();
 
-/** The turns of these files in this process, always in the same order: nobody waits in a circle. */
-export function turnsAt(paths: readonly string[]): Turns[] {
+/** The mutexes of these files in this process, always in the same order: nobody waits in a circle. */
+export function mutexesOf(paths: readonly string[]): Mutex[] {
   return [...new Set(paths)].sort().map((path) => {
-    const turns = byPath.get(path) ?? new Turns();
-    byPath.set(path, turns);
-    return turns;
+    const mutex = byPath.get(path) ?? new Mutex();
+    byPath.set(path, mutex);
+    return mutex;
   });
 }

@@ -1,47 +1,45 @@
-/** A number of places; whoever finds none free waits in line. */
-export class Slots {
-  #free: number;
-  readonly #line: (() => void)[] = [];
+import { setMaxListeners } from "node:events";
+import { Permits, SharedSemaphore } from "./shared-semaphore.ts";
 
+/** A number of permits; whoever finds none free waits in line. */
+export class Semaphore extends Permits {
+  /** @param count how many there are, at least 1 */
   constructor(count: number) {
-    this.#free = count;
+    super(new SharedSemaphore(count - 1), count);
   }
+}
 
-  /** Runs `work` in a place of its own. Rejects with the signal's reason when it aborts while waiting. */
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    await this.take(signal);
-    try {
-      return await work();
-    } finally {
-      this.give();
+/**
+ * Does `work` with every item, as many at once as there are permits. The first failure aborts the signal that the others
+ * were given and begins no more.
+ * @returns when nothing is under way any more
+ * @throws that first failure, or the signal's reason
+ */
+export async function forEachConcurrent<T>(
+  items: Iterable<T>,
+  limit: number | Permits,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const permits = typeof limit === "number" ? new Semaphore(limit) : limit;
+  const failed = new AbortController();
+  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  // Each work under way listens; Node warns above ten.
+  setMaxListeners(0, stop);
+  const underWay = new Set<Promise<void>>();
+  try {
+    for (const item of items) {
+      await permits.acquire(stop);
+      const one: Promise<void> = work(item, stop)
+        .catch((error: unknown) => failed.abort(error))
+        .finally(() => {
+          permits.release();
+          underWay.delete(one);
+        });
+      underWay.add(one);
     }
+  } finally {
+    await Promise.all(underWay);
   }
-
-  /** Resolves once a place is taken; every `take` needs a `give`. */
-  async take(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const turn = (): void => {
-        signal?.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = (): void => {
-        this.#line.splice(this.#line.indexOf(turn), 1);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", leave, { once: true });
-      this.#line.push(turn);
-    });
-  }
-
-  /** Gives a place back: to the first in line, when there is one. */
-  give(): void {
-    const next = this.#line.shift();
-    if (next) next();
-    else this.#free++;
-  }
+  stop.throwIfAborted();
 }

@@ -1,39 +1,32 @@
-/** Places that are taken and given back. */
-export interface Places {
-  /** Resolves once a place is taken; every `take` needs a `give`. Rejects with the signal's reason when it aborts. */
-  take(signal?: AbortSignal): Promise<void>;
-  give(): void;
-}
-
-interface Waiting {
-  readonly share: Share;
-  readonly turn: () => void;
+interface Waiter {
+  readonly user: Permits;
+  readonly admit: () => void;
 }
 
 /**
- * A number of places for several users. Each user has one more that is its own: whoever does not give common ones back,
- * because a server does not answer, slows the others down and never stops them. Who finds none free waits in one line.
+ * A number of permits for several users. Each user has one more of its own: a user that never releases shared permits,
+ * because a server does not answer, slows others down but cannot block them. Waiters are served in order.
  */
-export class SharedSlots {
-  #common: number;
+export class SharedSemaphore {
+  #free: number;
   #size: number;
-  readonly #line: Waiting[] = [];
+  readonly #line: Waiter[] = [];
 
-  /** @param common the places beside those that each user has. */
-  constructor(common: number) {
-    this.#common = common;
-    this.#size = common;
+  /** @param shared the permits beside the one that each user has */
+  constructor(shared: number) {
+    this.#free = shared;
+    this.#size = shared;
   }
 
-  /** The places of one user. @param most how many it may have at once. @default no limit */
-  share(most: number = Number.POSITIVE_INFINITY): Share {
-    return new Share(this, most);
+  /** A new user's permits. @param most how many it may hold at once. @default no limit */
+  permits(most: number = Number.POSITIVE_INFINITY): Permits {
+    return new Permits(this, most);
   }
 
-  /** Makes it `common` places, when there were fewer. */
-  grow(common: number): void {
-    this.#common += Math.max(0, common - this.#size);
-    this.#size = Math.max(common, this.#size);
+  /** Makes it `shared` permits, when there were fewer. */
+  grow(shared: number): void {
+    this.#free += Math.max(0, shared - this.#size);
+    this.#size = Math.max(shared, this.#size);
     this.#serve();
   }
 
@@ -42,65 +35,76 @@ export class SharedSlots {
     return this.#line.length > 0;
   }
 
-  /** For {@link Share}. */
-  async take(share: Share, signal: AbortSignal | undefined): Promise<void> {
+  /** For {@link Permits}. */
+  async acquire(user: Permits, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const turn = (): void => {
-        signal?.removeEventListener("abort", leave);
-        resolve();
+      const waiter: Waiter = {
+        user,
+        admit: () => {
+          signal?.removeEventListener("abort", leave);
+          resolve();
+        },
       };
       const leave = (): void => {
-        this.#line.splice(
-          this.#line.findIndex((waiting) => waiting.turn === turn),
-          1,
-        );
+        this.#line.splice(this.#line.indexOf(waiter), 1);
         reject(signal?.reason);
       };
       signal?.addEventListener("abort", leave, { once: true });
-      this.#line.push({ share, turn });
+      this.#line.push(waiter);
       this.#serve();
     });
   }
 
-  /** For {@link Share}. */
-  give(share: Share): void {
-    // The last one that it gives is its own.
-    if (--share.held > 0) this.#common++;
+  /** For {@link Permits}. */
+  release(user: Permits): void {
+    // The last one that it releases is its own.
+    if (--user.held > 0) this.#free++;
     this.#serve();
   }
 
   #serve(): void {
     for (let index = 0; index < this.#line.length; ) {
-      const { share, turn } = this.#line[index] as Waiting;
-      if (share.held >= share.most || (share.held > 0 && this.#common === 0)) {
+      const { user, admit } = this.#line[index] as Waiter;
+      if (user.held >= user.most || (user.held > 0 && this.#free === 0)) {
         index++;
         continue;
       }
-      if (share.held++ > 0) this.#common--;
+      if (user.held++ > 0) this.#free--;
       this.#line.splice(index, 1);
-      turn();
+      admit();
     }
   }
 }
 
-/** What one user has of {@link SharedSlots}. */
-export class Share implements Places {
-  /** How many it has now. */
+/** One user's permits of a {@link SharedSemaphore}. */
+export class Permits {
+  /** How many it holds now. Only the semaphore changes it. */
   held = 0;
   readonly most: number;
-  readonly #slots: SharedSlots;
+  readonly #semaphore: SharedSemaphore;
 
-  constructor(slots: SharedSlots, most: number) {
-    this.#slots = slots;
+  constructor(semaphore: SharedSemaphore, most: number) {
+    this.#semaphore = semaphore;
     this.most = most;
   }
 
-  take(signal?: AbortSignal): Promise<void> {
-    return this.#slots.take(this, signal);
+  /** Resolves once it holds one more; every `acquire` needs a `release`. Rejects with the signal's reason when it aborts. */
+  acquire(signal?: AbortSignal): Promise<void> {
+    return this.#semaphore.acquire(this, signal);
   }
 
-  give(): void {
-    this.#slots.give(this);
+  release(): void {
+    this.#semaphore.release(this);
+  }
+
+  /** Runs `work` with a permit. Rejects with the signal's reason when it aborts while waiting. */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    await this.acquire(signal);
+    try {
+      return await work();
+    } finally {
+      this.release();
+    }
   }
 }

@@ -7,7 +7,7 @@ import { closeQuietly, destroyedMeanwhile, ProfileLaunch, warn } from "../browse
 import { checkNoBrowser, removeStaleLocks } from "../browser/singleton-lock.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
-import { verifyProfile } from "../profile/verify.ts";
+import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
 import { BaseAuth, type BrowserLike } from "./base-auth.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
@@ -160,10 +160,10 @@ export class LocalAuth extends BaseAuth {
 async function wholeProfile(dir: string): Promise<ProfileFacts> {
   try {
     await repairProfile(dir);
-    const { problems, profile } = await verifyProfile(dir);
-    const [first] = problems;
-    if (first === undefined) return profile;
-    throw new VaultError("CORRUPT", [first.path, first.reason].filter(Boolean).join(": "));
+    const report = await verifyProfile(dir);
+    const problem = firstProblem(report);
+    if (problem === undefined) return report.profile;
+    throw new VaultError("CORRUPT", problem);
   } catch (cause) {
     if (!isVaultError(cause, "CORRUPT")) throw cause;
     throw new VaultError("CORRUPT", `The profile ${dir} is damaged: ${cause.message}`, {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Mutex } from "../async/mutex.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
 import { checkNoBrowser } from "../browser/singleton-lock.ts";
@@ -48,7 +49,7 @@ export class RemoteAuth extends BaseAuth {
   #goingOn = 0;
   #destroys = 0;
   /** Hooks run one after the other, whatever order they are called in. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #hooks: Mutex = new Mutex();
 
   constructor(options: RemoteAuthOptions) {
     super();
@@ -86,7 +87,7 @@ export class RemoteAuth extends BaseAuth {
     // Before the first browser a destroy() can mean nothing but this start; later it may be that of the browser before.
     const destroys = this.#run === undefined && !client.pupBrowser ? this.#destroys : undefined;
     await this.#previousRun();
-    await this.#serial(async () => {
+    await this.#hooks.run(async () => {
       if (destroys !== undefined && destroys !== this.#destroys)
         throw destroyedMeanwhile(`Session ${this.sessionName}`);
       // Nothing is restored under a running browser, as at a second initialize().
@@ -153,11 +154,13 @@ export class RemoteAuth extends BaseAuth {
   override async afterAuthReady(): Promise<void> {
     const run = this.#run;
     run?.link();
-    await this.#serial(async () => {
-      if (run === undefined || run !== this.#run || run.ending) return;
-      run.ready();
-      await discardReplaced(this.userDataDir);
-    }).catch((error) => run?.report(error));
+    await this.#hooks
+      .run(async () => {
+        if (run === undefined || run !== this.#run || run.ending) return;
+        run.ready();
+        await discardReplaced(this.userDataDir);
+      })
+      .catch((error) => run?.report(error));
   }
 
   /** Called when the connection is gone for good (a conflict, a block …): the session is kept. Never rejects. */
@@ -166,10 +169,12 @@ export class RemoteAuth extends BaseAuth {
     // Only a device that was linked and is no longer has lost its session; an idle QR page is unpaired as well.
     const unpaired = isUnpaired(this.#lastState) && run?.wasReady === true;
     run?.unlink();
-    await this.#serial(async () => {
-      await run?.stopBackups();
-      if (unpaired) await this.#deleteStored(run);
-    }).catch((error) => run?.report(error));
+    await this.#hooks
+      .run(async () => {
+        await run?.stopBackups();
+        if (unpaired) await this.#deleteStored(run);
+      })
+      .catch((error) => run?.report(error));
   }
 
   /** Saves a last time when the session is linked, and gives it back. Never rejects. */
@@ -177,13 +182,15 @@ export class RemoteAuth extends BaseAuth {
     const interrupted = this.#run;
     this.#destroys += 1;
     interrupted?.interrupt();
-    await this.#serial(async () => {
-      const run = this.#run;
-      if (run === undefined) return;
-      this.#run = undefined;
-      await run.finish();
-      if (run.deleted) await removeProfile(this.userDataDir, this.rmMaxRetries);
-    }).catch((error) => interrupted?.report(error));
+    await this.#hooks
+      .run(async () => {
+        const run = this.#run;
+        if (run === undefined) return;
+        this.#run = undefined;
+        await run.finish();
+        if (run.deleted) await removeProfile(this.userDataDir, this.rmMaxRetries);
+      })
+      .catch((error) => interrupted?.report(error));
   }
 
   /**
@@ -197,7 +204,7 @@ export class RemoteAuth extends BaseAuth {
     if (browserOpen) this.#goingOn += 1;
     run?.unlink();
     try {
-      await this.#serial(async () => {
+      await this.#hooks.run(async () => {
         await run?.stopBackups();
         try {
           await this.#deleteStored(run);
@@ -245,12 +252,6 @@ export class RemoteAuth extends BaseAuth {
     const { store } = this;
     if (!this.#settings.zip && isProfileStore(store)) return new ProfileLink(store, this.sessionName);
     return new ZipLink(store, this.sessionName, this.dataPath, !isProfileStore(store));
-  }
-
-  #serial<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(step);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 }
 

@@ -1,4 +1,4 @@
-import { Slots } from "../async/semaphore.ts";
+import { Semaphore } from "../async/semaphore.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
 
 /** What {@link limit} takes. */
@@ -11,7 +11,7 @@ export interface LimitOptions {
 
 /** Lets at most `concurrency` calls run at once; the others wait their turn. Listings do not count. */
 export function limit(blobs: BlobStore, { concurrency, urgent = () => false }: LimitOptions): BlobStore {
-  const slots = new Slots(concurrency);
+  const slots = new Semaphore(concurrency);
   const run = <T>(key: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
     urgent(key) ? call() : slots.run(call, signal);
   return {

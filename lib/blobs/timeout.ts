@@ -1,3 +1,4 @@
+import { withDeadline, withSignal } from "../async/deadline.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 
@@ -36,31 +37,13 @@ export function timeout(blobs: BlobStore, { attemptTimeoutMs }: TimeoutOptions):
 }
 
 async function within<T>(
-  ms: number,
+  limitMs: number,
   what: string,
   outer: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  outer?.throwIfAborted();
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort = (): void => {};
-  const ended = new Promise<never>((_, reject) => {
-    const end = (reason: unknown): void => {
-      reject(reason);
-      controller.abort(reason);
-    };
-    timer = setTimeout(() => end(new VaultError("UNAVAILABLE", `${what} failed: no answer within ${ms} ms.`)), ms);
-    onAbort = () => end(outer?.reason);
-    outer?.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    // The loser of the race stays handled: what a backend answers after its time is nobody's rejection.
-    return await Promise.race([work(controller.signal), ended]);
-  } finally {
-    clearTimeout(timer);
-    outer?.removeEventListener("abort", onAbort);
-  }
+  const expired = (): VaultError => new VaultError("UNAVAILABLE", `${what} failed: no answer within ${limitMs} ms.`);
+  return await withDeadline({ limitMs, signal: outer, expired }, (signal) => withSignal(() => work(signal), signal));
 }
 
 async function* listWithin(

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { removeJudged } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import { identify, isAlive, isProcessId, type ProcessId } from "./process-id.ts";
@@ -107,20 +108,10 @@ async function createOnce(path: string, text: string): Promise<boolean> {
   return true;
 }
 
-/** Takes the claim away that was judged, and no other: somebody else may have been faster, and have his own there. */
+/** Takes the claim away that was judged, and no other: should a third one come meanwhile, its check tells it. */
 async function remove(path: string, judged: string, dir: string): Promise<void> {
-  const aside = `${path}.${randomBytes(6).toString("hex")}`;
-  try {
-    await rename(path, aside);
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return;
-    throw cause;
-  }
-  const taken = await read(aside);
-  if (taken?.text === judged) return await rm(aside, { force: true });
-  // Should a third one have come meanwhile, its check tells it.
-  await rename(aside, path);
-  throw held(dir, taken?.claimant);
+  const removed = await removeJudged(path, async (aside) => (await read(aside))?.text === judged);
+  if (removed === "given back") throw held(dir, (await read(path))?.claimant);
 }
 
 async function isFree({ claimant, ageMs }: Found, own: Claimant): Promise<boolean> {

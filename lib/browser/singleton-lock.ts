@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { readFile, readlink, realpath, rename, rm } from "node:fs/promises";
+import { readFile, readlink, realpath, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { removeJudged } from "../disk/durable.ts";
 import { VaultError } from "../errors.ts";
 
 /**
@@ -17,22 +17,10 @@ export async function removeStaleLocks(dir: string): Promise<void> {
   if (owner === undefined) return;
   await checkNoBrowser(dir);
 
-  // Renamed first and looked at again: somebody else may have removed the lock that was read, and taken his own.
-  const aside = join(dir, `SingletonLock.${randomBytes(6).toString("hex")}`);
-  try {
-    await rename(lock, aside);
-  } catch (cause) {
-    if (isMissing(cause)) return;
-    throw cause;
-  }
-  const taken = await readLock(aside);
-  if (taken !== owner) {
-    await rename(aside, lock);
-    throw held(dir, taken ?? "unknown");
-  }
-  for (const path of [join(dir, "SingletonSocket"), join(dir, "SingletonCookie"), aside]) {
-    await rm(path, { force: true });
-  }
+  const removed = await removeJudged(lock, async (aside) => (await readLock(aside)) === owner);
+  if (removed === "given back") throw held(dir, (await readLock(lock)) ?? "unknown");
+  if (removed === "gone") return;
+  for (const path of [join(dir, "SingletonSocket"), join(dir, "SingletonCookie")]) await rm(path, { force: true });
 }
 
 /** @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open; nothing is changed. */

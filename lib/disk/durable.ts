@@ -1,11 +1,14 @@
-import { lstat, open, readdir, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { forEachConcurrent } from "../async/semaphore.ts";
 import { codeOf } from "./errors.ts";
 
 const BUSY_ATTEMPTS = 10;
 const BUSY_PAUSE_MS = 100;
-const SYNCS_AT_ONCE = 16;
+/** A disk that is asked for several at once writes them in fewer goes. */
+export const SYNCS_AT_ONCE = 16;
 /** What a disk says that does not do that, or not for a descriptor that only reads. */
 const NOT_SYNCED = ["EINVAL", "EBADF", "ENOTSUP", "EROFS"];
 
@@ -14,14 +17,12 @@ export async function syncTree(dir: string): Promise<void> {
   const entries = await readdir(dir, { withFileTypes: true });
   for (const entry of entries.filter((each) => each.isDirectory())) await syncTree(join(dir, entry.name));
   const files = entries.filter((entry) => entry.isFile());
-  // A disk that is asked for several at once writes them in fewer goes.
-  for (let i = 0; i < files.length; i += SYNCS_AT_ONCE) {
-    await Promise.all(files.slice(i, i + SYNCS_AT_ONCE).map((file) => syncFile(join(dir, file.name))));
-  }
+  await forEachConcurrent(files, SYNCS_AT_ONCE, (file) => syncFile(join(dir, file.name)));
   await syncDirectory(dir);
 }
 
-async function syncFile(path: string): Promise<void> {
+/** The bytes of a file of ours on disk. */
+export async function syncFile(path: string): Promise<void> {
   const handle = await open(path, "r+");
   try {
     await handle.sync();
@@ -30,44 +31,93 @@ async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** The names in `dir` on disk. Windows opens no directories, and needs no sync of them; some mounted disks cannot do it. */
+/** The names in `dir` on disk. Windows opens no directories and needs no sync of them; one that is gone has no names. */
 export async function syncDirectory(dir: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(dir, "r");
+  if (process.platform !== "win32") await syncForgiving(dir, NOT_SYNCED);
+}
+
+/** The bytes that somebody else has written into `path`. One that is gone is fine; Windows syncs only for who may write. */
+export async function syncWritten(path: string): Promise<void> {
+  await syncForgiving(path, process.platform === "win32" ? [...NOT_SYNCED, "EPERM", "EACCES"] : NOT_SYNCED);
+}
+
+async function syncForgiving(path: string, forgiven: readonly string[]): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, "r");
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) return;
+    throw error;
+  }
   try {
     await handle.sync();
   } catch (error) {
-    if (!NOT_SYNCED.includes(codeOf(error) ?? "")) throw error;
+    if (!forgiven.includes(codeOf(error) ?? "")) throw error;
   } finally {
     await handle.close();
   }
 }
 
-/** The bytes that somebody else has written into `path`. One that is gone is fine; Windows syncs only for who may write. */
-export async function syncWritten(path: string): Promise<void> {
-  const mayBeRefused = process.platform === "win32" ? [...NOT_SYNCED, "EPERM", "EACCES"] : NOT_SYNCED;
-  await unlessGone(async () => {
-    const handle = await open(path, "r");
-    try {
-      await handle.sync();
-    } catch (error) {
-      if (!mayBeRefused.includes(codeOf(error) ?? "")) throw error;
-    } finally {
-      await handle.close();
-    }
-  });
+/** A name that nothing has: `prefix`, and twelve random digits. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}${randomBytes(6).toString("hex")}`;
 }
 
-/** As {@link syncDirectory}, for one that may be gone. */
-export async function syncNames(dir: string): Promise<void> {
-  await unlessGone(() => syncDirectory(dir));
-}
-
-async function unlessGone(sync: () => Promise<void>): Promise<void> {
+/**
+ * Writes `path` whole or not at all, readable by its owner only: `write` fills a temporary file beside it, which takes its
+ * place once it is on disk. When it rejects, what was at `path` stands and the temporary file is gone.
+ */
+export async function replaceFile<T>(
+  path: string,
+  write: (file: FileHandle) => Promise<T>,
+  temporary: string = `${uniqueName(join(dirname(path), `.${basename(path)}.`))}.tmp`,
+): Promise<T> {
   try {
-    await sync();
-  } catch (error) {
-    if (!["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) throw error;
+    const file = await open(temporary, "wx+", 0o600);
+    let written: T;
+    try {
+      written = await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+    return written;
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw cause;
+  }
+}
+
+/**
+ * Removes `path` if it still is what was judged. It is renamed first and looked at then, because somebody else may have
+ * removed it since and have put its own there: that is given back.
+ * @param isJudged looks at what was renamed
+ */
+export async function removeJudged(
+  path: string,
+  isJudged: (aside: string) => Promise<boolean>,
+): Promise<"removed" | "gone" | "given back"> {
+  const aside = uniqueName(`${path}.`);
+  try {
+    await rename(path, aside);
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(cause) ?? "")) return "gone";
+    throw cause;
+  }
+  if (await isJudged(aside)) {
+    await rm(aside, { force: true });
+    return "removed";
+  }
+  await rename(aside, path);
+  return "given back";
+}
+
+/** Writes all of `bytes`: one call of the system may take fewer. */
+export async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }
 

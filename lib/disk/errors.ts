@@ -1,3 +1,5 @@
+// `lib/disk` holds what every folder that touches files needs: errors with a hint, writes that survive a power failure, and
+// names that every disk takes. It imports `lib/async` and the errors; every folder but `lib/blobs` may import it.
 import { isVaultError, VaultError, type VaultErrorCode } from "../errors.ts";
 
 interface Refusal {
@@ -5,11 +7,11 @@ interface Refusal {
   readonly hint: string;
 }
 
-const FULL: Refusal = { code: "UNAVAILABLE", hint: "Free some disk space beside the profile." };
-const FORBIDDEN: Refusal = { code: "DENIED", hint: "Let this user read and write the folder of the profiles." };
+const FULL: Refusal = { code: "UNAVAILABLE", hint: "The disk is full: free some space there." };
+const FORBIDDEN: Refusal = { code: "DENIED", hint: "Let this user read and write that directory and what is in it." };
 const MOUNTED: Refusal = {
   code: "UNAVAILABLE",
-  hint: "The profile's directory is a mount of its own: mount the directory it lies in instead.",
+  hint: "The directory is a mount of its own: mount the directory it lies in instead.",
 };
 
 /** What a person can do about an error of the disk, where that is known. */
@@ -21,6 +23,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   EROFS: FORBIDDEN,
   EBUSY: MOUNTED,
   EXDEV: MOUNTED,
+  EFBIG: { code: "TOO_LARGE", hint: "The disk takes no file of that size." },
 };
 
 /**
@@ -32,6 +35,11 @@ export function diskError(doing: string, cause: unknown): VaultError {
   const reason = codeOf(cause) ?? (cause instanceof Error ? cause.message : "unknown error");
   const { code = "UNAVAILABLE" as const, hint } = REFUSALS[reason] ?? {};
   return new VaultError(code, `Could not ${doing}: ${reason}.`, { cause, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** As {@link diskError} for an error of the disk; any other as it is. */
+export function asDiskError(doing: string, cause: unknown): unknown {
+  return isDiskError(cause) ? diskError(doing, cause) : cause;
 }
 
 /** Whether a call to the system failed, and not our own code. */

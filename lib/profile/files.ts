@@ -1,8 +1,8 @@
-import { constants, type Dirent, existsSync, readdirSync } from "node:fs";
-import { lstat, open, readdir, stat } from "node:fs/promises";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { codeOf, diskError } from "../disk/errors.ts";
-import { readExactly } from "./capture/spool.ts";
+import { fileSource } from "../disk/file-source.ts";
 import type { Source } from "./source.ts";
 
 /** How often a directory is listed whose entries go meanwhile. */
@@ -22,25 +22,6 @@ export async function filesOf(
     if (size !== undefined) files.set(path ? `${path}/${entry.name}` : entry.name, fileSource(at, size));
   }
   return files;
-}
-
-/** Opens for each read: a verifier goes through any number of files and must not need as many descriptors. */
-export function fileSource(path: string, size: number): Source {
-  return {
-    size,
-    read: async (position, length) => {
-      try {
-        const handle = await open(path, constants.O_RDONLY);
-        try {
-          return await readExactly(handle, position, length);
-        } finally {
-          await handle.close();
-        }
-      } catch (cause) {
-        throw diskError(`read ${basename(path)}`, cause);
-      }
-    },
-  };
 }
 
 /** The names in a directory; none when it is not there. */

@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { exists, renameBusy, syncDirectory, syncTree } from "../disk/durable.ts";
+import { exists, renameBusy, replaceFile, syncDirectory, syncTree, uniqueName } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { invalidOption } from "../errors.ts";
 
@@ -17,7 +16,7 @@ const MARK = ".swap";
 
 /** A place to restore a profile to before it takes the place of the one at `dir`: beside it, and new with each call. */
 export function newStagingPath(dir: string): string {
-  return `${dir}${STAGED}-${randomBytes(6).toString("hex")}`;
+  return uniqueName(`${dir}${STAGED}-`);
 }
 
 /**
@@ -116,7 +115,7 @@ async function finish(to: string, staged: string): Promise<void> {
     // Nothing is moved for what somebody else has taken away.
     await lstat(staged);
     const replaced = replacedBy(to, staged);
-    await renameBusy(to, (await exists(replaced)) ? `${replaced}-${randomBytes(6).toString("hex")}` : replaced);
+    await renameBusy(to, (await exists(replaced)) ? uniqueName(`${replaced}-`) : replaced);
   }
   await renameBusy(staged, to);
   await syncDirectory(dirname(to));
@@ -137,15 +136,7 @@ async function giveBack(to: string, staged: string): Promise<void> {
 }
 
 async function mark(to: string, staged: string): Promise<void> {
-  const handle = await open(`${markPath(to)}.new`, "w", 0o600);
-  try {
-    await handle.writeFile(`${basename(staged)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(`${markPath(to)}.new`, markPath(to));
-  await syncDirectory(dirname(to));
+  await replaceFile(markPath(to), (file) => file.writeFile(`${basename(staged)}\n`), uniqueName(`${markPath(to)}.`));
 }
 
 /** What the mark names; empty without one, or without one that can be read. */

@@ -1,9 +1,9 @@
 import { dirname, join } from "node:path";
-import { syncNames, syncWritten } from "../disk/durable.ts";
+import { forEachConcurrent } from "../async/semaphore.ts";
+import { SYNCS_AT_ONCE, syncDirectory, syncWritten } from "../disk/durable.ts";
 import { diskError } from "../disk/errors.ts";
 import type { CaptureFile } from "../store.ts";
 
-const SYNCS_AT_ONCE = 16;
 const BRINGING = "bring the profile to disk";
 
 /**
@@ -31,14 +31,11 @@ export class SyncedFiles {
     const isNew = ({ path, identity }: (typeof files)[number]): boolean =>
       identity === undefined || this.#known.get(path) !== identity;
     const paths = files.filter(isNew).map(({ path }) => path);
-    for (let i = 0; i < paths.length; i += SYNCS_AT_ONCE) {
-      signal.throwIfAborted();
-      await Promise.all(paths.slice(i, i + SYNCS_AT_ONCE).map((path) => this.#attempt(path, syncWritten)));
-    }
+    await forEachConcurrent(paths, SYNCS_AT_ONCE, (path) => this.#attempt(path, syncWritten), signal);
     // A name is on disk when all directories above it are.
     for (const path of foldersOf(paths)) {
       signal.throwIfAborted();
-      await this.#attempt(path, syncNames);
+      await this.#attempt(path, syncDirectory);
     }
     for (const path of [...paths, ...foldersOf(paths)]) {
       if (this.#refused.has(path)) throw diskError(BRINGING, this.#refused.get(path));

@@ -20,6 +20,17 @@ export interface VerifyReport {
   readonly profile: ProfileFacts;
 }
 
+/** The first problem as `<path>: <reason>`; `undefined` when there is none. */
+export function firstProblem({ problems }: Pick<VerifyReport, "problems">): string | undefined {
+  const [first] = problems;
+  return first && (first.path === "" ? first.reason : `${first.path}: ${first.reason}`);
+}
+
+/** As {@link firstProblem} for what must be a session: one without any storage of the site is none. */
+export function sessionProblem(report: VerifyReport): string | undefined {
+  return report.empty ? "it carries no storage of WhatsApp Web" : firstProblem(report);
+}
+
 type Problem = VerifyReport["problems"][number];
 type Files = ReadonlyMap<string, Source>;
 

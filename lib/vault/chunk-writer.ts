@@ -126,7 +126,7 @@ export class ChunkWriter {
     const { turns } = this.#options.context;
     const patience = AbortSignal.timeout(PATIENCE_MS);
     try {
-      await turns.take(AbortSignal.any([this.#signal, patience]));
+      await turns.acquire(AbortSignal.any([this.#signal, patience]));
       return true;
     } catch (error) {
       if (error !== patience.reason) throw error;
@@ -135,7 +135,7 @@ export class ChunkWriter {
   }
 
   #endTurn(): void {
-    if (this.#turn?.isTaken) this.#options.context.turns.give();
+    if (this.#turn?.isTaken) this.#options.context.turns.release();
     this.#turn = undefined;
   }
 
@@ -151,7 +151,7 @@ export class ChunkWriter {
     const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : sha256(content);
     const chunk: Chunk = { ...uploads.address(id), bytes: content.length };
     for (const piece of pieces) piece.chunk = chunk;
-    await this.#options.context.slots.take(this.#signal);
+    await this.#options.context.slots.acquire(this.#signal);
     if (this.#turn) this.#turn.bytes += content.length;
     const upload = encodeFrame("chunk", content)
       .then((frame) => this.#upload(chunk, frame))
@@ -160,7 +160,7 @@ export class ChunkWriter {
         (error: unknown) => this.#failed.abort(error),
       );
     const tracked: Promise<void> = upload.finally(() => {
-      this.#options.context.slots.give();
+      this.#options.context.slots.release();
       this.#underWay.delete(tracked);
     });
     this.#underWay.add(tracked);

@@ -1,11 +1,11 @@
 import { hostname } from "node:os";
-import type { Places } from "../async/shared-semaphore.ts";
+import { withSignal } from "../async/deadline.ts";
+import type { Permits } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
 import { retry } from "../blobs/retry.ts";
 import { timeout } from "../blobs/timeout.ts";
 import type { BlobStore, BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
-import { untilAborted } from "./abort.ts";
 import { isUrgent } from "./layout.ts";
 import { placesForChunks, placesForSaves } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -26,10 +26,10 @@ export class VaultContext {
   readonly blobs: BlobStore;
   /** Keys of chunks that were found missing or damaged: nothing new may rely on them. */
   readonly distrusted: Set<string> = new Set();
-  /** Places for chunks in memory, on their way up or down: shared by all sessions of the process. */
-  readonly slots: Places;
-  /** Places for saves that hold bytes of files: shared by all sessions of the process, and taken before one for a chunk. */
-  readonly turns: Places = placesForSaves();
+  /** Permits for chunks in memory, on their way up or down: shared by all sessions of the process. */
+  readonly slots: Permits;
+  /** Permits for saves that hold bytes of files: shared by all sessions of the process, and taken before one for a chunk. */
+  readonly turns: Permits = placesForSaves();
   /** Who writes, for people. */
   readonly by: string = `${hostname()}:${process.pid}`;
   #traits: Promise<BlobTraits> | undefined;
@@ -40,7 +40,7 @@ export class VaultContext {
     this.slots = placesForChunks(concurrency);
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>
       isUrgent(key) ? attemptTimeoutMs : attemptTimeoutMs + Math.ceil(bytes / 1024) * MS_PER_KIB;
-    // Slots are taken per attempt: nothing holds one while it waits for its next.
+    // Semaphore are taken per attempt: nothing holds one while it waits for its next.
     this.blobs = retry(limit(timeout(blobs, { attemptTimeoutMs: attemptMs }), { concurrency, urgent: isUrgent }), {
       retries,
       retryDelayMs,
@@ -55,7 +55,7 @@ export class VaultContext {
       this.#traits = undefined;
       throw error;
     });
-    return untilAborted(this.#traits, signal);
+    return withSignal(this.#traits, signal);
   }
 
   /** The largest content of a chunk, in bytes. */

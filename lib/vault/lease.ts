@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { Mutex } from "../async/mutex.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Lease } from "../store.ts";
-import { untilAborted } from "./abort.ts";
 import type { VaultContext } from "./context.ts";
 import type { Entry, EntryKind, LogState } from "./entry.ts";
 import { encodeFrame } from "./frame.ts";
@@ -43,7 +43,7 @@ export class VaultLease implements Lease {
   readonly #lost = new AbortController();
   #state: LogState;
   #released = false;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #operations: Mutex = new Mutex();
 
   private constructor(context: VaultContext, log: SessionLog, hold: Entry) {
     this.#context = context;
@@ -108,19 +108,11 @@ export class VaultLease implements Lease {
 
   /** Runs `work` once everything before it on this lease has ended. @throws `LEASE_LOST` */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    let begun = false;
-    const turn = this.#queue.then(() => {
-      signal?.throwIfAborted();
+    const checked = (): Promise<T> => {
       this.assertHeld();
-      begun = true;
       return work();
-    });
-    this.#queue = turn.catch(() => {});
-    // Who waits in line leaves at once; what has begun ends by itself.
-    await untilAborted(this.#queue, signal).catch((reason: unknown) => {
-      if (!begun) throw reason;
-    });
-    return turn;
+    };
+    return await this.#operations.run(checked, signal);
   }
 
   /** @throws `LEASE_LOST` when the session was taken, or the lease given back. */

@@ -1,3 +1,4 @@
+import { readPart } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
 import type { Capture, CaptureFile } from "../store.ts";
 import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
@@ -125,7 +126,7 @@ async function readAll(
   for (let start = 0; start < file.size; start += stride) {
     signal?.throwIfAborted();
     await writer.ready();
-    const block = await readExactly(file, start, Math.min(stride, file.size - start));
+    const block = await readPart(file, start, Math.min(stride, file.size - start));
     for (let offset = 0; offset < block.length; offset += cut) {
       const content = block.subarray(offset, offset + cut);
       const hash = sha256(content);
@@ -178,13 +179,7 @@ async function storePiece(
   { hash, bytes, position }: Pick<CutPiece, "hash" | "bytes" | "position">,
 ): Promise<PlacedPiece> {
   await writer.ready();
-  const content = await readExactly(file, position, bytes);
+  const content = await readPart(file, position, bytes);
   if (sha256(content) === hash) return await writer.place(hash, content);
   throw new VaultError("CORRUPT", `Could not read ${file.path}: it changed while it was captured.`);
-}
-
-async function readExactly(file: CaptureFile, position: number, length: number): Promise<Buffer> {
-  const content = await file.read(position, length);
-  if (content.length === length) return content;
-  throw new VaultError("CORRUPT", `Could not read ${file.path}: ${content.length} of ${length} bytes at ${position}.`);
 }

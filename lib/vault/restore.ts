@@ -1,5 +1,5 @@
 import { isVaultError, VaultError } from "../errors.ts";
-import { verifyProfile } from "../profile/verify.ts";
+import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts, RestoreReport } from "../store.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
@@ -108,13 +108,13 @@ async function restoreOne(
   const manifest = entry?.id === id ? await manifestOf(context, log.session, entry, signal) : undefined;
   if (!manifest) throw new VaultError("CORRUPT", `Generation ${n} of ${log.session} is missing from its log.`);
   await writeProfile(manifest, into, reader, { slots: context.slots, signal });
-  const { problems, profile } = await verifyProfile(into, signal ? { signal } : {});
+  const report = await verifyProfile(into, signal ? { signal } : {});
+  const problem = firstProblem(report);
   // Whoever names a generation that never verified wants it as it is.
-  if (problems[0] && !(named && suspect)) {
-    const { path, reason } = problems[0];
-    throw new VaultError("CORRUPT", `Generation ${n} of ${log.session} does not verify: ${path}: ${reason}.`);
+  if (problem !== undefined && !(named && suspect)) {
+    throw new VaultError("CORRUPT", `Generation ${n} of ${log.session} does not verify: ${problem}.`);
   }
-  return { manifest, profile: { ...profile, ...manifest.profile } };
+  return { manifest, profile: { ...report.profile, ...manifest.profile } };
 }
 
 function nothingLeft(

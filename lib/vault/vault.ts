@@ -1,7 +1,7 @@
+import { withSignal } from "../async/deadline.ts";
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../store.ts";
-import { untilAborted } from "./abort.ts";
 import { countAttempts } from "./attempts.ts";
 import { VaultContext } from "./context.ts";
 import { type Generation, generationInfo, type LogState } from "./entry.ts";
@@ -209,7 +209,7 @@ export class Vault implements ProfileStore {
         this.#own.set(session, taking);
         taking.catch(() => this.#own.delete(session));
       }
-      const lease = await untilAborted(taking, signal);
+      const lease = await withSignal(taking, signal);
       try {
         return await lease.run(() => work(lease), signal);
       } catch (error) {

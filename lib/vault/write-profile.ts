@@ -1,11 +1,11 @@
-import { setMaxListeners } from "node:events";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Slots } from "../async/semaphore.ts";
-import type { Places } from "../async/shared-semaphore.ts";
-import { syncDirectory } from "../disk/durable.ts";
-import { isVaultError, VaultError } from "../errors.ts";
+import { forEachConcurrent } from "../async/semaphore.ts";
+import type { Permits } from "../async/shared-semaphore.ts";
+import { syncDirectory, syncFile, writeFully } from "../disk/durable.ts";
+import { asDiskError } from "../disk/errors.ts";
+import { VaultError } from "../errors.ts";
 import type { ChunkReader } from "./chunk-reader.ts";
 import type { Chunk, Manifest, Piece } from "./manifest.ts";
 
@@ -19,7 +19,7 @@ export async function claimDirectory(directory: string): Promise<void> {
   const names = await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE })
     .then(() => readdir(directory))
     .catch((error: unknown) => {
-      throw diskError(`Could not restore into ${directory}`, error);
+      throw asDiskError(`restore into ${directory}`, error);
     });
   if (names.length === 0) return;
   throw new VaultError("INVALID", `Could not restore into ${directory}: it is not empty.`);
@@ -38,47 +38,36 @@ export async function writeProfile(
   manifest: Manifest,
   directory: string,
   reader: ChunkReader,
-  options: { slots: Places; signal?: AbortSignal | undefined },
+  options: { slots: Permits; signal?: AbortSignal | undefined },
 ): Promise<void> {
   try {
     await writeAll(manifest, directory, reader, options);
   } catch (error) {
-    throw diskError(`Could not write the profile into ${directory}`, error);
+    throw asDiskError(`write the profile into ${directory}`, error);
   }
-}
-
-/** An error of this machine's disk as the library's own; any other as it is. */
-export function diskError(what: string, error: unknown): unknown {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (isVaultError(error) || code === undefined || syscall === undefined) return error;
-  const denied = ["EACCES", "EPERM", "EROFS"].includes(code);
-  return new VaultError(denied ? "DENIED" : "UNAVAILABLE", `${what}: ${code}.`, {
-    cause: error,
-    ...(code === "ENOSPC" ? { hint: "The disk is full." } : {}),
-  });
 }
 
 async function writeAll(
   manifest: Manifest,
   directory: string,
   reader: ChunkReader,
-  { slots, signal }: { slots: Places; signal?: AbortSignal | undefined },
+  { slots, signal }: { slots: Permits; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const failed = new AbortController();
-  const stop = AbortSignal.any([...(signal ? [signal] : []), failed.signal]);
-  // Every chunk under way listens; Node warns above ten.
-  setMaxListeners(0, stop);
   const directories = directoriesOf(manifest);
   for (const name of directories) await mkdir(join(directory, name), { recursive: true, mode: DIRECTORY_MODE });
   // Created first and exclusively: what is written later goes into files of our own, never through a link.
-  await inParallel(manifest.files, new Slots(FILES_AT_ONCE), stop, failed, ({ path }) =>
-    writeAt(join(directory, path), "wx", []),
+  const { files } = manifest;
+  await forEachConcurrent(files, FILES_AT_ONCE, ({ path }) => writeAt(join(directory, path), "wx", []), signal);
+  await forEachConcurrent(
+    writesOf(manifest),
+    slots,
+    async ([chunk, writes], stop) => {
+      const content = await reader.read(chunk, stop);
+      for (const [path, parts] of writes) await writeAt(join(directory, path), WRITE, parts, content);
+    },
+    signal,
   );
-  await inParallel(writesOf(manifest), slots, stop, failed, async ([chunk, files]) => {
-    const content = await reader.read(chunk, stop);
-    for (const [path, writes] of files) await writeAt(join(directory, path), WRITE, writes, content);
-  });
-  await inParallel(manifest.files, new Slots(FILES_AT_ONCE), stop, failed, ({ path }) => sync(join(directory, path)));
+  await forEachConcurrent(files, FILES_AT_ONCE, ({ path }) => syncFile(join(directory, path)), signal);
   for (const name of [...directories].reverse()) await syncDirectory(join(directory, name));
   await syncDirectory(directory);
 }
@@ -129,44 +118,4 @@ async function writeAt(
   } finally {
     await file.close();
   }
-}
-
-async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-  }
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path, "r+");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function inParallel<T>(
-  items: Iterable<T>,
-  slots: Places,
-  signal: AbortSignal,
-  failed: AbortController,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const underWay = new Set<Promise<void>>();
-  try {
-    for (const item of items) {
-      await slots.take(signal);
-      const one: Promise<void> = work(item)
-        .catch((error: unknown) => failed.abort(error))
-        .finally(() => {
-          slots.give();
-          underWay.delete(one);
-        });
-      underWay.add(one);
-    }
-  } finally {
-    await Promise.all(underWay);
-  }
-  signal.throwIfAborted();
 }

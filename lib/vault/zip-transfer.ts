@@ -1,9 +1,10 @@
-import { mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative, sep } from "node:path";
+import { join } from "node:path";
 import { unzip } from "../archive/unzip.ts";
 import { zipFiles } from "../archive/zip.ts";
-import { verifyProfile } from "../profile/verify.ts";
+import { fileSources } from "../disk/file-source.ts";
+import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { Capture, CaptureFile, RestoreReport, SaveReport } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import type { VaultLease } from "./lease.ts";
@@ -15,7 +16,8 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
   return inTemporary(async (directory) => {
     const began = performance.now();
     const { files } = await unzip(zip, directory);
-    const { problems, profile } = await verifyProfile(directory);
+    const verified = await verifyProfile(directory);
+    const { profile } = verified;
     const capture: Capture = {
       files,
       profile,
@@ -25,7 +27,7 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
       spreadMs: 0,
       close: async () => {},
     };
-    const problem = problems[0] && `${problems[0].path}: ${problems[0].reason}`;
+    const problem = firstProblem(verified);
     const report = await saveCapture(context, { capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
     const { n, live, content } = lease.state;
     if (problem !== undefined || (!report.unchanged && live.some((one) => one.n === n && one.suspect))) {
@@ -58,28 +60,7 @@ export async function extractZip(context: VaultContext, session: string, path: s
 }
 
 async function filesIn(directory: string): Promise<CaptureFile[]> {
-  const files: CaptureFile[] = [];
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const place = join(entry.parentPath, entry.name);
-    files.push({
-      path: relative(directory, place).split(sep).join("/"),
-      size: (await stat(place)).size,
-      change: "never",
-      read: (position, length) => readAt(place, position, length),
-    });
-  }
-  return files;
-}
-
-async function readAt(place: string, position: number, length: number): Promise<Buffer> {
-  const file = await open(place, "r");
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  return (await fileSources(directory)).map((file) => ({ ...file, change: "never" }));
 }
 
 async function inTemporary<T>(work: (directory: string) => Promise<T>): Promise<T> {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type Share, SharedSlots } from "../../lib/async/shared-semaphore.ts";
+import { type Permits, SharedSemaphore } from "../../lib/async/shared-semaphore.ts";
 
 /** Takes so many places; answers who has one, in the order in which they were had. */
-async function takers(share: Share, names: readonly string[], had: string[] = []): Promise<string[]> {
-  for (const name of names) share.take().then(() => had.push(name), Object);
+async function takers(share: Permits, names: readonly string[], had: string[] = []): Promise<string[]> {
+  for (const name of names) share.acquire().then(() => had.push(name), Object);
   await settled();
   return had;
 }
@@ -12,50 +12,50 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 describe("places that several users share", () => {
   it("are one of each user's own and the common ones", async () => {
-    const slots = new SharedSlots(2);
-    const [a, b] = [slots.share(), slots.share()];
+    const slots = new SharedSemaphore(2);
+    const [a, b] = [slots.permits(), slots.permits()];
     expect(await takers(a, ["a1", "a2", "a3", "a4"])).toEqual(["a1", "a2", "a3"]);
     expect(await takers(b, ["b1", "b2"])).toEqual(["b1"]);
     expect(slots.isBusy).toBe(true);
   });
 
   it("go to whoever came first, when they are given back", async () => {
-    const slots = new SharedSlots(1);
-    const [a, b] = [slots.share(), slots.share()];
+    const slots = new SharedSemaphore(1);
+    const [a, b] = [slots.permits(), slots.permits()];
     const had = await takers(a, ["a1", "a2", "a3"]);
     await takers(b, ["b1", "b2"], had);
     expect(had).toEqual(["a1", "a2", "b1"]);
-    a.give();
+    a.release();
     await settled();
-    b.give();
+    b.release();
     await settled();
     expect(had).toEqual(["a1", "a2", "b1", "a3", "b2"]);
     expect(slots.isBusy).toBe(false);
   });
 
   it("leave every user its own, whatever the others do not give back", async () => {
-    const slots = new SharedSlots(3);
-    const [hung, other] = [slots.share(), slots.share()];
+    const slots = new SharedSemaphore(3);
+    const [hung, other] = [slots.permits(), slots.permits()];
     await takers(hung, ["1", "2", "3", "4", "5"]);
     const had: string[] = [];
     for (const name of ["first", "second", "third"]) {
-      await other.take();
+      await other.acquire();
       had.push(name);
-      other.give();
+      other.release();
     }
     expect(had).toEqual(["first", "second", "third"]);
   });
 
   it("are no more for a user than it may have", async () => {
-    const slots = new SharedSlots(10);
-    const share = slots.share(2);
+    const slots = new SharedSemaphore(10);
+    const share = slots.permits(2);
     expect(await takers(share, ["1", "2", "3"])).toEqual(["1", "2"]);
-    expect(await takers(slots.share(), ["other"]), "nobody waits behind it").toEqual(["other"]);
+    expect(await takers(slots.permits(), ["other"]), "nobody waits behind it").toEqual(["other"]);
   });
 
   it("can become more, never fewer", async () => {
-    const slots = new SharedSlots(0);
-    const share = slots.share();
+    const slots = new SharedSemaphore(0);
+    const share = slots.permits();
     const had = await takers(share, ["1", "2", "3", "4"]);
     slots.grow(2);
     slots.grow(1);
@@ -64,20 +64,20 @@ describe("places that several users share", () => {
   });
 
   it("are not waited for any longer when the signal aborts", async () => {
-    const slots = new SharedSlots(0);
-    const share = slots.share();
-    await share.take();
+    const slots = new SharedSemaphore(0);
+    const share = slots.permits();
+    await share.acquire();
     const controller = new AbortController();
     const reason = new Error("enough");
-    const gone = expect(share.take(controller.signal)).rejects.toBe(reason);
+    const gone = expect(share.acquire(controller.signal)).rejects.toBe(reason);
     const had = await takers(share, ["next"]);
     controller.abort(reason);
     await gone;
-    await expect(share.take(controller.signal)).rejects.toBe(reason);
-    share.give();
+    await expect(share.acquire(controller.signal)).rejects.toBe(reason);
+    share.release();
     await settled();
     expect(had).toEqual(["next"]);
-    share.give();
+    share.release();
     expect(share.held).toBe(0);
   });
 });

@@ -200,6 +200,7 @@ describe("limit", () => {
     );
     const slow = [1, 2, 3, 4, 5].map((n) => blobs.get(`s/slow/${n}`));
     await blobs.get("s/log/1");
+    await new Promise(setImmediate);
     expect(running.size).toBe(2);
     for (let n = 1; n <= 5; n++) {
       release.get(`s/slow/${n}`)?.();

@@ -4,7 +4,7 @@ import { codeOf } from "../../disk/errors.ts";
 import { isVaultError } from "../../errors.ts";
 import { repairProfile } from "../../profile/repair.ts";
 import { profileFacts } from "../../profile/storage-layout.ts";
-import { verifyProfile } from "../../profile/verify.ts";
+import { firstProblem, verifyProfile } from "../../profile/verify.ts";
 import type { ProfileFacts } from "../../store.ts";
 import { credentialsAtRest } from "../saving/credentials.ts";
 import type { RemoteSession } from "../store/store-session.ts";
@@ -49,13 +49,12 @@ export class LocalProfile {
     const marker = await readMarker(dir);
     try {
       await repairProfile(dir);
-      const { problems, empty } = await verifyProfile(dir, { signal });
-      const [first] = problems;
+      const report = await verifyProfile(dir, { signal });
       return new LocalProfile(dir, session, {
         marker,
         profile: await profileFacts(dir),
-        empty,
-        problem: first === undefined ? undefined : `${first.path}: ${first.reason}`,
+        empty: report.empty,
+        problem: firstProblem(report),
         writtenAt: await lastWrite(join(dir, "Default")),
       });
     } catch (error) {

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile, uniqueName } from "../../disk/durable.ts";
 import { codeOf } from "../../disk/errors.ts";
 
 /** What this version writes, and reads. */
@@ -68,21 +68,15 @@ export function before(ancestors: readonly string[], base: string): readonly str
 /** Writes the marker durably: whoever finds it finds it whole. */
 export async function writeMarker(dir: string, marker: Marker): Promise<void> {
   const path = join(dir, MARKER_NAME);
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
-  const file = await open(temporary, "wx", 0o600);
+  const write = (): Promise<void> =>
+    replaceFile(path, (file) => file.writeFile(JSON.stringify({ v: VERSION, ...marker })), uniqueName(`${path}.`));
   try {
-    await file.writeFile(JSON.stringify({ v: VERSION, ...marker }));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await rename(temporary, path);
+    await write();
   } catch (error) {
     // A directory of that name is nobody's.
     if (codeOf(error) !== "EISDIR") throw error;
-    await rm(path, { recursive: true, force: true });
-    await rename(temporary, path);
+    await removeMarker(dir);
+    await write();
   }
 }
 

@@ -1,4 +1,5 @@
 import { withSignal } from "../../async/deadline.ts";
+import { Mutex } from "../../async/mutex.ts";
 import { SyncedFiles } from "../../profile/synced-files.ts";
 import type { CaptureFile } from "../../store.ts";
 import type { StoredBase } from "../store/store-session.ts";
@@ -30,7 +31,8 @@ export class Descent {
   #isDisownedOnDisk = false;
   /** The credentials on disk when it did, where they are known. */
   #refusedLink: string | undefined;
-  #marking: Promise<void> = Promise.resolve();
+  /** One change of the marker after the other, each of what is known by then. */
+  readonly #changes: Mutex = new Mutex();
 
   /** @param dir the profile */
   constructor(session: string, dir: string) {
@@ -77,7 +79,7 @@ export class Descent {
   /** From now on the store holds nothing that this profile descends from: says so on disk too. */
   async forget(): Promise<void> {
     this.#origin = NOTHING;
-    await this.#inTurn(() => removeMarker(this.#dir));
+    await this.#changes.run(() => removeMarker(this.#dir));
   }
 
   /** The page asks for a link: says on disk, for the next start, that what is stored may be worth more. */
@@ -102,7 +104,7 @@ export class Descent {
   }
 
   async #mark(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#changes.run(async () => {
       const { base, generation, ancestors } = this.#origin;
       // One that says that the page asked for a link vouches for nothing.
       if (base === undefined || !(this.#isOnDisk || this.#disowned)) return;
@@ -118,12 +120,5 @@ export class Descent {
       });
       this.#isDisownedOnDisk = isDisowned;
     });
-  }
-
-  /** One change of the marker after the other, each of what is known by then. */
-  async #inTurn(change: () => Promise<void>): Promise<void> {
-    const changed = this.#marking.then(change);
-    this.#marking = changed.catch(() => undefined);
-    await changed;
   }
 }

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { uniqueName } from "../../disk/durable.ts";
 
 const RETRY_MS = 100;
 const WEEK_MS = 7 * 86_400_000;
@@ -17,7 +17,7 @@ export const DELETED = ".deleted";
  * @returns whether there is no profile at `dir` any more
  */
 export async function removeProfile(dir: string, retries: number): Promise<boolean> {
-  const aside = `${dir}${SUFFIX}${randomBytes(6).toString("hex")}`;
+  const aside = uniqueName(`${dir}${SUFFIX}`);
   for (let attempt = 0; attempt <= retries; attempt++) {
     if (attempt > 0) await delay(RETRY_MS * attempt);
     const { code } = await rename(dir, aside).then(

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
-import { within, withSignal } from "../../async/deadline.ts";
+import { withDeadline, withSignal } from "../../async/deadline.ts";
+import { Mutex } from "../../async/mutex.ts";
 import { VaultError } from "../../errors.ts";
 import { captureProfile } from "../../profile/capture/capture.ts";
 import { Overtaken } from "../../profile/source.ts";
@@ -41,8 +42,9 @@ export class ProfileSaver {
   #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
   #credentials: CredentialsCheck;
   #lineage = new Lineage();
-  #saving: Promise<SaveReport> | undefined;
-  #queued: Promise<SaveReport> | undefined;
+  readonly #saves: Mutex = new Mutex();
+  /** The save that was asked for last, while it has not begun. */
+  #next: Promise<SaveReport> | undefined;
 
   constructor(options: ProfileSaverOptions) {
     this.#options = options;
@@ -74,12 +76,12 @@ export class ProfileSaver {
     const { link, session } = this.#options;
     const trusted = this.#lineage.beforeDoubt();
     if (trusted.length === 0) return;
-    const tooLate = (cause: unknown): VaultError => {
+    const expired = (cause: unknown): VaultError => {
       const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
-      const message = `Could not go back from the last saves of ${session} within ${GO_BACK_LIMIT_MS} ms.`;
+      const message = `Could not go back from the last saves of ${session} withDeadline ${GO_BACK_LIMIT_MS} ms.`;
       return new VaultError("UNAVAILABLE", message, { cause, hint });
     };
-    const found = await within({ limitMs: GO_BACK_LIMIT_MS, signal, tooLate }, (limited) =>
+    const found = await withDeadline({ limitMs: GO_BACK_LIMIT_MS, signal, expired }, (limited) =>
       withSignal(link.goBack(trusted, limited), limited),
     );
     if (found === undefined) return;
@@ -111,32 +113,17 @@ export class ProfileSaver {
 
   /** Saves now, or after the save that is under way; callers that come meanwhile share that next one. */
   async next(signal: AbortSignal): Promise<SaveReport> {
-    if (this.#queued !== undefined) return await this.#queued;
-    if (this.#saving === undefined) return await this.#begin(signal);
-    this.#queued = this.#saving
-      .catch(() => undefined)
-      .then(() => {
-        this.#queued = undefined;
-        return this.#begin(signal);
-      });
-    return await this.#queued;
+    this.#next ??= this.#saves.run(() => {
+      this.#next = undefined;
+      return this.#save(signal);
+    });
+    return await this.#next;
   }
 
   /** Resolves when no save is under way. Never rejects. */
   async idle(): Promise<void> {
-    for (let last = this.#last(); last !== undefined; last = this.#last()) await last.catch(() => undefined);
-  }
-
-  #last(): Promise<SaveReport> | undefined {
-    return this.#queued ?? this.#saving;
-  }
-
-  #begin(signal: AbortSignal): Promise<SaveReport> {
-    const saving = this.#save(signal).finally(() => {
-      if (this.#saving === saving) this.#saving = undefined;
-    });
-    this.#saving = saving;
-    return saving;
+    do await this.#saves.idle();
+    while (this.#next !== undefined);
   }
 
   async #save(signal: AbortSignal): Promise<SaveReport> {

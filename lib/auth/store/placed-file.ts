@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { statSync, unlinkSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { uniqueName } from "../../disk/durable.ts";
 
 /**
  * A file that was put where others may put theirs: knows whether it is still the one that lies there. It is put there
@@ -24,7 +24,7 @@ export class PlacedFile {
   }
 
   static async copy(from: string, path: string): Promise<PlacedFile> {
-    const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+    const temporary = `${uniqueName(join(dirname(path), `.${basename(path)}.`))}.tmp`;
     try {
       await copyFile(from, temporary);
       return await PlacedFile.move(temporary, path);

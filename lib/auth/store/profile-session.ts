@@ -1,4 +1,4 @@
-import { within, withSignal } from "../../async/deadline.ts";
+import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
 import type { Capture, Lease, ProfileStore } from "../../store.ts";
 import type { RemoteSession, RestoredSession, SavedSession, StoredBase, StoreLink } from "./store-session.ts";
@@ -85,14 +85,14 @@ export class ProfileLink implements StoreLink {
     const held = this.#lease === undefined ? {} : { lease: this.#lease };
     const retain = retainMs === undefined ? {} : { retainMs };
     const limitMs = this.#limits.deleteMs;
-    const tooLate = (cause: unknown): VaultError => {
+    const expired = (cause: unknown): VaultError => {
       const hint = "It may still be stored: delete it there by hand.";
-      return new VaultError("UNAVAILABLE", `Could not delete the session ${session} within ${limitMs} ms.`, {
+      return new VaultError("UNAVAILABLE", `Could not delete the session ${session} withDeadline ${limitMs} ms.`, {
         cause,
         hint,
       });
     };
-    await within({ limitMs, tooLate }, async (signal) => {
+    await withDeadline({ limitMs, expired }, async (signal) => {
       await withSignal(this.#store.delete({ session, signal, ...retain, ...held }), signal);
     });
   }
@@ -101,8 +101,8 @@ export class ProfileLink implements StoreLink {
     const lease = this.#lease;
     this.#lease = undefined;
     if (lease === undefined) return;
-    const tooLate = (cause: unknown): Error => new Error("The store did not answer.", { cause });
-    const released = within({ limitMs: this.#limits.releaseMs, tooLate }, (signal) =>
+    const expired = (cause: unknown): Error => new Error("The store did not answer.", { cause });
+    const released = withDeadline({ limitMs: this.#limits.releaseMs, expired }, (signal) =>
       withSignal(lease.release(), signal),
     );
     // It then runs out by itself.

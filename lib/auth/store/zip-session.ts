@@ -6,9 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { unzip } from "../../archive/unzip.ts";
 import { zipFiles } from "../../archive/zip.ts";
 import { withSignal } from "../../async/deadline.ts";
-import type { EndTurn } from "../../async/mutex.ts";
+import type { Release } from "../../async/mutex.ts";
 import { VaultError } from "../../errors.ts";
-import { verifyProfile } from "../../profile/verify.ts";
+import { sessionProblem, verifyProfile } from "../../profile/verify.ts";
 import type { Capture, SessionStore } from "../../store.ts";
 import { PlacedFile } from "./placed-file.ts";
 import type { RemoteSession, RestoredSession, SavedSession, StoreLink } from "./store-session.ts";
@@ -72,9 +72,7 @@ export class ZipLink implements StoreLink {
     const { size } = await stat(fetched.path);
     const { files, bytes } = await unzip(fetched.path, into, { signal });
     const verified = await verifyProfile(into, { signal });
-    const problem = verified.empty
-      ? "it carries no storage of WhatsApp Web"
-      : verified.problems.map(({ path, reason }) => `${path}: ${reason}`)[0];
+    const problem = sessionProblem(verified);
     if (problem !== undefined) {
       throw new VaultError("CORRUPT", `The stored zip of session ${this.#session} does not verify: ${problem}.`, {
         hint: "Put an older copy back into the store, or delete the session there to link again.",
@@ -108,7 +106,7 @@ export class ZipLink implements StoreLink {
     options: SaveOptions,
     path: string,
     whereOldStoresLook: string,
-    end: EndTurn,
+    end: Release,
   ): Promise<SavedSession> {
     const startedAt = performance.now();
     const { signal } = options;

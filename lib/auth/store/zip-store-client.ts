@@ -1,5 +1,5 @@
-import { within, withSignal } from "../../async/deadline.ts";
-import { type EndTurn, Turns, takeAll, turnsAt } from "../../async/mutex.ts";
+import { withDeadline, withSignal } from "../../async/deadline.ts";
+import { lockAll, Mutex, mutexesOf, type Release } from "../../async/mutex.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../../errors.ts";
 import { isProfileStore, type SessionStore } from "../../store.ts";
 
@@ -18,7 +18,7 @@ export const LIMITS: Limits = { answerMs: 60_000, transferMs: 900_000, deleteMs:
 /** What all runs of this process share about one session of one store. */
 interface Shared {
   /** A save or a delete has one until the store has settled it, also when nobody waits for it any more. */
-  readonly turns: Turns;
+  readonly turns: Mutex;
   /** Whether the store may hold something else than what it last said it took or brought. */
   unsure: boolean;
 }
@@ -28,7 +28,7 @@ const shared = new WeakMap<SessionStore, Map<string, Shared>>();
 function sharedOf(store: SessionStore, session: string): Shared {
   const sessions = shared.get(store) ?? new Map<string, Shared>();
   shared.set(store, sessions);
-  const found = sessions.get(session) ?? { turns: new Turns(), unsure: false };
+  const found = sessions.get(session) ?? { turns: new Mutex(), unsure: false };
   sessions.set(session, found);
   return found;
 }
@@ -58,15 +58,15 @@ export class FourMethods {
   /** Waits for what is under way, whoever asked for it. */
   async idle(signal: AbortSignal): Promise<void> {
     const limitMs = this.#limits.transferMs;
-    const tooLate = (cause: unknown): VaultError => this.#busy("read the session", limitMs, cause);
-    await within({ limitMs, signal, tooLate }, (limited) => this.#shared.turns.idle(limited));
+    const expired = (cause: unknown): VaultError => this.#busy("read the session", limitMs, cause);
+    await withDeadline({ limitMs, signal, expired }, (limited) => this.#shared.turns.idle(limited));
   }
 
   async exists(signal: AbortSignal): Promise<boolean> {
     const what = "look for the session";
     const limitMs = this.#limits.answerMs;
-    const tooLate = (cause: unknown): VaultError => this.#silent(what, limitMs, cause);
-    const answer: unknown = await within({ limitMs, signal, tooLate }, (limited) =>
+    const expired = (cause: unknown): VaultError => this.#silent(what, limitMs, cause);
+    const answer: unknown = await withDeadline({ limitMs, signal, expired }, (limited) =>
       this.#ask(what, () => this.#store.sessionExists({ session: this.#session }), limited),
     );
     if (typeof answer === "boolean") return answer;
@@ -78,8 +78,8 @@ export class FourMethods {
   async extract(path: string, signal: AbortSignal): Promise<void> {
     const what = "read the session";
     const limitMs = this.#limits.transferMs;
-    const tooLate = (cause: unknown): VaultError => this.#silent(what, limitMs, cause);
-    await within({ limitMs, signal, tooLate }, (limited) =>
+    const expired = (cause: unknown): VaultError => this.#silent(what, limitMs, cause);
+    await withDeadline({ limitMs, signal, expired }, (limited) =>
       this.#ask(what, () => this.#store.extract({ session: this.#session, path }), limited),
     );
     this.#shared.unsure = false;
@@ -92,9 +92,9 @@ export class FourMethods {
   async saving<T>(
     files: readonly string[],
     signal: AbortSignal,
-    work: (limited: AbortSignal, end: EndTurn) => Promise<T>,
+    work: (limited: AbortSignal, end: Release) => Promise<T>,
   ): Promise<T> {
-    return await this.#inTurn("save the session", this.#limits.transferMs, signal, turnsAt(files), work);
+    return await this.#inTurn("save the session", this.#limits.transferMs, signal, mutexesOf(files), work);
   }
 
   /** Sends a zip. Has no limit: it is {@link saving} that has. Until {@link sent} nobody knows what it came to. */
@@ -124,27 +124,27 @@ export class FourMethods {
     what: string,
     limitMs: number,
     signal: AbortSignal | undefined,
-    more: readonly Turns[],
-    work: (limited: AbortSignal, end: EndTurn) => Promise<T>,
+    more: readonly Mutex[],
+    work: (limited: AbortSignal, end: Release) => Promise<T>,
   ): Promise<T> {
     let waits = true;
-    const tooLate = (cause: unknown): VaultError =>
+    const expired = (cause: unknown): VaultError =>
       waits ? this.#busy(what, limitMs, cause) : this.#silent(what, limitMs, cause);
-    return await within({ limitMs, signal, tooLate }, async (limited) => {
-      const end = await takeAll([this.#shared.turns, ...more], limited);
+    return await withDeadline({ limitMs, signal, expired }, async (limited) => {
+      const end = await lockAll([this.#shared.turns, ...more], limited);
       waits = false;
       return await work(limited, end);
     });
   }
 
   #silent(what: string, limitMs: number, cause: unknown): VaultError {
-    const waited = `the store did not answer within ${limitMs / 1_000} s`;
+    const waited = `the store did not answer withDeadline ${limitMs / 1_000} s`;
     const hint = "Check that the store can be reached. What it was asked for may still take effect.";
     return new VaultError("UNAVAILABLE", `Could not ${what} ${this.#session}: ${waited}.`, { cause, hint });
   }
 
   #busy(what: string, limitMs: number, cause: unknown): VaultError {
-    const waited = `the store did not answer within ${limitMs / 1_000} s to what it was asked before`;
+    const waited = `the store did not answer withDeadline ${limitMs / 1_000} s to what it was asked before`;
     const hint =
       "A save or delete before it, of this bot or one with the same session name, has not ended and may still take " +
       "effect. Check the store; start the process anew if it never ends.";

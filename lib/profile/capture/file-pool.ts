@@ -3,10 +3,11 @@ import { type FileHandle, lstat, open, readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf, diskError, isOutOfDescriptors } from "../../disk/errors.ts";
+import { readExactly } from "../../disk/file-source.ts";
 import { VaultError } from "../../errors.ts";
 import { identityOf, type Stamp, stampOf } from "../file-identity.ts";
 import { COPY_BYTES, Overtaken, type Source } from "../source.ts";
-import { type Room, readExactly, Spool } from "./spool.ts";
+import { type Room, Spool } from "./spool.ts";
 
 const FALLBACK_BUDGET = 128;
 const MAX_BUDGET = 1_024;

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { uniqueName, writeFully } from "../../disk/durable.ts";
 import { diskError } from "../../disk/errors.ts";
-import { VaultError } from "../../errors.ts";
+import { readExactly } from "../../disk/file-source.ts";
 import type { Source } from "../source.ts";
 
 /** A part of a spool, filled from its start. */
@@ -26,10 +26,7 @@ export class Room implements Source {
   /** @throws `UNAVAILABLE` when the disk is full. */
   async append(bytes: Buffer): Promise<void> {
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const at = this.start + this.#size + done;
-        done += (await this.#handle.write(bytes, done, bytes.length - done, at)).bytesWritten;
-      }
+      await writeFully(this.#handle, bytes, this.start + this.#size);
     } catch (cause) {
       throw diskError("copy a file of the profile", cause);
     }
@@ -59,7 +56,7 @@ export class Spool {
   }
 
   static async open(near: string): Promise<Spool> {
-    const name = `.${basename(near)}.capture-${randomBytes(6).toString("hex")}`;
+    const name = uniqueName(`.${basename(near)}.capture-`);
     let problem: unknown;
     for (const path of [join(dirname(near), name), join(tmpdir(), name)]) {
       try {
@@ -87,17 +84,4 @@ export class Spool {
     await this.#handle.close();
     if (this.#path) await unlink(this.#path);
   }
-}
-
-/** @throws `CORRUPT` when the file ends before. */
-export async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0)
-      throw new VaultError("CORRUPT", "Could not read a file of the profile: it has become shorter.");
-    done += bytesRead;
-  }
-  return bytes;
 }

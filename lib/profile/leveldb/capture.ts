@@ -1,6 +1,7 @@
 import { fstatSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { readExactly } from "../../disk/file-source.ts";
 import { BlobFiles } from "../capture/blob-files.ts";
 import {
   identified,
@@ -11,7 +12,6 @@ import {
   Unsettled,
 } from "../capture/database-capture.ts";
 import type { Held, Holder } from "../capture/file-pool.ts";
-import { readExactly } from "../capture/spool.ts";
 import { namesOf } from "../files.ts";
 import { checkLogs, type LogBytes } from "./check.ts";
 import { manifestOf, parseLevelDbName, type Replay, replayManifest } from "./manifest.ts";

@@ -1,10 +1,11 @@
 import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { readExactly } from "../../disk/file-source.ts";
 import { BlobFiles } from "../capture/blob-files.ts";
 import { identified, type Part, type PartFile, type Stored, Unsettled } from "../capture/database-capture.ts";
 import type { Holder } from "../capture/file-pool.ts";
-import { type Room, readExactly } from "../capture/spool.ts";
+import type { Room } from "../capture/spool.ts";
 import { identityOf, type Stamp } from "../file-identity.ts";
 import { cached, firstBytes, Overtaken, type Source } from "../source.ts";
 import { openPages } from "./check.ts";

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
+import { readExactly } from "../../disk/file-source.ts";
 import type { Holder } from "../capture/file-pool.ts";
-import { type Room, readExactly } from "../capture/spool.ts";
+import type { Room } from "../capture/spool.ts";
 import { COPY_BYTES, joined, type Source } from "../source.ts";
 import { WalScanner } from "./wal.ts";
 
