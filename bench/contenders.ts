@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { RemoteAuth } from "../lib/auth/remote-auth.ts";
 import { ProfileSaver } from "../lib/auth/saving/profile-saver.ts";
-import { ProfileLink } from "../lib/auth/store/profile-session.ts";
+import { ProfileSession } from "../lib/auth/store/profile-session.ts";
 import { Vault } from "../lib/vault/vault.ts";
 import { whatsapp } from "../test/support/whatsapp.ts";
 import { CountingBlobs, type Traffic } from "./counting-blobs.ts";
@@ -96,10 +96,10 @@ export class Ours implements Contender {
 
   /** The first save pays for taking the session. */
   async #take(session: string): Promise<ProfileSaver> {
-    const link = new ProfileLink(this.#vault, session);
-    await link.open(new AbortController().signal);
+    const stored = new ProfileSession(this.#vault, session);
+    await stored.open(new AbortController().signal);
     const saver = new ProfileSaver({
-      link,
+      store: stored,
       session,
       dir: join(this.#dataPath, session),
       linkedSince: () => -AN_HOUR_MS,

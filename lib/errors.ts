@@ -12,18 +12,20 @@ export type VaultErrorCode =
   | "CORRUPT"
   /** Somebody else created it first. */
   | "CONFLICT"
-  /** Another process holds the session; see `owner` and `expiresAt`. */
+  /** Another start, or a running browser, has the local profile; see `owner`. Not yet used by stores: a session that another process holds is taken over. */
   | "LEASE_HELD"
   /** Another process has taken the session over; nothing more may be written by this one. */
   | "LEASE_LOST"
-  /** Encrypted with a key that was not given. */
+  /** Encrypted with a key that was not given. Not yet used: sessions are stored unencrypted. */
   | "WRONG_KEY"
   /** The store refused the credentials or the permission is missing. */
   | "DENIED"
   /** Larger than the store can take. */
   | "TOO_LARGE"
   /** The caller's input is wrong. */
-  | "INVALID";
+  | "INVALID"
+  /** Ended by the caller before it was done: nothing is wrong with the store. */
+  | "CANCELLED";
 
 /** What a {@link VaultError} carries beside its message. */
 export interface VaultErrorOptions {
@@ -33,9 +35,9 @@ export interface VaultErrorOptions {
   hint?: string;
   /** Whether the same call may succeed when it is made again. @default true for `UNAVAILABLE`, else false */
   retryable?: boolean;
-  /** `LEASE_HELD` only: who holds the session. */
+  /** `LEASE_HELD` only: the process that has the profile, `<host>-<pid>`. */
   owner?: string;
-  /** `LEASE_HELD` only: when the holder's lease ends. */
+  /** `LEASE_HELD` only: when the holder's lease ends. Not yet set: no lease ends by itself. */
   expiresAt?: Date;
 }
 

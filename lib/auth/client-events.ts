@@ -1,10 +1,11 @@
-import type { PublicClient } from "./base-auth.ts";
+import type { PublicClient } from "../browser/client.ts";
 
 /** What a strategy tells the client's listeners. */
 export type RemoteSessionEvent =
   | "remote_session_saved"
   | "remote_session_restored"
   | "remote_session_error"
+  | "remote_session_interrupted"
   | "remote_session_lost"
   | "remote_session_deleted";
 

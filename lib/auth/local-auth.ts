@@ -1,20 +1,19 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
-import { closeQuietly, destroyedMeanwhile, ProfileLaunch, warn } from "../browser/profile-launch.ts";
+import { ProfileLaunch } from "../browser/profile-launch.ts";
 import { checkNoBrowser, removeStaleLocks } from "../browser/singleton-lock.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
 import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
-import { BaseAuth, type BrowserLike } from "./base-auth.ts";
+import { warningListener } from "../warnings.ts";
+import { BaseAuth } from "./base-auth.ts";
+import { HookGuards } from "./hook-guards.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkClientId, sessionNameOf } from "./session-name.ts";
 
-/** How long a start waits for the browser before to close. */
-const CLOSE_WAIT_MS = 60_000;
 /** How long a `destroy()` waits for a browser that was closed to let go of its profile. */
 const EXIT_WAIT_MS = 3_000;
 
@@ -31,6 +30,8 @@ export interface LocalAuthOptions {
    * Off when puppeteer's own `handleSIGTERM`, `handleSIGINT` or `handleSIGHUP` is set. @default true
    */
   closeOnSignals?: boolean | undefined;
+  /** Hears of what needs no action now, e.g. a browser that is older than the profile. @default `process.emitWarning` */
+  onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -45,23 +46,20 @@ export class LocalAuth extends BaseAuth {
   userDataDir: string | undefined;
   readonly #closeOnSignals: boolean;
   #launch: ProfileLaunch | undefined;
-  /** The browser that was opened last. */
-  #browser: BrowserLike | undefined;
+  readonly #onWarning: (message: string) => void;
+  readonly #guards: HookGuards = new HookGuards(() => this.client);
   /** Resolves when that browser is closed, once whatsapp-web.js has told that it is about to close it. */
   #closed: Promise<void> = Promise.resolve();
   #setClosed: () => void = () => {};
-  /** How often the page has logged out and is about to go on in the same browser, by the next hooks. */
-  #goingOn = 0;
-  /** How often the client was destroyed. */
-  #destroys = 0;
 
-  constructor({ clientId, dataPath, rmMaxRetries, closeOnSignals }: LocalAuthOptions = {}) {
+  constructor({ clientId, dataPath, rmMaxRetries, closeOnSignals, onWarning }: LocalAuthOptions = {}) {
     super();
     checkClientId(clientId);
     this.dataPath = resolve(dataPath || "./.wwebjs_auth/");
     this.clientId = clientId;
     this.rmMaxRetries = rmMaxRetries ?? 4;
     this.#closeOnSignals = closeOnSignals ?? true;
+    this.#onWarning = warningListener(onWarning);
   }
 
   /**
@@ -75,22 +73,21 @@ export class LocalAuth extends BaseAuth {
     const dir = join(this.dataPath, sessionNameOf("session", this.clientId));
     checkLaunchable(client.options.puppeteer, "LocalAuth", dir);
     this.userDataDir = dir;
-    if (this.#goingOn > 0) {
-      // In that browser, or it was closed meanwhile: either way there is nothing to open.
-      this.#goingOn -= 1;
-      return;
-    }
-    // Before the first browser a destroy() can mean nothing but this start; later it may be that of the browser before.
-    const destroys = this.#launch === undefined && !client.pupBrowser ? this.#destroys : undefined;
-    // `client.on("disconnected", () => client.initialize())`
-    await Promise.race([this.#closed, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
-    if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(`The profile ${dir}`);
-    // A running browser has its profile, as at a second initialize().
-    if (client.pupBrowser?.isConnected()) return;
+    const start = { what: `The profile ${dir}`, isFirst: this.#launch === undefined, previous: this.#closed };
+    await this.#guards.start(start, () => this.#begin(dir));
+  }
+
+  async #begin(dir: string): Promise<void> {
+    const { client } = this;
     const previous = this.#launch;
     // Its browser may be just starting, which no hook tells: then this start is one too many, and that one goes on.
     if (previous !== undefined) await checkNoBrowser(dir);
-    const launch = new ProfileLaunch({ client, dir, closeOnSignals: this.#closeOnSignals });
+    const launch = new ProfileLaunch({
+      client,
+      dir,
+      closeOnSignals: this.#closeOnSignals,
+      onWarning: this.#onWarning,
+    });
     this.#launch = launch;
     try {
       await launch.prepare(async () => {
@@ -108,15 +105,9 @@ export class LocalAuth extends BaseAuth {
   }
 
   override async afterBrowserInitialized(): Promise<void> {
-    const { pupBrowser } = this.client;
-    // After a logout in the page it is the browser of before, or what is left of it; nobody catches an error there.
-    if (!pupBrowser || pupBrowser === this.#browser) return;
-    if (this.#launch === undefined) {
-      await closeQuietly(pupBrowser);
-      throw destroyedMeanwhile(`The profile ${this.userDataDir}`);
-    }
-    this.#browser = pupBrowser;
-    await this.#launch.started(pupBrowser);
+    const launch = this.#launch;
+    const browser = await this.#guards.started(`The profile ${this.userDataDir}`, launch !== undefined);
+    if (browser !== undefined) await launch?.started(browser);
   }
 
   /** Called before `destroy()` when the connection is gone for good. */
@@ -133,7 +124,7 @@ export class LocalAuth extends BaseAuth {
   override async destroy(): Promise<void> {
     const launch = this.#launch;
     this.#launch = undefined;
-    this.#destroys += 1;
+    this.#guards.destroyed();
     // Its storage is written by a process of its own, which may outlive the first one: the profile is not at rest before.
     if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
     await launch?.end();
@@ -146,13 +137,10 @@ export class LocalAuth extends BaseAuth {
    */
   override async logout(): Promise<void> {
     if (this.userDataDir === undefined) return;
-    if (this.client.pupBrowser?.isConnected()) {
-      this.#goingOn += 1;
-      return;
-    }
+    if (this.#guards.loggedOut()) return;
     await this.destroy();
     const removed = await removeProfile(this.userDataDir, this.rmMaxRetries);
-    if (!removed) warn(`${this.userDataDir} could not be removed after the logout.`);
+    if (!removed) this.#onWarning(`${this.userDataDir} could not be removed after the logout.`);
   }
 }
 

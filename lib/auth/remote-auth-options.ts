@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { invalidOption, VaultError } from "../errors.ts";
 import { isProfileStore, type SessionStore } from "../store.ts";
+import { warningListener } from "../warnings.ts";
 import { checkClientId } from "./session-name.ts";
 
 /** What `RemoteAuth` takes: whatsapp-web.js's own options, then ours. */
@@ -27,6 +28,8 @@ export interface RemoteAuthOptions {
    * @default what the store was told, 7 days when it was told nothing
    */
   retainDeletedMs?: number | undefined;
+  /** Hears of what needs no action now, e.g. a local profile that was set aside. @default `process.emitWarning` */
+  onWarning?: ((message: string) => void) | undefined;
   /** `"zip"`: use the four methods also with a store that takes profiles file by file. */
   archive?: "zip" | undefined;
 }
@@ -42,6 +45,7 @@ export interface RemoteAuthSettings {
   /** Absent where the store decides. */
   readonly retainDeletedMs: number | undefined;
   readonly closeOnSignals: boolean;
+  readonly onWarning: (message: string) => void;
   /** Whether the store is used by its four methods. */
   readonly zip: boolean;
 }
@@ -71,6 +75,7 @@ export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
     finalSaveTimeoutMs: Math.min(milliseconds("finalSaveTimeoutMs", options.finalSaveTimeoutMs ?? 8_000), LONGEST_MS),
     retainDeletedMs: retention(options.retainDeletedMs),
     closeOnSignals: options.closeOnSignals ?? true,
+    onWarning: warningListener(options.onWarning),
     zip: archive === "zip" || !isProfileStore(store),
   };
 }

@@ -1,32 +1,30 @@
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { Mutex } from "../async/mutex.ts";
+import type { PublicClient } from "../browser/client.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
-import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
 import { checkNoBrowser } from "../browser/singleton-lock.ts";
 import { VaultError } from "../errors.ts";
 import { discardReplaced } from "../profile/swap.ts";
 import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
-import { BaseAuth, type BrowserLike, type PublicClient } from "./base-auth.ts";
+import { BaseAuth } from "./base-auth.ts";
+import { HookGuards } from "./hook-guards.ts";
 import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { sessionNameOf } from "./session-name.ts";
-import { ProfileLink } from "./store/profile-session.ts";
-import type { StoreLink } from "./store/store-session.ts";
-import { ZipLink } from "./store/zip-session.ts";
+import { ProfileSession } from "./store/profile-session.ts";
+import type { StoreSession } from "./store/store-session.ts";
+import { ZipSession } from "./store/zip-session.ts";
 
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
-
-/** How long a start waits for the run before it to end. */
-const CLOSE_WAIT_MS = 60_000;
 
 /**
  * Keeps the session of a whatsapp-web.js client in a store, so that it survives its machine.
  *
  * Emits on the client: `remote_session_saved` (every save, with its {@link SaveReport}), `remote_session_restored`
  * (with the `RestoreReport`), `remote_session_error` (with the error of whatever went wrong in the background),
- * `remote_session_lost` (somebody else has taken the session; the client is destroyed), `remote_session_deleted`.
+ * `remote_session_interrupted` (the browser died; the error says what happens),
+ * `remote_session_lost` (another process has taken the session; the client is destroyed), `remote_session_deleted`.
  *
  * @throws Error with whatsapp-web.js's own texts for a bad `clientId`, `backupSyncIntervalMs` or a missing `store`;
  *   `INVALID` for the other options.
@@ -42,12 +40,8 @@ export class RemoteAuth extends BaseAuth {
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
-  /** The browser that was opened last. */
-  #browser: BrowserLike | undefined;
   #lastState: string | undefined;
-  /** How often the page has logged out and is about to go on in the same browser, by the next hooks. */
-  #goingOn = 0;
-  #destroys = 0;
+  readonly #guards: HookGuards = new HookGuards(() => this.client);
   /** Hooks run one after the other, whatever order they are called in. */
   readonly #hooks: Mutex = new Mutex();
 
@@ -74,40 +68,24 @@ export class RemoteAuth extends BaseAuth {
 
   /**
    * Puts the profile in place that the browser is to open.
-   * @throws `UNAVAILABLE`, `CORRUPT`: nothing was changed on disk, no browser is started, no QR is shown.
+   * @throws `UNAVAILABLE`, `CORRUPT`, `CANCELLED`: nothing was changed on disk, no browser is started, no QR is shown.
    */
   override async beforeBrowserInitialized(): Promise<void> {
     const { client } = this;
     checkLaunchable(client.options.puppeteer, "RemoteAuth", this.userDataDir);
-    if (this.#goingOn > 0) {
-      // In that browser, or it was closed meanwhile: either way there is nothing to choose.
-      this.#goingOn -= 1;
-      return;
-    }
-    // Before the first browser a destroy() can mean nothing but this start; later it may be that of the browser before.
-    const destroys = this.#run === undefined && !client.pupBrowser ? this.#destroys : undefined;
-    await this.#previousRun();
-    await this.#hooks.run(async () => {
-      if (destroys !== undefined && destroys !== this.#destroys)
-        throw destroyedMeanwhile(`Session ${this.sessionName}`);
-      // Nothing is restored under a running browser, as at a second initialize().
-      if (client.pupBrowser?.isConnected()) return;
-      await this.#begin();
-    });
-  }
-
-  /**
-   * `client.on("disconnected", () => client.initialize())` starts the client anew while whatsapp-web.js is about to
-   * close the browser of the run before: that one is waited for, and has its last save.
-   */
-  async #previousRun(): Promise<void> {
-    if (this.#run === undefined || !this.client.pupBrowser?.isConnected()) return;
-    await Promise.race([this.#run.ended, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
+    // The run before has its last save first.
+    const previous = client.pupBrowser?.isConnected() ? this.#run?.ended : undefined;
+    const start = { what: this.#what, isFirst: this.#run === undefined, previous };
+    await this.#guards.start(
+      start,
+      () => this.#begin(),
+      (step) => this.#hooks.run(step),
+    );
   }
 
   async #begin(): Promise<void> {
     // Its browser may be just starting, which no hook tells: then this start is one too many, and that run goes on.
-    if (this.#run?.ending === false) await checkNoBrowser(this.userDataDir);
+    if (this.#run?.isEnding === false) await checkNoBrowser(this.userDataDir);
     await this.#run?.end();
     await removeLeftovers(this.userDataDir);
     await removeDeleted(this.userDataDir, this.#settings.retainDeletedMs);
@@ -115,7 +93,7 @@ export class RemoteAuth extends BaseAuth {
     const run = new RemoteRun({
       ...this.#settings,
       client: this.client,
-      link: this.#link(),
+      store: this.#storeSession(),
       session: this.sessionName,
       dir: this.userDataDir,
     });
@@ -130,15 +108,9 @@ export class RemoteAuth extends BaseAuth {
   }
 
   override async afterBrowserInitialized(): Promise<void> {
-    const { pupBrowser } = this.client;
-    // After a logout in the page it is the browser of before, or what is left of it; nobody catches an error there.
-    if (!pupBrowser || pupBrowser === this.#browser) return;
-    if (this.#run === undefined || this.#run.ending) {
-      await closeQuietly(pupBrowser);
-      throw destroyedMeanwhile(`Session ${this.sessionName}`);
-    }
-    this.#browser = pupBrowser;
-    await this.#run.browserStarted(pupBrowser);
+    const run = this.#run;
+    const browser = await this.#guards.started(this.#what, run?.isEnding === false);
+    if (browser !== undefined) await run?.browserStarted(browser);
   }
 
   override async onAuthenticationNeeded(): Promise<{
@@ -156,7 +128,7 @@ export class RemoteAuth extends BaseAuth {
     run?.link();
     await this.#hooks
       .run(async () => {
-        if (run === undefined || run !== this.#run || run.ending) return;
+        if (run === undefined || run !== this.#run || run.isEnding) return;
         run.ready();
         await discardReplaced(this.userDataDir);
       })
@@ -180,7 +152,7 @@ export class RemoteAuth extends BaseAuth {
   /** Saves a last time when the session is linked, and gives it back. Never rejects. */
   override async destroy(): Promise<void> {
     const interrupted = this.#run;
-    this.#destroys += 1;
+    this.#guards.destroyed();
     interrupted?.interrupt();
     await this.#hooks
       .run(async () => {
@@ -200,8 +172,7 @@ export class RemoteAuth extends BaseAuth {
    */
   override async logout(): Promise<void> {
     const run = this.#run;
-    const browserOpen = this.client.pupBrowser?.isConnected() ?? false;
-    if (browserOpen) this.#goingOn += 1;
+    const browserOpen = this.#guards.loggedOut();
     run?.unlink();
     try {
       await this.#hooks.run(async () => {
@@ -241,17 +212,21 @@ export class RemoteAuth extends BaseAuth {
     return await this.backup();
   }
 
+  get #what(): string {
+    return `Session ${this.sessionName}`;
+  }
+
   async #deleteStored(run: RemoteRun | undefined): Promise<void> {
     if (run?.deleted) return;
-    const link = run?.storeLink ?? this.#link();
-    await link.delete(this.#settings.retainDeletedMs);
+    const stored = run?.store ?? this.#storeSession();
+    await stored.delete(this.#settings.retainDeletedMs);
     run?.markDeleted();
   }
 
-  #link(): StoreLink {
+  #storeSession(): StoreSession {
     const { store } = this;
-    if (!this.#settings.zip && isProfileStore(store)) return new ProfileLink(store, this.sessionName);
-    return new ZipLink(store, this.sessionName, this.dataPath, !isProfileStore(store));
+    if (!this.#settings.zip && isProfileStore(store)) return new ProfileSession(store, this.sessionName);
+    return new ZipSession(store, this.sessionName, this.dataPath, !isProfileStore(store));
   }
 }
 

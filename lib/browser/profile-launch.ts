@@ -4,7 +4,7 @@ import type { ProfileFacts } from "../store.ts";
 import type { BrowserLike, ClientLike } from "./client.ts";
 import { checkLaunched, downgradeWarning, launchOptions } from "./launch-options.ts";
 import { endOrphanedBrowser, recordBrowser } from "./pidfile.ts";
-import { claimProfile, type ProfileClaim } from "./profile-lock.ts";
+import { lockProfile, type ProfileLock } from "./profile-lock.ts";
 import { onSignals, usersOwnSignals } from "./signals.ts";
 
 /** What one launch needs to know. */
@@ -13,12 +13,14 @@ export interface ProfileLaunchOptions {
   /** The profile. */
   readonly dir: string;
   readonly closeOnSignals: boolean;
+  /** Told what a person should know. */
+  readonly onWarning: (message: string) => void;
 }
 
-/** How a browser comes to have a profile open: from the claim of the profile to the look at what was started. */
+/** Opens a profile in a browser: from the lock of the profile to the check of the browser that was started. */
 export class ProfileLaunch {
   readonly #options: ProfileLaunchOptions;
-  #claim: ProfileClaim | undefined;
+  #lock: ProfileLock | undefined;
   #offSignals: (() => void) | undefined;
   /** Version of the browser that wrote the profile. */
   #writtenBy: string | undefined;
@@ -31,24 +33,24 @@ export class ProfileLaunch {
 
   /**
    * Makes puppeteer open the profile that `choose` puts in place, and no other start choose meanwhile.
-   * @throws what `choose` throws; `LEASE_HELD`; `UNAVAILABLE` or `DENIED` when the disk refuses, and `UNAVAILABLE` when
-   *   it was ended meanwhile. Nothing is left of it then.
+   * @throws what `choose` throws; `LEASE_HELD`; `UNAVAILABLE` or `DENIED` when the disk refuses; `CANCELLED` when it
+   *   was ended meanwhile. Nothing is left of it then.
    */
-  async prepare(choose: (claim: ProfileClaim) => Promise<ProfileFacts>): Promise<void> {
+  async prepare(choose: (lock: ProfileLock) => Promise<ProfileFacts>): Promise<void> {
     const { dir } = this.#options;
     this.#choosing = true;
     try {
-      const claim = await claimProfile(dir);
-      this.#claim = claim;
+      const lock = await lockProfile(dir);
+      this.#lock = lock;
       await endOrphanedBrowser(dir);
-      const profile = await choose(claim);
+      const profile = await choose(lock);
       this.#writtenBy = profile.browserVersion;
       await recordBrowser(dir);
       if (this.#ended) throw destroyedMeanwhile(dir);
       this.#setOptions(profile);
-      claim.settle();
+      lock.chosen();
     } catch (cause) {
-      await this.#claim?.release();
+      await this.#lock?.release();
       throw isDiskError(cause) ? diskError(`open the profile ${dir}`, cause) : cause;
     } finally {
       this.#choosing = false;
@@ -65,12 +67,12 @@ export class ProfileLaunch {
   }
 
   /**
-   * Looks at how the browser was started, before it opens a page.
+   * Checks how the browser was started, before it opens a page.
    * @throws `INVALID` when it would wipe the profile; it is closed then
    */
   async started(browser: BrowserLike): Promise<void> {
-    const { client, dir } = this.#options;
-    await this.#claim?.release();
+    const { client, dir, onWarning } = this.#options;
+    await this.#lock?.release();
     try {
       checkLaunched(browser, client.options.puppeteer);
     } catch (error) {
@@ -79,24 +81,24 @@ export class ProfileLaunch {
     }
     const { pid } = browser.process?.() ?? {};
     // Without its number the browser is still found by its lock.
-    if (pid !== undefined) await recordBrowser(dir, pid).catch((error) => warn(String(error)));
+    if (pid !== undefined) await recordBrowser(dir, pid).catch((error) => onWarning(String(error)));
     const warning = downgradeWarning(this.#writtenBy, await browser.version().catch(() => ""));
-    if (warning !== undefined) warn(warning);
+    if (warning !== undefined) onWarning(warning);
   }
 
-  /** Lets go of the signals and of the claim. Never rejects; twice is fine. */
+  /** Releases the signal handlers and the lock. Never rejects; twice is fine. */
   async end(): Promise<void> {
     this.#ended = true;
     this.#offSignals?.();
     this.#offSignals = undefined;
-    // Whoever still chooses keeps the claim until he notices.
-    if (!this.#choosing) await this.#claim?.release();
+    // While `prepare` runs, it releases the lock itself.
+    if (!this.#choosing) await this.#lock?.release();
   }
 }
 
 /** The client was destroyed before its browser was there. */
 export function destroyedMeanwhile(what: string): VaultError {
-  return new VaultError("UNAVAILABLE", `${what} was not opened: the client was destroyed meanwhile.`, {
+  return new VaultError("CANCELLED", `${what} was not opened: the client was destroyed meanwhile.`, {
     hint: "Wait for client.destroy() before client.initialize().",
   });
 }
@@ -104,9 +106,4 @@ export function destroyedMeanwhile(what: string): VaultError {
 /** Closes a browser that must not go on. Never rejects. */
 export async function closeQuietly(browser: BrowserLike | null | undefined): Promise<void> {
   await browser?.close?.().catch(() => undefined);
-}
-
-/** Tells a person; for what no event of the client is for. */
-export function warn(message: string): void {
-  process.emitWarning(message, "WaVaultWarning");
 }

@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { identify } from "../../lib/browser/process-id.ts";
-import { claimProfile } from "../../lib/browser/profile-lock.ts";
+import { lockProfile } from "../../lib/browser/profile-lock.ts";
 import { useFolder } from "../support/folder.ts";
 
 const HELD = { code: "LEASE_HELD", hint: expect.any(String) };
@@ -32,20 +32,20 @@ async function leave(claim: object | string, ageMs = 0): Promise<void> {
   await utimes(file, at, at);
 }
 
-describe("claimProfile", () => {
+describe("lockProfile", () => {
   it("is for one start at a time, in one process too", async () => {
-    const first = await claimProfile(dir);
-    await expect(claimProfile(dir)).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.pid}` });
+    const first = await lockProfile(dir);
+    await expect(lockProfile(dir)).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.pid}` });
     await first.check();
     await first.release();
     await first.release();
-    const second = await claimProfile(dir);
+    const second = await lockProfile(dir);
     await second.release();
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
   it("has one winner of many", async () => {
-    const claims = await Promise.allSettled(Array.from({ length: 20 }, () => claimProfile(dir)));
+    const claims = await Promise.allSettled(Array.from({ length: 20 }, () => lockProfile(dir)));
     const won = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
     expect(won).toHaveLength(1);
     for (const claim of claims) if (claim.status === "rejected") expect(claim.reason).toMatchObject(HELD);
@@ -54,9 +54,9 @@ describe("claimProfile", () => {
   });
 
   it("may be had by a later start of this process when no browser came of it", async () => {
-    const first = await claimProfile(dir);
-    first.settle();
-    const second = await claimProfile(dir);
+    const first = await lockProfile(dir);
+    first.chosen();
+    const second = await lockProfile(dir);
     await expect(first.check()).rejects.toMatchObject(HELD);
     // Only its own.
     await first.release();
@@ -66,7 +66,7 @@ describe("claimProfile", () => {
   });
 
   it("tells whoever had it that somebody else has it now", async () => {
-    const first = await claimProfile(dir);
+    const first = await lockProfile(dir);
     await rm(file);
     await expect(first.check()).rejects.toMatchObject(HELD);
     await leave({ ...(await identify(process.ppid)), id: "other", host: hostname() });
@@ -78,7 +78,7 @@ describe("claimProfile", () => {
   it("leaves the claim of a process that lives, however old", async () => {
     const owner = await identify(process.ppid);
     await leave({ ...owner, id: "a", host: hostname() }, owner.startedAt === undefined ? 0 : 10 ** 9);
-    await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
+    await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "a" });
   });
 
@@ -87,16 +87,16 @@ describe("claimProfile", () => {
     await once(child, "spawn");
     const owner = await identify(child.pid as number);
     await leave({ ...owner, id: "a", host: hostname() });
-    await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
+    await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
     child.kill("SIGKILL");
     await once(child, "exit");
-    const claims = await Promise.allSettled(Array.from({ length: 10 }, () => claimProfile(dir)));
+    const claims = await Promise.allSettled(Array.from({ length: 10 }, () => lockProfile(dir)));
     const valid = await Promise.allSettled(
       claims.map(async (claim) => (claim.status === "fulfilled" ? await claim.value.check() : Promise.reject())),
     );
     expect(valid.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(1);
     for (const claim of claims) if (claim.status === "fulfilled") await claim.value.release();
-    const next = await claimProfile(dir);
+    const next = await lockProfile(dir);
     await next.release();
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
@@ -111,7 +111,7 @@ describe("claimProfile", () => {
   };
   it.each(Object.entries(free))("is taken over from %s", async (_what, [claim, ageMs]) => {
     await leave(claim, ageMs);
-    const own = await claimProfile(dir);
+    const own = await lockProfile(dir);
     await own.check();
     await own.release();
     expect(await readdir(join(root, "data"))).toEqual([]);
@@ -120,14 +120,14 @@ describe("claimProfile", () => {
   it("is held by somebody who is just about to write into the claim", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     await leave("");
-    await expect(claimProfile(dir)).rejects.toMatchObject(HELD);
+    await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
   });
 
   it("is UNAVAILABLE where there can be none", async () => {
     await writeFile(join(root, "data"), "a file");
-    await expect(claimProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(lockProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
     await rm(join(root, "data"));
     await mkdir(file, { recursive: true });
-    await expect(claimProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(lockProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
 });

@@ -1,25 +1,24 @@
 import { lstat, mkdir, rename, rm } from "node:fs/promises";
-import type { ProfileClaim } from "../../browser/profile-lock.ts";
+import type { ProfileLock } from "../../browser/profile-lock.ts";
 import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { VaultError } from "../../errors.ts";
 import { probeSettled } from "../../profile/credentials.ts";
 import { newStagingPath, recoverSwap, swapIn } from "../../profile/swap.ts";
 import type { ProfileFacts, RestoreReport } from "../../store.ts";
-import type { RemoteSession, StoreLink } from "../store/store-session.ts";
+import type { RemoteSession, StoredVersion, StoreSession } from "../store/store-session.ts";
 import { LocalProfile } from "./local-profile.ts";
-import { before, removeMarker, writeMarker } from "./marker.ts";
+import { removeMarker, writeMarker } from "./marker.ts";
 import { DELETED } from "./remove-profile.ts";
 
 type CurrentSession = RemoteSession & { kind: "current" };
 
 /** The profile a browser may now be started on. */
 export interface OpenedProfile {
-  /** The stored session it is a copy of; absent for an empty one and for one that was never stored. */
-  readonly base: string | undefined;
-  /** Its generation, where the store numbers them; absent also when the profile is ahead of it. */
-  readonly generation: number | undefined;
-  /** The stored sessions that came before that one, as far as they are known, oldest first. */
-  readonly ancestors: readonly string[];
+  /**
+   * The stored versions it comes from, oldest first; none for an empty profile and for one that was never stored. The
+   * newest has no generation when the profile is ahead of the store.
+   */
+  readonly history: readonly StoredVersion[];
   readonly profile: ProfileFacts;
   /** Set when it was restored from the store rather than found on disk. */
   readonly restored: RestoreReport | undefined;
@@ -27,14 +26,14 @@ export interface OpenedProfile {
   readonly linked: boolean;
 }
 
-/** What {@link openProfile} takes. */
+/** What {@link chooseProfile} takes. */
 export interface OpenOptions {
-  readonly link: StoreLink;
+  readonly store: StoreSession;
   readonly session: string;
   /** The local profile. */
   readonly dir: string;
   /** The right to change it. */
-  readonly claim: ProfileClaim;
+  readonly lock: ProfileLock;
   readonly signal: AbortSignal;
   /** Told what a person should know. */
   readonly warn: (message: string) => void;
@@ -43,14 +42,7 @@ export interface OpenOptions {
 /** What follows the name of a profile that was set aside although its session is stored nowhere. */
 const UNSAVED = ".unsaved";
 
-const EMPTY: OpenedProfile = {
-  base: undefined,
-  generation: undefined,
-  ancestors: [],
-  profile: {},
-  restored: undefined,
-  linked: false,
-};
+const EMPTY: OpenedProfile = { history: [], profile: {}, restored: undefined, linked: false };
 
 /**
  * Decides which profile the browser opens, and puts it in place: the local one when it verifies and descends from what
@@ -60,13 +52,13 @@ const EMPTY: OpenedProfile = {
  * @throws what the disk throws; `UNAVAILABLE` when the store cannot be asked; `LEASE_HELD` when a browser has the profile
  *   open; `CORRUPT` when the stored session, or a linked local profile that nobody stored, does not verify.
  */
-export async function openProfile(options: OpenOptions): Promise<OpenedProfile> {
-  const { link, session, dir, claim, signal, warn } = options;
+export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile> {
+  const { store, session, dir, lock, signal, warn } = options;
   await removeStaleLocks(dir);
   await recoverSwap(dir, warn);
-  const remote = await link.open(signal);
+  const remote = await store.open(signal);
   // The store may have taken long; what follows changes the profile.
-  await mayChange(dir, claim);
+  await mayChange(dir, lock);
   const local = await LocalProfile.inspect(dir, session, signal);
   if (remote.kind === "current") {
     return (local && (await keep(options, remote, local))) ?? (await restore(options, remote, local));
@@ -103,22 +95,30 @@ async function keep(
   remote: CurrentSession,
   local: LocalProfile,
 ): Promise<OpenedProfile | undefined> {
-  const { link, session, dir, signal } = options;
+  const { store, session, dir, signal } = options;
   const standing = await local.standing(remote, signal);
   if (standing === undefined) return undefined;
-  const { base, generation } = remote;
-  const known = local.marker?.ancestors ?? [];
-  const ancestors = before(known, base) ?? known;
+  const { id, generation } = remote;
+  const known = local.marker?.history ?? [];
+  const before = known.slice(
+    0,
+    known.findIndex((version) => version.id === id),
+  );
   if (standing === "ahead") {
-    // What it was saved as is stored no more, and the store numbers its entries as if it had never been.
-    await writeMarker(dir, { session, base, ancestors });
+    // The version it was saved as is lost, and the store numbers its entries as if that had never been.
+    await writeMarker(dir, {
+      session,
+      history: [...before, { id }],
+      isSuperseded: false,
+      refusedCredentials: undefined,
+    });
     tellAhead(options, remote, local);
   }
-  await link.keepLocal();
-  // Whether one that is ahead reaches READY proves nothing of what is stored; nor once it is only said to come after that.
-  const isOfGeneration = standing === "copy" && local.marker?.generation !== undefined;
-  const kept = { ...EMPTY, base, ancestors, profile: local.profile, linked: true };
-  return isOfGeneration ? { ...kept, generation } : kept;
+  await store.keepLocal();
+  // A profile that is ahead of the store must not mark the stored generation as proven, now or after a restart.
+  const isOfGeneration = standing === "copy" && local.version?.generation !== undefined;
+  const history = [...before, isOfGeneration ? { id, generation } : { id }];
+  return { ...EMPTY, history, profile: local.profile, linked: true };
 }
 
 async function restore(
@@ -126,40 +126,41 @@ async function restore(
   remote: CurrentSession,
   local: LocalProfile | undefined,
 ): Promise<OpenedProfile> {
-  const { link, session, dir, claim, signal, warn } = options;
+  const { store, session, dir, lock, signal, warn } = options;
   const staging = newStagingPath(dir);
-  const { report, base, profile } = await link.restore(staging, signal).catch(async (error: unknown) => {
+  const report = await store.restore(staging, signal).catch(async (error: unknown) => {
     await rm(staging, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   });
-  const generation = remote.generation === undefined ? undefined : report.generation;
-  await writeMarker(staging, { session, base, ...(generation === undefined ? {} : { generation }) });
+  const version =
+    remote.generation === undefined ? { id: report.id } : { id: report.id, generation: report.generation };
+  await writeMarker(staging, { session, history: [version], isSuperseded: false, refusedCredentials: undefined });
   const beforeMove = async (): Promise<void> => {
     // While it was fetched another process may have opened the profile.
-    await mayChange(dir, claim);
+    await mayChange(dir, lock);
     if (!local?.isAhead(remote) && !(await local?.isOfItsOwn(signal))) return;
     tellUnsaved(options, "what is stored is used", await setAside(dir, UNSAVED));
   };
   await swapIn({ from: staging, to: dir, beforeMove, warn });
-  return { ...EMPTY, base, generation, profile, restored: report, linked: true };
+  return { ...EMPTY, history: [version], profile: report.profile, restored: report, linked: true };
 }
 
 function tellUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
   warn(`The local profile of ${session} is no copy of what is stored; ${why}, and it is at ${aside}.`);
 }
 
-function tellAhead({ session, warn }: OpenOptions, remote: RemoteSession, { marker }: LocalProfile): void {
+function tellAhead({ session, warn }: OpenOptions, remote: RemoteSession, { version }: LocalProfile): void {
   const found =
     remote.kind === "current" ? `generation ${remote.generation} is current` : `the session is ${remote.kind}`;
   warn(
     `The store has lost the newest saves of ${session}, or is another one: the local profile was saved as generation ` +
-      `${marker?.generation}, and there ${found}. The local profile is used, and saved once it is ready.`,
+      `${version?.generation}, and there ${found}. The local profile is used, and saved once it is ready.`,
   );
 }
 
 /** @throws `LEASE_HELD` when a browser, or another start, has the profile */
-async function mayChange(dir: string, claim: ProfileClaim): Promise<void> {
-  await claim.check();
+async function mayChange(dir: string, lock: ProfileLock): Promise<void> {
+  await lock.check();
   await removeStaleLocks(dir);
 }
 

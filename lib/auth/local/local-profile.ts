@@ -7,7 +7,7 @@ import { profileFacts } from "../../profile/storage-layout.ts";
 import { firstProblem, verifyProfile } from "../../profile/verify.ts";
 import type { ProfileFacts } from "../../store.ts";
 import { credentialsAtRest } from "../saving/credentials.ts";
-import type { RemoteSession } from "../store/store-session.ts";
+import type { RemoteSession, StoredVersion } from "../store/store-session.ts";
 import { type Marker, readMarker } from "./marker.ts";
 
 /** A profile as it is found on disk, before anything is decided. */
@@ -34,6 +34,11 @@ export class LocalProfile {
     this.empty = found.empty;
     this.problem = found.problem;
     this.writtenAt = found.writtenAt;
+  }
+
+  /** The stored version that its marker names. */
+  get version(): StoredVersion | undefined {
+    return this.marker?.history.at(-1);
   }
 
   /** What is at `dir`, without the torn ends that Chromium would choke on; `undefined` when there is nothing. */
@@ -73,10 +78,10 @@ export class LocalProfile {
     remote: RemoteSession & { kind: "current" },
     signal: AbortSignal,
   ): Promise<"copy" | "ahead" | undefined> {
-    const { marker } = this;
-    if (marker?.session !== this.#session || marker.disowned) return undefined;
-    const isCopy = marker.base === remote.base;
-    if (!isCopy && !(this.isAhead(remote) && marker.ancestors?.includes(remote.base))) return undefined;
+    const { marker, version } = this;
+    if (marker?.session !== this.#session || marker.isSuperseded) return undefined;
+    const isCopy = version?.id === remote.id;
+    if (!isCopy && !(this.isAhead(remote) && marker.history.some(({ id }) => id === remote.id))) return undefined;
     // A power failure takes what the browser wrote last, and leaves a profile that verifies and shows a QR.
     if (!(await this.isLinked(signal))) return undefined;
     return isCopy ? "copy" : "ahead";
@@ -84,28 +89,29 @@ export class LocalProfile {
 
   /** Whether it was saved as a generation that the store has no entry for any more: the store has gone back in time. */
   isAhead({ entry }: RemoteSession): boolean {
-    if (entry === undefined || this.marker?.generation === undefined || this.empty) return false;
+    const generation = this.version?.generation;
+    if (entry === undefined || generation === undefined || this.empty) return false;
     // An entry with that very number is the one by which this start has taken the session.
-    return this.marker.session === this.#session && this.marker.generation >= entry;
+    return this.marker?.session === this.#session && generation >= entry;
   }
 
   /** Whether it may be a session that exists nowhere else. */
   async isOfItsOwn(signal: AbortSignal): Promise<boolean> {
     const { marker } = this;
     if (marker === undefined) return await this.isLinked(signal);
-    if (!marker.disowned || marker.link === undefined) return false;
-    // With other credentials than those that were refused it was linked anew, and died before that was written down.
-    const link = await this.#link(signal);
-    return link !== undefined && link !== marker.link;
+    if (!marker.isSuperseded || marker.refusedCredentials === undefined) return false;
+    // With other credentials than those that were refused it was linked anew, and died before the marker said so.
+    const hash = await this.#credentialsHash(signal);
+    return hash !== undefined && hash !== marker.refusedCredentials;
   }
 
   /** Whether it verifies and carries the credentials of a session. */
   async isLinked(signal: AbortSignal): Promise<boolean> {
-    return (await this.#link(signal)) !== undefined;
+    return (await this.#credentialsHash(signal)) !== undefined;
   }
 
-  /** @returns names the link whose credentials it carries; `undefined` when it carries none, or must not be opened */
-  async #link(signal: AbortSignal): Promise<string | undefined> {
+  /** @returns `undefined` when it carries no credentials, or must not be opened */
+  async #credentialsHash(signal: AbortSignal): Promise<string | undefined> {
     const { indexedDb, localStorage } = this.profile;
     // A session is in both: a profile that has lost one of them verifies, and shows a QR.
     if (this.empty || this.problem !== undefined || !indexedDb || !localStorage) return undefined;

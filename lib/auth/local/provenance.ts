@@ -2,35 +2,24 @@ import { withSignal } from "../../async/deadline.ts";
 import { Mutex } from "../../async/mutex.ts";
 import { SyncedFiles } from "../../profile/synced-files.ts";
 import type { CaptureFile } from "../../store.ts";
-import type { StoredBase } from "../store/store-session.ts";
-import { before, removeMarker, withAncestor, writeMarker } from "./marker.ts";
+import type { StoredVersion } from "../store/store-session.ts";
+import { removeMarker, writeMarker } from "./marker.ts";
+import { VersionHistory } from "./version-history.ts";
 
-/** What a profile descends from, as far as it is known. */
-export interface Origin {
-  /** Names what the store holds; `undefined` when the profile descends from nothing that is stored. */
-  readonly base: string | undefined;
-  /** Its number, where the store has numbers. */
-  readonly generation: number | undefined;
-  /** What it held before, of which the profile is what came later; oldest first. */
-  readonly ancestors: readonly string[];
-}
-
-const NOTHING: Origin = { base: undefined, generation: undefined, ancestors: [] };
-
-/** What a profile descends from while it is in use, and the marker in it that tells the next start. */
-export class Descent {
+/** Which stored versions a profile comes from while it is in use, and the marker in it that tells the next start. */
+export class Provenance {
   readonly #session: string;
   readonly #dir: string;
   readonly #synced: SyncedFiles;
-  #origin: Origin = NOTHING;
+  #history = new VersionHistory();
   /** Whether what was saved last, or opened, survives a power failure: a marker says that it does. */
   #isOnDisk = true;
-  /** The page asked for a link: until it is linked anew, what is stored is worth more than the profile. */
-  #disowned = false;
+  /** The page asked for a link: until it is linked anew, the stored session is worth more than the profile. */
+  #isSuperseded = false;
   /** Whether the marker may say so. */
-  #isDisownedOnDisk = false;
-  /** The credentials on disk when it did, where they are known. */
-  #refusedLink: string | undefined;
+  #isSupersededOnDisk = false;
+  /** Hash of the credentials that were on disk when the page asked for a link, where they are known. */
+  #refusedCredentials: string | undefined;
   /** One change of the marker after the other, each of what is known by then. */
   readonly #changes: Mutex = new Mutex();
 
@@ -41,84 +30,85 @@ export class Descent {
     this.#synced = new SyncedFiles(dir);
   }
 
-  get base(): string | undefined {
-    return this.#origin.base;
+  /** The stored version that the profile is, with what came since; `undefined` when it comes from nothing that is stored. */
+  get newest(): StoredVersion | undefined {
+    return this.#history.newest;
   }
 
-  /** The profile was opened; its marker is as it should be. */
-  start({ base, generation, ancestors }: Origin): void {
-    this.#origin = { base, generation, ancestors };
+  /** The profile was opened; its marker is as it should be. @param history oldest first */
+  start(history: readonly StoredVersion[]): void {
+    this.#history = new VersionHistory(history);
   }
 
-  /** The store now holds what the profile is; {@link vouch} says so on disk. */
-  saved(base: string, generation: number): void {
-    const { base: last, ancestors } = this.#origin;
-    const isNumbered = generation > 0;
-    this.#isOnDisk &&= base === last;
-    this.#origin = {
-      base,
-      generation: isNumbered ? generation : undefined,
-      ancestors: isNumbered && last !== undefined && last !== base ? withAncestor(ancestors, last) : ancestors,
-    };
+  /** The store now holds what the profile is; {@link persist} says so on disk. */
+  saved(version: StoredVersion): void {
+    this.#isOnDisk &&= version.id === this.newest?.id;
+    this.#history.add(version);
   }
 
-  /** Says on disk what was saved, once the profile itself is there. */
-  async vouch(files: readonly Pick<CaptureFile, "path" | "identity">[], signal: AbortSignal): Promise<void> {
+  /** Writes the marker of what was saved, once the profile itself is on disk. */
+  async persist(files: readonly Pick<CaptureFile, "path" | "identity">[], signal: AbortSignal): Promise<void> {
     await withSignal(this.#synced.sync(files, signal), signal);
     this.#isOnDisk = true;
     await this.#mark();
   }
 
-  /** The store was taken back to what it held before: what is linked next does not come after what is gone there. */
-  async wentBack({ base, generation }: StoredBase): Promise<void> {
-    const { base: last, ancestors } = this.#origin;
-    this.#origin = { base, generation, ancestors: base === last ? ancestors : (before(ancestors, base) ?? []) };
+  /** Generations that may be rolled back to when the page of this link asks for a new one; see {@link VersionHistory}. */
+  rollbackCandidates(): number[] {
+    return this.#history.rollbackCandidates();
+  }
+
+  /** The store was rolled back. A later link is not a descendant of the generations that were rolled back. */
+  async rolledBack(to: StoredVersion): Promise<void> {
+    this.#history.goBack(to);
     await this.#mark();
   }
 
-  /** From now on the store holds nothing that this profile descends from: says so on disk too. */
-  async forget(): Promise<void> {
-    this.#origin = NOTHING;
+  /** The link of the page is over: its versions are no candidates for a rollback of the next one. */
+  beginLink(): void {
+    this.#history.beginLink();
+  }
+
+  /** From now on the store holds nothing that this profile comes from: says so on disk too. */
+  async clear(): Promise<void> {
+    this.#history = new VersionHistory();
     await this.#changes.run(() => removeMarker(this.#dir));
   }
 
-  /** The page asks for a link: says on disk, for the next start, that what is stored may be worth more. */
-  async disown(): Promise<void> {
-    this.#disowned = true;
+  /** The page asks for a link: says on disk, for the next start, that the stored session may be worth more. */
+  async markSuperseded(): Promise<void> {
+    this.#isSuperseded = true;
     await this.#mark();
   }
 
-  /** The credentials that a {@link disown} was about. */
-  async refuse(link: string | undefined): Promise<void> {
-    if (!this.#disowned || link === undefined) return;
-    this.#refusedLink = link;
+  /** Adds to {@link markSuperseded} which credentials WhatsApp has refused, where they are known. */
+  async noteRefused(credentialsHash: string | undefined): Promise<void> {
+    if (!this.#isSuperseded || credentialsHash === undefined) return;
+    this.#refusedCredentials = credentialsHash;
     await this.#mark();
   }
 
-  /** The profile is linked: takes a {@link disown} back; again, where the disk could not be told the last time. */
-  async own(): Promise<void> {
-    if (!this.#disowned && !this.#isDisownedOnDisk) return;
-    this.#disowned = false;
-    this.#refusedLink = undefined;
+  /** The profile is linked: takes {@link markSuperseded} back; again, where the disk refused the last time. */
+  async clearSuperseded(): Promise<void> {
+    if (!this.#isSuperseded && !this.#isSupersededOnDisk) return;
+    this.#isSuperseded = false;
+    this.#refusedCredentials = undefined;
     await this.#mark();
   }
 
   async #mark(): Promise<void> {
     await this.#changes.run(async () => {
-      const { base, generation, ancestors } = this.#origin;
-      // One that says that the page asked for a link vouches for nothing.
-      if (base === undefined || !(this.#isOnDisk || this.#disowned)) return;
-      const isDisowned = this.#disowned;
-      const link = this.#refusedLink === undefined ? {} : { link: this.#refusedLink };
-      this.#isDisownedOnDisk ||= isDisowned;
+      const isSuperseded = this.#isSuperseded;
+      // A marker that says that the page asked for a link vouches for nothing.
+      if (this.newest === undefined || !(this.#isOnDisk || isSuperseded)) return;
+      this.#isSupersededOnDisk ||= isSuperseded;
       await writeMarker(this.#dir, {
         session: this.#session,
-        base,
-        ...(generation === undefined ? {} : { generation }),
-        ...(isDisowned ? { disowned: true, ...link } : {}),
-        ...(ancestors.length === 0 ? {} : { ancestors }),
+        history: this.#history.versions,
+        isSuperseded,
+        refusedCredentials: this.#refusedCredentials,
       });
-      this.#isDisownedOnDisk = isDisowned;
+      this.#isSupersededOnDisk = isSuperseded;
     });
   }
 }

@@ -5,8 +5,8 @@ import { VaultError } from "../../errors.ts";
 export interface BackupLoopOptions {
   /** Time between two saves, once the first two are made. */
   readonly intervalMs: number;
-  /** Whether what is on disk already carries the session; when it rejects, that is reported and not waited for. */
-  readonly settled: (signal: AbortSignal) => Promise<boolean>;
+  /** Whether the storage is ready to be saved: the credentials are on disk. A rejection is reported and not waited for. */
+  readonly ready: (signal: AbortSignal) => Promise<boolean>;
   /** Makes one save; rejects when it failed. */
   readonly save: (signal: AbortSignal) => Promise<unknown>;
   /** Hears of every failed save. Must not throw. */
@@ -15,10 +15,10 @@ export interface BackupLoopOptions {
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** How often the storage is looked at until it is settled. */
-const SETTLE_POLL_MS = 1_000;
+/** How often the storage is looked at until it is ready. */
+const READY_POLL_MS = 1_000;
 /** After this the first save is made whatever the storage looks like: something stored beats nothing. */
-const SETTLE_LIMIT_MS = 30_000;
+const READY_LIMIT_MS = 30_000;
 /** When the second save is due, counted from the start. */
 const SECOND_SAVE_MS = 60_000;
 /** The first wait after a failure; doubled by each further one, up to the interval. */
@@ -27,7 +27,7 @@ const RETRY_MS = 15_000;
 const JITTER = 0.1;
 
 /**
- * One loop of saves: as soon as the storage is settled, at 60 s, then at the interval with jitter. Never two at once;
+ * One loop of saves: as soon as the storage is ready, at 60 s, then at the interval with jitter. Never two at once;
  * a failure is reported, backed off and tried again; `stop` ends it and what it is doing.
  */
 export class BackupLoop {
@@ -42,14 +42,14 @@ export class BackupLoop {
 
   /** Ends the loop; resolves when nothing of it runs any more. Never rejects; twice is fine. */
   async stop(): Promise<void> {
-    this.#stop.abort(new VaultError("UNAVAILABLE", "The save was stopped: the client is closing."));
+    this.#stop.abort(new VaultError("CANCELLED", "The save was stopped: the client is closing."));
     await this.#done;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const { intervalMs, save, onError, wait = unrefDelay } = this.#options;
     try {
-      let elapsed = await this.#settle(signal, wait);
+      let elapsed = await this.#untilReady(signal, wait);
       let saves = 0;
       let failures = 0;
       while (!signal.aborted) {
@@ -72,14 +72,14 @@ export class BackupLoop {
     }
   }
 
-  /** Waits until the storage is settled, or long enough. @returns the milliseconds waited */
-  async #settle(signal: AbortSignal, wait: (ms: number, signal: AbortSignal) => Promise<void>): Promise<number> {
+  /** Waits until the storage is ready, or long enough. @returns the milliseconds waited */
+  async #untilReady(signal: AbortSignal, wait: (ms: number, signal: AbortSignal) => Promise<void>): Promise<number> {
     let elapsed = 0;
-    while (elapsed < SETTLE_LIMIT_MS) {
-      await wait(SETTLE_POLL_MS, signal);
-      elapsed += SETTLE_POLL_MS;
+    while (elapsed < READY_LIMIT_MS) {
+      await wait(READY_POLL_MS, signal);
+      elapsed += READY_POLL_MS;
       try {
-        if (await this.#options.settled(signal)) break;
+        if (await this.#options.ready(signal)) break;
       } catch (error) {
         signal.throwIfAborted();
         this.#options.onError(error);

@@ -3,8 +3,8 @@ import { captureProfile } from "../../profile/capture/capture.ts";
 import { captureSettled, probeSettled, type Settled } from "../../profile/credentials.ts";
 import type { Capture } from "../../store.ts";
 
-/** How long after READY a save refuses to replace a stored session by storage that does not look settled, in ms. */
-const UNSETTLED_LIMIT_MS = 60_000;
+/** How long after READY a save refuses to replace a stored session by storage without credentials, in ms. */
+const MISSING_LIMIT_MS = 60_000;
 /** The same after a new link in an old profile: Chromium may write Local Storage minutes late, and is told by its content. */
 const RELINKED_LIMIT_MS = 600_000;
 /** The same after its credentials were seen on disk: by then a page that has lost them has asked for a link. */
@@ -15,37 +15,38 @@ export class CredentialsCheck {
   readonly #session: string;
   readonly #dir: string;
   /** Whether they were there when they were last looked for. */
-  #settled = false;
+  #present = false;
   /** When they last were. */
-  #settledAt: number | undefined;
-  /** The link whose credentials are on disk and are not those of this session. */
-  #oldLink: string | undefined;
+  #presentAt: number | undefined;
+  /** Hash of the credentials that are on disk and are not those of this session. */
+  #refused: string | undefined;
 
   constructor({ session, dir }: { session: string; dir: string }) {
     this.#session = session;
     this.#dir = dir;
   }
 
-  get isSettled(): boolean {
-    return this.#settled;
+  /** Whether they were there when they were last looked for. */
+  get arePresent(): boolean {
+    return this.#present;
   }
 
   /**
    * The page asks for a link: what is on disk now is not the session that is linked next. Never rejects.
-   * @returns the link that is on disk, where there is one that can be read
+   * @returns the hash of the credentials on disk, where there are any that can be read
    */
   async expectNewLink(signal: AbortSignal): Promise<string | undefined> {
-    this.#settled = false;
-    this.#settledAt = undefined;
+    this.#present = false;
+    this.#presentAt = undefined;
     const { link } = await probeSettled(this.#dir, { signal }).catch(() => ({ link: undefined }));
-    this.#oldLink = link;
+    this.#refused = link;
     return link;
   }
 
   /** Whether what is on disk carries the session. */
   async look(signal: AbortSignal): Promise<boolean> {
-    if (!this.#settled) this.#note(await probeSettled(this.#dir, { signal }));
-    return this.#settled;
+    if (!this.#present) this.#note(await probeSettled(this.#dir, { signal }));
+    return this.#present;
   }
 
   /**
@@ -54,17 +55,17 @@ export class CredentialsCheck {
    * @throws `UNAVAILABLE` when it has none, and may have them with the next try
    */
   async mustBeIn(capture: Capture, linkedSince: number): Promise<void> {
-    const wasSettled = this.#settledAt !== undefined;
+    const werePresent = this.#presentAt !== undefined;
     const found = await captureSettled(capture);
     this.#note(found);
-    const since = Math.max(linkedSince, this.#settledAt ?? linkedSince);
-    if (this.#settled || performance.now() - since > this.#limitMs()) return;
+    const since = Math.max(linkedSince, this.#presentAt ?? linkedSince);
+    if (this.#present || performance.now() - since > this.#limitMs()) return;
     const reason = found.settled ? "Local Storage is still that of the link before" : found.reason;
     throw new VaultError(
       "UNAVAILABLE",
-      `Session ${this.#session} is not saved${wasSettled ? "" : " yet"}: ${reason}.`,
+      `Session ${this.#session} is not saved${werePresent ? "" : " yet"}: ${reason}.`,
       {
-        hint: wasSettled
+        hint: werePresent
           ? "It was there before: the page may have lost its login. What is stored stays as it is."
           : "Chromium writes some seconds late; the next save will have it.",
       },
@@ -72,13 +73,13 @@ export class CredentialsCheck {
   }
 
   #limitMs(): number {
-    if (this.#settledAt !== undefined) return GONE_LIMIT_MS;
-    return this.#oldLink === undefined ? UNSETTLED_LIMIT_MS : RELINKED_LIMIT_MS;
+    if (this.#presentAt !== undefined) return GONE_LIMIT_MS;
+    return this.#refused === undefined ? MISSING_LIMIT_MS : RELINKED_LIMIT_MS;
   }
 
   #note({ settled, link }: Settled): void {
-    this.#settled = settled && (this.#oldLink === undefined || link !== this.#oldLink);
-    if (this.#settled) this.#settledAt = performance.now();
+    this.#present = settled && (this.#refused === undefined || link !== this.#refused);
+    if (this.#present) this.#presentAt = performance.now();
   }
 }
 

@@ -5,14 +5,13 @@ import { VaultError } from "../../errors.ts";
 import { captureProfile } from "../../profile/capture/capture.ts";
 import { Overtaken } from "../../profile/source.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
-import { Descent, type Origin } from "../local/provenance.ts";
-import { Lineage } from "../local/rollback-candidates.ts";
-import type { StoreLink } from "../store/store-session.ts";
+import { Provenance } from "../local/provenance.ts";
+import type { StoredVersion, StoreSession } from "../store/store-session.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
 /** What the saves of one run need to know. */
 export interface ProfileSaverOptions {
-  readonly link: StoreLink;
+  readonly store: StoreSession;
   readonly session: string;
   /** The profile. */
   readonly dir: string;
@@ -34,80 +33,77 @@ const GO_BACK_LIMIT_MS = 30_000;
 /** Captures the profile and stores it, one save at a time, as long as the session is linked. */
 export class ProfileSaver {
   readonly #options: ProfileSaverOptions;
-  /** What the store holds of it, as far as this run knows. */
-  readonly #descent: Descent;
+  readonly #provenance: Provenance;
   /** What the profile must have, because the store has it. */
   #expected: ProfileFacts = {};
   /** What the last save stored: it need not be checked or copied again while it does not change. */
   #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
   #credentials: CredentialsCheck;
-  #lineage = new Lineage();
   readonly #saves: Mutex = new Mutex();
   /** The save that was asked for last, while it has not begun. */
   #next: Promise<SaveReport> | undefined;
 
   constructor(options: ProfileSaverOptions) {
     this.#options = options;
-    this.#descent = new Descent(options.session, options.dir);
+    this.#provenance = new Provenance(options.session, options.dir);
     this.#credentials = new CredentialsCheck(options);
   }
 
   /** Takes note of what the store holds and the profile is made of. */
-  start(opened: Origin, expected: ProfileFacts): void {
-    this.#descent.start(opened);
+  start(history: readonly StoredVersion[], expected: ProfileFacts): void {
+    this.#provenance.start(history);
     this.#expected = expected;
     this.#stored = [];
     this.#credentials = new CredentialsCheck(this.#options);
-    this.#lineage = new Lineage(opened.generation);
   }
 
   /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
   async expectNewLink(signal: AbortSignal): Promise<void> {
-    this.#lineage = new Lineage();
-    const link = await this.#credentials.expectNewLink(signal);
-    await this.#descent.refuse(link).catch(this.#options.onError);
+    this.#provenance.beginLink();
+    const credentialsHash = await this.#credentials.expectNewLink(signal);
+    await this.#provenance.noteRefused(credentialsHash).catch(this.#options.onError);
   }
 
   /**
    * A page that was linked asks for a link: its credentials may have been gone when the last saves were made. What is
    * stored is then again what came before those, where the store keeps that.
    */
-  async goBack(signal: AbortSignal): Promise<void> {
-    const { link, session } = this.#options;
-    const trusted = this.#lineage.beforeDoubt();
+  async rollBack(signal: AbortSignal): Promise<void> {
+    const { store, session } = this.#options;
+    const trusted = this.#provenance.rollbackCandidates();
     if (trusted.length === 0) return;
     const expired = (cause: unknown): VaultError => {
       const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
-      const message = `Could not go back from the last saves of ${session} withDeadline ${GO_BACK_LIMIT_MS} ms.`;
+      const message = `Could not go back from the last saves of ${session} within ${GO_BACK_LIMIT_MS} ms.`;
       return new VaultError("UNAVAILABLE", message, { cause, hint });
     };
     const found = await withDeadline({ limitMs: GO_BACK_LIMIT_MS, signal, expired }, (limited) =>
-      withSignal(link.goBack(trusted, limited), limited),
+      withSignal(store.rollBack(trusted, limited), limited),
     );
     if (found === undefined) return;
     this.#stored = [];
-    await this.#descent.wentBack(found);
+    await this.#provenance.rolledBack(found);
   }
 
   /** From now on the store holds nothing that this profile descends from: says so on disk too. */
   async forget(): Promise<void> {
     this.#expected = {};
     this.#stored = [];
-    await this.#descent.forget();
+    await this.#provenance.clear();
   }
 
-  /** The page asks for a link: says on disk, for the next start, that what is stored may be worth more. */
-  async disown(): Promise<void> {
-    await this.#descent.disown();
+  /** The page asks for a link: says on disk, for the next start, that the stored session may be worth more. */
+  async markSuperseded(): Promise<void> {
+    await this.#provenance.markSuperseded();
   }
 
-  /** The profile is linked: takes a {@link disown} back. */
-  async own(): Promise<void> {
-    await this.#descent.own();
+  /** The profile is linked: takes {@link markSuperseded} back. */
+  async clearSuperseded(): Promise<void> {
+    await this.#provenance.clearSuperseded();
   }
 
-  /** Whether what is on disk already carries the session. */
-  async isSettled(signal: AbortSignal): Promise<boolean> {
+  /** Whether the credentials of the session are on disk already. */
+  async hasCredentials(signal: AbortSignal): Promise<boolean> {
     return await this.#credentials.look(signal);
   }
 
@@ -139,15 +135,15 @@ export class ProfileSaver {
 
   /** @param live whether a browser may be writing */
   async #capture(live: boolean, signal: AbortSignal): Promise<SaveReport> {
-    const { link, dir, wid, onSaved } = this.#options;
+    const { store, dir, wid, onSaved } = this.#options;
     this.#mustBeLinked();
     const [expected, stored] = [this.#expected, this.#stored];
     const place = placeOf(dir);
     const capture = await captureProfile(dir, { expected, stored, live, signal });
     try {
-      await this.#mustBeSettled(capture);
-      const { base, report } = await link.save(capture, {
-        base: this.#descent.base,
+      await this.#mustHaveCredentials(capture);
+      const report = await store.save(capture, {
+        stored: this.#provenance.newest?.id,
         wid: wid(),
         // A logout, or another profile, while the capture was on its way: what was captured must not become the session.
         beforeCommit: () => {
@@ -156,13 +152,13 @@ export class ProfileSaver {
         },
         signal,
       });
-      this.#descent.saved(base, report.generation);
-      if (report.generation > 0) this.#lineage.add(report.generation);
+      const { id, generation } = report;
+      this.#provenance.saved(generation > 0 ? { id, generation } : { id });
       this.#expected = capture.profile;
       this.#stored = capture.files.map(({ path, identity }) =>
         identity === undefined ? { path } : { path, identity },
       );
-      await this.#vouch(capture, signal);
+      await this.#persistProvenance(capture, signal);
       onSaved(report);
       return report;
     } finally {
@@ -171,9 +167,9 @@ export class ProfileSaver {
   }
 
   /** Says on disk what was saved once the profile itself is there. Never rejects: the save is made. */
-  async #vouch(capture: Capture, signal: AbortSignal): Promise<void> {
+  async #persistProvenance(capture: Capture, signal: AbortSignal): Promise<void> {
     try {
-      await this.#descent.vouch(capture.files, signal);
+      await this.#provenance.persist(capture.files, signal);
     } catch (error) {
       // Without time for it the marker stays that of the save before, and the next start restores this one.
       if (!signal.aborted) this.#options.onError(error);
@@ -196,9 +192,10 @@ export class ProfileSaver {
     });
   }
 
-  async #mustBeSettled(capture: Capture): Promise<void> {
+  async #mustHaveCredentials(capture: Capture): Promise<void> {
     // Something stored beats nothing; and what is stored already was looked at.
-    if (this.#descent.base === undefined || (this.#credentials.isSettled && isStored(capture, this.#stored))) return;
+    if (this.#provenance.newest === undefined || (this.#credentials.arePresent && isStored(capture, this.#stored)))
+      return;
     await this.#credentials.mustBeIn(capture, this.#options.linkedSince() ?? 0);
   }
 }

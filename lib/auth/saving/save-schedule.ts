@@ -32,7 +32,7 @@ export class SaveSchedule {
     const { saver, intervalMs, onError } = this.#options;
     this.#loop ??= new BackupLoop({
       intervalMs,
-      settled: (signal) => saver.isSettled(signal),
+      ready: (signal) => saver.hasCredentials(signal),
       save: (signal) => saver.next(signal),
       onError,
     });
@@ -51,7 +51,7 @@ export class SaveSchedule {
     const { saver, session } = this.#options;
     const loop = this.#loop;
     this.#loop = undefined;
-    this.#asked.abort(reason ?? new VaultError("UNAVAILABLE", `Session ${session} is not saved: the client stops.`));
+    this.#asked.abort(reason ?? new VaultError("CANCELLED", `Session ${session} is not saved: the client stops.`));
     this.#asked = new AbortController();
     await loop?.stop();
     await saver.idle();
@@ -68,8 +68,8 @@ export class SaveSchedule {
     try {
       await atRest(Math.min(BROWSER_EXIT_MS, finalSaveTimeoutMs / 2));
       // A browser that closes writes Local Storage out: before that there may be nothing to save that could come back.
-      const isSettled = await saver.isSettled(late.signal).catch(() => true);
-      if (!isSettled) await atRest(finalSaveTimeoutMs / 4);
+      const hasCredentials = await saver.hasCredentials(late.signal).catch(() => true);
+      if (!hasCredentials) await atRest(finalSaveTimeoutMs / 4);
       await saver.next(late.signal);
     } finally {
       clearTimeout(timer);

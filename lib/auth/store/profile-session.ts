@@ -1,7 +1,7 @@
 import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
-import type { Capture, Lease, ProfileStore } from "../../store.ts";
-import type { RemoteSession, RestoredSession, SavedSession, StoredBase, StoreLink } from "./store-session.ts";
+import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport } from "../../store.ts";
+import type { RemoteSession, StoredVersion, StoreSession } from "./store-session.ts";
 
 /** The longest a store may take, in milliseconds, where somebody waits who cannot give up by himself. */
 interface Limits {
@@ -14,7 +14,7 @@ interface Limits {
 const LIMITS: Limits = { deleteMs: 30_000, releaseMs: 5_000 };
 
 /** Talks to a store that takes profiles file by file. */
-export class ProfileLink implements StoreLink {
+export class ProfileSession implements StoreSession {
   readonly #store: ProfileStore;
   readonly #session: string;
   readonly #limits: Limits;
@@ -38,20 +38,19 @@ export class ProfileLink implements StoreLink {
     const state = await this.#store.state({ session: this.#session, signal });
     if (state === undefined) return { kind: "absent" };
     const { entry, current, deleted } = state;
-    if (current !== undefined) return { kind: "current", base: current.id, generation: current.generation, entry };
+    if (current !== undefined) return { kind: "current", id: current.id, generation: current.generation, entry };
     return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
   }
 
-  async restore(into: string, signal: AbortSignal): Promise<RestoredSession> {
-    const report = await this.#store.restoreProfile({ session: this.#session, into, signal });
-    return { report, base: report.id, profile: report.profile };
+  async restore(into: string, signal: AbortSignal): Promise<RestoreReport> {
+    return await this.#store.restoreProfile({ session: this.#session, into, signal });
   }
 
   async save(
     capture: Capture,
     options: { wid: string | undefined; beforeCommit: () => void; signal: AbortSignal },
-  ): Promise<SavedSession> {
-    const report = await this.#store.saveProfile({
+  ): Promise<SaveReport> {
+    return await this.#store.saveProfile({
       session: this.#session,
       capture,
       lease: this.#held(),
@@ -59,21 +58,20 @@ export class ProfileLink implements StoreLink {
       beforeCommit: options.beforeCommit,
       signal: options.signal,
     });
-    return { report, base: report.id };
   }
 
   async prove(generation: number, signal: AbortSignal): Promise<void> {
     await this.#store.mark({ session: this.#session, lease: this.#held(), generation, as: "proven", signal });
   }
 
-  async goBack(generations: readonly number[], signal: AbortSignal): Promise<StoredBase | undefined> {
+  async rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined> {
     const session = this.#session;
     const state = await this.#store.state({ session, signal });
     const found = state?.generations.filter((kept) => generations.includes(kept.generation)).at(-1);
     if (found === undefined) return undefined;
-    const { generation, id: base } = found;
+    const { generation, id } = found;
     await this.#store.rollback({ session, lease: this.#held(), generation, signal });
-    return { base, generation };
+    return { id, generation };
   }
 
   /** Nothing was fetched ahead. */
@@ -87,7 +85,7 @@ export class ProfileLink implements StoreLink {
     const limitMs = this.#limits.deleteMs;
     const expired = (cause: unknown): VaultError => {
       const hint = "It may still be stored: delete it there by hand.";
-      return new VaultError("UNAVAILABLE", `Could not delete the session ${session} withDeadline ${limitMs} ms.`, {
+      return new VaultError("UNAVAILABLE", `Could not delete the session ${session} within ${limitMs} ms.`, {
         cause,
         hint,
       });

@@ -1,4 +1,12 @@
-import type { Capture, ProfileFacts, RestoreReport, SaveReport } from "../../store.ts";
+import type { Capture, RestoreReport, SaveReport } from "../../store.ts";
+
+/** One version of a session that a store has, or had. */
+export interface StoredVersion {
+  /** Names its exact content: the id of a generation's log entry, or the SHA-256 of a zip. */
+  readonly id: string;
+  /** Its number, where the store numbers them. */
+  readonly generation?: number | undefined;
+}
 
 /** What a store answered about a session. An outage is not among these: it throws. */
 export type RemoteSession = {
@@ -8,62 +16,42 @@ export type RemoteSession = {
   | { readonly kind: "absent" }
   /** There was one, and it was deleted on purpose. */
   | { readonly kind: "deleted"; readonly at: Date }
-  /** There is one. `base` names its exact content; `generation` its number, where the store numbers them. */
-  | { readonly kind: "current"; readonly base: string; readonly generation?: number }
+  /** There is one. */
+  | ({ readonly kind: "current" } & StoredVersion)
 );
-
-/** What a profile descends from: `base` and `generation` as in {@link RemoteSession}. */
-export interface StoredBase {
-  readonly base: string;
-  readonly generation: number;
-}
-
-/** What a capture became in the store. */
-export interface SavedSession {
-  readonly report: SaveReport;
-  /** Names the exact content, as {@link RemoteSession} does. */
-  readonly base: string;
-}
-
-/** What a restore brought. */
-export interface RestoredSession {
-  readonly report: RestoreReport;
-  readonly base: string;
-  readonly profile: ProfileFacts;
-}
 
 /**
  * How `RemoteAuth` talks to a store during one run of a client: the same few steps, whether the store takes profiles
  * or only zips. Every method rejects with a `VaultError`.
  */
-export interface StoreLink {
+export interface StoreSession {
   /** Takes the session and says what is stored. */
   open(signal: AbortSignal): Promise<RemoteSession>;
   /** The local profile was chosen: what was fetched for a restore is not needed. Never rejects. */
   keepLocal(): Promise<void>;
   /** Brings what is stored into `into`, an empty or missing directory, verified. */
-  restore(into: string, signal: AbortSignal): Promise<RestoredSession>;
+  restore(into: string, signal: AbortSignal): Promise<RestoreReport>;
   /**
    * Commits a capture.
    * @param beforeCommit throws when the capture must not become the session after all.
-   * @param base what the store holds as far as we know, for stores that cannot say so cheaply.
+   * @param stored id of what the store holds as far as this run knows, for stores that cannot say so cheaply.
    */
   save(
     capture: Capture,
     options: {
-      base: string | undefined;
+      stored: string | undefined;
       wid: string | undefined;
       beforeCommit: () => void;
       signal: AbortSignal;
     },
-  ): Promise<SavedSession>;
+  ): Promise<SaveReport>;
   /** Records that a browser that started from this generation reached `ready`. */
   prove(generation: number, signal: AbortSignal): Promise<void>;
   /**
    * Makes the newest of these generations that is still kept what the next start restores.
    * @returns what that is; `undefined` when none of them is kept, or the store keeps only one
    */
-  goBack(generations: readonly number[], signal: AbortSignal): Promise<StoredBase | undefined>;
+  rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined>;
   /**
    * Deletes the session, softly where the store can.
    * @param retainMs how long that can be taken back; `undefined`: the store decides

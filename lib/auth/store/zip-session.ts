@@ -9,13 +9,13 @@ import { withSignal } from "../../async/deadline.ts";
 import type { Release } from "../../async/mutex.ts";
 import { VaultError } from "../../errors.ts";
 import { sessionProblem, verifyProfile } from "../../profile/verify.ts";
-import type { Capture, SessionStore } from "../../store.ts";
-import { PlacedFile } from "./placed-file.ts";
-import type { RemoteSession, RestoredSession, SavedSession, StoreLink } from "./store-session.ts";
-import { FourMethods, LIMITS, type Limits } from "./zip-store-client.ts";
+import type { Capture, RestoreReport, SaveReport, SessionStore } from "../../store.ts";
+import { ReplaceableFile } from "./replaceable-file.ts";
+import type { RemoteSession, StoreSession } from "./store-session.ts";
+import { LIMITS, type Limits, ZipStoreClient } from "./zip-store-client.ts";
 
 interface SaveOptions {
-  readonly base: string | undefined;
+  readonly stored: string | undefined;
   readonly beforeCommit: () => void;
   readonly signal: AbortSignal;
 }
@@ -28,9 +28,9 @@ interface SaveOptions {
  * there too, and stays until the store's own promise has settled, also when nobody waits for it any more. Sessions of
  * one name take turns there; of another process that has put its own there it can only be told afterwards.
  */
-export class ZipLink implements StoreLink {
+export class ZipSession implements StoreSession {
   readonly lost: undefined;
-  readonly #store: FourMethods;
+  readonly #store: ZipStoreClient;
   readonly #session: string;
   readonly #dataPath: string;
   readonly #inWorkingDirectory: boolean;
@@ -44,7 +44,7 @@ export class ZipLink implements StoreLink {
     inWorkingDirectory: boolean,
     limits: Limits = LIMITS,
   ) {
-    this.#store = new FourMethods(store, session, limits);
+    this.#store = new ZipStoreClient(store, session, limits);
     this.#session = session;
     this.#dataPath = dataPath;
     this.#inWorkingDirectory = inWorkingDirectory;
@@ -62,10 +62,10 @@ export class ZipLink implements StoreLink {
     this.#fetched = { path, sha256: "" };
     await this.#store.extract(path, signal);
     this.#fetched = { path, sha256: await sha256Of(path, this.#session) };
-    return { kind: "current", base: this.#fetched.sha256 };
+    return { kind: "current", id: this.#fetched.sha256 };
   }
 
-  async restore(into: string, signal: AbortSignal): Promise<RestoredSession> {
+  async restore(into: string, signal: AbortSignal): Promise<RestoreReport> {
     const startedAt = performance.now();
     const fetched = this.#fetched;
     if (fetched === undefined) throw new VaultError("ABSENT", `Session ${this.#session} was not fetched.`);
@@ -79,7 +79,7 @@ export class ZipLink implements StoreLink {
       });
     }
     await this.close();
-    const report = {
+    return {
       generation: 0,
       id: fetched.sha256,
       files: files.length,
@@ -89,10 +89,9 @@ export class ZipLink implements StoreLink {
       skipped: [],
       profile: verified.profile,
     };
-    return { report, base: fetched.sha256, profile: verified.profile };
   }
 
-  async save(capture: Capture, options: SaveOptions): Promise<SavedSession> {
+  async save(capture: Capture, options: SaveOptions): Promise<SaveReport> {
     const path = join(this.#dataPath, `${this.#session}.zip`);
     const whereOldStoresLook = this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : path;
     return await this.#store.saving([path, whereOldStoresLook], options.signal, (signal, end) =>
@@ -107,12 +106,12 @@ export class ZipLink implements StoreLink {
     path: string,
     whereOldStoresLook: string,
     end: Release,
-  ): Promise<SavedSession> {
+  ): Promise<SaveReport> {
     const startedAt = performance.now();
     const { signal } = options;
     // Nobody else's name: what lies at the others may be replaced at any time.
     const made = join(this.#dataPath, `${this.#session}.made.zip`);
-    const placed: PlacedFile[] = [];
+    const placed: ReplaceableFile[] = [];
     let sent: Promise<void> = Promise.resolve();
     try {
       const { bytes, sha256 } = await zipFiles(capture.files, made, { signal });
@@ -123,7 +122,7 @@ export class ZipLink implements StoreLink {
         sent = this.#send(path, seen);
         await withSignal(sent, signal);
       }
-      const report = {
+      return {
         generation: 0,
         id: sha256,
         unchanged,
@@ -135,7 +134,6 @@ export class ZipLink implements StoreLink {
         captureMs: capture.captureMs,
         ms: performance.now() - startedAt,
       };
-      return { report, base: sha256 };
     } finally {
       await rm(made, { force: true }).catch(() => undefined);
       const letGo = sent
@@ -149,17 +147,22 @@ export class ZipLink implements StoreLink {
   }
 
   /** Whether there is nothing to send. */
-  async #isUnchanged(sha256: string, { base, beforeCommit, signal }: SaveOptions): Promise<boolean> {
+  async #isUnchanged(sha256: string, { stored, beforeCommit, signal }: SaveOptions): Promise<boolean> {
     beforeCommit();
-    return sha256 === base && !this.#store.unsure && (await this.#store.exists(signal));
+    return sha256 === stored && !this.#store.unsure && (await this.#store.exists(signal));
   }
 
   /** Puts the zip where stores look. @returns the one that others may replace */
-  async #place(made: string, path: string, whereOldStoresLook: string, placed: PlacedFile[]): Promise<PlacedFile> {
-    const ours = await PlacedFile.move(made, path);
+  async #place(
+    made: string,
+    path: string,
+    whereOldStoresLook: string,
+    placed: ReplaceableFile[],
+  ): Promise<ReplaceableFile> {
+    const ours = await ReplaceableFile.move(made, path);
     placed.push(ours);
     if (whereOldStoresLook === path) return ours;
-    const copy = await PlacedFile.copy(path, whereOldStoresLook).catch((cause) => {
+    const copy = await ReplaceableFile.copy(path, whereOldStoresLook).catch((cause) => {
       throw new VaultError("DENIED", `The zip of ${this.#session} cannot be put where the store looks for it.`, {
         cause,
         hint: "Stores with four methods read it from the working directory: start the bot in a writable one.",
@@ -170,7 +173,7 @@ export class ZipLink implements StoreLink {
   }
 
   /** @param seen what the store may have read */
-  async #send(path: string, seen: PlacedFile): Promise<void> {
+  async #send(path: string, seen: ReplaceableFile): Promise<void> {
     const failure = await this.#store.save(path).then(
       () => undefined,
       (cause: unknown) => ({ cause }),
@@ -192,7 +195,7 @@ export class ZipLink implements StoreLink {
   async prove(): Promise<void> {}
 
   /** It keeps the newest zip alone. */
-  async goBack(): Promise<undefined> {}
+  async rollBack(): Promise<undefined> {}
 
   async delete(retainMs?: number): Promise<void> {
     await this.#store.delete(retainMs);

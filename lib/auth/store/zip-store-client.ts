@@ -37,7 +37,7 @@ function sharedOf(store: SessionStore, session: string): Shared {
  * One session in a store with whatsapp-web.js's four methods: each call is bounded, and its errors are ours. What
  * writes is done one at a time, also by runs that know nothing of one another: a store keeps what ends last.
  */
-export class FourMethods {
+export class ZipStoreClient {
   readonly #store: SessionStore;
   readonly #session: string;
   readonly #limits: Limits;
@@ -138,13 +138,13 @@ export class FourMethods {
   }
 
   #silent(what: string, limitMs: number, cause: unknown): VaultError {
-    const waited = `the store did not answer withDeadline ${limitMs / 1_000} s`;
+    const waited = `the store did not answer within ${limitMs / 1_000} s`;
     const hint = "Check that the store can be reached. What it was asked for may still take effect.";
     return new VaultError("UNAVAILABLE", `Could not ${what} ${this.#session}: ${waited}.`, { cause, hint });
   }
 
   #busy(what: string, limitMs: number, cause: unknown): VaultError {
-    const waited = `the store did not answer withDeadline ${limitMs / 1_000} s to what it was asked before`;
+    const waited = `the store did not answer within ${limitMs / 1_000} s to what it was asked before`;
     const hint =
       "A save or delete before it, of this bot or one with the same session name, has not ended and may still take " +
       "effect. Check the store; start the process anew if it never ends.";

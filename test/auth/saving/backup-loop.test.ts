@@ -9,7 +9,7 @@ function rig(options: Partial<BackupLoopOptions> & { limitMs?: number } = {}) {
   let running = 0;
   const loop = new BackupLoop({
     intervalMs: 60_000,
-    settled: async () => now >= 5_000,
+    ready: async () => now >= 5_000,
     save: async () => {
       running += 1;
       expect(running).toBe(1);
@@ -33,7 +33,7 @@ async function turns(count = 200): Promise<void> {
 }
 
 describe("BackupLoop", () => {
-  it("saves when the storage is settled, at 60 s, then at the interval give or take a tenth", async () => {
+  it("saves when the storage is ready, at 60 s, then at the interval give or take a tenth", async () => {
     const { loop, log } = rig({ intervalMs: 100_000 });
     await turns();
     await loop.stop();
@@ -47,8 +47,8 @@ describe("BackupLoop", () => {
     }
   });
 
-  it("makes the first save after half a minute when the storage never looks settled", async () => {
-    const { loop, log } = rig({ settled: async () => false, limitMs: 45_000 });
+  it("makes the first save after half a minute when the storage is never ready", async () => {
+    const { loop, log } = rig({ ready: async () => false, limitMs: 45_000 });
     await turns();
     await loop.stop();
     expect(log).toEqual([{ at: 30_000, what: "save" }]);
@@ -92,7 +92,7 @@ describe("BackupLoop", () => {
 
   it("survives a probe that fails", async () => {
     const { loop, log } = rig({
-      settled: async () => {
+      ready: async () => {
         throw new Error("unreadable");
       },
       limitMs: 70_000,

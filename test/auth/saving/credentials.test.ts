@@ -67,9 +67,9 @@ describe("CredentialsCheck", () => {
       message: "Session RemoteAuth is not saved: Local Storage is not on disk.",
       hint: expect.stringContaining("stays as it is"),
     });
-    expect(check.isSettled).toBe(false);
+    expect(check.arePresent).toBe(false);
     await save(linked, since);
-    expect(check.isSettled).toBe(true);
+    expect(check.arePresent).toBe(true);
   });
 
   it("gives way to a page that calls itself linked all the time", async () => {

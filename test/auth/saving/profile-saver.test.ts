@@ -2,7 +2,7 @@ import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
-import type { StoreLink } from "../../../lib/auth/store/store-session.ts";
+import type { StoreSession } from "../../../lib/auth/store/store-session.ts";
 import type { Capture, SaveReport } from "../../../lib/store.ts";
 import { SQLITE_DB, sqliteProfile, writeFiles } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -19,14 +19,14 @@ afterEach(() => {
 });
 
 /** A store that reads all of every capture, as one that keeps zips does; `beforeReading` is what happens before. */
-function readingLink(beforeReading: (save: number) => Promise<void>): StoreLink & { read: string[] } {
+function readingLink(beforeReading: (save: number) => Promise<void>): StoreSession & { read: string[] } {
   const read: string[] = [];
   let saves = 0;
-  const save = async (capture: Capture): Promise<{ base: string; report: SaveReport }> => {
+  const save = async (capture: Capture): Promise<SaveReport> => {
     await beforeReading(++saves);
     for (const file of capture.files) read.push(`${saves} ${file.path} ${(await file.read(0, file.size)).length}`);
     const report = { generation: 0, id: "", unchanged: false, files: 0, bytes: 0, bytesSent: 0, chunksSent: 0 };
-    return { base: `save ${saves}`, report: { ...report, chunksReused: 0, captureMs: 0, ms: 0 } };
+    return { ...report, id: `save ${saves}`, chunksReused: 0, captureMs: 0, ms: 0 };
   };
   const unused = (): never => {
     throw new Error("Nobody asks for this.");
@@ -39,18 +39,18 @@ function readingLink(beforeReading: (save: number) => Promise<void>): StoreLink 
     keepLocal: unused,
     restore: unused,
     prove: unused,
-    goBack: unused,
+    rollBack: unused,
     delete: unused,
     close: unused,
   };
 }
 
-function saverOf(link: StoreLink): ProfileSaver {
+function saverOf(link: StoreSession): ProfileSaver {
   // Linked for so long that a profile without credentials is taken.
   const linkedSince = performance.now() - 3_600_000;
   const nothing = (): void => {};
   return new ProfileSaver({
-    link,
+    store: link,
     session: "RemoteAuth",
     dir,
     linkedSince: () => linkedSince,

@@ -292,8 +292,9 @@ describe("a marker", () => {
 
   it("takes the place of a directory", async () => {
     await mkdir(join(dir, name), { recursive: true });
-    await writeMarker(dir, { session, base: "1" });
-    expect(await readMarker(dir)).toEqual({ session, base: "1" });
+    const marker = { session, history: [{ id: "1" }], isSuperseded: false, refusedCredentials: undefined };
+    await writeMarker(dir, marker);
+    expect(await readMarker(dir)).toEqual(marker);
     expect(await readdir(dir)).toEqual([name]);
     await removeMarker(dir);
     expect(await readMarker(dir)).toBeUndefined();

@@ -230,7 +230,7 @@ describe("initialize", () => {
         return browser;
       });
       if (at === "begins to choose") destroyed = client.destroy();
-      await expect(starting).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      await expect(starting).rejects.toMatchObject({ code: "CANCELLED" });
       await destroyed;
       expect(client.pupBrowser?.isConnected() ?? false).toBe(false);
       await nothingIsLeft();
@@ -447,7 +447,7 @@ describe("LocalAuth", () => {
         await client.destroy();
         return browser;
       }),
-    ).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    ).rejects.toMatchObject({ code: "CANCELLED" });
     expect(browser.isConnected()).toBe(false);
     await nothingIsLeft();
     await client.initialize("linked");

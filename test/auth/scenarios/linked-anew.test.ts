@@ -5,7 +5,7 @@ import { FileStore } from "../../../adapters/fs/index.ts";
 import { readMarker } from "../../../lib/auth/local/marker.ts";
 import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
 import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
-import type { StoreLink } from "../../../lib/auth/store/store-session.ts";
+import type { StoreSession } from "../../../lib/auth/store/store-session.ts";
 import { VaultError } from "../../../lib/errors.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../../contract/profile.ts";
 import { LOCAL_STORAGE, youngLevelDb } from "../../profile/support/small-profile.ts";
@@ -92,10 +92,10 @@ it("a READY that could not be written down is, at the next", async () => {
     () => expect(run.client.errors).toContainEqual(expect.objectContaining({ code: "ENOSPC" })),
     240_000,
   );
-  expect(await readMarker(run.dir)).toMatchObject({ disowned: true });
+  expect(await readMarker(run.dir)).toMatchObject({ isSuperseded: true });
   disk.isFull = false;
   await run.strategy.afterAuthReady();
-  await vi.waitFor(async () => expect(await readMarker(run.dir)).not.toHaveProperty("disowned"), 240_000);
+  await vi.waitFor(async () => expect(await readMarker(run.dir)).toMatchObject({ isSuperseded: false }), 240_000);
   const dir = await die(run);
   const next = startOn("next");
   await next.client.initialize("linked");
@@ -110,7 +110,7 @@ it("of a READY and a page that asks for a link again the later one is what the d
   await writeFiles(old, dir);
   const nothing = (): void => {};
   const saver = new ProfileSaver({
-    link: {} as StoreLink,
+    store: {} as StoreSession,
     session,
     dir,
     linkedSince: () => undefined,
@@ -119,15 +119,20 @@ it("of a READY and a page that asks for a link again the later one is what the d
     onSaved: nothing,
     onError: nothing,
   });
-  saver.start({ base: "1", generation: 1, ancestors: ["0"] }, {});
-  await saver.disown();
-  await Promise.all([saver.own(), saver.disown(), saver.expectNewLink(new AbortController().signal)]);
-  expect(await readMarker(dir)).toMatchObject({ base: "1", disowned: true, link: expect.any(String) });
+  const history = [{ id: "0" }, { id: "1", generation: 1 }];
+  saver.start(history, {});
+  await saver.markSuperseded();
+  await Promise.all([
+    saver.clearSuperseded(),
+    saver.markSuperseded(),
+    saver.expectNewLink(new AbortController().signal),
+  ]);
+  expect(await readMarker(dir)).toMatchObject({ history, isSuperseded: true, refusedCredentials: expect.any(String) });
   disk.isFull = true;
-  await expect(saver.own()).rejects.toMatchObject({ code: "ENOSPC" });
+  await expect(saver.clearSuperseded()).rejects.toMatchObject({ code: "ENOSPC" });
   disk.isFull = false;
-  await Promise.all([saver.disown(), saver.own()]);
-  expect(await readMarker(dir)).toEqual({ session, base: "1", generation: 1, ancestors: ["0"] });
+  await Promise.all([saver.markSuperseded(), saver.clearSuperseded()]);
+  expect(await readMarker(dir)).toEqual({ session, history, isSuperseded: false, refusedCredentials: undefined });
 });
 
 it("a new link that was never written down is set aside, and not removed", async () => {

@@ -93,7 +93,7 @@ describe("LocalAuth", () => {
     const before = signalHandlers();
     const starting = client.initialize("linked");
     await client.destroy();
-    await expect(starting).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(starting).rejects.toMatchObject({ code: "CANCELLED" });
     expect(client.pupBrowser).toBeNull();
     expect(signalHandlers()).toBe(before);
   });

@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryStore } from "../../../adapters/memory.ts";
-import { ProfileLink } from "../../../lib/auth/store/profile-session.ts";
-import { ZipLink } from "../../../lib/auth/store/zip-session.ts";
+import { ProfileSession } from "../../../lib/auth/store/profile-session.ts";
+import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
 import type { Lease, SessionStore } from "../../../lib/store.ts";
 import { captureOf } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -20,11 +20,11 @@ beforeEach(() => {
 });
 
 /** To a store of somebody else's, some of whose methods never settle. */
-function linkTo(store: Partial<SessionStore>): ZipLink {
+function linkTo(store: Partial<SessionStore>): ZipSession {
   const nothing = async (): Promise<void> => {};
   const whole: SessionStore = { sessionExists: () => true, save: nothing, extract: nothing, delete: nothing, ...store };
   const limits = { answerMs: 20, transferMs: 20, deleteMs: 20 };
-  return new ZipLink(whole, session, dataPath, false, limits);
+  return new ZipSession(whole, session, dataPath, false, limits);
 }
 
 describe("a store that never answers", () => {
@@ -45,7 +45,7 @@ describe("a store that never answers", () => {
     });
     const save = () => {
       const capture = captureOf(linkedProfile("one"));
-      return link.save(capture, { base: undefined, beforeCommit: () => {}, signal });
+      return link.save(capture, { stored: undefined, beforeCommit: () => {}, signal });
     };
     // The zip itself may take that long on a busy machine.
     while (asked === 0) await expect(save()).rejects.toMatchObject(silent);
@@ -78,7 +78,7 @@ describe("a store that takes profiles and never answers", () => {
   }
 
   it("holds up neither a logout nor the end for ever", async () => {
-    const link = new ProfileLink(new SilentStore(), session, { deleteMs: 20, releaseMs: 20 });
+    const link = new ProfileSession(new SilentStore(), session, { deleteMs: 20, releaseMs: 20 });
     expect(await link.open(signal)).toMatchObject({ kind: "absent" });
     await expect(link.delete(0)).rejects.toMatchObject({ code: "UNAVAILABLE", hint: expect.any(String) });
     await link.close();

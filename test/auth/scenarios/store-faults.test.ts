@@ -92,12 +92,12 @@ afterEach(async () => {
 });
 
 /** @returns the id of what is stored, and its number */
-async function store(): Promise<{ base: string; generation: number }> {
+async function store(): Promise<{ id: string; generation: number }> {
   const vault = new Vault({ blobs });
   const lease = await vault.acquire({ session });
-  const { id: base, generation } = await vault.saveProfile({ session, lease, capture: captureOf(stored) });
+  const { id, generation } = await vault.saveProfile({ session, lease, capture: captureOf(stored) });
   await lease.release();
-  return { base, generation };
+  return { id, generation };
 }
 
 async function content(): Promise<Files> {
@@ -119,7 +119,8 @@ const situations: Record<string, () => Promise<Files>> = {
   "a profile that descends from what is stored": async () => {
     const profile = linkedProfile("local");
     await writeFiles(profile, dir);
-    await writeMarker(dir, { session, ...(await store()) });
+    const history = [await store()];
+    await writeMarker(dir, { session, history, isSuperseded: false, refusedCredentials: undefined });
     return profile;
   },
   "a profile older than what is stored": async () => {

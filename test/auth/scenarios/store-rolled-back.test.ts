@@ -128,7 +128,7 @@ describe("a store that has lost its newest entries", () => {
     await run("linked", second);
     await bringBack();
     const marker = (await readMarker(dir)) as Marker;
-    await writeMarker(dir, { ...marker, disowned: true });
+    await writeMarker(dir, { ...marker, isSuperseded: true });
     assertSameFiles((await opened()).files, first);
     assertSameFiles(sessionOf(await filesIn(`${dir}.unsaved`)), second);
     await writeMarker(dir, marker);
@@ -187,7 +187,7 @@ it("a person who rolls back wins over the local profile", async () => {
   assertSameFiles(files, first);
   expect(seen).toEqual(["restored"]);
   expect(await told()).toBe("");
-  expect(await readMarker(dir)).not.toHaveProperty("ancestors");
+  expect((await readMarker(dir))?.history).toHaveLength(1);
 });
 
 it("a person who deletes wins over the local profile", async () => {
@@ -201,19 +201,18 @@ describe("a marker", () => {
   it("names what its profile came after, and of that nothing that was stepped back from", async () => {
     const { client, strategy } = clientOf();
     await run("linked", first);
-    const { base: opening } = (await readMarker(dir)) as Marker;
+    const opening = (await readMarker(dir))?.history[0]?.id;
     await client.initialize("linked");
     for (const name of ["a", "b", "c"]) {
       await writeFiles(linkedProfile(name), dir);
       await strategy.backup();
     }
-    expect((await readMarker(dir))?.ancestors).toHaveLength(3);
-    expect((await readMarker(dir))?.ancestors?.[0]).toBe(opening);
+    expect((await readMarker(dir))?.history).toHaveLength(4);
+    expect((await readMarker(dir))?.history[0]?.id).toBe(opening);
     // The page has lost its login: the saves of the last minute are stepped back from.
     await strategy.onAuthenticationNeeded();
     const back = await readMarker(dir);
-    expect(back).toMatchObject({ base: opening, disowned: true });
-    expect(back).not.toHaveProperty("ancestors");
+    expect(back).toMatchObject({ history: [{ id: opening }], isSuperseded: true });
     await client.destroy();
   });
 
@@ -224,13 +223,13 @@ describe("a marker", () => {
         ["a", "b"],
         ["a", "b"],
       ],
-      [undefined, undefined],
-      ["a", undefined],
-      [[1], undefined],
+      [undefined, []],
+      ["a", []],
+      [[1], []],
     ]) {
       await writeFile(join(dir, ".wa-vault.json"), JSON.stringify({ v: 1, session, base: "c", ancestors }));
-      expect((await readMarker(dir))?.ancestors).toEqual(read);
-      expect(await readMarker(dir)).toMatchObject({ session, base: "c" });
+      const ids = (await readMarker(dir))?.history.map(({ id }) => id);
+      expect(ids).toEqual([...(read as string[]), "c"]);
     }
     expect(await readFile(join(dir, ".wa-vault.json"), "utf8")).toContain("[1]");
   });

@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ZipLink } from "../../../lib/auth/store/zip-session.ts";
+import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
 import type { SaveReport, SessionStore } from "../../../lib/store.ts";
 import { captureOf } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -49,9 +49,9 @@ class OldStore implements SessionStore {
   async delete(): Promise<void> {}
 }
 
-async function save(run: ZipLink, name: string, base?: string, stop = signal): Promise<SaveReport> {
-  const options = { base, beforeCommit: () => {}, signal: stop };
-  return (await run.save(captureOf(linkedProfile(name)), options)).report;
+async function save(run: ZipSession, name: string, stored?: string, stop = signal): Promise<SaveReport> {
+  const options = { stored, beforeCommit: () => {}, signal: stop };
+  return await run.save(captureOf(linkedProfile(name)), options);
 }
 
 function sha256(bytes: Buffer | undefined): string {
@@ -82,7 +82,7 @@ it.each([
     const dataPath = join(root, String(dataPaths[n]));
     await mkdir(dataPath, { recursive: true });
     if (n === 1) await Promise.race([first.opened, saves[0]]);
-    return (await save(new ZipLink(store, session, dataPath, true), `bot ${n}`)).id;
+    return (await save(new ZipSession(store, session, dataPath, true), `bot ${n}`)).id;
   });
   expect(await Promise.all(saves)).toEqual(stores.map(({ blob }) => sha256(blob)));
   expect(await readdir(".")).toEqual([]);
@@ -101,7 +101,7 @@ describe("a zip that another process puts in the place of ours", () => {
   ])("%s, fails the save, stays, and makes the next save send again", async (_, replace) => {
     let disturb = async (): Promise<void> => {};
     const store = new OldStore(() => disturb());
-    const run = new ZipLink(store, session, root, true);
+    const run = new ZipSession(store, session, root, true);
     const { id } = await save(run, "one");
     disturb = replace;
     await expect(save(run, "two")).rejects.toMatchObject(replaced);
@@ -114,7 +114,7 @@ describe("a zip that another process puts in the place of ours", () => {
   });
 
   it("and removes is what the save says, not that the store found none", async () => {
-    const run = new ZipLink(new OldStore(() => rm(zip)), session, root, true);
+    const run = new ZipSession(new OldStore(() => rm(zip)), session, root, true);
     await expect(save(run, "one")).rejects.toMatchObject(replaced);
   });
 
@@ -126,7 +126,7 @@ describe("a zip that another process puts in the place of ours", () => {
       stop.abort(new Error("enough"));
       await ended.opened;
     });
-    const run = new ZipLink(store, session, root, true);
+    const run = new ZipSession(store, session, root, true);
     await expect(save(run, "one", undefined, stop.signal)).rejects.toThrow("enough");
     ended.open();
     // It waits until the zip was let go of.
@@ -142,7 +142,7 @@ it("ours takes the place of another's at once: who reads that one reads all of i
   const store = new OldStore(async () => {
     beside = await readdir(".");
   });
-  const { id } = await save(new ZipLink(store, session, root, true), "one");
+  const { id } = await save(new ZipSession(store, session, root, true), "one");
   expect(sha256(store.blob)).toBe(id);
   expect(await readFile("being-read.zip", "utf8")).toBe("another bot's");
   expect(beside.sort()).toEqual([zip, "being-read.zip"].sort());

@@ -2,7 +2,7 @@ import { access, readFile, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
-import { ZipLink } from "../../../lib/auth/store/zip-session.ts";
+import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
 import { LIMITS } from "../../../lib/auth/store/zip-store-client.ts";
 import type { SessionStore } from "../../../lib/store.ts";
 import { captureOf } from "../../contract/profile.ts";
@@ -74,13 +74,13 @@ function closedGate(store: SlowStore): () => void {
   };
 }
 
-function runOn(store: SessionStore, limits = LIMITS): ZipLink {
-  return new ZipLink(store, session, dataPath, true, limits);
+function runOn(store: SessionStore, limits = LIMITS): ZipSession {
+  return new ZipSession(store, session, dataPath, true, limits);
 }
 
-async function save(run: ZipLink, name: string, stop = signal): Promise<string> {
-  const options = { base: undefined, beforeCommit: () => {}, signal: stop };
-  return (await run.save(captureOf(linkedProfile(name)), options)).base;
+async function save(run: ZipSession, name: string, stop = signal): Promise<string> {
+  const options = { stored: undefined, beforeCommit: () => {}, signal: stop };
+  return (await run.save(captureOf(linkedProfile(name)), options)).id;
 }
 
 /** A save that its run gives up, while the store goes on. @returns what ends it there */
@@ -103,9 +103,9 @@ describe("what one run asked for and gave up", () => {
     await Promise.race([next.catch(() => undefined), delay(LONG_ENOUGH_MS)]);
     expect(store.saves).toBe(1);
     end();
-    const base = await next;
+    const id = await next;
     expect(store.gone).toBe(0);
-    expect(await runOn(store).open(signal)).toEqual({ kind: "current", base });
+    expect(await runOn(store).open(signal)).toEqual({ kind: "current", id });
   });
 
   it("has ended before the next run looks what is stored", async () => {
@@ -144,18 +144,18 @@ describe("what one run asked for and gave up", () => {
 
   it("is sent again, when it is not known what became of it", async () => {
     const store = new SlowStore();
-    const base = await save(runOn(store), "same");
+    const stored = await save(runOn(store), "same");
     const { save: whole } = store;
     store.save = async () => {
       throw new Error("connection lost, after all of it was sent");
     };
     await expect(save(runOn(store), "other")).rejects.toThrow("connection lost");
     store.save = whole;
-    const options = { base, beforeCommit: () => {}, signal };
+    const options = { stored, beforeCommit: () => {}, signal };
     const again = await runOn(store).save(captureOf(linkedProfile("same")), options);
-    expect(again.report.unchanged).toBe(false);
+    expect(again.unchanged).toBe(false);
     const third = await runOn(store).save(captureOf(linkedProfile("same")), options);
-    expect(third.report.unchanged).toBe(true);
+    expect(third.unchanged).toBe(true);
   });
 
   it("and never ends holds up nobody for ever, who is told what to do", async () => {
@@ -206,6 +206,6 @@ it("a client that starts again while its last upload goes on: the new link is wh
   const { id } = await again;
   await expect.poll(() => store.underWay, { timeout: 240_000 }).toBe(0);
   expect(store.gone).toBe(0);
-  expect(await runOn(store).open(signal)).toEqual({ kind: "current", base: id });
+  expect(await runOn(store).open(signal)).toEqual({ kind: "current", id });
   await client.destroy();
 });

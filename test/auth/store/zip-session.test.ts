@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { ZipLink } from "../../../lib/auth/store/zip-session.ts";
+import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
 import type { SessionStore } from "../../../lib/store.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -16,14 +16,14 @@ beforeEach(() => {
   dataPath = folder();
 });
 
-function linkTo(store: Partial<SessionStore>): ZipLink {
+function linkTo(store: Partial<SessionStore>): ZipSession {
   const nothing = async (): Promise<void> => {};
   const none: SessionStore = { sessionExists: () => false, save: nothing, extract: nothing, delete: nothing };
-  return new ZipLink({ ...none, ...store }, session, dataPath, false);
+  return new ZipSession({ ...none, ...store }, session, dataPath, false);
 }
 
 const notLinked = new Error("not linked");
-const saving = { base: undefined, beforeCommit: () => {}, signal };
+const saving = { stored: undefined, beforeCommit: () => {}, signal };
 
 describe("a save", () => {
   it("that nobody waits for any more ends before a delete begins", async () => {
@@ -69,15 +69,15 @@ describe("a save", () => {
     ],
     [
       "cannot ask the store whether it still has it",
-      { base: "?" },
+      { stored: "?" },
       { sessionExists: () => Promise.reject(new Error("down")) },
       { code: "UNAVAILABLE", message: expect.stringMatching(/down/) },
     ],
   ])("that %s fails for that reason, and leaves no zip behind", async (_what, options, store, reason) => {
     const link = linkTo(store);
     const capture = captureOf(profileFiles("one"));
-    const base = "base" in options ? (await linkTo({}).save(capture, saving)).base : undefined;
-    const error = await link.save(capture, { ...saving, ...options, base }).catch((cause: unknown) => cause);
+    const stored = "stored" in options ? (await linkTo({}).save(capture, saving)).id : undefined;
+    const error = await link.save(capture, { ...saving, ...options, stored }).catch((cause: unknown) => cause);
     if (reason === notLinked) expect(error).toBe(notLinked);
     else expect(error).toMatchObject(reason);
     expect(await readdir(dataPath)).toEqual([]);
@@ -87,8 +87,8 @@ describe("a save", () => {
     const saves: string[] = [];
     const link = linkTo({ sessionExists: () => true, save: async ({ session }) => void saves.push(session) });
     const first = await link.save(captureOf(profileFiles("one")), saving);
-    const second = await link.save(captureOf(profileFiles("one")), { ...saving, base: first.base });
-    expect(second.report).toMatchObject({ unchanged: true, bytesSent: 0 });
+    const second = await link.save(captureOf(profileFiles("one")), { ...saving, stored: first.id });
+    expect(second).toMatchObject({ unchanged: true, bytesSent: 0 });
     expect(saves).toEqual([session]);
   });
 });

@@ -7,7 +7,7 @@ import { uniqueName } from "../../disk/durable.ts";
  * A file that was put where others may put theirs: knows whether it is still the one that lies there. It is put there
  * whole, in the place of whatever was there.
  */
-export class PlacedFile {
+export class ReplaceableFile {
   readonly path: string;
   readonly #identity: string | undefined;
 
@@ -17,17 +17,17 @@ export class PlacedFile {
   }
 
   /** @param path on the same disk */
-  static async move(from: string, path: string): Promise<PlacedFile> {
+  static async move(from: string, path: string): Promise<ReplaceableFile> {
     const identity = identityOf(from);
     await rename(from, path);
-    return new PlacedFile(path, identity);
+    return new ReplaceableFile(path, identity);
   }
 
-  static async copy(from: string, path: string): Promise<PlacedFile> {
+  static async copy(from: string, path: string): Promise<ReplaceableFile> {
     const temporary = `${uniqueName(join(dirname(path), `.${basename(path)}.`))}.tmp`;
     try {
       await copyFile(from, temporary);
-      return await PlacedFile.move(temporary, path);
+      return await ReplaceableFile.move(temporary, path);
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw cause;

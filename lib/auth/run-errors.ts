@@ -1,0 +1,27 @@
+import { isVaultError, VaultError } from "../errors.ts";
+
+/** WhatsApp asks to link again although a session was opened. */
+export function sessionRefused(session: string): VaultError {
+  return new VaultError("DENIED", `WhatsApp did not accept the session ${session}: it asks to link again.`, {
+    hint: "The stored session is kept until a new link is ready. Was the device removed on the phone?",
+  });
+}
+
+/** The browser died. @param isLinked whether there is something to save */
+export function browserGone(session: string, isLinked: boolean): VaultError {
+  const saving = isLinked ? "The profile it left is being saved. " : "";
+  return new VaultError("UNAVAILABLE", `The browser of session ${session} is gone.`, {
+    hint: `${saving}Call client.destroy(), which waits for the end of this run, then end the process or call client.initialize() again.`,
+  });
+}
+
+/** Another process has the session. @param cause what told so */
+export function leaseLost(session: string, cause: unknown): VaultError {
+  if (isVaultError(cause)) return cause;
+  return new VaultError("LEASE_LOST", `Session ${session} was taken by another process.`, { cause });
+}
+
+/** The client is being destroyed: the reason that stops whatever is under way. */
+export function clientDestroyed(session: string): VaultError {
+  return new VaultError("CANCELLED", `Session ${session}: the client is being destroyed.`);
+}

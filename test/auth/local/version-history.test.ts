@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { VersionHistory } from "../../../lib/auth/local/version-history.ts";
+import type { StoredVersion } from "../../../lib/auth/store/store-session.ts";
+
+const MINUTE_MS = 60_000;
+
+beforeEach(() => {
+  // No time passes but what a test lets pass.
+  vi.spyOn(performance, "now").mockReturnValue(performance.now());
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function version(generation: number): StoredVersion {
+  return { id: `id ${generation}`, generation };
+}
+
+function ids({ versions }: VersionHistory): string[] {
+  return versions.map(({ id }) => id);
+}
+
+describe("the versions of a profile", () => {
+  it("are those before it was opened and those that were saved, each once", () => {
+    const history = new VersionHistory([{ id: "a" }, version(3)]);
+    expect(history.newest).toMatchObject(version(3));
+    history.add(version(4));
+    history.add(version(4));
+    expect(ids(history)).toEqual(["a", "id 3", "id 4"]);
+    expect(new VersionHistory().newest).toBeUndefined();
+  });
+
+  it("are one only in a store without generations", () => {
+    const history = new VersionHistory([{ id: "one" }]);
+    history.add({ id: "two" });
+    expect(ids(history)).toEqual(["two"]);
+  });
+
+  it("are none after the one that the store was taken back to", () => {
+    const history = new VersionHistory([{ id: "a" }, version(3)]);
+    history.add(version(4));
+    history.add(version(5));
+    history.goBack(version(3));
+    expect(ids(history)).toEqual(["a", "id 3"]);
+    history.goBack({ id: "unknown", generation: 2 });
+    expect(ids(history)).toEqual(["unknown"]);
+  });
+
+  it("are the last 300 and the newest", () => {
+    const history = new VersionHistory([version(1)]);
+    for (let generation = 2; generation < 1_000; generation++) history.add(version(generation));
+    expect(ids(history)).toEqual(Array.from({ length: 301 }, (_, index) => `id ${699 + index}`));
+  });
+});
+
+describe("the candidates for a rollback", () => {
+  it("are what was opened, and no save of the last minute", () => {
+    const history = new VersionHistory([version(2), version(3)]);
+    expect(history.rollbackCandidates()).toEqual([]);
+    history.add(version(4));
+    history.add(version(4));
+    history.add(version(7));
+    const now = performance.now();
+    expect(history.rollbackCandidates(now)).toEqual([3]);
+    expect(history.rollbackCandidates(now + 2 * MINUTE_MS)).toEqual([]);
+  });
+
+  it("are the first save of a new link where all are as new", () => {
+    const history = new VersionHistory([version(1)]);
+    history.beginLink();
+    expect(history.rollbackCandidates()).toEqual([]);
+    history.add(version(2));
+    expect(history.rollbackCandidates()).toEqual([]);
+    history.add(version(3));
+    history.add(version(4));
+    expect(history.rollbackCandidates()).toEqual([2]);
+  });
+
+  it("are none of the link before", () => {
+    const history = new VersionHistory([version(1)]);
+    history.add(version(2));
+    history.beginLink();
+    expect(history.rollbackCandidates()).toEqual([]);
+  });
+
+  it("do not grow without end, and always have what was opened", () => {
+    const history = new VersionHistory([version(1)]);
+    for (let generation = 2; generation < 1_000; generation++) history.add(version(generation));
+    const now = performance.now();
+    expect(history.rollbackCandidates(now)).toEqual([1]);
+    vi.mocked(performance.now).mockReturnValue(now + 2 * MINUTE_MS);
+    history.add(version(1_000));
+    const candidates = history.rollbackCandidates(now + 2 * MINUTE_MS);
+    expect(candidates).toEqual([1, ...Array.from({ length: 300 }, (_, index) => 700 + index)]);
+  });
+});
