@@ -18,7 +18,14 @@ beforeAll(async () => {
 
 /** The documents that a person reads, in the installed package. */
 const installed = join(project, "node_modules/wa-vault");
-const pages = ["README.md", "docs/stores.md", "docs/moving.md", "docs/troubleshooting.md", "docs/benchmark.md"];
+const pages = [
+  "README.md",
+  "docs/how-it-works.md",
+  "docs/stores.md",
+  "docs/moving.md",
+  "docs/troubleshooting.md",
+  "docs/benchmark.md",
+];
 
 /** The anchors of a page. */
 function headings(text: string): string[] {
@@ -107,7 +114,10 @@ describe("the package", () => {
       declare global {
         const store: FileStore; const oldStore: FileStore;
         const client: {
-          on(event: "remote_session_error", told: (error: VaultError) => void): void;
+          on(
+            event: "remote_session_error" | "remote_session_interrupted",
+            told: (error: VaultError) => void,
+          ): void;
           initialize(): Promise<void>;
           destroy(): Promise<void>;
         };
