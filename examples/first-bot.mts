@@ -1,7 +1,7 @@
 // The shortest bot: it asks for a link once, and never again on this machine.
-// Its arguments go to the browser: as root, in a container say, that needs --no-sandbox.
+// The script passes its arguments to the browser. As root, for instance in a container, the browser needs --no-sandbox.
 //   npx tsx first-bot.mts [--no-sandbox]
-// A clone of the repository has no browser of its own:
+// A clone of the repository downloads no browser, so name one:
 //   PUPPETEER_EXECUTABLE_PATH=/usr/bin/chromium npx tsx examples/first-bot.mts [--no-sandbox]
 import qrcode from "qrcode-terminal";
 import { LocalAuth } from "wa-vault";

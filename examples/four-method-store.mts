@@ -1,4 +1,5 @@
-// Any store made for whatsapp-web.js works: four methods, and the session as one zip. This one is a folder of zips.
+// Any store made for whatsapp-web.js works: it has four methods and keeps the session as one zip.
+// This store is a folder of zips.
 import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
 import qrcode from "qrcode-terminal";
 import { RemoteAuth, type SaveReport, type SessionStore } from "wa-vault";
@@ -8,7 +9,7 @@ const folder = "./zips";
 await mkdir(folder, { recursive: true });
 
 class ZipFolder implements SessionStore {
-  /** Throws when the folder cannot be read: an outage must not look like an absence, or it would end in a QR. */
+  /** Throws when the folder cannot be read: an outage must not look like an absence, which ends in a QR. */
   async sessionExists({ session }: { session: string }): Promise<boolean> {
     return (await readdir(folder)).includes(`${session}.zip`);
   }

@@ -1,5 +1,6 @@
-// Moves a session out of wwebjs-aws-s3, without a QR. Stop the bot, run this once, start it with our RemoteAuth and
-// S3Store: npx tsx move-from-wwebjs-aws-s3.mts RemoteAuth-support   (RemoteAuth alone for a bot without a clientId)
+// Moves a session from wwebjs-aws-s3 to S3Store, without a QR. Stop the bot, run this script once, and start the bot
+// with wa-vault's RemoteAuth and S3Store. A bot without a clientId has the session RemoteAuth.
+//   npx tsx move-from-wwebjs-aws-s3.mts RemoteAuth-support
 import * as sdk from "@aws-sdk/client-s3";
 import { copySession } from "wa-vault";
 import { S3Store } from "wa-vault/s3";
@@ -20,7 +21,7 @@ const from = new AwsS3Store({
   deleteObjectCommand: sdk.DeleteObjectCommand,
 });
 const to = new S3Store({ client, bucket: S3_BUCKET, prefix: "wa-vault/" });
-// `dataPath` as the bot saw it: whatsapp-web.js 1.34.5 and 1.34.6 made it a part of the session's name.
+// The `dataPath` of the bot: whatsapp-web.js 1.34.5 and 1.34.6 made it a part of the session's name.
 const onProgress = ({ step }: { step: string }) => console.log(`${step} …`);
 const report = await copySession({ from, to, session, dataPath: DATA_PATH, onProgress });
 console.log(`${session} was moved: ${report.files} files, ${report.bytes} bytes. The old store still has it.`);

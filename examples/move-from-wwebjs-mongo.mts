@@ -1,5 +1,6 @@
-// Moves a session out of wwebjs-mongo, without a QR. Stop the bot, run this once, start the bot with our RemoteAuth and
-// MongoStore: npx tsx move-from-wwebjs-mongo.mts RemoteAuth-support   (RemoteAuth alone for a bot without a clientId)
+// Moves a session from wwebjs-mongo to MongoStore, without a QR. Stop the bot, run this script once, and start the bot
+// with wa-vault's RemoteAuth and MongoStore. A bot without a clientId has the session RemoteAuth.
+//   npx tsx move-from-wwebjs-mongo.mts RemoteAuth-support
 import mongoose from "mongoose";
 import { copySession } from "wa-vault";
 import { MongoStore } from "wa-vault/mongo";
@@ -12,7 +13,7 @@ try {
     from: new OldStore({ mongoose }),
     to: new MongoStore({ mongoose }),
     session,
-    // The bot's `dataPath`, as it saw it: whatsapp-web.js 1.34.5 and 1.34.6 made it a part of the session's name.
+    // The `dataPath` of the bot: whatsapp-web.js 1.34.5 and 1.34.6 made it a part of the session's name.
     dataPath: process.env.DATA_PATH ?? "./.wwebjs_auth/",
     onProgress: ({ step }) => console.log(`${step} …`),
   });

@@ -1,7 +1,8 @@
-// What is stored of a session, and the ways back. Stop the bot first: nobody else may hold the session.
-//   npx tsx recover.mts RemoteAuth-support             shows what there is
-//   npx tsx recover.mts RemoteAuth-support 41          makes generation 41 the current one; nothing is deleted
-//   npx tsx recover.mts RemoteAuth-support undelete    takes a logout back, where the phone still lists the device
+// Shows the stored generations of a session, rolls back, and takes a logout back. Stop the bot first: the commands that
+// change something take the session over.
+//   npx tsx recover.mts RemoteAuth-support             lists the stored generations
+//   npx tsx recover.mts RemoteAuth-support 41          makes generation 41 the current one; deletes nothing
+//   npx tsx recover.mts RemoteAuth-support undelete    takes a logout back, when the phone still lists the device
 import { FileStore } from "wa-vault/fs";
 
 const store = new FileStore({ directory: process.env.SESSIONS ?? "./volume/sessions" });

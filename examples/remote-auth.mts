@@ -1,5 +1,5 @@
-// A bot whose machine may vanish: its session lies in a directory that outlives it, say a mounted volume. For a bucket
-// or a database take S3Store, MongoStore or RedisStore from "wa-vault/s3", "wa-vault/mongo" or "wa-vault/redis".
+// A bot whose machine may vanish: its session is in a directory that outlives the machine, for instance a volume. For a
+// bucket or a database use S3Store, MongoStore or RedisStore from "wa-vault/s3", "wa-vault/mongo" or "wa-vault/redis".
 import qrcode from "qrcode-terminal";
 import { RemoteAuth, type RestoreReport, type SaveReport } from "wa-vault";
 import { FileStore } from "wa-vault/fs";
@@ -19,5 +19,5 @@ client.on("remote_session_saved", ({ generation, unchanged, bytesSent }: SaveRep
 });
 client.on("remote_session_error", (error) => console.error(error));
 
-// An outage of the store rejects here, and no QR is shown. On SIGTERM the session is saved a last time.
+// When the store is unavailable, initialize() rejects and no QR is shown. On SIGTERM the session is saved a last time.
 await client.initialize();
