@@ -1,6 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { whatsapp, whatsappVersionsHere } from "../support/whatsapp.ts";
@@ -25,6 +26,8 @@ async function makeLink(dataPath: string): Promise<string> {
   await client.until("ready");
   await client.phone.fill(1_000_000);
   for (let n = 0; n < 25; n++) await client.phone.write();
+  // Every test below starts from this: on a busy machine a browser may end before it has written Local Storage.
+  await localStorageOnDisk(dataPath);
   await client.close();
   return dataPath;
 }

@@ -63,6 +63,7 @@ const names = [
   "remote_session_saved",
   "remote_session_restored",
   "remote_session_error",
+  "remote_session_interrupted",
   "remote_session_lost",
   "remote_session_deleted",
 ];
