@@ -11,13 +11,27 @@ it("a client whose browser is gone is told so, and comes back by destroy() and i
   const client = openRemote(rig, { store, dataPath });
   await client.until("ready");
   client.killBrowser();
-  const { values } = await client.until("remote_session_error");
-  expect(values[0]).toMatchObject({
+  const interrupted = (await client.until("remote_session_interrupted")).values[0];
+  expect(interrupted).toMatchObject({
     code: "UNAVAILABLE",
     message: expect.stringMatching(/^The browser of .* is gone/),
   });
+  expect((await client.until("remote_session_error")).values[0]).toBe(interrupted);
   await client.client.destroy();
   await client.client.initialize();
   await client.until("ready", undefined, 2);
   expect(client.count("qr")).toBe(0);
+});
+
+it("a client whose browser dies before it is linked is told by the event alone", async () => {
+  const client = openRemote(rig, { store: rig.folder(), dataPath: rig.folder() });
+  await client.until("qr");
+  client.killBrowser();
+  const { values } = await client.until("remote_session_interrupted");
+  expect(values[0]).toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringMatching(/^The browser of .* is gone/),
+  });
+  expect(client.count("remote_session_error")).toBe(0);
+  await client.client.destroy();
 });
