@@ -26,6 +26,7 @@ it("a client whose browser is gone is told so, and comes back by destroy() and i
 it("a client whose browser dies before it is linked is told by the event alone", async () => {
   const client = openRemote(rig, { store: rig.folder(), dataPath: rig.folder() });
   await client.until("qr");
+  await client.until("initialized");
   client.killBrowser();
   const { values } = await client.until("remote_session_interrupted");
   expect(values[0]).toMatchObject({
