@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, cp, link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { probeSettled } from "../lib/profile/credentials.ts";
+import { probeCredentials } from "../lib/profile/credentials.ts";
 import { verifyProfile } from "../lib/profile/verify.ts";
 import type { StorageBackend } from "../lib/store.ts";
 import { storageForms } from "../test/support/chromium.ts";
@@ -84,7 +84,7 @@ export async function recordSeries(options: SeriesOptions): Promise<Series> {
 
 /** As a bot waits before its first save. */
 async function untilSettled(live: string): Promise<void> {
-  while (!(await probeSettled(live)).settled) await sleep(1_000);
+  while (!(await probeCredentials(live)).hasCredentials) await sleep(1_000);
 }
 
 async function fillTo(bytes: number, phone: Phone, live: string): Promise<void> {

@@ -1,22 +1,27 @@
+// `lib/profile` knows Chromium: it finds, captures, checks, repairs and replaces browser profiles. It imports `lib/disk`,
+// `lib/async`, the types of stores and the errors. `lib/browser` and `lib/auth` may import it, `lib/vault` only `verify.ts`.
+
 import { createHash } from "node:crypto";
+import type { FileSource } from "../disk/file-source.ts";
 import { isVaultError } from "../errors.ts";
 import type { Capture } from "../store.ts";
 import { captureProfile } from "./capture/capture.ts";
 import { Decoder, decodeBatch, scanLog } from "./leveldb/format.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { readTable } from "./leveldb/table.ts";
-import { readAll, type Source } from "./source.ts";
-import { openPages, scanWal } from "./sqlite/check.ts";
+import { readAll } from "./sources.ts";
+import { openPages } from "./sqlite/pages.ts";
 import { readRows } from "./sqlite/tree.ts";
+import { scanWal } from "./sqlite/wal.ts";
 
 /**
- * What WhatsApp Web writes last when an account is linked: whose phone it is, in Local Storage. Chromium writes Local
- * Storage out seconds after IndexedDB, so what was written before it is on disk when this is.
+ * The entry of Local Storage that WhatsApp Web writes last when an account is linked: the number of the phone. Chromium
+ * writes Local Storage to disk seconds after IndexedDB, so with this entry everything written before it is on disk.
  */
 const LINKED_KEY = "last-wid-md";
-/** With it, what differs from one link to the next of the same phone. */
-const LINK_KEYS = [LINKED_KEY, "WANoiseInfo"];
-/** Without these databases there are no credentials. */
+/** The entries that are hashed: the second one differs between two links of the same phone. */
+const CREDENTIAL_KEYS = [LINKED_KEY, "WANoiseInfo"];
+/** The databases of IndexedDB that hold the credentials. */
 const DATABASES = ["wawc", "signal-storage"];
 const SITE = "https://web.whatsapp.com";
 const LOCAL_STORAGE = "Default/Local Storage/leveldb/";
@@ -24,49 +29,50 @@ const LOCAL_STORAGE_FILE = "Default/LocalStorage";
 /** Blink's tag for a string whose characters are all Latin-1, one byte each. */
 const LATIN1 = "\u0001";
 
-/** Whether credentials are on disk, and what is missing when not. */
-export interface Settled {
-  readonly settled: boolean;
+/** Whether the credentials of a linked account are on disk. */
+export interface Credentials {
+  readonly hasCredentials: boolean;
+  /** What is missing when they are not. */
   readonly reason: string;
-  /** Tells one link's credentials in Local Storage from another's; absent when there are none. Opaque. */
-  readonly link?: string;
+  /** Differs between the credentials of two links, also of the same phone; absent without credentials. Opaque. */
+  readonly credentialsHash?: string;
 }
 
 /**
- * Whether the storage on disk carries the credentials already: takes a capture and looks into it.
- * @throws `CORRUPT` when the profile is damaged.
+ * Whether a profile, also one that a browser has open, carries the credentials on disk: captures it and looks into it.
+ * @throws `CORRUPT` when the profile is damaged; the signal's reason
  */
-export async function probeSettled(dir: string, options: { signal?: AbortSignal } = {}): Promise<Settled> {
+export async function probeCredentials(dir: string, options: { signal?: AbortSignal } = {}): Promise<Credentials> {
   let capture: Capture;
   try {
     capture = await captureProfile(dir, { live: true, signal: options.signal });
   } catch (error) {
-    if (isVaultError(error, "UNAVAILABLE")) return { settled: false, reason: error.message };
+    if (isVaultError(error, "UNAVAILABLE")) return { hasCredentials: false, reason: error.message };
     throw error;
   }
   try {
-    return await captureSettled(capture);
+    return await captureCredentials(capture);
   } finally {
     await capture.close();
   }
 }
 
-/** Whether a capture carries the credentials. */
-export async function captureSettled(capture: Capture): Promise<Settled> {
-  const files = new Map<string, Source>(capture.files.map((file) => [file.path, file]));
+/** Whether a capture carries the credentials. Reads the storage, not the blobs. */
+export async function captureCredentials(capture: Capture): Promise<Credentials> {
+  const files = new Map<string, FileSource>(capture.files.map((file) => [file.path, file]));
   const missing = (await missingDatabases(capture, files))[0];
-  if (missing !== undefined) return { settled: false, reason: `IndexedDB ${missing} is not on disk` };
-  const link = await linkOf(capture, files);
-  return link === undefined
-    ? { settled: false, reason: "Local Storage is not on disk" }
-    : { settled: true, reason: "the credentials are on disk", link };
+  if (missing !== undefined) return { hasCredentials: false, reason: `IndexedDB ${missing} is not on disk` };
+  const credentialsHash = await hashCredentials(capture, files);
+  return credentialsHash === undefined
+    ? { hasCredentials: false, reason: "Local Storage is not on disk" }
+    : { hasCredentials: true, reason: "the credentials are on disk", credentialsHash };
 }
 
-async function linkOf(capture: Capture, files: ReadonlyMap<string, Source>): Promise<string | undefined> {
-  return capture.profile.localStorage === "sqlite" ? await linkInSqlite(files) : await linkInLevelDb(files);
+async function hashCredentials(capture: Capture, files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
+  return capture.profile.localStorage === "sqlite" ? await hashInSqlite(files) : await hashInLevelDb(files);
 }
 
-async function missingDatabases(capture: Capture, files: ReadonlyMap<string, Source>): Promise<string[]> {
+async function missingDatabases(capture: Capture, files: ReadonlyMap<string, FileSource>): Promise<string[]> {
   if (capture.profile.indexedDb === undefined) return DATABASES;
   if (capture.profile.indexedDb === "sqlite") {
     const names = new Set([...files.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1)));
@@ -76,7 +82,7 @@ async function missingDatabases(capture: Capture, files: ReadonlyMap<string, Sou
   const prefix = [...files.keys()]
     .find((path) => path.endsWith(".indexeddb.leveldb/CURRENT"))
     ?.slice(0, -"CURRENT".length);
-  // Names of databases are global metadata: keys of database 0, which sort before all others.
+  // The names of the databases are in IndexedDB's global metadata: keys of database 0, which sort before all others.
   const isMetadata = (key: Buffer): boolean => key[0] === 0 && key[1] === 0;
   for (const key of (await newestEntries(files, prefix ?? "", isMetadata, true)).keys()) {
     const name = databaseName(Buffer.from(key, "latin1"));
@@ -85,7 +91,7 @@ async function missingDatabases(capture: Capture, files: ReadonlyMap<string, Sou
   return DATABASES.filter((name) => !found.has(name));
 }
 
-/** SQLite files of IndexedDB are named after the SHA-256 of the database's name in UTF-16, in base32. */
+/** The file name of an IndexedDB database in SQLite: base32 of the SHA-256 of the database's name in UTF-16. */
 export function sqliteName(database: string): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   let text = "";
@@ -99,7 +105,10 @@ export function sqliteName(database: string): string {
   return bits > 0 ? text + alphabet[(value << (5 - bits)) & 31] : text;
 }
 
-/** A key of IndexedDB's global metadata: four zeros, 201, the origin and the database's name, each with its length. */
+/**
+ * The name of the database in a key of IndexedDB's global metadata: four zeros, 201, the origin and the name, each with its
+ * length. `undefined` for any other key.
+ */
 function databaseName(key: Buffer): string | undefined {
   if (key.length < 6 || key.readUInt32LE(0) !== 0 || key[4] !== 201) return undefined;
   try {
@@ -116,33 +125,34 @@ function databaseName(key: Buffer): string | undefined {
   }
 }
 
-/** Local Storage in LevelDB: `_<origin>\0<tag><key>`; the value has a tag too. */
-async function linkInLevelDb(files: ReadonlyMap<string, Source>): Promise<string | undefined> {
-  const [linked, ...others] = LINK_KEYS.map((key) => `_${SITE}\0${LATIN1}${key}`);
+/** Keys of Local Storage in LevelDB are `_<origin>\0<tag><key>`; values begin with a tag too. */
+async function hashInLevelDb(files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
+  const [linked, ...others] = CREDENTIAL_KEYS.map((key) => `_${SITE}\0${LATIN1}${key}`);
   const wanted = new Set([linked, ...others]);
   const entries = await newestEntries(files, LOCAL_STORAGE, (key) => wanted.has(key.toString("latin1")), false);
   if (!entries.has(linked ?? "")) return undefined;
   const hash = createHash("sha256");
   for (const key of wanted) {
     const entry = entries.get(key ?? "");
-    // The sequence tells a value that was written again from one that was never touched.
+    // The sequence number differs when the same value was written again.
     if (entry) hash.update(`${key} ${entry.sequence} `).update(entry.value);
   }
   return hash.digest("hex");
 }
 
-async function linkInSqlite(files: ReadonlyMap<string, Source>): Promise<string | undefined> {
+async function hashInSqlite(files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
   const [database, wal] = [files.get(LOCAL_STORAGE_FILE), files.get(`${LOCAL_STORAGE_FILE}-wal`)];
   const pages = database && (await openPages(database, wal, wal && (await scanWal(wal))));
   if (pages === undefined || typeof pages === "string") return undefined;
   const site = (await readRows(pages, "maps")).filter((row) => isText(row[1], `${SITE}/`) || isText(row[1], SITE));
-  // The first column of `maps` is the row's own number, which SQLite keeps outside the row: one site, one map.
+  // The first column of `maps` is the row number, which SQLite keeps outside the row. A site has one map.
   if (site.length === 0) return undefined;
   const rows = await readRows(pages, "map_entries");
   const rowsOf = (key: string): typeof rows => rows.filter((row) => row.some((value) => isText(value, LATIN1 + key)));
   if (rowsOf(LINKED_KEY).length === 0) return undefined;
   const hash = createHash("sha256");
-  for (const value of LINK_KEYS.flatMap(rowsOf).flat()) hash.update(Buffer.isBuffer(value) ? value : String(value));
+  for (const value of CREDENTIAL_KEYS.flatMap(rowsOf).flat())
+    hash.update(Buffer.isBuffer(value) ? value : String(value));
   return hash.digest("hex");
 }
 
@@ -150,9 +160,13 @@ function isText(value: unknown, text: string): boolean {
   return Buffer.isBuffer(value) && value.toString("latin1") === text;
 }
 
-/** The newest entries that hold a value longer than its tag, by key, in a LevelDB of a capture. */
+/**
+ * The newest entry of each wanted key in a LevelDB of a capture; a deleted key has none.
+ * @param prefix path of the LevelDB directory, with a slash
+ * @param atFront whether the wanted keys sort before all others; else only values longer than their tag count
+ */
 async function newestEntries(
-  files: ReadonlyMap<string, Source>,
+  files: ReadonlyMap<string, FileSource>,
   prefix: string,
   isWanted: (key: Buffer) => boolean,
   atFront: boolean,

@@ -1,33 +1,36 @@
 import type { BigIntStats } from "node:fs";
 
-/** Below this age in milliseconds a timestamp proves nothing: disks tick in up to 2 s, and a write may share the tick. */
+/** Age in milliseconds below which a timestamp proves nothing: a disk's clock ticks every 2 s or faster, and two writes may share a tick. */
 const RACY_MS = 2_000;
 
-/** What tells that a file is still the same. */
-export interface Stamp {
+/** What tells whether a file is the same file with the same content, as `stat` gives it. */
+export interface FileIdentity {
+  /** Device and inode. */
   readonly file: string;
+  /** Bytes. */
   readonly size: number;
+  /** Times of the last change of the content and of the inode. */
   readonly times: string;
-  /** Whether a later change would show. */
-  readonly settled: boolean;
+  /** Whether the timestamps are old enough that every later change shows in them. */
+  readonly trustworthy: boolean;
 }
 
-/** The stamp of a file as `stat` has found it just now. */
-export function stampOf(stat: BigIntStats): Stamp {
+/** The identity of a file, from a `stat` that was made just now. */
+export function identifyFile(stat: BigIntStats): FileIdentity {
   const now = Date.now();
   const newest = Math.max(Number(stat.mtimeNs / 1_000_000n), Number(stat.ctimeNs / 1_000_000n));
   return {
     file: `${stat.dev}:${stat.ino}`,
     size: Number(stat.size),
     times: `${stat.mtimeNs}:${stat.ctimeNs}`,
-    settled: now - newest >= RACY_MS,
+    trustworthy: now - newest >= RACY_MS,
   };
 }
 
 /**
- * The identity of the first `size` bytes of a file; `undefined` for one that was written within the last two seconds: it
- * may be written again within the same tick of its clock, and would look the same.
+ * The identity of the first `size` bytes of a file, as text; `undefined` for a file that was written within the last two
+ * seconds: another write within the same tick of the disk's clock would not show.
  */
-export function identityOf(stamp: Stamp, size: number): string | undefined {
-  return stamp.settled ? `${stamp.file}:${size}:${stamp.times}` : undefined;
+export function prefixIdentity(identity: FileIdentity, size: number): string | undefined {
+  return identity.trustworthy ? `${identity.file}:${size}:${identity.times}` : undefined;
 }

@@ -1,16 +1,16 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { diskError } from "../disk/errors.ts";
-import { filesOf } from "./files.ts";
+import type { FileSource } from "../disk/file-source.ts";
 import { byNumber } from "./leveldb/check.ts";
 import { scanLog } from "./leveldb/format.ts";
 import { manifestOf } from "./leveldb/manifest.ts";
-import { readAll, type Source } from "./source.ts";
-import { scanWal } from "./sqlite/check.ts";
-import { WAL_HEADER_BYTES } from "./sqlite/wal.ts";
+import { filesOf } from "./listing.ts";
+import { readAll } from "./sources.ts";
+import { scanWal, WAL_HEADER_BYTES } from "./sqlite/wal.ts";
 import { probeProfile } from "./storage-layout.ts";
 
-/** What a repair cut off. */
+/** What a repair has cut off. */
 export interface RepairReport {
   /** Files that were cut, with the bytes they had and have. */
   readonly trimmed: readonly { readonly path: string; readonly from: number; readonly to: number }[];
@@ -19,10 +19,10 @@ export interface RepairReport {
 type Trim = RepairReport["trimmed"][number];
 
 /**
- * Makes a local profile whole after its browser was killed: what ends inside a record is cut at its last whole one.
- * Nothing that was committed is lost by it; left as it is, Chromium wipes the store at the next write. Call it only
- * while no browser runs on the profile. Other damage is left alone: `verifyProfile` names it.
- * @throws `CORRUPT` as `probeProfile`; `UNAVAILABLE` when the disk does not answer.
+ * Repairs a local profile whose browser was killed: a log or manifest that ends inside a record is cut after its last whole
+ * record. No committed write is lost; without the cut, Chromium wipes the storage at its next write. To be called only while
+ * no browser runs on the profile. Other damage is left alone: `verifyProfile` names it.
+ * @throws `CORRUPT` as `probeProfile`; `UNAVAILABLE` or `DENIED` when the disk refuses
  */
 export async function repairProfile(dir: string): Promise<RepairReport> {
   const trimmed: Trim[] = [];
@@ -37,7 +37,7 @@ export async function repairProfile(dir: string): Promise<RepairReport> {
   return { trimmed };
 }
 
-async function levelDbTrims(files: ReadonlyMap<string, Source>, path: string): Promise<Trim[]> {
+async function levelDbTrims(files: ReadonlyMap<string, FileSource>, path: string): Promise<Trim[]> {
   const names = new Map([...files].map(([key, source]) => [key.slice(path.length + 1), source]));
   const current = names.get("CURRENT");
   const manifest = current && current.size < 100 ? manifestOf(await readAll(current)) : undefined;
@@ -54,7 +54,7 @@ async function levelDbTrims(files: ReadonlyMap<string, Source>, path: string): P
 }
 
 async function walTrims(
-  files: ReadonlyMap<string, Source>,
+  files: ReadonlyMap<string, FileSource>,
   store: { path: string; databases: readonly string[] },
 ): Promise<Trim[]> {
   const trims: Trim[] = [];
@@ -63,7 +63,7 @@ async function walTrims(
     const wal = files.get(path);
     if (wal === undefined) continue;
     const { tail, end, pageSize } = await scanWal(wal);
-    // A header is written at once: one that is damaged was whole, and so may be all that is behind it.
+    // SQLite writes a header in one write: a damaged header was whole once, and so may be every commit after it.
     if (pageSize === 0 && wal.size > WAL_HEADER_BYTES) continue;
     if (tail === "partial") trims.push({ path, from: wal.size, to: end });
   }

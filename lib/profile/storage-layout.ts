@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import type { ProfileFacts, StorageBackend } from "../store.ts";
-import { entriesOf } from "./files.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
+import { entriesOf } from "./listing.ts";
 import { WAL_HEADER_BYTES } from "./sqlite/wal.ts";
 
 /** Chromium's name for `https://web.whatsapp.com` in its storage directories. */
@@ -17,32 +17,32 @@ const LOCAL_STORAGE_FILE = "LocalStorage";
 const SQLITE_NAME = /^(?:[A-Z2-7]{52}|0)$/;
 const SQLITE_SIDE = /-(?:wal|shm|journal)$/;
 
-/** One store of the site, where it lies and in which form. Paths are relative to the profile, with `/`. */
+/** One storage of the site: where it lies and in which form. Paths are relative to the profile, with `/`. */
 export interface StoreLayout {
   readonly store: "indexedDb" | "localStorage";
   readonly backend: StorageBackend;
-  /** The LevelDB directory; the directory of the SQLite databases, or that of the one. */
+  /** The LevelDB directory, or the directory that the SQLite databases lie in. */
   readonly path: string;
   /** Names of the SQLite databases in `path`, without their logs; none for LevelDB. */
   readonly databases: readonly string[];
-  /** Directories of blob files, each gone through to the bottom. */
+  /** Directories of blob files; each counts with everything below it. */
   readonly blobs: readonly string[];
 }
 
-/** What a profile holds of the site. */
+/** The storages of the site that a profile holds. */
 export interface ProfileLayout {
   readonly stores: readonly StoreLayout[];
   readonly facts: ProfileFacts;
 }
 
-/** The file that names the browser that opened the profile last. */
+/** The file with the version of the browser that opened the profile last. */
 export const VERSION_FILE = "Last Version";
 
 /**
- * Finds the stores of `https://web.whatsapp.com` in a profile: only the site's own origin, its IndexedDB and the Local
+ * Finds the storages of `https://web.whatsapp.com` in a profile: the IndexedDB of the site's own origin, and the Local
  * Storage of the profile. An absent or empty directory holds none.
- * @throws `CORRUPT` when a store is there in both forms or in one that is not known, or Chromium has marked it corrupt;
- *   `UNAVAILABLE` when the directory cannot be read.
+ * @throws `CORRUPT` when a storage exists in both forms or in an unknown form, or Chromium has marked it as corrupt;
+ *   `UNAVAILABLE` or `DENIED` when the directory cannot be read
  */
 export async function probeProfile(dir: string): Promise<ProfileLayout> {
   const indexedDb = await probeIndexedDb(dir);
@@ -58,7 +58,7 @@ export async function probeProfile(dir: string): Promise<ProfileLayout> {
   };
 }
 
-/** What must be known to open the profile at `dir`; nothing for an absent or empty one. @throws as {@link probeProfile} */
+/** The facts that are needed to open the profile at `dir`; none for an absent or empty one. @throws as {@link probeProfile} */
 export async function profileFacts(dir: string): Promise<ProfileFacts> {
   return (await probeProfile(dir)).facts;
 }
@@ -93,7 +93,7 @@ async function probeSqliteDirectory(dir: string, path: string): Promise<StoreLay
     if (isStaging(name) || isScratch(name)) continue;
     const base = name.replace(SQLITE_SIDE, "");
     if (entry.isFile() && SQLITE_NAME.test(base)) names.add(base);
-    // Blobs of a store that was moved over from LevelDB stay files, in a directory named after their database.
+    // The blobs of a storage that Chromium has moved from LevelDB stay files, in a directory named after their database.
     else if (entry.isDirectory() && name.endsWith("_") && SQLITE_NAME.test(name.slice(0, -1)))
       blobs.push(`${path}/${name}`);
     else throw unknownForm(`${path}/${name}`);
@@ -108,7 +108,7 @@ async function probeLocalStorage(dir: string): Promise<StoreLayout | undefined> 
   const found: StoreLayout[] = [];
   for (const entry of await list(dir, LOCAL_STORAGE_DIR)) {
     const path = `${LOCAL_STORAGE_DIR}/${entry.name}`;
-    // Files there are from before 2017, and nothing reads them.
+    // Chromium has not read files in this directory since 2017.
     if (entry.isFile() || isStaging(entry.name)) continue;
     if (entry.name !== "leveldb") throw unknownForm(path);
     mustBeDirectory(entry, path);
@@ -128,7 +128,7 @@ async function probeLocalStorage(dir: string): Promise<StoreLayout | undefined> 
   return onlyOne(found, "Local Storage");
 }
 
-/** Whether a directory holds a LevelDB, or what is left of one. */
+/** Whether a directory holds a LevelDB, or some of its files. @throws `CORRUPT` when Chromium has marked it as corrupt */
 async function isLevelDb(dir: string, path: string): Promise<boolean> {
   const entries = await list(dir, path);
   if (entries.some((entry) => entry.name === "corruption_info.json")) {
@@ -139,7 +139,7 @@ async function isLevelDb(dir: string, path: string): Promise<boolean> {
   return entries.some((entry) => parseLevelDbName(entry.name) !== undefined);
 }
 
-/** Whether there is a SQLite database, or the log of one that is lost. A file of no bytes is a database to be. */
+/** Whether there is a SQLite database, or the log of a lost one. An empty file is a database that nothing was written to yet. */
 async function isSqlite(dir: string, path: string): Promise<boolean> {
   return (await sizeOf(dir, path)) > 0 || (await sizeOf(dir, `${path}-wal`)) > WAL_HEADER_BYTES;
 }
@@ -150,12 +150,12 @@ async function browserVersion(dir: string): Promise<string | undefined> {
     const text = (await readFile(join(dir, VERSION_FILE), "latin1")).trim();
     return /^\d+(?:\.\d+){1,3}$/.test(text) ? text : undefined;
   } catch {
-    // Not there, or not readable: then nothing is known of the browser, which is no reason not to save a session.
+    // Without the file, or without the right to read it, the version is unknown, which must not keep a session from being saved.
     return undefined;
   }
 }
 
-/** The entries of a directory; none when it is not there. */
+/** The entries of a directory; none when it does not exist. */
 async function list(dir: string, path: string): Promise<Dirent[]> {
   try {
     const found = await lstat(join(dir, path));
@@ -177,7 +177,7 @@ async function sizeOf(dir: string, path: string): Promise<number> {
   }
 }
 
-/** What Chromium builds beside a store while it moves it to another form. */
+/** Whether Chromium has created the entry while it moves a storage to another form. */
 function isStaging(name: string): boolean {
   return name.includes("Migrating");
 }

@@ -4,28 +4,28 @@ import { exists, renameBusy, replaceFile, syncDirectory, syncTree, uniqueName } 
 import { codeOf, diskError } from "../disk/errors.ts";
 import { invalidOption } from "../errors.ts";
 
-// Names beside a profile `<dir>`, on its volume; `<id>` belongs to one restore, so that two never meet:
-//   <dir>.staged-<id>     what is being restored
-//   <dir>.swap            the completion mark, which names what is staged: it is whole and on disk, and is to take the
-//                         profile's place
-//   <dir>.replaced-<id>   the profile that was there before
+// Names beside a profile `<dir>`, on its volume; each restore has an `<id>` of its own, so that two restores never collide:
+//   <dir>.staged-<id>     the profile that is being restored
+//   <dir>.swap            the completion mark, which names a staged profile that is whole and on disk, and is to replace
+//                         the profile
+//   <dir>.replaced-<id>   the profile that was replaced
 
 const STAGED = ".staged";
 const REPLACED = ".replaced";
 const MARK = ".swap";
 
-/** A place to restore a profile to before it takes the place of the one at `dir`: beside it, and new with each call. */
+/** The path of a directory beside the profile at `dir` to restore another one to; new with each call. */
 export function newStagingPath(dir: string): string {
   return uniqueName(`${dir}${STAGED}-`);
 }
 
 /**
- * Puts the staged profile in the place of the one at `to`, which is kept beside it until `discardReplaced`. Whenever the
- * process dies, `recoverSwap` finds one of the two whole. Nobody else may move the profile meanwhile.
- * @param options.from came from `newStagingPath(to)`; complete and verified.
- * @param options.beforeMove called when all of `from` is on disk and nothing was moved yet; when it rejects, nothing is.
- * @param options.warn told of what earlier swaps replaced and cannot be removed: it takes space, and does no harm
- * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the old profile then stands, and what was staged is gone.
+ * Replaces the profile at `to` by the staged one; the replaced profile stays beside it until `discardReplaced`. Whenever
+ * the process dies, `recoverSwap` finds one of the two whole. No other process may move the profile meanwhile.
+ * @param options.from a path from `newStagingPath(to)` that holds a complete, verified profile
+ * @param options.beforeMove called when all of `from` is on disk and nothing was moved yet; when it rejects, nothing is moved
+ * @param options.warn called for each profile of an earlier swap that cannot be removed: it takes space and does no harm
+ * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the old profile is then still in place, and the staged one removed
  */
 export async function swapIn({
   from,
@@ -44,10 +44,10 @@ export async function swapIn({
     try {
       await syncTree(from);
       await beforeMove?.();
-      await mark(to, from);
+      await writeMark(to, from);
       await finish(to, from);
     } catch (error) {
-      await giveBack(to, from);
+      await undo(to, from);
       throw error;
     }
     const older = (await namesOf(to, REPLACED)).filter((path) => path !== replacedBy(to, from));
@@ -56,11 +56,11 @@ export async function swapIn({
 }
 
 /**
- * Finishes or undoes a swap that was cut short, whoever began it; call it before anything looks at `to`, when nobody
- * else restores a profile to it.
- * `finished`: the staged profile was whole and now stands at `to`. `undone`: what was staged was not, and what stood at
- * `to` stands. `none`: there was nothing to do.
- * @param warn told of leftovers that cannot be removed: they take space, and do no harm
+ * Finishes or undoes a swap that was interrupted, in this process or another. To be called before the profile at `to` is
+ * read, while no other process restores a profile to it.
+ * @param warn called for each leftover that cannot be removed: it takes space and does no harm
+ * @returns `finished`: the staged profile was whole and is at `to` now. `undone`: the staged profile was not whole, and `to`
+ *   is as it was. `none`: there was nothing to do
  */
 export async function recoverSwap(
   to: string,
@@ -70,16 +70,16 @@ export async function recoverSwap(
     const leftovers = await namesOf(to, STAGED);
     const begun = await begunSwap(to);
     if (begun !== undefined) await finish(to, begun);
-    else await unmark(to);
+    else await removeMark(to);
     for (const path of leftovers.filter((each) => each !== begun)) await removeOrWarn(path, warn);
     if (begun !== undefined) return "finished";
-    // What was replaced earlier is not brought back: it may have been logged out.
+    // A profile that an earlier swap replaced is not put back: its session may have been logged out.
     return leftovers.length > 0 ? "undone" : "none";
   });
 }
 
 /**
- * Removes the profiles that swaps have replaced. None is fine.
+ * Removes the profiles that swaps have replaced, when there are any.
  * @throws `UNAVAILABLE` or `DENIED` when one cannot be removed; the next call tries again
  */
 export async function discardReplaced(to: string): Promise<void> {
@@ -93,53 +93,53 @@ function markPath(to: string): string {
   return `${to}${MARK}`;
 }
 
-/** Where the profile goes that `staged` replaces. */
+/** The path to which the profile is moved that `staged` replaces. */
 function replacedBy(to: string, staged: string): string {
   return `${to}${REPLACED}${staged.slice(`${to}${STAGED}`.length)}`;
 }
 
-/** What is to take the profile's place, when a swap was begun and not finished. */
+/** The staged profile of a swap that was begun and not finished. */
 async function begunSwap(to: string): Promise<string | undefined> {
   const staged = await namesOf(to, STAGED);
   const marked = join(dirname(to), await readMark(to));
   if (staged.includes(marked)) return marked;
-  // A mark that the disk has lost: what was moved away says the same, while nothing has come in its place.
+  // A mark that the disk has lost: a replaced profile proves the same, as long as nothing is at `to`.
   if (await exists(to)) return undefined;
   for (const each of staged) if (await exists(replacedBy(to, each))) return each;
   return undefined;
 }
 
-/** Each step looks at what is there, so that it can be done again from any point. */
+/** Each step looks at the disk first, so that an interrupted swap can be finished from any point. */
 async function finish(to: string, staged: string): Promise<void> {
   if (await exists(to)) {
-    // Nothing is moved for what somebody else has taken away.
+    // When another process has removed the staged profile, the old one must not be moved.
     await lstat(staged);
     const replaced = replacedBy(to, staged);
     await renameBusy(to, (await exists(replaced)) ? uniqueName(`${replaced}-`) : replaced);
   }
   await renameBusy(staged, to);
   await syncDirectory(dirname(to));
-  await unmark(to);
+  await removeMark(to);
 }
 
-/** After a swap that came to nothing: the old profile back to its place and what was staged away, as far as the disk lets us. */
-async function giveBack(to: string, staged: string): Promise<void> {
+/** After a failed swap: moves the old profile back and removes the staged one, as far as the disk lets us. Never rejects. */
+async function undo(to: string, staged: string): Promise<void> {
   try {
     const replaced = replacedBy(to, staged);
     if (!(await exists(to)) && (await exists(replaced))) await renameBusy(replaced, to);
-    // As long as there is a mark what is staged must be whole, and both profiles are: a process that dies here finishes.
-    await unmark(to);
+    // The mark goes first: as long as it exists, the staged profile must be whole, because the next start finishes the swap.
+    await removeMark(to);
     await rm(staged, { recursive: true, force: true });
   } catch {
-    // The first error tells more; the next start recovers.
+    // The caller throws the first error, which tells more; the next start recovers.
   }
 }
 
-async function mark(to: string, staged: string): Promise<void> {
+async function writeMark(to: string, staged: string): Promise<void> {
   await replaceFile(markPath(to), (file) => file.writeFile(`${basename(staged)}\n`), uniqueName(`${markPath(to)}.`));
 }
 
-/** What the mark names; empty without one, or without one that can be read. */
+/** The name in the mark; empty when there is no mark, or none that can be read. */
 async function readMark(to: string): Promise<string> {
   try {
     return (await readFile(markPath(to), "utf8")).trim();
@@ -149,13 +149,13 @@ async function readMark(to: string): Promise<string> {
   }
 }
 
-async function unmark(to: string): Promise<void> {
+async function removeMark(to: string): Promise<void> {
   const marks = await namesOf(to, MARK);
   for (const path of marks) await rm(path, { recursive: true, force: true });
   if (marks.length > 0) await syncDirectory(dirname(to));
 }
 
-/** What lies beside the profile under its name and `suffix`, whatever follows. */
+/** Paths of the entries beside the profile whose name is the profile's, then `suffix`, then anything. */
 async function namesOf(to: string, suffix: string): Promise<string[]> {
   const prefix = `${basename(to)}${suffix}`;
   try {

@@ -7,14 +7,14 @@ import type { CaptureFile } from "../store.ts";
 const BRINGING = "bring the profile to disk";
 
 /**
- * Brings to disk what somebody else has written: a browser leaves most of a profile in the system's memory, where a
- * capture reads it, and a power failure takes it.
+ * Syncs the files of a profile that a browser has written: the browser leaves most of them in the page cache, where a
+ * capture reads them and a power failure loses them.
  */
 export class SyncedFiles {
   readonly #dir: string;
-  /** What is on disk: identities by path. */
+  /** Identities by path of the files that are on disk. */
   #known: ReadonlyMap<string, string | undefined> = new Map();
-  /** What the disk has refused once. The system takes that for written, and has no error the next time. */
+  /** Errors by path of files that the disk has refused to sync. The system then takes them for written, and reports no error again. */
   readonly #refused = new Map<string, unknown>();
 
   /** @param dir the profile */
@@ -23,16 +23,16 @@ export class SyncedFiles {
   }
 
   /**
-   * Resolves when the files of a capture are on disk, as they were then or newer, with their names. One that is gone
-   * meanwhile is fine: what took its place was brought to disk before.
-   * @throws `UNAVAILABLE` or `DENIED` when the disk fails, and from then on as long as there is a file that it failed for
+   * Resolves when the files of a capture are on disk with their names, as they were captured or newer. A file that was
+   * deleted meanwhile is ignored: the browser has synced the files that replace it.
+   * @throws `UNAVAILABLE` or `DENIED` when the disk fails, and in every later call that names a file it failed for
    */
   async sync(files: readonly Pick<CaptureFile, "path" | "identity">[], signal: AbortSignal): Promise<void> {
     const isNew = ({ path, identity }: (typeof files)[number]): boolean =>
       identity === undefined || this.#known.get(path) !== identity;
     const paths = files.filter(isNew).map(({ path }) => path);
     await forEachConcurrent(paths, SYNCS_AT_ONCE, (path) => this.#attempt(path, syncWritten), signal);
-    // A name is on disk when all directories above it are.
+    // A name is on disk once all directories above it are synced.
     for (const path of foldersOf(paths)) {
       signal.throwIfAborted();
       await this.#attempt(path, syncDirectory);

@@ -1,22 +1,21 @@
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import { codeOf, diskError } from "../disk/errors.ts";
+import type { FileSource } from "../disk/file-source.ts";
 import { isVaultError } from "../errors.ts";
-import type { Capture, ProfileFacts } from "../store.ts";
-import { filesOf } from "./files.ts";
+import type { ProfileFacts } from "../store.ts";
 import { checkLevelDb } from "./leveldb/check.ts";
-import { parseLevelDbName } from "./leveldb/manifest.ts";
-import type { Source } from "./source.ts";
+import { filesOf } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { probeProfile, type StoreLayout } from "./storage-layout.ts";
 
-/** What a verifier has found. */
+/** The result of verifying a profile. */
 export interface VerifyReport {
-  /** What is wrong; none when Chromium would open all of it and keep it. Paths are inside what was verified. */
+  /**
+   * What is wrong with each file; none when Chromium would open all of the storage and keep it. Paths are relative to the
+   * profile; an empty path means the profile itself.
+   */
   readonly problems: readonly { readonly path: string; readonly reason: string }[];
-  /** It carries no store of the site at all. */
+  /** Whether the profile carries no storage of the site at all. */
   readonly empty: boolean;
-  /** The browser that wrote it and the form of each store, as far as they are known. */
+  /** The browser that wrote the profile and the form of each storage, as far as they are known. */
   readonly profile: ProfileFacts;
 }
 
@@ -26,32 +25,22 @@ export function firstProblem({ problems }: Pick<VerifyReport, "problems">): stri
   return first && (first.path === "" ? first.reason : `${first.path}: ${first.reason}`);
 }
 
-/** As {@link firstProblem} for what must be a session: one without any storage of the site is none. */
+/** As {@link firstProblem}, for a profile that must carry a session: one without storage of the site has a problem too. */
 export function sessionProblem(report: VerifyReport): string | undefined {
   return report.empty ? "it carries no storage of WhatsApp Web" : firstProblem(report);
 }
 
 type Problem = VerifyReport["problems"][number];
-type Files = ReadonlyMap<string, Source>;
+type Files = ReadonlyMap<string, FileSource>;
 
 /**
- * Verifies what is at rest at `dir`: a profile, one LevelDB directory, or one SQLite file with its log. Whatever the
- * bytes are, it answers; what is not there is empty.
- * @throws `UNAVAILABLE` when the disk does not answer; the reason of `signal`.
+ * Verifies the profile at rest at `dir`. Damage of any kind is reported as a problem; an absent directory is empty.
+ * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the signal's reason
  */
 export async function verifyProfile(dir: string, options: { signal?: AbortSignal } = {}): Promise<VerifyReport> {
-  const kind = await kindOf(dir);
-  if (kind === "absent") return { problems: [], empty: true, profile: {} };
-  if (kind === "file") {
-    const files = await filesOf(dirname(dir), "", (name) => name === basename(dir) || name === `${basename(dir)}-wal`);
-    return { problems: await verifySqlite(files, basename(dir)), empty: false, profile: {} };
-  }
-  if (kind === "leveldb") {
-    return { problems: await verifyLevelDb(await filesOf(dir, "", () => true), ""), empty: false, profile: {} };
-  }
   try {
     const { stores, facts } = await probeProfile(dir);
-    const files = new Map<string, Source>();
+    const files = new Map<string, FileSource>();
     for (const store of stores) {
       for (const [path, source] of await filesOf(dir, store.path, isStoreFile(store))) files.set(path, source);
     }
@@ -63,19 +52,15 @@ export async function verifyProfile(dir: string, options: { signal?: AbortSignal
   }
 }
 
-/** Verifies the files of a capture, all of their bytes, as {@link verifyProfile} would once they are restored. */
-export async function verifyCapture(capture: Capture, options: { signal?: AbortSignal } = {}): Promise<VerifyReport> {
-  const files = new Map<string, Source>(capture.files.map((file) => [file.path, file]));
-  const stores = layoutOf(capture);
-  const problems = await verifyStores(stores, files, options.signal);
-  for (const store of ["indexedDb", "localStorage"] as const) {
-    const found = stores.find((layout) => layout.store === store)?.backend;
-    if (found !== capture.profile[store]) problems.push({ path: "", reason: `its ${store} is not the one it says` });
-  }
-  return { problems, empty: stores.length === 0, profile: capture.profile };
-}
-
-async function verifyStores(stores: readonly StoreLayout[], files: Files, signal?: AbortSignal): Promise<Problem[]> {
+/**
+ * Verifies the databases of some storages.
+ * @param files by their paths relative to the profile
+ */
+export async function verifyStores(
+  stores: readonly StoreLayout[],
+  files: Files,
+  signal?: AbortSignal,
+): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const store of stores) {
     signal?.throwIfAborted();
@@ -89,7 +74,7 @@ async function verifyStores(stores: readonly StoreLayout[], files: Files, signal
 }
 
 async function verifyLevelDb(files: Files, prefix: string): Promise<Problem[]> {
-  const names = new Map<string, Source>();
+  const names = new Map<string, FileSource>();
   for (const [path, source] of files) {
     if (path.startsWith(prefix) && !path.slice(prefix.length).includes("/"))
       names.set(path.slice(prefix.length), source);
@@ -104,35 +89,6 @@ async function verifySqlite(files: Files, path: string): Promise<Problem[]> {
     ...(report.database ? [{ path, reason: report.database }] : []),
     ...(report.wal ? [{ path: `${path}-wal`, reason: report.wal }] : []),
   ];
-}
-
-function layoutOf(capture: Capture): StoreLayout[] {
-  const stores = new Map<string, StoreLayout & { databases: string[] }>();
-  for (const { path } of capture.files) {
-    const store = path.startsWith("Default/IndexedDB/") ? "indexedDb" : "localStorage";
-    const at = path.lastIndexOf("/");
-    const [directory, name] = [path.slice(0, at), path.slice(at + 1)];
-    if (parseLevelDbName(name) && directory.endsWith("leveldb")) {
-      stores.set(directory, { store, backend: "leveldb", path: directory, databases: [], blobs: [] });
-    } else if (path === "Default/LocalStorage" || /^Default\/IndexedDB\/[^/]+\/(?:[A-Z2-7]{52}|0)$/.test(path)) {
-      const layout = stores.get(directory) ?? { store, backend: "sqlite", path: directory, databases: [], blobs: [] };
-      layout.databases.push(name);
-      stores.set(directory, layout);
-    }
-  }
-  return [...stores.values()];
-}
-
-async function kindOf(path: string): Promise<"absent" | "file" | "leveldb" | "profile"> {
-  try {
-    if ((await stat(path)).isFile()) return "file";
-    const names = await readdir(path);
-    const isLevelDb = names.some((name) => name === "corruption_info.json" || parseLevelDbName(name) !== undefined);
-    return isLevelDb ? "leveldb" : "profile";
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return "absent";
-    throw diskError(`read ${basename(path)}`, cause);
-  }
 }
 
 function isStoreFile(store: StoreLayout): (name: string) => boolean {

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { probeSettled, sqliteName } from "../../lib/profile/credentials.ts";
+import { probeCredentials, sqliteName } from "../../lib/profile/credentials.ts";
 import { useFolder } from "../support/folder.ts";
 import { bothDatabases, database, VALUE, WID } from "./support/credentials.ts";
 import { editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
@@ -21,20 +21,20 @@ beforeEach(() => {
   dir = newFolder();
 });
 
-describe("probeSettled", () => {
+describe("probeCredentials", () => {
   async function probe(indexedDb: Files, localStorage: Files): Promise<string | true> {
     await rm(dir, { recursive: true, force: true });
     await writeFiles(dir, indexedDb, INDEXED_DB);
     await writeFiles(dir, localStorage, LOCAL_STORAGE);
-    const { settled, reason } = await probeSettled(dir);
-    return settled || reason;
+    const { hasCredentials, reason } = await probeCredentials(dir);
+    return hasCredentials || reason;
   }
 
-  it("is true once the databases and whose phone it is are on disk", async () => {
+  it("finds credentials once the databases and the number of the phone are on disk", async () => {
     expect(await probe(bothDatabases, youngLevelDb([[WID, VALUE]]))).toBe(true);
   });
 
-  it("is false while Local Storage has other things only, an empty value, or has deleted it again", async () => {
+  it("finds none while the number in Local Storage is absent, empty, deleted, or of another site", async () => {
     const missing = "Local Storage is not on disk";
     expect(await probe(bothDatabases, youngLevelDb([["VERSION", "1"]]))).toBe(missing);
     expect(await probe(bothDatabases, youngLevelDb([[WID, "\u0001"]]))).toBe(missing);
@@ -42,7 +42,7 @@ describe("probeSettled", () => {
     expect(await probe(bothDatabases, youngLevelDb([[WID.replace("web", "faq"), VALUE]]))).toBe(missing);
   });
 
-  it("is false while a database is missing, or was deleted", async () => {
+  it("finds none while a database is missing, or was deleted", async () => {
     const linked = youngLevelDb([[WID, VALUE]]);
     expect(await probe(youngLevelDb([[database("wawc"), "\u0001"]]), linked)).toBe(
       "IndexedDB signal-storage is not on disk",
@@ -55,28 +55,31 @@ describe("probeSettled", () => {
     expect(await probe(deleted, linked)).toBe("IndexedDB wawc is not on disk");
   });
 
-  it.each([false, true])("looks into tables as well (compressed: %s)", async (snappy) => {
+  it.each([false, true])("finds credentials in a table (compressed: %s)", async (snappy) => {
     const table = tableBytes([{ key: WID, sequence: 1, value: VALUE }], { snappy });
     const edit = { comparator: "c", log: 3, next: 9, last: 1, added: [[0, 5, table.length]] as const };
     const inTable = { ...youngLevelDb([]), "MANIFEST-000001": logBytes([editBytes(edit)]), "000005.ldb": table };
     expect(await probe(bothDatabases, inTable)).toBe(true);
   });
 
-  it("is false, and no error, while there is nothing", async () => {
-    expect(await probeSettled(join(dir, "absent"))).toEqual({
-      settled: false,
+  it("finds none in a profile that does not exist, without an error", async () => {
+    expect(await probeCredentials(join(dir, "absent"))).toEqual({
+      hasCredentials: false,
       reason: expect.stringMatching(/holds no storage of the site yet/),
     });
   });
 
-  it("is false for a SQLite Local Storage without the site", async () => {
+  it("finds none in SQLite storage without the site's databases", async () => {
     await writeFiles(dir, sqliteProfile());
-    expect(await probeSettled(dir)).toEqual({ settled: false, reason: "IndexedDB signal-storage is not on disk" });
+    expect(await probeCredentials(dir)).toEqual({
+      hasCredentials: false,
+      reason: "IndexedDB signal-storage is not on disk",
+    });
   });
 });
 
 describe("sqliteName", () => {
-  it("is what Chromium calls the file of a database", () => {
+  it("gives the file name that Chromium uses for a database", () => {
     expect(sqliteName("wawc")).toBe("SZSJWAVN6DYSSNAXXGI7HBTGS2WLKVMPWIE75RP2WMNQZHINSBTQ");
     expect(sqliteName("signal-storage")).toBe("K7PKRLEBDQU4YLXTFM33G7BNV2BYEPRTR65JYNAFPHTW7PKPPBEA");
   });

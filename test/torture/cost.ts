@@ -11,7 +11,7 @@ import { exitOnSignals } from "../support/exit-on-signals.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { countReads } from "./count-reads.ts";
 import { type Form, openPage } from "./open-page.ts";
-import { untilSettled } from "./run.ts";
+import { untilCredentials } from "./run.ts";
 
 const { values } = parseArgs({
   options: { mb: { type: "string", default: "100" }, backend: { type: "string" }, json: { type: "string" } },
@@ -34,7 +34,7 @@ async function measure(form: Form): Promise<void> {
   try {
     await page.phone.pair();
     await page.phone.fill(bytes, { blobShare: 0.3 });
-    await untilSettled(dir);
+    await untilCredentials(dir);
     await sleep(20_000);
     const first = await row(form, "first capture", () => captureProfile(dir, { live: true }));
     await row(form, "again, nothing changed", () => captureProfile(dir, { live: true, stored: first.files }));

@@ -2,7 +2,7 @@ import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CaptureOptions, captureProfile } from "../../lib/profile/capture/capture.ts";
-import { probeSettled } from "../../lib/profile/credentials.ts";
+import { probeCredentials } from "../../lib/profile/credentials.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
@@ -103,7 +103,7 @@ async function takeBatch(
   try {
     await page.phone.pair();
     await page.phone.fill(options.fillBytes ?? 5_000_000);
-    await untilSettled(dir);
+    await untilCredentials(dir);
     await page.phone.startWriter({ bodyBytes: 8_000, batch: 4 });
     for (let i = 0; i < Math.max(wanted.captures, wanted.copies); i++) {
       await sleep(Math.random() * 300);
@@ -195,11 +195,11 @@ async function mustVerify(dir: string, when: string): Promise<void> {
 }
 
 /** Waits until the credentials are on disk: Local Storage is written out late. */
-export async function untilSettled(dir: string): Promise<void> {
+export async function untilCredentials(dir: string): Promise<void> {
   let reason = "";
   for (let i = 0; i < 1_200; i++) {
-    const found = await probeSettled(dir);
-    if (found.settled) return;
+    const found = await probeCredentials(dir);
+    if (found.hasCredentials) return;
     reason = found.reason;
     await sleep(250);
   }

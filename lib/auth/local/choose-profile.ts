@@ -2,7 +2,7 @@ import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import type { ProfileLock } from "../../browser/profile-lock.ts";
 import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { VaultError } from "../../errors.ts";
-import { probeSettled } from "../../profile/credentials.ts";
+import { probeCredentials } from "../../profile/credentials.ts";
 import { newStagingPath, recoverSwap, swapIn } from "../../profile/swap.ts";
 import type { ProfileFacts, RestoreReport } from "../../store.ts";
 import type { RemoteSession, StoredVersion, StoreSession } from "../store/store-session.ts";
@@ -86,7 +86,7 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
     // With no entry but that of this start it is a new store, as after a move: nothing is known to be lost.
     if (remote.entry !== 1) tellAhead(options, remote, local);
   }
-  return { ...EMPTY, profile: local.profile, linked: (await probeSettled(dir, { signal })).settled };
+  return { ...EMPTY, profile: local.profile, linked: (await probeCredentials(dir, { signal })).hasCredentials };
 }
 
 /** The local profile, when it is at least what is stored. */

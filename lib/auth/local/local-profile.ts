@@ -115,8 +115,8 @@ export class LocalProfile {
     const { indexedDb, localStorage } = this.profile;
     // A session is in both: a profile that has lost one of them verifies, and shows a QR.
     if (this.empty || this.problem !== undefined || !indexedDb || !localStorage) return undefined;
-    const { settled, link } = await credentialsAtRest(this.#dir, signal);
-    return settled ? link : undefined;
+    const { hasCredentials, credentialsHash } = await credentialsAtRest(this.#dir, signal);
+    return hasCredentials ? credentialsHash : undefined;
   }
 }
 

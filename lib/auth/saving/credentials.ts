@@ -1,6 +1,6 @@
 import { isVaultError, VaultError } from "../../errors.ts";
 import { captureProfile } from "../../profile/capture/capture.ts";
-import { captureSettled, probeSettled, type Settled } from "../../profile/credentials.ts";
+import { type Credentials, captureCredentials, probeCredentials } from "../../profile/credentials.ts";
 import type { Capture } from "../../store.ts";
 
 /** How long after READY a save refuses to replace a stored session by storage without credentials, in ms. */
@@ -38,14 +38,15 @@ export class CredentialsCheck {
   async expectNewLink(signal: AbortSignal): Promise<string | undefined> {
     this.#present = false;
     this.#presentAt = undefined;
-    const { link } = await probeSettled(this.#dir, { signal }).catch(() => ({ link: undefined }));
-    this.#refused = link;
-    return link;
+    const none = { credentialsHash: undefined };
+    const { credentialsHash } = await probeCredentials(this.#dir, { signal }).catch(() => none);
+    this.#refused = credentialsHash;
+    return credentialsHash;
   }
 
   /** Whether what is on disk carries the session. */
   async look(signal: AbortSignal): Promise<boolean> {
-    if (!this.#present) this.#note(await probeSettled(this.#dir, { signal }));
+    if (!this.#present) this.#note(await probeCredentials(this.#dir, { signal }));
     return this.#present;
   }
 
@@ -56,11 +57,11 @@ export class CredentialsCheck {
    */
   async mustBeIn(capture: Capture, linkedSince: number): Promise<void> {
     const werePresent = this.#presentAt !== undefined;
-    const found = await captureSettled(capture);
+    const found = await captureCredentials(capture);
     this.#note(found);
     const since = Math.max(linkedSince, this.#presentAt ?? linkedSince);
     if (this.#present || performance.now() - since > this.#limitMs()) return;
-    const reason = found.settled ? "Local Storage is still that of the link before" : found.reason;
+    const reason = found.hasCredentials ? "Local Storage is still that of the link before" : found.reason;
     throw new VaultError(
       "UNAVAILABLE",
       `Session ${this.#session} is not saved${werePresent ? "" : " yet"}: ${reason}.`,
@@ -77,8 +78,8 @@ export class CredentialsCheck {
     return this.#refused === undefined ? MISSING_LIMIT_MS : RELINKED_LIMIT_MS;
   }
 
-  #note({ settled, link }: Settled): void {
-    this.#present = settled && (this.#refused === undefined || link !== this.#refused);
+  #note({ hasCredentials, credentialsHash }: Credentials): void {
+    this.#present = hasCredentials && (this.#refused === undefined || credentialsHash !== this.#refused);
     if (this.#present) this.#presentAt = performance.now();
   }
 }
@@ -87,16 +88,16 @@ export class CredentialsCheck {
  * Whether a profile that no browser has open carries the credentials.
  * @throws what the disk throws: nothing is known then
  */
-export async function credentialsAtRest(dir: string, signal: AbortSignal): Promise<Settled> {
+export async function credentialsAtRest(dir: string, signal: AbortSignal): Promise<Credentials> {
   let capture: Capture;
   try {
     capture = await captureProfile(dir, { live: false, signal });
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
-    return { settled: false, reason: error.message };
+    return { hasCredentials: false, reason: error.message };
   }
   try {
-    return await captureSettled(capture);
+    return await captureCredentials(capture);
   } finally {
     await capture.close();
   }

@@ -3,7 +3,7 @@ import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { Mutex } from "../../async/mutex.ts";
 import { VaultError } from "../../errors.ts";
 import { captureProfile } from "../../profile/capture/capture.ts";
-import { Overtaken } from "../../profile/source.ts";
+import { StaleRead } from "../../profile/capture/errors.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
 import { Provenance } from "../local/provenance.ts";
 import type { StoredVersion, StoreSession } from "../store/store-session.ts";
@@ -126,7 +126,7 @@ export class ProfileSaver {
     try {
       return await this.#capture(this.#options.browserRuns(), signal);
     } catch (error) {
-      if (!(error instanceof Overtaken)) throw error;
+      if (!(error instanceof StaleRead)) throw error;
       // A browser wrote into a database that was not copied, and the store has asked for it all the same.
       this.#stored = [];
       return await this.#capture(true, signal);

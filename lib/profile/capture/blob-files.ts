@@ -1,76 +1,77 @@
+// `lib/profile/capture` takes a consistent view of a live profile: `capture.ts` for all databases, `database-capture.ts`
+// the steps of one. It imports `leveldb` and `sqlite`, which import from here `blob-files`, `database-capture`, `errors`,
+// `file-pool` and `spool`. Outside of `lib/profile` only `capture.ts` and `errors.ts` may be imported.
 import { join } from "node:path";
-import { entriesOfSync, walk } from "../files.ts";
-import { identified, type PartFile, type Stored, Unsettled } from "./database-capture.ts";
-import type { Held, Holder } from "./file-pool.ts";
+import { prefixIdentity } from "../file-identity.ts";
+import { entriesOfSync, walk } from "../listing.ts";
+import { type DatabaseFile, databaseFile, type StoredIdentities } from "./database-capture.ts";
+import { InconsistentCapture } from "./errors.ts";
+import type { FilePool, PooledFile } from "./file-pool.ts";
 
 /**
- * The blob files of a database. Chromium writes one before it commits what refers to it, and deletes it after it has
- * committed that nothing does: those that are there at a moment are all that the database needs at that moment.
+ * The blob files of one database. Chromium writes a blob file before it commits the reference to it, and deletes it after
+ * the commit that removes the last reference: the blob files present at a moment are all that the database needs then.
  */
 export class BlobFiles {
   readonly #dir: string;
   readonly #paths: readonly string[];
-  readonly #holder: Holder;
-  readonly #stored: Stored;
+  readonly #pool: FilePool;
+  readonly #stored: StoredIdentities;
   #listed: readonly string[] | undefined;
-  /** Those that were seen since it was prepared. */
-  #seen = new Set<string>();
-  #held: ReadonlyMap<string, Held> = new Map();
+  /** Paths that were present at any time since `prepare`. */
+  #noted = new Set<string>();
+  #held: ReadonlyMap<string, PooledFile> = new Map();
 
-  /** @param paths directories, relative to the profile at `dir`. */
-  constructor(dir: string, paths: readonly string[], holder: Holder, stored: Stored) {
+  /** @param paths directories, relative to the profile at `dir` */
+  constructor(dir: string, paths: readonly string[], pool: FilePool, stored: StoredIdentities) {
     this.#dir = dir;
     this.#paths = paths;
-    this.#holder = holder;
+    this.#pool = pool;
     this.#stored = stored;
   }
 
-  /** Holds those that are there now; what can be held before the moment need not be after it. */
+  /** Holds the blob files present now, so that few are left to be held after the moment. */
   async prepare(): Promise<void> {
-    this.#seen = new Set();
+    this.#noted = new Set();
     for (const path of this.#paths) {
-      for (const file of await walk(this.#dir, path)) if (await this.#hold(file)) this.#seen.add(file);
+      for (const file of await walk(this.#dir, path)) if (await this.#hold(file)) this.#noted.add(file);
     }
   }
 
-  /** Notes those that are there at the moment. Synchronous. */
-  mark(): void {
+  /** Lists the blob files of this moment. Synchronous. */
+  list(): void {
     this.#listed = this.#paths.flatMap((path) => walkSync(this.#dir, path));
   }
 
-  /** What was noted is of another moment. */
-  forget(): void {
+  /** The list is of another moment: `holdFiles` must not go by it. */
+  clearList(): void {
     this.#listed = undefined;
   }
 
-  /** Adds those that are there to those that were seen: without a moment, one too many is better than one too few. */
-  see(): void {
-    for (const path of this.#paths) for (const file of walkSync(this.#dir, path)) this.#seen.add(file);
+  /** Adds the blob files present now to the noted ones: without a moment, a superfluous file is better than a missing one. */
+  noteFiles(): void {
+    for (const path of this.#paths) for (const file of walkSync(this.#dir, path)) this.#noted.add(file);
   }
 
-  /** Holds those of the moment; without one, all that were seen. */
-  async secure(): Promise<void> {
-    const held = new Map<string, Held>();
-    for (const path of this.#listed ?? this.#seen) {
+  /** Holds the listed files; without a list, all noted ones. @throws InconsistentCapture when one is gone */
+  async holdFiles(): Promise<void> {
+    const held = new Map<string, PooledFile>();
+    for (const path of this.#listed ?? this.#noted) {
       const file = await this.#hold(path);
-      if (file === undefined) throw new Unsettled(`${path}: it went before it could be held`, false);
+      if (file === undefined) throw new InconsistentCapture(`${path}: it was deleted before it could be opened`, false);
       held.set(path, file);
     }
     this.#held = held;
   }
 
-  files(): PartFile[] {
-    return [...this.#held].map(([path, held]) => ({
-      path,
-      change: "never",
-      size: held.size,
-      read: (position, length) => held.read(position, length),
-      ...identified(held.stamp, held.size),
-    }));
+  files(): DatabaseFile[] {
+    return [...this.#held].map(([path, held]) =>
+      databaseFile(path, "never", held, prefixIdentity(held.identity, held.size)),
+    );
   }
 
-  #hold(path: string): Promise<Held | undefined> {
-    return this.#holder.hold(join(this.#dir, path), this.#stored.get(path));
+  #hold(path: string): Promise<PooledFile | undefined> {
+    return this.#pool.hold(join(this.#dir, path), this.#stored.get(path));
   }
 }
 

@@ -1,57 +1,64 @@
 import { createHash } from "node:crypto";
+import type { FileSource } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
-import { identityOf, type Stamp } from "../file-identity.ts";
-import { bufferSource, type Source } from "../source.ts";
+import { bufferSource } from "../sources.ts";
 
-/** A file of a capture, before its path is made one of the profile. */
-export interface PartFile extends Source {
+/** One file of a database, as it is captured; its path is relative to the profile. */
+export interface DatabaseFile extends FileSource {
   readonly path: string;
   readonly change: CaptureFile["change"];
   readonly identity?: string;
 }
 
-/** One database of a capture. Its steps are taken by all databases together, so that they are of one moment. */
-export interface Part {
-  /** Gets hold of what may vanish, and copies what may be overwritten. What is still good from before is kept. */
+/**
+ * The capture of one database. `captureProfile` takes each step for all databases of the profile before the next step, so
+ * that all of them are captured at one moment.
+ */
+export interface DatabaseCapture {
+  /** Opens the files that may be deleted, and copies those that may be overwritten. Keeps what is still valid of an earlier attempt. */
   prepare(): Promise<void>;
-  /** Takes up what a mark has found to be `unprepared`, and nothing that takes long. */
-  follow(): Promise<void>;
+  /** Opens the files that made a poll `unprepared`; reads as little as possible. */
+  refresh(): Promise<void>;
   /**
-   * Notes how far everything that grows has come. Synchronous, and quick: when two rounds over all databases, one right
-   * after the other, find nothing new, then there was a moment between them when all were as noted.
+   * Records how far every growing file has come. Synchronous and quick: when two rounds of polls over all databases, one
+   * right after the other, find nothing new, all databases were as recorded at a moment between the two.
    */
-  mark(): "same" | "moved" | "unprepared";
-  /** Called right before and after the last mark when none has found a moment: notes the files that may be needed. */
-  see(): void;
-  /** Gets hold of the files that were there at the last mark and will vanish. */
-  secure(): Promise<void>;
-  /** Reads and checks; answers what the database was at the last mark. */
-  settle(): Promise<PartFile[]>;
+  poll(): PollResult;
+  /** Fallback when no consistent moment was found: records every blob file present, before and after the last poll. */
+  noteFiles(): void;
+  /** Holds the files that were there at the last poll and may be deleted later. */
+  holdFiles(): Promise<void>;
+  /**
+   * Reads and checks the database.
+   * @returns its files, as they were at the last poll
+   * @throws InconsistentCapture when they do not fit together
+   */
+  finish(): Promise<DatabaseFile[]>;
 }
 
-/** An attempt at a database did not succeed. */
-export class Unsettled extends Error {
-  override readonly name: string = "Unsettled";
-  /** Whether a reason that stays means damage; a race that is lost every time does not. */
-  readonly damage: boolean;
+/** `unprepared`: the database has files, or a new round of its log, that `refresh` has to open first. */
+export type PollResult = "unchanged" | "changed" | "unprepared";
 
-  constructor(reason: string, damage: boolean) {
-    super(reason);
-    this.damage = damage;
-  }
+/** Identities by path of the files that are stored already: they need not be checked, nor copied, again. */
+export type StoredIdentities = ReadonlyMap<string, string>;
+
+/** A file of a database; without `identity` nothing tells later whether it has changed. */
+export function databaseFile(
+  path: string,
+  change: CaptureFile["change"],
+  source: FileSource,
+  identity?: string,
+): DatabaseFile {
+  return {
+    path,
+    change,
+    size: source.size,
+    read: (position, length) => source.read(position, length),
+    ...(identity === undefined ? {} : { identity }),
+  };
 }
 
-/** Files that are stored already: they need not be checked, nor copied, again. */
-export type Stored = ReadonlyMap<string, string>;
-
-/** A file of a few bytes, which are its identity. */
-export function smallFile(path: string, bytes: Buffer): PartFile {
-  const identity = createHash("sha256").update(bytes).digest("hex");
-  return { path, change: "anywhere", identity, ...bufferSource(bytes) };
-}
-
-/** The identity of a file's first `size` bytes, as a part of a `PartFile`. */
-export function identified(stamp: Stamp, size: number): { identity?: string } {
-  const identity = identityOf(stamp, size);
-  return identity === undefined ? {} : { identity };
+/** A file of a few bytes in memory; its identity is the hash of the bytes. */
+export function smallFile(path: string, bytes: Buffer): DatabaseFile {
+  return databaseFile(path, "anywhere", bufferSource(bytes), createHash("sha256").update(bytes).digest("hex"));
 }

@@ -1,42 +1,39 @@
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readFile } from "node:fs/promises";
+import { type FileHandle, lstat, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf, diskError, isOutOfDescriptors } from "../../disk/errors.ts";
-import { readExactly } from "../../disk/file-source.ts";
-import { VaultError } from "../../errors.ts";
-import { identityOf, type Stamp, stampOf } from "../file-identity.ts";
-import { COPY_BYTES, Overtaken, type Source } from "../source.ts";
-import { type Room, Spool } from "./spool.ts";
+import { type FileSource, readExactly } from "../../disk/file-source.ts";
+import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
+import { COPY_BYTES } from "../sources.ts";
+import { StaleRead } from "./errors.ts";
+import { openFile } from "./open-file.ts";
+import { Spool, type SpoolRegion } from "./spool.ts";
 
-const FALLBACK_BUDGET = 128;
-const MAX_BUDGET = 1_024;
-/** Not there on Windows, where a link needs privileges. */
-const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
-/** A pipe in a profile must not hang who opens it. */
-const NO_BLOCK = constants.O_NONBLOCK ?? 0;
+const OPEN_ATTEMPTS = 20;
 
-/** A file that can be read whatever becomes of its name. */
-export interface Held extends Source {
-  readonly stamp: Stamp;
+/** A file that can be read after it was renamed or deleted. */
+export interface PooledFile extends FileSource {
+  /** As it was when it was opened. */
+  readonly identity: FileIdentity;
 }
 
-/** Opens files of a profile and keeps them: descriptors while there are enough, copies in a spool beyond. */
-export class Holder {
+/** Holds files of a profile: by open descriptors within the budget, by copies in a spool beyond it. */
+export class FilePool {
   readonly #near: string;
   readonly #signal: AbortSignal | undefined;
-  readonly #held = new Map<string, Held>();
+  readonly #files = new Map<string, PooledFile>();
   readonly #handles = new Map<string, FileHandle>();
-  readonly #others: FileHandle[] = [];
+  readonly #changing: FileHandle[] = [];
   #budget: number;
   #spool: Spool | undefined;
-  /** One descriptor kept back, so that there is one for a spool when the process has run out. */
+  /** One descriptor in reserve, so that a spool can be opened when the process has run out of descriptors. */
   #reserve: FileHandle | undefined;
   #closed = false;
 
   /**
-   * @param near the profile; a spool lies beside it, else in the temp directory.
-   * @param signal ends what goes through many bytes.
+   * @param near the profile; the spool lies beside it, else in the temp directory
+   * @param budget files held open at once
+   * @param signal ends reads and copies between two pieces
    */
   constructor(near: string, budget: number, signal?: AbortSignal) {
     this.#near = near;
@@ -45,99 +42,104 @@ export class Holder {
   }
 
   /**
-   * Holds the file at `path`, whose bytes never change once written (a table, a blob). `undefined` when it is not there.
-   * A file that was held before and is gone now is still held.
-   * @param stored its identity as it is stored: beyond the budget such a file is not copied, but opened when it is read.
+   * Holds the file at `path`, whose bytes never change once written (a table, a blob); `undefined` when it does not exist.
+   * A file that was held before and has been deleted since is still held.
+   * @param stored its identity as it is stored: beyond the budget such a file is not copied, but opened for each read
    */
-  async hold(path: string, stored?: string): Promise<Held | undefined> {
+  async hold(path: string, stored?: string): Promise<PooledFile | undefined> {
     if (this.#spool === undefined) this.#reserve ??= await open(dirname(path), "r").catch(() => undefined);
-    const before = this.#held.get(path);
-    if (before && (await this.#isStill(path, before.stamp))) return before;
+    const before = this.#files.get(path);
+    if (before && (await this.#isStill(path, before.identity))) return before;
     const handle = await this.#open(path);
     if (handle === undefined) return before;
     try {
-      const stamp = await this.stamp(handle);
+      const identity = await this.identify(handle);
       await this.#forget(path);
       if (this.#handles.size < this.#budget) {
         this.#handles.set(path, handle);
-        return this.#keep(path, stamp, this.source(handle, stamp.size));
+        return this.#keep(path, identity, this.source(handle, identity.size));
       }
-      const isStored = stored !== undefined && stored === identityOf(stamp, stamp.size);
-      return this.#keep(path, stamp, isStored ? this.#lazy(path, stamp) : await this.copy(handle, stamp.size));
+      const isStored = stored !== undefined && stored === prefixIdentity(identity, identity.size);
+      const source = isStored ? this.#reopened(path, identity) : await this.copy(handle, identity.size);
+      return this.#keep(path, identity, source);
     } finally {
       if (this.#handles.get(path) !== handle) await handle.close();
     }
   }
 
-  /** Opens a file that goes on changing (a log, a manifest, a database). `undefined` when it is not there. */
-  async follow(path: string): Promise<FileHandle | undefined> {
+  /** Opens a file that goes on changing (a log, a manifest, a database); `undefined` when it does not exist. */
+  async openChanging(path: string): Promise<FileHandle | undefined> {
     const handle = await this.#open(path);
-    if (handle) this.#others.push(handle);
+    if (handle) this.#changing.push(handle);
     return handle;
   }
 
-  /** Lets go of one that `follow` gave. */
+  /** Closes a handle of `openChanging`. */
   async release(handle: FileHandle | undefined): Promise<void> {
     if (handle === undefined) return;
-    const index = this.#others.indexOf(handle);
-    if (index >= 0) this.#others.splice(index, 1);
+    const index = this.#changing.indexOf(handle);
+    if (index >= 0) this.#changing.splice(index, 1);
     await handle.close();
   }
 
-  /** The first `size` bytes of an open file, read where it lies. */
-  source(handle: FileHandle, size: number): Source {
+  /** The first `size` bytes of an open file, read from the file itself. */
+  source(handle: FileHandle, size: number): FileSource {
     return {
       size,
       read: async (position, length) => {
-        this.mustGoOn();
+        this.throwIfAborted();
         return await readExactly(handle, position, length);
       },
     };
   }
 
-  /** To be called before each piece of what goes through many. @throws the signal's reason */
-  mustGoOn(): void {
+  /** To be called before each piece of a long read. @throws the signal's reason */
+  throwIfAborted(): void {
     this.#signal?.throwIfAborted();
   }
 
-  /** Copies the first `size` bytes of an open file, or fewer when it ends before. */
-  async copy(handle: FileHandle, size: number, over?: Room): Promise<Room> {
-    const room = await this.room(size, over);
-    for (let end = room.size; end < size; end = room.size) {
-      this.mustGoOn();
+  /**
+   * Copies the first `size` bytes of an open file into the spool, or fewer when the file ends before.
+   * @param reuse as in {@link region}
+   */
+  async copy(handle: FileHandle, size: number, reuse?: SpoolRegion): Promise<SpoolRegion> {
+    const region = await this.region(size, reuse);
+    for (let end = region.size; end < size; end = region.size) {
+      this.throwIfAborted();
       const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, size - end));
       const { bytesRead } = await handle.read(piece, 0, piece.length, end);
       if (bytesRead === 0) break;
-      await room.append(piece.subarray(0, bytesRead));
+      await region.append(piece.subarray(0, bytesRead));
     }
-    return room;
+    return region;
   }
 
   /**
-   * A place for a copy of up to `size` bytes.
-   * @param over an earlier one that is not needed any more: it is taken when it is large enough.
+   * An empty region of the spool for up to `size` bytes.
+   * @param reuse a region that is not needed any more: its place is taken when it is large enough
    */
-  async room(size: number, over?: Room): Promise<Room> {
+  async region(size: number, reuse?: SpoolRegion): Promise<SpoolRegion> {
     await this.#reserve?.close();
     this.#reserve = undefined;
     this.#spool ??= await Spool.open(this.#near);
-    return this.#spool.room(size, over);
+    return this.#spool.region(size, reuse);
   }
 
-  async stamp(handle: FileHandle): Promise<Stamp> {
-    return stampOf(await handle.stat({ bigint: true }));
+  /** The identity that an open file has now. */
+  async identify(handle: FileHandle): Promise<FileIdentity> {
+    return identifyFile(await handle.stat({ bigint: true }));
   }
 
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** Never rejects. */
+  /** Closes all files and the spool. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    const handles = [...this.#handles.values(), ...this.#others.splice(0)];
+    const handles = [...this.#handles.values(), ...this.#changing.splice(0)];
     this.#handles.clear();
-    this.#held.clear();
+    this.#files.clear();
     const [spool, reserve] = [this.#spool, this.#reserve];
     this.#spool = undefined;
     this.#reserve = undefined;
@@ -147,53 +149,47 @@ export class Holder {
   async #open(path: string): Promise<FileHandle | undefined> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const handle = await open(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
-        if (await isFile(handle)) return handle;
-        await handle.close();
-        throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is not a file.`);
+        return await openFile(path);
       } catch (cause) {
-        const code = codeOf(cause);
-        if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-        if (code === "ELOOP")
-          throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is a link.`, { cause });
-        if (!isOutOfDescriptors(cause) || attempt === 20) throw diskError(`read ${basename(path)}`, cause);
-        await this.#makeRoom(attempt);
+        if (!isOutOfDescriptors(cause) || attempt === OPEN_ATTEMPTS) throw diskError(`read ${basename(path)}`, cause);
+        await this.#freeDescriptors(attempt);
       }
     }
   }
 
-  /** Turns descriptors into copies; when there are none, waits for the rest of the process to give some back. */
-  async #makeRoom(attempt: number): Promise<void> {
+  /** Replaces half of the descriptors by copies; when there are none to replace, waits for other parts of the process. */
+  async #freeDescriptors(attempt: number): Promise<void> {
     const paths = [...this.#handles.keys()];
     if (paths.length < 2) return await sleep(10 * (attempt + 1));
     this.#budget = Math.floor(paths.length / 2);
     for (const path of paths.slice(this.#budget)) {
       const handle = this.#handles.get(path);
-      const held = this.#held.get(path);
-      if (handle === undefined || held === undefined) continue;
-      this.#keep(path, held.stamp, await this.copy(handle, held.size));
+      const file = this.#files.get(path);
+      if (handle === undefined || file === undefined) continue;
+      this.#keep(path, file.identity, await this.copy(handle, file.size));
       this.#handles.delete(path);
       await handle.close();
     }
   }
 
-  async #isStill(path: string, stamp: Stamp): Promise<boolean> {
+  async #isStill(path: string, identity: FileIdentity): Promise<boolean> {
     try {
-      const now = stampOf(await lstat(path, { bigint: true }));
-      return now.file === stamp.file && now.size === stamp.size;
+      const now = identifyFile(await lstat(path, { bigint: true }));
+      return now.file === identity.file && now.size === identity.size;
     } catch (error) {
       return codeOf(error) === "ENOENT";
     }
   }
 
-  #lazy(path: string, stamp: Stamp): Source {
+  /** A file that is opened for each read. */
+  #reopened(path: string, identity: FileIdentity): FileSource {
     return {
-      size: stamp.size,
+      size: identity.size,
       read: async (position, length) => {
         const handle = await this.#open(path);
-        if (handle === undefined) throw new Overtaken(basename(path));
+        if (handle === undefined) throw new StaleRead(basename(path));
         try {
-          if ((await this.stamp(handle)).times !== stamp.times) throw new Overtaken(basename(path));
+          if ((await this.identify(handle)).times !== identity.times) throw new StaleRead(basename(path));
           return await readExactly(handle, position, length);
         } finally {
           await handle.close();
@@ -203,40 +199,31 @@ export class Holder {
   }
 
   async #forget(path: string): Promise<void> {
-    this.#held.delete(path);
+    this.#files.delete(path);
     const handle = this.#handles.get(path);
     this.#handles.delete(path);
     await handle?.close();
   }
 
-  /** Reads go by what holds the path at the time: a descriptor may have become a copy since. */
-  #keep(path: string, stamp: Stamp, source: Source): Held {
-    const place = this.#held.get(path) as Place | undefined;
-    if (place) {
-      place.source = source;
-      return place;
+  /** An entry stays the same object when its descriptor is replaced by a copy: each read uses the newest source. */
+  #keep(path: string, identity: FileIdentity, source: FileSource): PooledFile {
+    const entry = this.#files.get(path) as PoolEntry | undefined;
+    if (entry) {
+      entry.source = source;
+      return entry;
     }
-    const made = new Place(stamp, source);
-    this.#held.set(path, made);
+    const made = new PoolEntry(identity, source);
+    this.#files.set(path, made);
     return made;
   }
 }
 
-async function isFile(handle: FileHandle): Promise<boolean> {
-  try {
-    return (await handle.stat()).isFile();
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
+class PoolEntry implements PooledFile {
+  readonly identity: FileIdentity;
+  source: FileSource;
 
-class Place implements Held {
-  readonly stamp: Stamp;
-  source: Source;
-
-  constructor(stamp: Stamp, source: Source) {
-    this.stamp = stamp;
+  constructor(identity: FileIdentity, source: FileSource) {
+    this.identity = identity;
     this.source = source;
   }
 
@@ -246,17 +233,5 @@ class Place implements Held {
 
   read(position: number, length: number): Promise<Buffer> {
     return this.source.read(position, length);
-  }
-}
-
-/** How many files a capture may hold: a quarter of what this process has left. */
-export async function descriptorBudget(): Promise<number> {
-  try {
-    const limits = await readFile("/proc/self/limits", "latin1");
-    const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
-    if (Number.isNaN(limit)) return FALLBACK_BUDGET;
-    return Math.max(8, Math.min(MAX_BUDGET, Math.floor(limit / 4)));
-  } catch {
-    return process.platform === "win32" ? MAX_BUDGET : FALLBACK_BUDGET;
   }
 }

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { uniqueName, writeFully } from "../../disk/durable.ts";
 import { diskError } from "../../disk/errors.ts";
-import { readExactly } from "../../disk/file-source.ts";
-import type { Source } from "../source.ts";
+import { type FileSource, readExactly } from "../../disk/file-source.ts";
 
-/** A part of a spool, filled from its start. */
-export class Room implements Source {
+/** A range of the spool file, filled from its start. */
+export class SpoolRegion implements FileSource {
   readonly start: number;
+  /** Bytes that fit in. */
   readonly capacity: number;
   readonly #handle: FileHandle;
   #size = 0;
@@ -19,6 +19,7 @@ export class Room implements Source {
     this.capacity = capacity;
   }
 
+  /** Bytes that were appended. */
   get size(): number {
     return this.#size;
   }
@@ -33,8 +34,8 @@ export class Room implements Source {
     this.#size += bytes.length;
   }
 
-  /** Forgets what is behind the first `size` bytes. */
-  cut(size: number): void {
+  /** Drops the bytes after the first `size`. */
+  truncate(size: number): void {
     this.#size = Math.min(this.#size, size);
   }
 
@@ -43,10 +44,10 @@ export class Room implements Source {
   }
 }
 
-/** One private file that takes what cannot be held by a descriptor. Its name is gone before anything is in it. */
+/** One private file for the copies that a capture makes. Its name is removed before the first byte is written. */
 export class Spool {
   readonly #handle: FileHandle;
-  /** Set where an open file cannot be unlinked. */
+  /** Set where an open file cannot be unlinked (Windows). */
   readonly #path: string | undefined;
   #end = 0;
 
@@ -55,6 +56,7 @@ export class Spool {
     this.#path = path;
   }
 
+  /** Creates the file beside `near`, else in the temp directory. @throws `UNAVAILABLE` or `DENIED` when neither takes it */
   static async open(near: string): Promise<Spool> {
     const name = uniqueName(`.${basename(near)}.capture-`);
     let problem: unknown;
@@ -73,11 +75,12 @@ export class Spool {
     throw diskError("copy a file of the profile", problem);
   }
 
-  room(capacity: number, over: Room | undefined): Room {
-    if (over && over.capacity >= capacity) return new Room(this.#handle, over.start, over.capacity);
+  /** An empty region of `capacity` bytes: in the place of `reuse` when that is large enough, else at the end. */
+  region(capacity: number, reuse: SpoolRegion | undefined): SpoolRegion {
+    if (reuse && reuse.capacity >= capacity) return new SpoolRegion(this.#handle, reuse.start, reuse.capacity);
     const start = this.#end;
     this.#end += capacity;
-    return new Room(this.#handle, start, capacity);
+    return new SpoolRegion(this.#handle, start, capacity);
   }
 
   async close(): Promise<void> {

@@ -1,76 +1,95 @@
+// `lib/profile/leveldb` reads and checks LevelDB directories and takes captures of live ones. It knows nothing of profiles.
+// Only `lib/profile` may import it, and `capture.ts` of it only `lib/profile/capture`.
 import { fstatSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { readExactly } from "../../disk/file-source.ts";
 import { BlobFiles } from "../capture/blob-files.ts";
 import {
-  identified,
-  type Part,
-  type PartFile,
-  type Stored,
+  type DatabaseCapture,
+  type DatabaseFile,
+  databaseFile,
+  type PollResult,
+  type StoredIdentities,
   smallFile,
-  Unsettled,
 } from "../capture/database-capture.ts";
-import type { Held, Holder } from "../capture/file-pool.ts";
-import { namesOf } from "../files.ts";
+import { InconsistentCapture } from "../capture/errors.ts";
+import type { FilePool, PooledFile } from "../capture/file-pool.ts";
+import { prefixIdentity } from "../file-identity.ts";
+import { namesOf } from "../listing.ts";
 import { checkLogs, type LogBytes } from "./check.ts";
 import { manifestOf, parseLevelDbName, type Replay, replayManifest } from "./manifest.ts";
 import { checkTable } from "./table.ts";
 
+/** `CURRENT` holds one file name; more bytes than this are damage. */
+const MAX_CURRENT_BYTES = 100;
+
 /** A table, with the name it has in the directory. */
 interface HeldTable {
   readonly name: string;
-  readonly held: Held;
+  readonly held: PooledFile;
 }
 
-/** A log or manifest, followed since before its moment. */
-interface Followed {
+/** A log or manifest, opened before the moment of the capture. */
+interface GrowingFile {
   readonly name: string;
   readonly number: number;
   readonly handle: FileHandle;
-  /** Bytes at the last mark. */
+  /** Bytes at the last poll. */
   size: number;
 }
 
-/** A LevelDB directory with its blob directories. All paths are relative to the profile. */
-export class LevelDbPart implements Part {
-  readonly #dir: string;
+/** What the capture of a LevelDB is taken of. Paths are relative to the profile at `dir`. */
+export interface LevelDbCaptureOptions {
+  readonly dir: string;
+  /** The LevelDB directory. */
+  readonly path: string;
+  /** Directories of blob files that belong to it. */
+  readonly blobs: readonly string[];
+  readonly pool: FilePool;
+  readonly stored: StoredIdentities;
+}
+
+/** The capture of a LevelDB directory with its blob directories. */
+export class LevelDbCapture implements DatabaseCapture {
+  /** The LevelDB directory on disk. */
+  readonly #folder: string;
   readonly #path: string;
-  readonly #holder: Holder;
-  readonly #stored: Stored;
+  readonly #pool: FilePool;
+  readonly #stored: StoredIdentities;
   readonly #blobs: BlobFiles;
   readonly #tables = new Map<number, HeldTable>();
-  /** Tables that were gone through. */
-  readonly #checked = new WeakSet<Held>();
-  readonly #logs = new Map<number, Followed>();
-  readonly #manifests = new Map<string, Followed>();
+  /** Tables whose checksums were verified. */
+  readonly #checked = new WeakSet<PooledFile>();
+  readonly #logs = new Map<number, GrowingFile>();
+  readonly #manifests = new Map<string, GrowingFile>();
   #current: Buffer = Buffer.alloc(0);
 
-  constructor(dir: string, path: string, blobDirs: readonly string[], holder: Holder, stored: Stored) {
-    this.#dir = dir;
+  constructor({ dir, path, blobs, pool, stored }: LevelDbCaptureOptions) {
+    this.#folder = join(dir, path);
     this.#path = path;
-    this.#blobs = new BlobFiles(dir, blobDirs, holder, stored);
-    this.#holder = holder;
+    this.#blobs = new BlobFiles(dir, blobs, pool, stored);
+    this.#pool = pool;
     this.#stored = stored;
   }
 
   async prepare(): Promise<void> {
-    for (const { handle } of [...this.#logs.values(), ...this.#manifests.values()]) await this.#holder.release(handle);
+    for (const { handle } of [...this.#logs.values(), ...this.#manifests.values()]) await this.#pool.release(handle);
     this.#logs.clear();
     this.#manifests.clear();
     await this.#holdTables();
     await this.#blobs.prepare();
-    await this.follow();
+    await this.refresh();
   }
 
-  /** Opens the logs and manifests that LevelDB has turned to. What they replace stays open: it is still a whole state. */
-  async follow(): Promise<void> {
-    this.#blobs.see();
-    for (const name of await namesOf(join(this.#dir, this.#path))) {
+  /** Opens logs and manifests that LevelDB has begun. Those they replace stay open: together they are still a whole state. */
+  async refresh(): Promise<void> {
+    this.#blobs.noteFiles();
+    for (const name of await namesOf(this.#folder)) {
       const parsed = parseLevelDbName(name);
       if (parsed?.kind !== "log" && parsed?.kind !== "manifest") continue;
       if (parsed.kind === "log" ? this.#logs.has(parsed.number) : this.#manifests.has(name)) continue;
-      const handle = await this.#holder.follow(join(this.#dir, this.#path, name));
+      const handle = await this.#pool.openChanging(join(this.#folder, name));
       if (handle === undefined) continue;
       const file = { name, number: parsed.number, handle, size: 0 };
       if (parsed.kind === "log") this.#logs.set(parsed.number, file);
@@ -79,35 +98,35 @@ export class LevelDbPart implements Part {
     this.#current = await this.#readCurrent();
   }
 
-  mark(): "same" | "moved" | "unprepared" {
-    // The manifest first: a log that it names has come at least as far as it says.
+  poll(): PollResult {
+    // Manifests first: a log that a manifest names has then grown at least as far as the manifest says.
     const manifests = [...this.#manifests.values()];
     const logs = [...this.#logs.values()].sort((a, b) => a.number - b.number);
-    let moved = false;
+    let changed = false;
     for (const file of [...manifests, ...logs]) {
       const { size } = fstatSync(file.handle.fd);
-      moved ||= size !== file.size;
+      changed ||= size !== file.size;
       file.size = size;
     }
-    this.#blobs.forget();
-    if (this.#hasNews()) return "unprepared";
-    if (moved) return "moved";
-    this.#blobs.mark();
-    return "same";
+    this.#blobs.clearList();
+    if (this.#hasUnopenedFiles()) return "unprepared";
+    if (changed) return "changed";
+    this.#blobs.list();
+    return "unchanged";
   }
 
-  see(): void {
-    this.#blobs.see();
+  noteFiles(): void {
+    this.#blobs.noteFiles();
   }
 
-  async secure(): Promise<void> {
-    await this.#blobs.secure();
+  async holdFiles(): Promise<void> {
+    await this.#blobs.holdFiles();
     await this.#holdTables();
   }
 
-  async settle(): Promise<PartFile[]> {
+  async finish(): Promise<DatabaseFile[]> {
     const manifest = this.#manifests.get(manifestOf(this.#current) ?? "");
-    if (manifest === undefined) throw new Unsettled(`${this.#path}/CURRENT names no manifest that is there`, true);
+    if (manifest === undefined) throw this.#damage("CURRENT", "it names no manifest that is there");
     const replay = replayManifest(await readExactly(manifest.handle, 0, manifest.size), {
       table: (number) => this.#tables.get(number)?.held.size,
       log: (number) => this.#logs.has(number),
@@ -116,20 +135,20 @@ export class LevelDbPart implements Part {
     if (replay.scan.tail === "damaged") throw this.#damage(manifest.name, replay.scan.reason);
     if (replay.version === undefined) throw this.#damage(manifest.name, replay.behind);
 
-    const files: PartFile[] = [
+    const files: DatabaseFile[] = [
       smallFile(this.#under("CURRENT"), this.#current),
-      await this.#cut(manifest, replay.version.end),
+      await this.#growingFile(manifest, replay.version.end),
     ];
     for (const { number } of replay.version.tables.values()) files.push(await this.#table(number));
-    files.push(...(await this.#settleLogs(replay)));
+    files.push(...(await this.#liveLogs(replay)));
 
     files.push(...this.#blobs.files());
     return files;
   }
 
-  /** The newest first: they are the ones that the next compaction deletes. */
+  /** Holds the tables, the newest first: the next compaction deletes those. */
   async #holdTables(): Promise<void> {
-    const names = await namesOf(join(this.#dir, this.#path));
+    const names = await namesOf(this.#folder);
     if (names.includes("corruption_info.json")) {
       throw this.#damage("corruption_info.json", "Chromium has found this store corrupt");
     }
@@ -138,15 +157,15 @@ export class LevelDbPart implements Part {
       return parsed?.kind === "table" ? [{ name, number: parsed.number }] : [];
     });
     for (const { name, number } of tables.sort((a, b) => b.number - a.number)) {
-      const held = await this.#holder.hold(join(this.#dir, this.#path, name), this.#stored.get(this.#under(name)));
+      const held = await this.#pool.hold(join(this.#folder, name), this.#stored.get(this.#under(name)));
       if (held) this.#tables.set(number, { name, held });
     }
   }
 
-  /** Whether LevelDB has turned to another log or manifest since they were opened. */
-  #hasNews(): boolean {
+  /** Whether LevelDB has begun a log or manifest that is not open here. */
+  #hasUnopenedFiles(): boolean {
     try {
-      return readdirSync(join(this.#dir, this.#path)).some((name) => {
+      return readdirSync(this.#folder).some((name) => {
         const parsed = parseLevelDbName(name);
         if (parsed?.kind === "log") return !this.#logs.has(parsed.number);
         return parsed?.kind === "manifest" && !this.#manifests.has(name);
@@ -157,29 +176,30 @@ export class LevelDbPart implements Part {
   }
 
   async #readCurrent(): Promise<Buffer> {
-    const handle = await this.#holder.follow(join(this.#dir, this.#path, "CURRENT"));
+    const handle = await this.#pool.openChanging(join(this.#folder, "CURRENT"));
     if (handle === undefined) throw this.#damage("CURRENT", "it is missing");
     try {
       const { size } = await handle.stat();
-      if (size > 100) throw this.#damage("CURRENT", "it does not name a manifest");
+      if (size > MAX_CURRENT_BYTES) throw this.#damage("CURRENT", "it does not name a manifest");
       return await readExactly(handle, 0, size);
     } finally {
-      await this.#holder.release(handle);
+      await this.#pool.release(handle);
     }
   }
 
-  async #table(number: number): Promise<PartFile> {
+  async #table(number: number): Promise<DatabaseFile> {
     const { name, held } = this.#tables.get(number) as HeldTable;
-    const file = wrap(this.#under(name), "never", held, identified(held.stamp, held.size));
-    // A table that is stored was checked when it was; nothing changes it.
-    const known = file.identity !== undefined && this.#stored.get(file.path) === file.identity;
-    const reason = known || this.#checked.has(held) ? undefined : await checkTable(held);
+    const file = databaseFile(this.#under(name), "never", held, prefixIdentity(held.identity, held.size));
+    // A stored table was checked before it was stored, and tables never change.
+    const isStored = file.identity !== undefined && this.#stored.get(file.path) === file.identity;
+    const reason = isStored || this.#checked.has(held) ? undefined : await checkTable(held);
     if (reason) throw this.#damage(name, reason);
     this.#checked.add(held);
     return file;
   }
 
-  async #settleLogs(replay: Replay): Promise<PartFile[]> {
+  /** The logs that the version needs, checked, the last one cut after its last whole record. */
+  async #liveLogs(replay: Replay): Promise<DatabaseFile[]> {
     const version = replay.version;
     if (version === undefined) return [];
     const live = [...this.#logs.values()].filter(({ number }) => number >= version.logNumber);
@@ -188,30 +208,25 @@ export class LevelDbPart implements Part {
     for (const { number, handle, size } of live) logs.push({ number, bytes: await readExactly(handle, 0, size) });
     const report = checkLogs(logs, version, replay.sequences);
     if (report.problem) {
-      // Of an older state than the manifest's newest, what it lacks tells more than that the logs do not fit it.
+      // When the version is not the manifest's newest, the file that the newest lacks tells more than logs that do not fit.
       if (replay.behind) throw this.#damage(manifestOf(this.#current) ?? "", replay.behind);
       throw this.#damage(this.#logs.get(report.problem.number)?.name ?? "", report.problem.reason);
     }
-    return await Promise.all(live.map((log) => this.#cut(log, log === live.at(-1) ? report.end : log.size)));
+    return await Promise.all(live.map((log) => this.#growingFile(log, log === live.at(-1) ? report.end : log.size)));
   }
 
-  async #cut(file: Followed, size: number): Promise<PartFile> {
-    const stamp = await this.#holder.stamp(file.handle);
-    const identity = stamp.size === file.size ? identified(stamp, size) : {};
-    return wrap(this.#under(file.name), "append", this.#holder.source(file.handle, size), identity);
+  /** The first `size` bytes of a log or manifest. */
+  async #growingFile(file: GrowingFile, size: number): Promise<DatabaseFile> {
+    const now = await this.#pool.identify(file.handle);
+    const identity = now.size === file.size ? prefixIdentity(now, size) : undefined;
+    return databaseFile(this.#under(file.name), "append", this.#pool.source(file.handle, size), identity);
   }
 
   #under(name: string): string {
     return `${this.#path}/${name}`;
   }
 
-  #damage(name: string, reason: string): Unsettled {
-    return new Unsettled(`${this.#under(name)}: ${reason}`, true);
+  #damage(name: string, reason: string): InconsistentCapture {
+    return new InconsistentCapture(`${this.#under(name)}: ${reason}`, true);
   }
 }
-
-function wrap(path: string, change: PartFile["change"], source: Held | PartFileSource, identity: object): PartFile {
-  return { path, change, size: source.size, read: (at, length) => source.read(at, length), ...identity };
-}
-
-type PartFileSource = Pick<PartFile, "size" | "read">;

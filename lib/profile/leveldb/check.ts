@@ -1,25 +1,30 @@
-import { readAll, type Source } from "../source.ts";
+import type { FileSource } from "../../disk/file-source.ts";
+import { readAll } from "../sources.ts";
 import { decodeBatch, scanLog } from "./format.ts";
 import { manifestOf, parseLevelDbName, replayManifest, type Version } from "./manifest.ts";
 import { checkTable } from "./table.ts";
 
-/** A log of a database, read. */
+/** A log of a database, in memory. */
 export interface LogBytes {
   readonly number: number;
   readonly bytes: Buffer;
 }
 
-/** What the logs of a version hold. */
+/** The result of checking the logs of a version. */
 export interface LogsReport {
-  /** Where the last of them ends, cut after its last whole record. */
+  /** Position just after the last whole record of the last log. */
   readonly end: number;
-  /** Whether something follows there. */
+  /** Whether bytes follow that position. */
   readonly partial: boolean;
-  /** What is wrong with them, apart from that. */
+  /** What is wrong with the logs, apart from `partial`. */
   readonly problem?: { readonly number: number; readonly reason: string };
 }
 
-/** Goes through the logs of a version, ascending: checksums, batches, and that no sequence number is left out. */
+/**
+ * Checks the logs of a version: checksums, write batches, and that no sequence number is left out.
+ * @param logs by ascending number
+ * @param sequences every `lastSequence` that the manifest has carried
+ */
 export function checkLogs(logs: readonly LogBytes[], version: Version, sequences: ReadonlySet<number>): LogsReport {
   let next: number | undefined;
   let report: LogsReport = { end: 0, partial: false };
@@ -29,7 +34,7 @@ export function checkLogs(logs: readonly LogBytes[], version: Version, sequences
       if (reason) return;
       try {
         const { sequence, count } = decodeBatch(data);
-        reason = gap(sequence, next, version, sequences);
+        reason = sequenceGap(sequence, next, version, sequences);
         next = sequence + count;
       } catch (cause) {
         reason = `its record before ${end} is not a write batch (${(cause as Error).message})`;
@@ -37,7 +42,7 @@ export function checkLogs(logs: readonly LogBytes[], version: Version, sequences
     });
     if (!reason && scan.tail === "damaged") reason = scan.reason;
     const isLast = number === logs.at(-1)?.number;
-    // Whole once a newer one exists: LevelDB turned to that after the last write to this.
+    // An older log is whole: LevelDB began the newer one after the last write to it.
     if (!reason && !isLast && scan.tail !== "whole") reason = scan.reason;
     report = { end: scan.end, partial: scan.tail !== "whole" };
     if (reason) return { ...report, problem: { number, reason } };
@@ -46,10 +51,16 @@ export function checkLogs(logs: readonly LogBytes[], version: Version, sequences
 }
 
 /**
- * Sequence numbers follow one another, also across logs. They may jump to just after one that the manifest has carried:
- * a manifest is synced and a log is not, so a host that lost power may remember more there.
+ * Why a sequence number cannot come next; empty when it can. Sequence numbers are consecutive, also across logs. They may
+ * jump to just after a number that the manifest has carried: LevelDB syncs manifests and not logs, so a power failure may
+ * lose records whose numbers the manifest has.
  */
-function gap(sequence: number, next: number | undefined, version: Version, sequences: ReadonlySet<number>): string {
+function sequenceGap(
+  sequence: number,
+  next: number | undefined,
+  version: Version,
+  sequences: ReadonlySet<number>,
+): string {
   if (next === undefined) {
     return sequence <= version.lastSequence + 1 ? "" : `it begins at ${sequence}, after ${version.lastSequence}`;
   }
@@ -57,7 +68,7 @@ function gap(sequence: number, next: number | undefined, version: Version, seque
   return `sequence ${sequence} follows ${next - 1}`;
 }
 
-/** Something wrong with one file. */
+/** What is wrong with one file. */
 export interface FileProblem {
   /** Name in its directory; empty for the directory. */
   readonly name: string;
@@ -65,10 +76,12 @@ export interface FileProblem {
 }
 
 /**
- * Everything that is wrong with a LevelDB at rest, by what Chromium does with it; none when it opens whole and stays so.
- * A manifest or last log that ends inside a record is a problem: the next write after it makes Chromium wipe the store.
+ * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage at its
+ * next write.
+ * @param files of the directory, by name
+ * @returns every problem; none when Chromium would open the whole database and keep it
  */
-export async function checkLevelDb(files: ReadonlyMap<string, Source>): Promise<FileProblem[]> {
+export async function checkLevelDb(files: ReadonlyMap<string, FileSource>): Promise<FileProblem[]> {
   if (files.has("corruption_info.json")) {
     return [{ name: "corruption_info.json", reason: "Chromium has found this store corrupt" }];
   }
@@ -95,11 +108,11 @@ export async function checkLevelDb(files: ReadonlyMap<string, Source>): Promise<
     const reason = table && (await checkTable(table.source));
     if (table && reason) problems.push({ name: table.name, reason });
   }
-  // The logs belong to the newest state: what they lack of an older one says nothing.
+  // The logs belong to the newest state: a gap in them proves nothing when `version` is an older one.
   if (replay.behind) return problems;
   const live = [...logs.keys()].filter((number) => number >= (replay.version?.logNumber ?? 0)).sort((a, b) => a - b);
   const read: LogBytes[] = [];
-  for (const number of live) read.push({ number, bytes: await readAll((logs.get(number) as Named).source) });
+  for (const number of live) read.push({ number, bytes: await readAll((logs.get(number) as NamedFile).source) });
   const report = checkLogs(read, replay.version, replay.sequences);
   if (report.problem) {
     problems.push({ name: logs.get(report.problem.number)?.name ?? "", reason: report.problem.reason });
@@ -109,15 +122,18 @@ export async function checkLevelDb(files: ReadonlyMap<string, Source>): Promise<
   return problems;
 }
 
-interface Named {
+interface NamedFile {
   readonly name: string;
-  readonly source: Source;
+  readonly source: FileSource;
 }
 
 /** The tables and logs of a directory by number. */
-export function byNumber(files: ReadonlyMap<string, Source>): { tables: Map<number, Named>; logs: Map<number, Named> } {
-  const tables = new Map<number, Named>();
-  const logs = new Map<number, Named>();
+export function byNumber(files: ReadonlyMap<string, FileSource>): {
+  tables: Map<number, NamedFile>;
+  logs: Map<number, NamedFile>;
+} {
+  const tables = new Map<number, NamedFile>();
+  const logs = new Map<number, NamedFile>();
   for (const [name, source] of files) {
     const parsed = parseLevelDbName(name);
     if (parsed?.kind === "table") tables.set(parsed.number, { name, source });

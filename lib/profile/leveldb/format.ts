@@ -1,4 +1,4 @@
-import { crc32c, maskCrc } from "../crc32c.ts";
+import { crc32c, maskCrc } from "./crc32c.ts";
 
 // LevelDB's own doc/log_format.md, db/version_edit.cc and db/write_batch.cc.
 const BLOCK_BYTES = 32_768;
@@ -10,17 +10,20 @@ const LAST = 4;
 
 /** How a log or manifest ends. */
 export interface LogScan {
-  /** Just after its last whole record. */
+  /** Position just after its last whole record. */
   readonly end: number;
   /**
-   * `whole`: nothing follows. `partial`: the beginning of a record follows, as after a crash or while it is being
-   * written. `damaged`: what follows is not what LevelDB writes; see `reason`.
+   * `whole`: nothing follows. `partial`: the beginning of a record follows, as after a crash or during a write. `damaged`:
+   * bytes follow that LevelDB does not write; see `reason`.
    */
   readonly tail: "whole" | "partial" | "damaged";
   readonly reason: string;
 }
 
-/** Goes through a log or manifest, calls `onRecord` for each whole record, with where it ends; never throws for its bytes. */
+/**
+ * Scans a log or manifest. Never throws, whatever the bytes are.
+ * @param onRecord called for each whole record, with the position where the record ends
+ */
 export function scanLog(bytes: Buffer, onRecord: (data: Buffer, end: number) => void): LogScan {
   let end = 0;
   let parts: Buffer[] | undefined;
@@ -66,7 +69,7 @@ function isZero(bytes: Buffer, from: number): boolean {
   return true;
 }
 
-/** Reads the numbers and strings of LevelDB's encodings; throws a `RangeError` past the end. */
+/** Decodes the numbers and strings of LevelDB's encodings. Each method throws a `RangeError` past the end. */
 export class Decoder {
   readonly bytes: Buffer;
   at = 0;
@@ -86,7 +89,7 @@ export class Decoder {
     return value;
   }
 
-  /** A varint of up to 64 bits; more than 53 are refused, no LevelDB gets there. */
+  /** A varint. One of more than 53 bits is refused: no LevelDB holds numbers that large. */
   varint(): number {
     let value = 0;
     for (let scale = 1; scale <= 2 ** 49; scale *= 128) {
@@ -126,7 +129,7 @@ export interface VersionEdit {
   readonly added: TableEntry[];
 }
 
-/** @throws RangeError when it is not a version edit. */
+/** @throws RangeError when `bytes` are not a version edit */
 export function decodeVersionEdit(bytes: Buffer): VersionEdit {
   const edit: VersionEdit = { deleted: [], added: [] };
   const input = new Decoder(bytes);
@@ -163,8 +166,9 @@ export interface BatchHead {
 }
 
 /**
- * Decodes a write batch; calls `onEntry` with each key and its value (`undefined`: deleted).
- * @throws RangeError when it is not one.
+ * Decodes a write batch.
+ * @param onEntry called with each key and its value; the value of a deletion is `undefined`
+ * @throws RangeError when `bytes` are not a write batch
  */
 export function decodeBatch(bytes: Buffer, onEntry?: (key: Buffer, value: Buffer | undefined) => void): BatchHead {
   if (bytes.length < 12) throw new RangeError("a write batch is too short");

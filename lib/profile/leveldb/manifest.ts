@@ -1,11 +1,12 @@
 import { decodeVersionEdit, type LogScan, scanLog, type TableEntry, type VersionEdit } from "./format.ts";
 
-/** What a file of a LevelDB directory is; `undefined` for what no session needs (`LOCK`, `LOG`, `*.dbtmp`). */
+/** The kind and number of a file in a LevelDB directory. */
 export interface LevelDbName {
   readonly kind: "current" | "manifest" | "table" | "log";
   readonly number: number;
 }
 
+/** @returns `undefined` for files that no session needs: `LOCK`, `LOG`, `*.dbtmp` */
 export function parseLevelDbName(name: string): LevelDbName | undefined {
   if (name === "CURRENT") return { kind: "current", number: 0 };
   const match = /^(?:(MANIFEST-)(\d+)|(\d+)\.(ldb|sst|log))$/.exec(name);
@@ -14,43 +15,43 @@ export function parseLevelDbName(name: string): LevelDbName | undefined {
   return { kind: match[4] === "log" ? "log" : "table", number: Number(match[3]) };
 }
 
-/** The manifest that `CURRENT` names; `undefined` when it names none. */
+/** The name of the manifest in the content of `CURRENT`; `undefined` when it names none. */
 export function manifestOf(current: Buffer): string | undefined {
   return /^(MANIFEST-\d+)\n$/.exec(current.toString("latin1"))?.[1];
 }
 
-/** A state of a LevelDB: what one prefix of its manifest says. */
+/** A state of a LevelDB, as one prefix of its manifest describes it. */
 export interface Version {
-  /** Where the prefix ends in the manifest. */
+  /** Position in the manifest where the prefix ends. */
   readonly end: number;
   readonly tables: ReadonlyMap<number, TableEntry>;
-  /** Logs below it are in tables already. */
+  /** The entries of logs with lower numbers are in tables already. */
   readonly logNumber: number;
   readonly lastSequence: number;
 }
 
-/** The files that are at hand, by number. */
-export interface AtHand {
-  /** Bytes of a table, `undefined` when it is not there. */
+/** The files that are available, by number. */
+export interface AvailableFiles {
+  /** Bytes of a table; `undefined` when it is missing. */
   table(number: number): number | undefined;
   log(number: number): boolean;
   /** Numbers of all logs. */
   readonly logs: readonly number[];
 }
 
-/** What a manifest says. */
+/** The result of replaying a manifest. */
 export interface Replay {
   readonly scan: LogScan;
-  /** Its newest state whose tables and logs are all at hand. */
+  /** The newest state whose tables and logs are all available. */
   readonly version: Version | undefined;
-  /** Why `version` is not the state at its end; empty when it is. */
+  /** Why `version` is not the newest state of the manifest; empty when it is. */
   readonly behind: string;
-  /** Every `lastSequence` it has carried. */
+  /** Every `lastSequence` that the manifest has carried. */
   readonly sequences: ReadonlySet<number>;
 }
 
-/** Replays a manifest. Any prefix of it that ends with a record is a state the database was in. */
-export function replayManifest(bytes: Buffer, atHand: AtHand): Replay {
+/** Replays a manifest. Every prefix that ends with a record describes a state that the database was in. */
+export function replayManifest(bytes: Buffer, available: AvailableFiles): Replay {
   const edits: { edit: VersionEdit; end: number }[] = [];
   let broken = "";
   const scan = scanLog(bytes, (data, end) => {
@@ -62,24 +63,24 @@ export function replayManifest(bytes: Buffer, atHand: AtHand): Replay {
     }
   });
 
-  const state = new ManifestState(atHand);
+  const state = new ManifestState(available);
   const sequences = new Set<number>();
   let best = -1;
   edits.forEach(({ edit }, index) => {
     state.apply(edit);
     if (edit.lastSequence !== undefined) sequences.add(edit.lastSequence);
-    if (state.lacks() === undefined) best = index;
+    if (state.problem() === undefined) best = index;
   });
-  const behind = broken || (edits.length === 0 ? "it holds no record" : (state.lacks() ?? ""));
+  const behind = broken || (edits.length === 0 ? "it holds no record" : (state.problem() ?? ""));
   if (best < 0) return { scan, version: undefined, behind, sequences };
 
-  const chosen = new ManifestState(atHand);
+  const chosen = new ManifestState(available);
   for (const { edit } of edits.slice(0, best + 1)) chosen.apply(edit);
   return { scan, version: chosen.version(edits[best]?.end ?? 0), behind, sequences };
 }
 
 class ManifestState {
-  readonly #atHand: AtHand;
+  readonly #available: AvailableFiles;
   readonly #tables = new Map<number, TableEntry>();
   readonly #missing = new Set<number>();
   #comparator: string | undefined;
@@ -88,8 +89,8 @@ class ManifestState {
   #nextFile: number | undefined;
   #lastSequence: number | undefined;
 
-  constructor(atHand: AtHand) {
-    this.#atHand = atHand;
+  constructor(available: AvailableFiles) {
+    this.#available = available;
   }
 
   apply(edit: VersionEdit): void {
@@ -104,28 +105,28 @@ class ManifestState {
     }
     for (const table of edit.added) {
       this.#tables.set(table.number, table);
-      if (this.#atHand.table(table.number) !== table.size) this.#missing.add(table.number);
+      if (this.#available.table(table.number) !== table.size) this.#missing.add(table.number);
     }
   }
 
-  /** What this state needs and is not there; `undefined` when all is. */
-  lacks(): string | undefined {
+  /** Why this state cannot be opened with the available files; `undefined` when it can. */
+  problem(): string | undefined {
     if (this.#comparator === undefined) return "it names no comparator";
     if (this.#log === undefined || this.#nextFile === undefined || this.#lastSequence === undefined) {
       return "it does not say its log, its next file and its last sequence";
     }
     for (const number of this.#missing) {
-      const size = this.#atHand.table(number);
+      const size = this.#available.table(number);
       const name = `table ${padded(number)}`;
       return size === undefined
         ? `${name} is missing`
         : `${name} has ${size} bytes, not ${this.#tables.get(number)?.size}`;
     }
-    // The log it names is created before it is named, and deleted after the next one is.
+    // LevelDB creates a log before the manifest names it, and deletes it after the manifest names the next one.
     for (const number of [this.#log, this.#previousLog]) {
-      if (number > 0 && !this.#atHand.log(number)) return `log ${padded(number)} is missing`;
+      if (number > 0 && !this.#available.log(number)) return `log ${padded(number)} is missing`;
     }
-    if (!this.#atHand.logs.some((number) => number >= (this.#log ?? 0))) return "there is no log";
+    if (!this.#available.logs.some((number) => number >= (this.#log ?? 0))) return "there is no log";
     return undefined;
   }
 

@@ -1,9 +1,9 @@
 import { Decoder } from "./format.ts";
 
-/** Enough for any block LevelDB writes for a site's storage; a length above it is damage, not data. */
+/** More bytes than any block that LevelDB writes for a site's storage: a greater length is damage. */
 const MAX_BYTES = 1 << 29;
 
-/** Unpacks a raw Snappy block. @throws RangeError when it is not one. */
+/** Unpacks a raw Snappy block. @throws RangeError when `packed` is not one */
 export function unsnappy(packed: Buffer): Buffer {
   const head = new Decoder(packed);
   const size = head.varint();

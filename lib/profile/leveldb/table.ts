@@ -1,5 +1,6 @@
-import { crc32c, maskCrc } from "../crc32c.ts";
-import { PIECE_BYTES, type Source } from "../source.ts";
+import type { FileSource } from "../../disk/file-source.ts";
+import { PIECE_BYTES } from "../sources.ts";
+import { crc32c, maskCrc } from "./crc32c.ts";
 import { Decoder } from "./format.ts";
 import { unsnappy } from "./snappy.ts";
 
@@ -10,33 +11,30 @@ const MAGIC: Buffer = Buffer.from("57fb808b247547db", "hex");
 const UNCOMPRESSED = 0;
 const SNAPPY = 1;
 
-/** Where a block lies, without its trailer of a type byte and a checksum. */
+/** Position and size of a block, without its trailer of a type byte and a checksum. */
 interface BlockHandle {
   readonly offset: number;
   readonly size: number;
 }
 
-/** What a table's footer says. */
+/** The footer of a table. */
 interface Footer {
   readonly metaindex: BlockHandle;
   readonly index: BlockHandle;
 }
 
-/** What is wrong with a table's footer; `undefined` when nothing is. Reads 48 bytes. */
-export async function checkFooter(table: Source): Promise<string | undefined> {
-  const footer = await readFooter(table);
-  return typeof footer === "string" ? footer : undefined;
-}
-
-/** What is wrong with a table, every block's checksum included; `undefined` when nothing is. Reads all of it. */
-export async function checkTable(table: Source): Promise<string | undefined> {
+/**
+ * Checks a table: its footer, its index, and the checksum of every block. Reads all bytes.
+ * @returns what is wrong; `undefined` when nothing is
+ */
+export async function checkTable(table: FileSource): Promise<string | undefined> {
   const footer = await readFooter(table);
   if (typeof footer === "string") return footer;
   let blocks: BlockHandle[];
   try {
     const data = await readHandles(table, footer.index);
     const meta = await readHandles(table, footer.metaindex);
-    // Packed in a way this cannot unpack: their checksums are right, and more cannot be said.
+    // An index block in an unknown compression: its checksum is right, and nothing more can be checked.
     if (data === undefined || meta === undefined) return undefined;
     blocks = [...data, ...meta, footer.metaindex, footer.index];
   } catch (cause) {
@@ -45,7 +43,7 @@ export async function checkTable(table: Source): Promise<string | undefined> {
   }
   blocks.sort((a, b) => a.offset - b.offset);
 
-  // Blocks lie one after the other from the first byte to the footer: whatever is not in one is damage.
+  // The blocks cover every byte up to the footer, one after the other: any other byte is damage.
   let covered = 0;
   for (let i = 0; i < blocks.length; ) {
     const first = i;
@@ -68,11 +66,11 @@ export async function checkTable(table: Source): Promise<string | undefined> {
 }
 
 /**
- * Calls `onEntry` with the entries of a table in key order, until it answers false. Keys are internal ones: the user's
- * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: deleted).
- * @throws RangeError when the table is damaged.
+ * Calls `onEntry` with the entries of a table in key order, until it returns false. Keys are internal keys: the user's key,
+ * then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion).
+ * @throws RangeError when the table is damaged
  */
-export async function readTable(table: Source, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
+export async function readTable(table: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
   const footer = await readFooter(table);
   if (typeof footer === "string") throw new RangeError(footer);
   for (const handle of (await readHandles(table, footer.index)) ?? [undefined]) {
@@ -82,7 +80,7 @@ export async function readTable(table: Source, onEntry: (key: Buffer, value: Buf
   }
 }
 
-async function readFooter(table: Source): Promise<Footer | string> {
+async function readFooter(table: FileSource): Promise<Footer | string> {
   if (table.size < FOOTER_BYTES) return "it is shorter than a footer";
   const bytes = await table.read(table.size - FOOTER_BYTES, FOOTER_BYTES);
   if (!bytes.subarray(40).equals(MAGIC)) return "it does not end with a table's magic number";
@@ -104,8 +102,8 @@ function decodeHandle(input: Decoder): BlockHandle {
   return { offset: input.varint(), size: input.varint() };
 }
 
-/** The blocks that a block of handles points to; `undefined` when it is compressed in a way that is not known. */
-async function readHandles(table: Source, handle: BlockHandle): Promise<BlockHandle[] | undefined> {
+/** The blocks that an index block points to; `undefined` when its compression is unknown. */
+async function readHandles(table: FileSource, handle: BlockHandle): Promise<BlockHandle[] | undefined> {
   const block = await readBlock(table, handle);
   if (block === undefined) return undefined;
   const handles: BlockHandle[] = [];
@@ -120,7 +118,7 @@ async function readHandles(table: Source, handle: BlockHandle): Promise<BlockHan
   return handles;
 }
 
-async function readBlock(table: Source, { offset, size }: BlockHandle): Promise<Buffer | undefined> {
+async function readBlock(table: FileSource, { offset, size }: BlockHandle): Promise<Buffer | undefined> {
   const bytes = await table.read(offset, size + TRAILER_BYTES);
   if (!isBlockWhole(bytes, 0, size)) throw new RangeError(`wrong checksum of the block at ${offset}`);
   const type = bytes[size];
@@ -132,7 +130,11 @@ function isBlockWhole(bytes: Buffer, at: number, size: number): boolean {
   return maskCrc(crc32c(bytes, at, at + size + 1)) === bytes.readUInt32LE(at + size + 1);
 }
 
-/** Entries share the beginning of their keys with the one before. Answers whether all were seen. */
+/**
+ * Calls `onEntry` with each entry of a block, until it returns false. An entry shares the beginning of its key with the
+ * entry before.
+ * @returns whether `onEntry` has seen all entries
+ */
 function eachEntry(block: Buffer, onEntry: (key: Buffer, value: Buffer) => boolean): boolean {
   if (block.length < 4) throw new RangeError("a block is too short");
   const restarts = block.readUInt32LE(block.length - 4);

@@ -1,210 +1,226 @@
+// `lib/profile/sqlite` reads and checks SQLite databases with their write-ahead logs and takes captures of live ones. It
+// knows nothing of profiles. Only `lib/profile` may import it, and `capture.ts` of it only `lib/profile/capture`.
 import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { readExactly } from "../../disk/file-source.ts";
+import { type FileSource, readExactly } from "../../disk/file-source.ts";
 import { BlobFiles } from "../capture/blob-files.ts";
-import { identified, type Part, type PartFile, type Stored, Unsettled } from "../capture/database-capture.ts";
-import type { Holder } from "../capture/file-pool.ts";
-import type { Room } from "../capture/spool.ts";
-import { identityOf, type Stamp } from "../file-identity.ts";
-import { cached, firstBytes, Overtaken, type Source } from "../source.ts";
-import { openPages } from "./check.ts";
-import { CopiedLog } from "./copied-wal.ts";
-import type { SqlitePages } from "./header.ts";
+import {
+  type DatabaseCapture,
+  type DatabaseFile,
+  databaseFile,
+  type PollResult,
+  type StoredIdentities,
+} from "../capture/database-capture.ts";
+import { InconsistentCapture, StaleRead } from "../capture/errors.ts";
+import type { FilePool } from "../capture/file-pool.ts";
+import type { SpoolRegion } from "../capture/spool.ts";
+import { type FileIdentity, prefixIdentity } from "../file-identity.ts";
+import { cachedSource, prefixSource } from "../sources.ts";
+import { CopiedWal } from "./copied-wal.ts";
+import { openPages, type SqlitePages } from "./pages.ts";
 import { checkTrees } from "./tree.ts";
 import { WAL_HEADER_BYTES, WAL_TAIL_BYTES } from "./wal.ts";
 
-/** With the number that a database without a log counts its changes by. */
+/** The header of a database: it holds the change counter of transactions that go without a write-ahead log. */
 const HEAD_BYTES = 100;
-/** Marks are synchronous: one buffer does for all. */
+/** Polls are synchronous: one buffer serves them all. */
 const SCRATCH: Buffer = Buffer.allocUnsafeSlow(WAL_TAIL_BYTES);
 
-/** What a SQLite part needs to know. Paths are relative to the profile. */
-export interface SqlitePartOptions {
+/** What the capture of a SQLite database is taken of. Paths are relative to the profile at `dir`. */
+export interface SqliteCaptureOptions {
   readonly dir: string;
+  /** The database file. */
   readonly path: string;
   /** Directories of blob files that belong to it. */
   readonly blobs: readonly string[];
-  readonly holder: Holder;
-  readonly stored: Stored;
-  /** Whether a browser may be writing: then the database is copied, a checkpoint overwrites it in place. */
+  readonly pool: FilePool;
+  readonly stored: StoredIdentities;
+  /** Whether a browser may be writing: then the database is copied, since a checkpoint overwrites it in place. */
   readonly live: boolean;
 }
 
 interface OpenFile {
   readonly handle: FileHandle;
-  readonly stamp: Stamp;
+  /** As it was when it was opened. */
+  readonly identity: FileIdentity;
 }
 
-/** A SQLite database with its write-ahead log, and the blob directories that go with it. */
-export class SqlitePart implements Part {
-  readonly #options: SqlitePartOptions;
+/** The capture of a SQLite database with its write-ahead log and its blob directories. */
+export class SqliteCapture implements DatabaseCapture {
+  readonly #options: SqliteCaptureOptions;
   readonly #blobs: BlobFiles;
   #database: OpenFile | undefined;
   #wal: OpenFile | undefined;
-  /** The first bytes of the database before it was read: they change with every transaction that goes without a log. */
+  /** The header of the database before it was read: it changes with every transaction that goes without a log. */
   #head: Buffer = Buffer.alloc(0);
-  /** The first bytes of the log before the database was read: they change when the log starts over. */
-  #header: Buffer = Buffer.alloc(0);
-  #databaseSource: Source | undefined;
-  #databaseRoom: Room | undefined;
-  readonly #log: CopiedLog;
+  /** The header of the log before the database was read: it changes when SQLite resets the log. */
+  #walHeader: Buffer = Buffer.alloc(0);
+  #databaseSource: FileSource | undefined;
+  #databaseCopy: SpoolRegion | undefined;
+  readonly #copiedWal: CopiedWal;
 
-  constructor(options: SqlitePartOptions) {
+  constructor(options: SqliteCaptureOptions) {
     this.#options = options;
-    this.#blobs = new BlobFiles(options.dir, options.blobs, options.holder, options.stored);
-    this.#log = new CopiedLog(options.holder, options.live);
+    this.#blobs = new BlobFiles(options.dir, options.blobs, options.pool, options.stored);
+    this.#copiedWal = new CopiedWal(options.pool, options.live);
   }
 
   async prepare(): Promise<void> {
-    const { holder } = this.#options;
+    const { pool } = this.#options;
     await this.#blobs.prepare();
-    // As long as the log goes on from the same header, what was copied of the database is made whole by it.
-    if (this.#log.scanner.header && !(await this.#hasStartedOver()) && (await this.#isReadable(this.#database))) return;
-    for (const file of [this.#database, this.#wal]) await holder.release(file?.handle);
+    // As long as SQLite has not reset the log, the log makes the earlier copy of the database whole.
+    if (this.#copiedWal.scanner.header && !(await this.#wasWalReset()) && (await this.#isReadable(this.#database)))
+      return;
+    for (const file of [this.#database, this.#wal]) await pool.release(file?.handle);
     this.#database = undefined;
     this.#wal = undefined;
     const database = await this.#open("");
-    if (database === undefined) throw this.#unsettled("it is missing", true);
-    this.#head = await readExactly(database.handle, 0, Math.min(database.stamp.size, HEAD_BYTES));
+    if (database === undefined) throw this.#inconsistent("it is missing", true);
+    this.#head = await readExactly(database.handle, 0, Math.min(database.identity.size, HEAD_BYTES));
     await this.#mustHaveNoJournal();
     this.#wal = await this.#open("-wal");
-    this.#header = await this.#readHeader(this.#wal);
+    this.#walHeader = await this.#readHeader(this.#wal);
     await this.#readDatabase(database);
-    await this.#log.read(this.#wal?.handle, this.#wal?.stamp.size ?? 0);
+    await this.#copiedWal.read(this.#wal?.handle, this.#wal?.identity.size ?? 0);
     this.#database = database;
   }
 
-  mark(): "same" | "moved" | "unprepared" {
+  poll(): PollResult {
     const { dir, path } = this.#options;
-    this.#blobs.forget();
+    this.#blobs.clearList();
     if (this.#wal === undefined && existsSync(join(dir, `${path}-wal`))) return "unprepared";
-    const [scanner, fd] = [this.#log.scanner, this.#wal?.handle.fd];
+    const [scanner, fd] = [this.#copiedWal.scanner, this.#wal?.handle.fd];
     const before = scanner.end;
     if (fd !== undefined) {
       const read = (position: number, length: number): Buffer =>
         SCRATCH.subarray(0, readSync(fd, SCRATCH, 0, length, position));
-      if (!this.#header.equals(read(0, WAL_HEADER_BYTES))) return "unprepared";
+      if (!this.#walHeader.equals(read(0, WAL_HEADER_BYTES))) return "unprepared";
       scanner.recheck(read);
       while (scanner.feed(read(scanner.next, SCRATCH.length)) > 0);
     }
-    if (scanner.end !== before) return "moved";
-    this.#blobs.mark();
-    return "same";
+    if (scanner.end !== before) return "changed";
+    this.#blobs.list();
+    return "unchanged";
   }
 
-  async follow(): Promise<void> {
+  async refresh(): Promise<void> {
     await this.prepare();
   }
 
-  see(): void {
-    this.#blobs.see();
+  noteFiles(): void {
+    this.#blobs.noteFiles();
   }
 
-  async secure(): Promise<void> {
-    await this.#blobs.secure();
-    // A commit stays as it is until the log starts over.
-    if (this.#wal) await this.#log.catchUp(this.#wal.handle);
-    // It has not yet; what else is gone through from here on may take its time.
-    if (this.#database) await this.#mustNotHaveMoved(this.#database);
+  async holdFiles(): Promise<void> {
+    await this.#blobs.holdFiles();
+    // The bytes of a commit stay where they are until the log is reset.
+    if (this.#wal) await this.#copiedWal.copyCommits(this.#wal.handle);
+    // The log was not reset so far, and all that changes is copied: the checks of `finish` may take their time.
+    if (this.#database) await this.#mustBeUnchanged(this.#database);
   }
 
-  async settle(): Promise<PartFile[]> {
-    const { path, holder } = this.#options;
+  async finish(): Promise<DatabaseFile[]> {
+    const { path } = this.#options;
     const [database, source, wal] = [this.#database, this.#databaseSource, this.#wal];
-    if (database === undefined || source === undefined) throw this.#unsettled("it is missing", true);
-    const report = this.#log.scanner.report();
-    const log = wal && firstBytes(this.#log.source ?? this.#guarded(wal), report.end);
-    const pages = await openPages(cached(source), log && cached(log), report.end > 0 ? report : undefined);
-    if (pages === undefined) throw this.#unsettled("it is empty", true);
-    if (typeof pages === "string") throw this.#unsettled(pages, true);
-    // One that is stored was gone through when it was; what its log has since has checksums.
-    const problem = this.#isStored(database.stamp) ? undefined : await this.#checkTrees(pages);
-    if (problem) throw this.#unsettled(problem, true);
+    if (database === undefined || source === undefined) throw this.#inconsistent("it is missing", true);
+    const report = this.#copiedWal.scanner.report();
+    const log = wal && prefixSource(this.#copiedWal.source ?? this.#unchangedSource(wal), report.end);
+    const pages = await openPages(cachedSource(source), log && cachedSource(log), report.end > 0 ? report : undefined);
+    if (pages === undefined) throw this.#inconsistent("it is empty", true);
+    if (typeof pages === "string") throw this.#inconsistent(pages, true);
+    // A stored database was checked before it was stored, and the frames of its log since have checksums.
+    const problem = this.#isStored(database.identity) ? undefined : await this.#checkTrees(pages);
+    if (problem) throw this.#inconsistent(problem, true);
 
-    const files = [file(path, source, same(database.stamp, await holder.stamp(database.handle)))];
-    if (!(await this.#isReadable(database))) throw this.#unsettled("its log was written into it", false);
+    const files = [await this.#file(path, source, database)];
+    if (!(await this.#isReadable(database))) throw this.#inconsistent("a checkpoint wrote its log into it", false);
     if (wal && log && report.end > 0) {
-      files.push(file(`${path}-wal`, log, same(wal.stamp, await holder.stamp(wal.handle))));
+      files.push(await this.#file(`${path}-wal`, log, wal));
     }
     files.push(...this.#blobs.files());
     return files;
   }
 
-  async #readDatabase({ handle, stamp }: OpenFile): Promise<void> {
-    if (this.#options.live && !this.#isStored(stamp)) {
-      this.#databaseRoom = await this.#options.holder.copy(handle, stamp.size, this.#databaseRoom);
-      this.#databaseSource = this.#databaseRoom;
+  async #readDatabase({ handle, identity }: OpenFile): Promise<void> {
+    if (this.#options.live && !this.#isStored(identity)) {
+      this.#databaseCopy = await this.#options.pool.copy(handle, identity.size, this.#databaseCopy);
+      this.#databaseSource = this.#databaseCopy;
     } else {
-      this.#databaseSource = this.#guarded({ handle, stamp });
+      this.#databaseSource = this.#unchangedSource({ handle, identity });
     }
   }
 
-  /** The log must be the one it was, in the same round, from before the database was read until after the log was. */
-  async #mustNotHaveMoved(database: OpenFile): Promise<void> {
-    if (await this.#hasStartedOver()) throw this.#unsettled("its log was started over", false);
-    // A log without a header holds nothing, and then the database itself must have stood still.
-    if (this.#log.scanner.header) return;
-    // Its times may not tell: a clock ticks in milliseconds at best. While it is written it has a journal, and each time
-    // it was written its head has another number.
+  /**
+   * The log must not have been reset between the first read of the database and the last read of the log.
+   * @throws InconsistentCapture when it was, or when a database without a log was written
+   */
+  async #mustBeUnchanged(database: OpenFile): Promise<void> {
+    if (await this.#wasWalReset()) throw this.#inconsistent("its log was reset meanwhile", false);
+    // A log without a header holds nothing: then the database itself must not have changed.
+    if (this.#copiedWal.scanner.header) return;
+    // Its timestamps may hide a write within one tick of the disk's clock. But while a database is written it has a
+    // rollback journal, and every write increases the change counter in its header.
     await this.#mustHaveNoJournal();
-    const after = await this.#options.holder.stamp(database.handle);
+    const after = await this.#options.pool.identify(database.handle);
     const head = await readExactly(database.handle, 0, Math.min(after.size, HEAD_BYTES));
-    if (after.size !== database.stamp.size || after.times !== database.stamp.times || !head.equals(this.#head)) {
-      throw this.#unsettled("it was written", false);
+    if (after.size !== database.identity.size || after.times !== database.identity.times || !head.equals(this.#head)) {
+      throw this.#inconsistent("it was written meanwhile", false);
     }
   }
 
-  /** Whether what the capture shall give can be read: it was copied, or is still what it was. */
+  /** Whether the captured bytes of the database can be read: it was copied, or has not changed. */
   async #isReadable(database: OpenFile | undefined): Promise<boolean> {
-    if (database === undefined || this.#databaseSource === this.#databaseRoom) return database !== undefined;
-    return (await this.#options.holder.stamp(database.handle)).times === database.stamp.times;
+    if (database === undefined || this.#databaseSource === this.#databaseCopy) return database !== undefined;
+    return (await this.#options.pool.identify(database.handle)).times === database.identity.times;
   }
 
   async #mustHaveNoJournal(): Promise<void> {
     const journal = await this.#open("-journal");
-    await this.#options.holder.release(journal?.handle);
-    if (journal && journal.stamp.size > 0) throw this.#unsettled("its rollback journal is in use", !this.#options.live);
+    await this.#options.pool.release(journal?.handle);
+    if (journal && journal.identity.size > 0)
+      throw this.#inconsistent("its rollback journal is in use", !this.#options.live);
   }
 
-  async #hasStartedOver(): Promise<boolean> {
+  async #wasWalReset(): Promise<boolean> {
     const wal = await this.#open("-wal");
     try {
-      const scanned = this.#log.scanner.header ?? this.#header;
-      const isSameFile = wal?.stamp.file === this.#wal?.stamp.file;
-      return !isSameFile || !this.#header.equals(scanned) || !this.#header.equals(await this.#readHeader(wal));
+      const scanned = this.#copiedWal.scanner.header ?? this.#walHeader;
+      const isSameFile = wal?.identity.file === this.#wal?.identity.file;
+      return !isSameFile || !this.#walHeader.equals(scanned) || !this.#walHeader.equals(await this.#readHeader(wal));
     } finally {
-      await this.#options.holder.release(wal?.handle);
+      await this.#options.pool.release(wal?.handle);
     }
   }
 
-  #unsettled(reason: string, damage: boolean): Unsettled {
-    return new Unsettled(`${this.#options.path}: ${reason}`, damage);
+  #inconsistent(reason: string, damage: boolean): InconsistentCapture {
+    return new InconsistentCapture(`${this.#options.path}: ${reason}`, damage);
   }
 
-  #isStored(stamp: Stamp): boolean {
+  #isStored(identity: FileIdentity): boolean {
     const { path, stored } = this.#options;
-    const identity = identityOf(stamp, stamp.size);
-    return identity !== undefined && stored.get(path) === identity;
+    const text = prefixIdentity(identity, identity.size);
+    return text !== undefined && stored.get(path) === text;
   }
 
   async #checkTrees(pages: SqlitePages): Promise<string | undefined> {
     const page = (number: number): Promise<Buffer> => {
-      this.#options.holder.mustGoOn();
+      this.#options.pool.throwIfAborted();
       return pages.page(number);
     };
     return await checkTrees({ ...pages, page });
   }
 
-  /** Reads where the file lies; a read that a write may have overtaken is refused. */
-  #guarded({ handle, stamp }: OpenFile): Source {
-    const source = this.#options.holder.source(handle, stamp.size);
+  /** Reads from the file itself. A read rejects with `StaleRead` when the file has changed since it was opened. */
+  #unchangedSource({ handle, identity }: OpenFile): FileSource {
+    const source = this.#options.pool.source(handle, identity.size);
     return {
-      size: stamp.size,
+      size: identity.size,
       read: async (position, length) => {
         const read = await source.read(position, length).catch((cause: unknown) => ({ cause }));
-        // First: one that has become shorter has been overtaken too.
-        if ((await this.#options.holder.stamp(handle)).times !== stamp.times) throw new Overtaken(this.#options.path);
+        // Before the result of the read: a file that has become shorter has changed too.
+        if ((await this.#options.pool.identify(handle)).times !== identity.times)
+          throw new StaleRead(this.#options.path);
         if (Buffer.isBuffer(read)) return read;
         throw read.cause;
       },
@@ -212,28 +228,20 @@ export class SqlitePart implements Part {
   }
 
   async #open(suffix: string): Promise<OpenFile | undefined> {
-    const { dir, path, holder } = this.#options;
-    const handle = await holder.follow(join(dir, `${path}${suffix}`));
-    return handle && { handle, stamp: await holder.stamp(handle) };
+    const { dir, path, pool } = this.#options;
+    const handle = await pool.openChanging(join(dir, `${path}${suffix}`));
+    return handle && { handle, identity: await pool.identify(handle) };
   }
 
   async #readHeader(wal: OpenFile | undefined): Promise<Buffer> {
     if (wal === undefined) return Buffer.alloc(0);
-    return await readExactly(wal.handle, 0, Math.min(wal.stamp.size, WAL_HEADER_BYTES));
+    return await readExactly(wal.handle, 0, Math.min(wal.identity.size, WAL_HEADER_BYTES));
   }
-}
 
-/** The stamp of a file that did not change between two looks. */
-function same(before: Stamp, after: Stamp): Stamp {
-  return { ...before, settled: before.settled && before.times === after.times && before.size === after.size };
-}
-
-function file(path: string, source: Source, stamp: Stamp): PartFile {
-  return {
-    path,
-    change: "anywhere",
-    size: source.size,
-    read: (at, length) => source.read(at, length),
-    ...identified(stamp, source.size),
-  };
+  /** The identity counts only when the file has not changed since it was opened. */
+  async #file(path: string, source: FileSource, { handle, identity }: OpenFile): Promise<DatabaseFile> {
+    const after = await this.#options.pool.identify(handle);
+    const isUnchanged = identity.times === after.times && identity.size === after.size;
+    return databaseFile(path, "anywhere", source, isUnchanged ? prefixIdentity(identity, source.size) : undefined);
+  }
 }

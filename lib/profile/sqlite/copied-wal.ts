@@ -1,21 +1,22 @@
 import type { FileHandle } from "node:fs/promises";
-import { readExactly } from "../../disk/file-source.ts";
-import type { Holder } from "../capture/file-pool.ts";
-import type { Room } from "../capture/spool.ts";
-import { COPY_BYTES, joined, type Source } from "../source.ts";
+import { type FileSource, readExactly } from "../../disk/file-source.ts";
+import type { FilePool } from "../capture/file-pool.ts";
+import type { SpoolRegion } from "../capture/spool.ts";
+import { COPY_BYTES, concatSources } from "../sources.ts";
 import { WalScanner } from "./wal.ts";
 
-/** What was read of a write-ahead log, and its commits: copied where it may start over while they are needed. */
-export class CopiedLog {
-  readonly #holder: Holder;
+/** The write-ahead log of a capture: scanned, and copied where SQLite may reset it while the capture is read. */
+export class CopiedWal {
+  readonly #pool: FilePool;
   readonly #isCopied: boolean;
-  #room: Room | undefined;
+  #region: SpoolRegion | undefined;
   /** Commits that came after the log was copied. */
-  #laterRooms: Room[] = [];
+  #laterRegions: SpoolRegion[] = [];
   #scanner: WalScanner = new WalScanner();
 
-  constructor(holder: Holder, isCopied: boolean) {
-    this.#holder = holder;
+  /** @param isCopied whether the log is copied; else it is scanned only */
+  constructor(pool: FilePool, isCopied: boolean) {
+    this.#pool = pool;
     this.#isCopied = isCopied;
   }
 
@@ -24,37 +25,37 @@ export class CopiedLog {
   }
 
   /** The copy; `undefined` when there is none. */
-  get source(): Source | undefined {
-    if (!this.#isCopied || this.#room === undefined) return undefined;
-    return this.#laterRooms.reduce<Source>((all, room) => joined(all, room), this.#room);
+  get source(): FileSource | undefined {
+    if (!this.#isCopied || this.#region === undefined) return undefined;
+    return this.#laterRegions.reduce<FileSource>((all, region) => concatSources(all, region), this.#region);
   }
 
-  /** Reads the log from its start, as far as its frames are whole within its first `size` bytes. */
+  /** Reads the log from its start, up to the last whole frame within its first `size` bytes. */
   async read(handle: FileHandle | undefined, size: number): Promise<void> {
     const scanner = new WalScanner();
     this.#scanner = scanner;
-    this.#laterRooms = [];
+    this.#laterRegions = [];
     if (handle === undefined) return;
-    if (this.#isCopied) this.#room = await this.#holder.room(size, this.#room);
+    if (this.#isCopied) this.#region = await this.#pool.region(size, this.#region);
     for (let taken = 1; taken > 0 && scanner.next < size; ) {
-      this.#holder.mustGoOn();
+      this.#pool.throwIfAborted();
       const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, size - scanner.next));
       const { bytesRead } = await handle.read(piece, 0, piece.length, scanner.next);
       taken = scanner.feed(piece.subarray(0, bytesRead));
-      await this.#room?.append(piece.subarray(0, taken));
+      await this.#region?.append(piece.subarray(0, taken));
     }
-    this.#room?.cut(scanner.end);
+    this.#region?.truncate(scanner.end);
   }
 
-  /** Copies the commits that the scanner has met since. */
-  async catchUp(handle: FileHandle): Promise<void> {
+  /** Copies the commits that the scanner has found since. */
+  async copyCommits(handle: FileHandle): Promise<void> {
     const copied = this.source?.size ?? 0;
     if (!this.#isCopied || copied >= this.#scanner.end) return;
-    const room = await this.#holder.room(this.#scanner.end - copied);
-    while (room.size < room.capacity) {
-      const length = Math.min(COPY_BYTES, room.capacity - room.size);
-      await room.append(await readExactly(handle, copied + room.size, length));
+    const region = await this.#pool.region(this.#scanner.end - copied);
+    while (region.size < region.capacity) {
+      const length = Math.min(COPY_BYTES, region.capacity - region.size);
+      await region.append(await readExactly(handle, copied + region.size, length));
     }
-    this.#laterRooms.push(room);
+    this.#laterRegions.push(region);
   }
 }

@@ -4,20 +4,20 @@ import { isPageSize } from "./wal.ts";
 const MAGIC: Buffer = Buffer.from("SQLite format 3\0", "latin1");
 export const HEADER_BYTES = 100;
 
-/** What the header of a database says. */
+/** The fields of a database header. */
 export interface SqliteHeader {
   readonly pageSize: number;
-  /** Pages of the database; 0 when the header does not say (written by something very old). */
+  /** Pages of the database; 0 when the header does not say (written by a very old SQLite). */
   readonly pages: number;
-  /** Whether it is in WAL mode. */
+  /** Whether the database is in WAL mode. */
   readonly wal: boolean;
   readonly reservedBytes: number;
-  /** Page of the first free page, 0 for none. */
+  /** Number of the first page of the free list, 0 for none. */
   readonly freelist: number;
   readonly freePages: number;
 }
 
-/** Reads a database's header, or says what is wrong with it. */
+/** @returns the header, or what is wrong with it */
 export function parseSqliteHeader(bytes: Buffer): SqliteHeader | string {
   if (bytes.length < HEADER_BYTES) return "it is shorter than its header";
   if (!bytes.subarray(0, 16).equals(MAGIC)) return "it does not begin with SQLite's magic text";
@@ -40,11 +40,4 @@ export function parseSqliteHeader(bytes: Buffer): SqliteHeader | string {
     freelist: bytes.readUInt32BE(32),
     freePages: bytes.readUInt32BE(36),
   };
-}
-
-/** A database and its log, as one. */
-export interface SqlitePages {
-  readonly header: SqliteHeader;
-  readonly count: number;
-  page(number: number): Promise<Buffer>;
 }

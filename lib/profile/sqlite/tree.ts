@@ -1,17 +1,15 @@
-import type { SqlitePages } from "./header.ts";
 import { checkSpace, type Extent } from "./page-space.ts";
+import type { SqlitePages } from "./pages.ts";
+import { decodeRecord, isRecord, readVarint, type SqliteValue } from "./record.ts";
 
-// SQLite's own fileformat2.html, "B-tree Pages" and "Record Format".
+// SQLite's own fileformat2.html, "B-tree Pages".
 const INTERIOR_INDEX = 2;
 const INTERIOR_TABLE = 5;
 const LEAF_INDEX = 10;
 const LEAF_TABLE = 13;
-const DEEPEST = 20;
+const MAX_DEPTH = 20;
 /** A schema row: type, name, table, root page, SQL. */
 const ROOT_COLUMN = 3;
-
-/** A value of a row; numbers too large for a JavaScript one are rounded. */
-export type SqliteValue = null | number | string | Buffer;
 
 /** A table or index of a database. */
 export interface SqliteEntry {
@@ -19,7 +17,10 @@ export interface SqliteEntry {
   readonly root: number;
 }
 
-/** What is wrong with a database's trees and free list, as `PRAGMA quick_check` looks at them; `undefined` when nothing is. */
+/**
+ * Checks the trees and the free list of a database as `PRAGMA quick_check` does.
+ * @returns what is wrong; `undefined` when nothing is
+ */
 export async function checkTrees(pages: SqlitePages): Promise<string | undefined> {
   try {
     const trees = new Trees(pages);
@@ -35,7 +36,7 @@ export async function checkTrees(pages: SqlitePages): Promise<string | undefined
 
 /**
  * The rows of a table, in the order of its key; none when there is no such table.
- * @throws RangeError when the database is malformed.
+ * @throws RangeError when the database is malformed
  */
 export async function readRows(pages: SqlitePages, table: string): Promise<SqliteValue[][]> {
   const trees = new Trees(pages);
@@ -45,6 +46,7 @@ export async function readRows(pages: SqlitePages, table: string): Promise<Sqlit
   return rows;
 }
 
+/** The trees of a database, read page by page. Each page may be used once. */
 class Trees {
   readonly #pages: SqlitePages;
   readonly #usable: number;
@@ -67,15 +69,15 @@ class Trees {
     return entries;
   }
 
-  /** Goes through a tree; with `onRow`, whole payloads are put together. */
+  /** Checks every page of a tree; calls `onRow` with the whole payload of each row. */
   async rows(root: number, onRow?: (payload: Buffer) => void): Promise<void> {
     const depths = new Set<number>();
     const stack: { number: number; depth: number }[] = [{ number: root, depth: 0 }];
     let kind: boolean | undefined;
     let last: number | undefined;
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      if (next.depth > DEEPEST) throw new RangeError(`the tree at page ${root} is too deep`);
-      const page = await this.#take(next.number);
+      if (next.depth > MAX_DEPTH) throw new RangeError(`the tree at page ${root} is too deep`);
+      const page = await this.#readPage(next.number);
       const base = next.number === 1 ? 100 : 0;
       const type = page[base] as number;
       const isTable = type === INTERIOR_TABLE || type === LEAF_TABLE;
@@ -97,7 +99,7 @@ class Trees {
         const from = at + (isLeaf ? 0 : 4);
         const { payload, end, key } = await this.#payload(page, from, isTable, next.number, onRow !== undefined);
         extents.push({ at, end });
-        // A table's leaves are met in the order of its keys; negative ones are read as numbers beyond what is exact.
+        // The leaves of a table come in the order of its keys. A negative key reads as a number too large to be exact.
         if (isTable && last !== undefined && key <= last && last <= Number.MAX_SAFE_INTEGER)
           throw new RangeError(`the rows of page ${next.number} are out of order`);
         last = key > Number.MAX_SAFE_INTEGER ? undefined : key;
@@ -114,17 +116,17 @@ class Trees {
     const { freelist, freePages } = this.#pages.header;
     let count = 0;
     for (let number = freelist; number !== 0; ) {
-      const trunk = await this.#take(number);
+      const trunk = await this.#readPage(number);
       const leaves = trunk.readUInt32BE(4);
       if (leaves > this.#usable / 4 - 2) throw new RangeError(`page ${number} of the free list is malformed`);
-      for (let i = 0; i < leaves; i++) this.#use(trunk.readUInt32BE(8 + 4 * i));
+      for (let i = 0; i < leaves; i++) this.#claim(trunk.readUInt32BE(8 + 4 * i));
       count += 1 + leaves;
       number = trunk.readUInt32BE(0);
     }
     if (count !== freePages) throw new RangeError(`its free list has ${count} pages, its header says ${freePages}`);
   }
 
-  /** Where the cells of a page begin. */
+  /** The offsets of the cells of a page. */
   #cells(page: Buffer, base: number, isLeaf: boolean, number: number): number[] {
     const count = page.readUInt16BE(base + 3);
     const pointers = base + (isLeaf ? 8 : 12);
@@ -139,7 +141,7 @@ class Trees {
     return cells;
   }
 
-  /** The payload of a cell, where the cell ends in its page, and its key in a table. */
+  /** The payload of a cell, the offset where the cell ends in its page, and its key in a table. */
   async #payload(
     page: Buffer,
     at: number,
@@ -159,7 +161,7 @@ class Trees {
     const parts = [page.subarray(from, from + local)];
     let rest = size.value - local;
     for (let next = isSpilled ? page.readUInt32BE(from + local) : 0; rest > 0; ) {
-      const overflow = await this.#take(next);
+      const overflow = await this.#readPage(next);
       const length = Math.min(rest, this.#usable - 4);
       if (isWanted) parts.push(overflow.subarray(4, 4 + length));
       rest -= length;
@@ -170,7 +172,7 @@ class Trees {
     return { payload, end: from + local + (isSpilled ? 4 : 0), key };
   }
 
-  /** How much of a payload lies in the page itself. */
+  /** How many bytes of a payload lie in the page itself. */
   #local(size: number, isTable: boolean): number {
     const u = this.#usable;
     const most = isTable ? u - 35 : Math.floor(((u - 12) * 64) / 255) - 23;
@@ -180,73 +182,15 @@ class Trees {
     return fit <= most ? fit : least;
   }
 
-  async #take(number: number): Promise<Buffer> {
-    this.#use(number);
+  async #readPage(number: number): Promise<Buffer> {
+    this.#claim(number);
     return await this.#pages.page(number);
   }
 
-  #use(number: number): void {
+  #claim(number: number): void {
     if (number < 1 || number > this.#pages.count)
       throw new RangeError(`it refers to page ${number} of ${this.#pages.count}`);
     if (this.#used[number]) throw new RangeError(`page ${number} is used twice`);
     this.#used[number] = 1;
   }
-}
-
-/** Decodes a row. @throws RangeError when it is malformed. */
-export function decodeRecord(payload: Buffer): SqliteValue[] {
-  const header = readVarint(payload, 0);
-  if (header.value > payload.length) throw new RangeError("a row is malformed");
-  const row: SqliteValue[] = [];
-  let at = header.value;
-  for (let next = header.next; next < header.value; ) {
-    const type = readVarint(payload, next);
-    next = type.next;
-    const size = sizeOfType(type.value);
-    if (at + size > payload.length) throw new RangeError("a row is malformed");
-    row.push(decodeValue(payload.subarray(at, at + size), type.value));
-    at += size;
-  }
-  return row;
-}
-
-/** Whether the columns of a row fill it; its head is looked at as far as it lies in `local`. */
-function isRecord(local: Buffer, size: number): boolean {
-  const header = readVarint(local, 0);
-  if (header.value < 1 || header.value > size) return false;
-  if (header.value > local.length) return true;
-  let total = header.value;
-  for (let next = header.next; next < header.value; ) {
-    const type = readVarint(local, next);
-    if (type.value === 10 || type.value === 11) return false;
-    total += sizeOfType(type.value);
-    next = type.next;
-  }
-  return total === size;
-}
-
-function sizeOfType(type: number): number {
-  if (type >= 12) return Math.floor((type - 12) / 2);
-  return [0, 1, 2, 3, 4, 6, 8, 8, 0, 0][type] ?? 0;
-}
-
-function decodeValue(bytes: Buffer, type: number): SqliteValue {
-  if (type === 0) return null;
-  if (type === 8 || type === 9) return type - 8;
-  if (type === 7) return bytes.readDoubleBE(0);
-  if (type === 6) return Number(bytes.readBigInt64BE(0));
-  if (type < 12) return bytes.readIntBE(0, bytes.length);
-  return type % 2 === 0 ? bytes : bytes.toString("utf8");
-}
-
-function readVarint(bytes: Buffer, at: number): { value: number; next: number } {
-  let value = 0;
-  for (let i = 0; i < 9; i++) {
-    const byte = bytes[at + i];
-    if (byte === undefined) throw new RangeError("a number runs past its page");
-    if (i === 8) return { value: value * 256 + byte, next: at + 9 };
-    value = value * 128 + (byte & 0x7f);
-    if (byte < 0x80) return { value, next: at + i + 1 };
-  }
-  return { value, next: at + 9 };
 }

@@ -1,26 +1,32 @@
+import type { FileSource } from "../../disk/file-source.ts";
+import { PIECE_BYTES } from "../sources.ts";
+
 // SQLite's own fileformat2.html, "The Write-Ahead Log".
 export const WAL_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 const MAGIC_LITTLE = 0x377f0682;
 const MAGIC_BIG = 0x377f0683;
-/** Read at once of what is looked at again and again; more than the largest frame. */
+/** Bytes per read of the end of a log that is scanned again and again; more than the largest frame. */
 export const WAL_TAIL_BYTES: number = 256 << 10;
 
 /** What a write-ahead log holds. */
 export interface WalReport {
-  /** Just after its last commit; 0 when it holds none. */
+  /** Position just after its last commit; 0 when it holds none. */
   readonly end: number;
   readonly pageSize: number;
   /** Pages of the database after its last commit; 0 when it holds none. */
   readonly pages: number;
-  /** The pages its commits carry, each with where its newest content begins in the log. */
+  /** The pages that its commits carry, each with the position of its newest content in the log. */
   readonly carried: ReadonlyMap<number, number>;
-  /** What follows the last commit: nothing or frames of an earlier round (`whole`), or something that never got whole. */
+  /**
+   * What follows the last commit. `whole`: nothing, or frames from before the log was reset. `partial`: a frame or
+   * transaction that was not finished; see `reason`.
+   */
   readonly tail: "whole" | "partial";
   readonly reason: string;
 }
 
-/** Why bytes are not the header of a write-ahead log; `undefined` when they are. */
+/** Why bytes are not a valid header of a write-ahead log; `undefined` when they are. */
 export function checkWalHeader(header: Buffer): string | undefined {
   if (header.length < WAL_HEADER_BYTES) return "its header is short";
   const magic = header.readUInt32BE(0);
@@ -36,7 +42,7 @@ export function isPageSize(size: number): boolean {
   return size >= 512 && size <= 65_536 && (size & (size - 1)) === 0;
 }
 
-/** A frame that no commit has ended. */
+/** A frame of a transaction that has not committed. */
 interface OpenFrame {
   readonly page: number;
   readonly at: number;
@@ -44,42 +50,42 @@ interface OpenFrame {
 }
 
 /**
- * Goes through a write-ahead log, also one that is being written: what is no whole frame yet can be fed again.
- * Frames with other salts than the header's are left from an earlier round: SQLite does not look at them.
+ * Scans a write-ahead log, also one that is being written: bytes that are not yet a whole frame are fed again later.
+ * Frames with other salts than the header's are from before the log was reset: SQLite ignores them, and so does the scan.
  */
 export class WalScanner {
-  /** Frames after the last commit: SQLite writes over them when it rolls back, and when it writes one of them again. */
+  /** Frames after the last commit: SQLite overwrites them after a rollback, and when a page changes again. */
   #open: OpenFrame[] = [];
   readonly #carried = new Map<number, number>();
   #header: Buffer | undefined;
   #sum: WalSum | undefined;
-  /** The sum just after the last commit. */
+  /** The checksum just after the last commit. */
   #sumAtEnd: WalSum | undefined;
   #next = 0;
   #end = 0;
   #pages = 0;
-  /** What follows `next`, as it was last seen. */
+  /** What follows `next`, as of the last feed. */
   #rest: "nothing" | "stale" | "bad" | "short" = "nothing";
   #broken = "";
 
-  /** Where the bytes lie that are to be fed next. */
+  /** Position of the bytes to be fed next. */
   get next(): number {
     return this.#next;
   }
 
-  /** Just after its last commit; 0 when it holds none. */
+  /** Position just after the last commit; 0 when there is none. */
   get end(): number {
     return this.#end;
   }
 
-  /** The header it has been read under; `undefined` while there was none, or none that is valid. */
+  /** The header that the scan began with; `undefined` while there was no valid one. */
   get header(): Buffer | undefined {
     return this.#header;
   }
 
   /**
-   * Goes back to just after the last commit when a frame after it is not the one that was fed.
-   * @param read the bytes at a position, or as many as there are; never more than `WAL_TAIL_BYTES` are asked for.
+   * Goes back to just after the last commit when a frame after it was overwritten since it was fed.
+   * @param read reads the bytes at a position, or fewer when the log ends before; called for at most `WAL_TAIL_BYTES`
    */
   recheck(read: (position: number, length: number) => Buffer): void {
     const length = FRAME_HEADER_BYTES + this.#pageSize;
@@ -91,24 +97,27 @@ export class WalScanner {
       const isSame = ({ head }: OpenFrame, index: number): boolean =>
         head.equals(bytes.subarray(index * length, index * length + FRAME_HEADER_BYTES));
       if (frames.every(isSame)) continue;
-      this.#goBack();
+      this.#rewind();
       return;
     }
   }
 
-  #goBack(): void {
+  #rewind(): void {
     this.#open = [];
     this.#sum = this.#sumAtEnd;
     this.#next = this.#end || WAL_HEADER_BYTES;
   }
 
-  /** Takes the whole frames of `bytes`, which begin at `next`; answers how many bytes that were. */
+  /**
+   * Scans the whole frames of `bytes`, which begin at position `next`.
+   * @returns how many bytes those frames have
+   */
   feed(bytes: Buffer): number {
     const from = this.#next;
     for (;;) {
       const rest = bytes.subarray(this.#next - from);
       const length = this.#header ? FRAME_HEADER_BYTES + this.#pageSize : WAL_HEADER_BYTES;
-      this.#rest = this.#look(rest, length);
+      this.#rest = this.#classify(rest, length);
       if (this.#rest !== "nothing" || rest.length === 0) return this.#next - from;
       if (this.#header) this.#take(rest.subarray(0, length));
       else this.#begin(Buffer.from(rest.subarray(0, length)));
@@ -136,8 +145,8 @@ export class WalScanner {
     return this.#header?.readUInt32BE(8) ?? 0;
   }
 
-  /** What keeps the first `length` bytes from being taken; `nothing` when they can be, or there are none. */
-  #look(bytes: Buffer, length: number): "nothing" | "stale" | "bad" | "short" {
+  /** Why the first `length` bytes are not a valid frame; `nothing` when they are, or when there are no bytes. */
+  #classify(bytes: Buffer, length: number): "nothing" | "stale" | "bad" | "short" {
     const header = this.#header;
     if (header && bytes.length >= 16 && bytes.compare(header, 16, 24, 8, 16) !== 0) return "stale";
     if (bytes.length < length) return bytes.length === 0 ? "nothing" : "short";
@@ -169,7 +178,16 @@ export class WalScanner {
   }
 }
 
-/** The running checksum of a write-ahead log. */
+/** Scans a write-ahead log at rest. */
+export async function scanWal(wal: FileSource): Promise<WalReport> {
+  const scanner = new WalScanner();
+  for (;;) {
+    const piece = await wal.read(scanner.next, Math.min(PIECE_BYTES, wal.size - scanner.next));
+    if (scanner.feed(piece) === 0) return scanner.report();
+  }
+}
+
+/** The running checksum of a write-ahead log: two 32-bit words. */
 class WalSum {
   readonly #big: boolean;
   #s0 = 0;
@@ -193,7 +211,7 @@ class WalSum {
     this.#s1 = s1;
   }
 
-  /** This sum with a frame added. */
+  /** This checksum with a frame added. */
   with(frame: Buffer, length: number): WalSum {
     const sum = new WalSum(this.#big);
     sum.#s0 = this.#s0;
@@ -203,7 +221,7 @@ class WalSum {
     return sum;
   }
 
-  /** Whether the two words at `at` are this sum; they are big-endian in either form. */
+  /** Whether the two words at `at` are this checksum; they are stored big-endian in both forms of the log. */
   matches(bytes: Buffer, at: number): boolean {
     return bytes.readUInt32BE(at) === this.#s0 >>> 0 && bytes.readUInt32BE(at + 4) === this.#s1 >>> 0;
   }

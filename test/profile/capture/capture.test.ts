@@ -4,7 +4,6 @@ import { syncBuiltinESMExports } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type CaptureOptions, captureProfile } from "../../../lib/profile/capture/capture.ts";
-import { verifyCapture } from "../../../lib/profile/verify.ts";
 import type { Capture } from "../../../lib/store.ts";
 import { useFolder } from "../../support/folder.ts";
 import { countReads } from "../../torture/count-reads.ts";
@@ -21,6 +20,7 @@ import {
   writeFiles,
 } from "../support/small-profile.ts";
 import { smallSqlite, walBytes } from "../support/sqlite-bytes.ts";
+import { verifyCapture } from "../support/verify-capture.ts";
 
 const MINUTE = 60_000;
 const newFolder = useFolder();

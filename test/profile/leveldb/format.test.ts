@@ -24,7 +24,7 @@ describe("scanLog", () => {
     expect(found.records).toEqual(records);
   });
 
-  it("a record may begin with the seven last bytes of a block", () => {
+  it("reads a record that begins with the last seven bytes of a block", () => {
     const records = [Buffer.alloc(32_768 - 14, 1), Buffer.from("next")];
     expect(scan(logBytes(records)).records).toEqual(records);
   });
@@ -53,19 +53,19 @@ describe("scanLog", () => {
     }
   });
 
-  it("takes zeros at the end for what a lost host leaves, and zeros between records for damage", () => {
+  it("reports zeros at the end as partial, as a power failure leaves them, and zeros between records as damage", () => {
     const [one, two] = [logBytes([Buffer.from("one")]), logBytes([Buffer.from("two")])];
     expect(scan(Buffer.concat([one, Buffer.alloc(500)]))).toMatchObject({ tail: "partial", end: one.length });
     expect(scan(Buffer.concat([one, Buffer.alloc(500), two]))).toMatchObject({ tail: "damaged", end: one.length });
   });
 
-  it("refuses fragments that do not belong together", () => {
+  it("reports fragments that do not belong together as damage", () => {
     const [first, last] = [logBytes([Buffer.alloc(40_000)]), logBytes([Buffer.from("x")])];
     const orphan = Buffer.concat([first.subarray(0, 32_768), last]);
     expect(scan(orphan)).toMatchObject({ tail: "damaged", end: 0 });
   });
 
-  it("answers for any bytes", () => {
+  it("finds no record in random bytes, without throwing", () => {
     const random = seeded(2);
     for (let i = 0; i < 2_000; i++) {
       const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 60) }, () => Math.floor(random() * 256)));
@@ -96,7 +96,7 @@ describe("decodeVersionEdit", () => {
     });
   });
 
-  it("refuses unknown fields, levels that are not there, numbers that are too large, and what ends early", () => {
+  it("refuses unknown fields, impossible levels, numbers that are too large, and an edit that ends early", () => {
     expect(() => decodeVersionEdit(varint(8))).toThrow(RangeError);
     expect(() => decodeVersionEdit(editBytes({ deleted: [[7, 1]] }))).toThrow(RangeError);
     expect(() => decodeVersionEdit(Buffer.concat([varint(2), Buffer.alloc(9, 0xff), Buffer.from([1])]))).toThrow(
@@ -123,7 +123,7 @@ describe("decodeBatch", () => {
     ]);
   });
 
-  it("refuses a wrong count, an unknown kind, and what ends early", () => {
+  it("refuses a wrong count, an unknown kind, and a batch that ends early", () => {
     const whole = batchBytes(1, [["key", "value"]]);
     expect(() => decodeBatch(flipped(whole, 8, 1))).toThrow(RangeError);
     expect(() => decodeBatch(flipped(whole, 12, 1))).toThrow(RangeError);

@@ -9,7 +9,7 @@ describe("unsnappy", () => {
     expect(unsnappy(Buffer.concat([Buffer.from([0xac, 2, 61 << 2, 43, 1]), long]))).toEqual(long);
   });
 
-  it("unpacks copies of all three widths, also ones that overlap what they write", () => {
+  it("unpacks copies of all three widths, also copies that overlap their own output", () => {
     const oneByte = Buffer.from([8, 1 << 2, 97, 98, ((6 - 4) << 2) | 1, 2]);
     expect(unsnappy(oneByte).toString()).toBe("abababab");
     const twoBytes = Buffer.from([8, 1 << 2, 97, 98, ((6 - 1) << 2) | 2, 2, 0]);
@@ -18,19 +18,19 @@ describe("unsnappy", () => {
     expect(unsnappy(fourBytes).toString()).toBe("abababab");
   });
 
-  it("refuses what ends early, at every length", () => {
+  it("refuses a block that ends early, at every length", () => {
     const whole = Buffer.from([8, 1 << 2, 97, 98, ((6 - 1) << 2) | 2, 2, 0]);
     for (let length = 0; length < whole.length; length++) {
       expect(() => unsnappy(whole.subarray(0, length))).toThrow(RangeError);
     }
   });
 
-  it("refuses copies from before the beginning, and sizes that cannot be", () => {
+  it("refuses copies from before the beginning, and impossible sizes", () => {
     expect(() => unsnappy(Buffer.from([8, 1 << 2, 97, 98, ((6 - 1) << 2) | 2, 3, 0]))).toThrow(RangeError);
     expect(() => unsnappy(Buffer.from([0xff, 0xff, 0xff, 0x7f, 0, 97]))).toThrow(RangeError);
   });
 
-  it("throws a RangeError or gives an answer for any bytes", () => {
+  it("unpacks random bytes or throws a RangeError", () => {
     const random = seeded(1);
     for (let i = 0; i < 3_000; i++) {
       const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 40) }, () => Math.floor(random() * 256)));

@@ -2,14 +2,14 @@ import { closeSync, openSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, it } from "vitest";
 import { captureProfile } from "../../../lib/profile/capture/capture.ts";
-import { Overtaken } from "../../../lib/profile/source.ts";
-import { verifyCapture } from "../../../lib/profile/verify.ts";
+import { StaleRead } from "../../../lib/profile/capture/errors.ts";
 import type { Capture, CaptureFile } from "../../../lib/store.ts";
 import { useFolder } from "../../support/folder.ts";
 import { trustFiles } from "../support/clock.ts";
 import { interleave } from "../support/interleave.ts";
 import { SQLITE_DB, sqliteProfile, writeFiles } from "../support/small-profile.ts";
 import { smallSqlite } from "../support/sqlite-bytes.ts";
+import { verifyCapture } from "../support/verify-capture.ts";
 
 // A checkpoint writes the log into the database where it lies and leaves the log as it is. What is stored already was
 // not copied, and its bytes are not those that were captured any more.
@@ -86,7 +86,7 @@ it.each([
   const { dir, stored } = profile;
   const capture = await captureProfile(dir, { live: true, stored });
   change(dir);
-  await expect(databaseOf(capture).read(PAGE_BYTES, 10)).rejects.toBeInstanceOf(Overtaken);
+  await expect(databaseOf(capture).read(PAGE_BYTES, 10)).rejects.toBeInstanceOf(StaleRead);
   await capture.close();
   await writeFiles(dir, sqliteProfile());
   const other = await captureProfile(dir, { live: true });

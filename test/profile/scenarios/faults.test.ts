@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { isVaultError } from "../../../lib/errors.ts";
 import { type CaptureOptions, captureProfile } from "../../../lib/profile/capture/capture.ts";
-import { verifyCapture } from "../../../lib/profile/verify.ts";
 import { useFolder } from "../../support/folder.ts";
 import { heldBelow } from "../support/held-below.ts";
 import { levelDbProfile, sqliteProfile, writeFiles } from "../support/small-profile.ts";
+import { verifyCapture } from "../support/verify-capture.ts";
 
 // A disk that fails, or a volume that goes, at each of the operations that a capture awaits.
 

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../../lib/profile/capture/capture.ts";
 import { decodeBatch, scanLog } from "../../../lib/profile/leveldb/format.ts";
 import { readTable } from "../../../lib/profile/leveldb/table.ts";
-import { openPages, scanWal } from "../../../lib/profile/sqlite/check.ts";
-import { verifyCapture } from "../../../lib/profile/verify.ts";
+import { openPages } from "../../../lib/profile/sqlite/pages.ts";
+import { scanWal } from "../../../lib/profile/sqlite/wal.ts";
 import type { Capture, CaptureFile } from "../../../lib/store.ts";
 import { useFolder } from "../../support/folder.ts";
 import { times } from "../../support/length.ts";
@@ -22,6 +22,7 @@ import {
   youngLevelDb,
 } from "../support/small-profile.ts";
 import { RollbackWriter, SqliteWriter } from "../support/sqlite-writer.ts";
+import { verifyCapture } from "../support/verify-capture.ts";
 
 // A writer that takes a step whenever the capture waits for the disk, in an order that a seed decides: every capture
 // must be what the databases were, all of them at once, at some time since it began.

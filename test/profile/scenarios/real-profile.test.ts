@@ -3,19 +3,20 @@ import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { captureProfile } from "../../../lib/profile/capture/capture.ts";
-import { probeSettled, type Settled } from "../../../lib/profile/credentials.ts";
+import { type Credentials, probeCredentials } from "../../../lib/profile/credentials.ts";
 import { repairProfile } from "../../../lib/profile/repair.ts";
 import { profileFacts } from "../../../lib/profile/storage-layout.ts";
-import { verifyCapture, verifyProfile } from "../../../lib/profile/verify.ts";
+import { verifyProfile } from "../../../lib/profile/verify.ts";
 import { isChromiumMissing } from "../../support/chromium.ts";
 import { isLong, times } from "../../support/length.ts";
 import { processTree } from "../../support/process-tree.ts";
 import { scratchFolder } from "../../support/scratch.ts";
 import { type Form, openPage } from "../../torture/open-page.ts";
 import { writeCapture } from "../../torture/restore.ts";
-import { openTwice, untilSettled } from "../../torture/run.ts";
+import { openTwice, untilCredentials } from "../../torture/run.ts";
 import { flipped, seeded } from "../support/random.ts";
 import { INDEXED_DB, LOCAL_STORAGE } from "../support/small-profile.ts";
+import { verifyCapture } from "../support/verify-capture.ts";
 
 // Profiles that a real Chromium has written, and what it does with them.
 describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real profile, its storage in %s", (form) => {
@@ -25,20 +26,20 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
   /** Its browser was killed while it wrote. */
   let killed: string;
   let sequence: number;
-  /** What was found before the credentials were on disk. */
-  const early: Settled[] = [];
+  /** What `probeCredentials` answered before the credentials were on disk. */
+  const early: Credentials[] = [];
 
   beforeAll(async () => {
     root = scratchFolder("real-");
     [captured, killed] = [join(root, "captured"), join(root, "killed")];
     const page = await openPage(killed, form);
-    early.push(await probeSettled(killed));
+    early.push(await probeCredentials(killed));
     await page.phone.pair();
-    const linked = await probeSettled(killed);
+    const linked = await probeCredentials(killed);
     // Chromium writes Local Storage some five seconds after a page has: on a busy machine that may have been before.
     if (!(await holdsCredentials(killed))) early.push(linked);
     await page.phone.fill(12_000_000, { blobShare: 0.1 });
-    await untilSettled(killed);
+    await untilCredentials(killed);
     expect(await holdsCredentials(killed)).toBe(true);
     const capture = await captureProfile(killed, { live: true });
     await writeCapture(capture, captured);
@@ -57,17 +58,17 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
     return copy;
   }
 
-  it("is settled only once Local Storage carries the credentials", () => {
+  it("has credentials only once Local Storage carries them", () => {
     expect(early.length).toBeGreaterThan(0);
-    for (const { settled, reason } of early) {
-      expect({ settled, reason }).toEqual({
-        settled: false,
+    for (const { hasCredentials, reason } of early) {
+      expect({ hasCredentials, reason }).toEqual({
+        hasCredentials: false,
         reason: expect.stringMatching(/not on disk|no storage of the site yet/),
       });
     }
   });
 
-  it("tells its browser and its form", async () => {
+  it("yields the version of its browser and the form of each storage", async () => {
     const facts = {
       browserVersion: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/),
       indexedDb: form,
@@ -77,7 +78,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
     expect(await verifyProfile(captured)).toEqual({ problems: [], empty: false, profile: facts });
   });
 
-  it("is whole after its browser was killed, once it is repaired", async () => {
+  it("verifies after its browser was killed, once it is repaired", async () => {
     const copy = await copyOf(killed);
     for (const { from, to } of (await repairProfile(copy)).trimmed) expect(to).toBeLessThan(from);
     expect(await repairProfile(copy)).toEqual({ trimmed: [] });
@@ -86,7 +87,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
     if (isLong) await openTwice(copy, form, sequence);
   }, 600_000);
 
-  it("is repaired where a write was torn, to the bytes that it had before, and then opens twice", async () => {
+  it("is repaired after a torn write to its bytes before the write, and then opens twice", async () => {
     const copy = await copyOf(killed);
     await repairProfile(copy);
     const before = await bytesOf(copy);
@@ -101,7 +102,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
     await openTwice(copy, form, sequence);
   }, 600_000);
 
-  it("is no longer content with any flipped bit of what Chromium checks", async () => {
+  it("does not verify with a flipped bit in any file that Chromium checks", async () => {
     const random = seeded(6);
     const paths = (await readdir(captured, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())
@@ -131,7 +132,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
       ["all logs are missing", async (dir) => rm(join(dir, INDEXED_DB, await some(dir, /log$/)))],
       ["Local Storage has lost its log", async (dir) => rm(join(dir, LOCAL_STORAGE, "000003.log"))],
       ["it is marked as corrupt", (dir) => writeFile(join(dir, INDEXED_DB, "corruption_info.json"), "{}")],
-    ])("is refused when %s", async (_name, damage) => {
+    ])("does not verify when %s", async (_name, damage) => {
       const copy = await copyOf(captured);
       await damage(copy);
       expect((await verifyProfile(copy)).problems).not.toEqual([]);

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { bufferSource } from "../../../lib/profile/source.ts";
-import { checkSqlite, openPages, scanWal } from "../../../lib/profile/sqlite/check.ts";
-import { checkSpace } from "../../../lib/profile/sqlite/page-space.ts";
-import { readRows } from "../../../lib/profile/sqlite/tree.ts";
-import { WalScanner } from "../../../lib/profile/sqlite/wal.ts";
+import { bufferSource } from "../../../lib/profile/sources.ts";
+import { checkSqlite } from "../../../lib/profile/sqlite/check.ts";
 import { flipped, seeded } from "../support/random.ts";
 import { smallSqlite, walBytes } from "../support/sqlite-bytes.ts";
+import { rowsOf } from "../support/sqlite-rows.ts";
 
 const [schema, table, free] = smallSqlite() as [Buffer, Buffer, Buffer];
 const database = Buffer.concat([schema, table, free]);
@@ -20,98 +18,6 @@ async function check(db: Buffer | undefined, wal?: Buffer): Promise<string> {
   const report = await checkSqlite(db && bufferSource(db), wal && bufferSource(wal));
   return [report.database, report.wal].filter(Boolean).join("; ");
 }
-
-describe("scanWal", () => {
-  it.each([false, true])("reads commits (words big-endian: %s)", async (big) => {
-    const wal = walBytes(twoCommits, { big });
-    const report = await scanWal(bufferSource(wal));
-    expect(report).toMatchObject({ end: wal.length, pages: 3, pageSize: 512, tail: "whole" });
-    expect([...report.carried.keys()].sort()).toEqual([1, 2]);
-  });
-
-  it("ends at the last commit, at every truncation", async () => {
-    const wal = walBytes(twoCommits);
-    const ends = [0, 32 + 536, wal.length];
-    for (let length = 0; length < wal.length; length++) {
-      const report = await scanWal(bufferSource(wal.subarray(0, length)));
-      expect(report.end).toBe(Math.max(...ends.filter((end) => end <= length)));
-      expect(report.tail).toBe([0, 32, 32 + 536].includes(length) ? "whole" : "partial");
-    }
-  });
-
-  it("stops at the first flipped bit", async () => {
-    const wal = walBytes(twoCommits);
-    for (let at = 0; at < wal.length; at++) {
-      const report = await scanWal(bufferSource(flipped(wal, at, at % 8)));
-      expect(report.end, `byte ${at}`).toBe(at < 32 + 536 ? 0 : 32 + 536);
-    }
-  });
-
-  it("does not look at frames of an earlier round", async () => {
-    const earlier = walBytes([...twoCommits, ...twoCommits], { salt: 3 });
-    const wal = walBytes(twoCommits.slice(0, 1), { salt: 4 });
-    const report = await scanWal(bufferSource(Buffer.concat([wal, earlier.subarray(wal.length)])));
-    expect(report).toMatchObject({ end: wal.length, tail: "whole" });
-  });
-
-  it("goes on where it was when more has been written", () => {
-    const wal = walBytes(twoCommits);
-    const scanner = new WalScanner();
-    for (let length = 0; length <= wal.length; length += 7) scanner.feed(wal.subarray(scanner.next, length));
-    scanner.feed(wal.subarray(scanner.next));
-    expect(scanner.report()).toMatchObject({ end: wal.length, tail: "whole" });
-  });
-});
-
-describe("a log whose last transaction is not ended", () => {
-  const open = [
-    { page: 2, commit: 3, data: newTable },
-    { page: 1, commit: 0, data: schema },
-    { page: 2, commit: 0, data: newTable },
-  ];
-  const later = [
-    { page: 3, commit: 0, data: free },
-    { page: 2, commit: 3, data: table },
-  ];
-
-  /** Feeds all of `first`, then looks again when the file holds `then`. */
-  function rescanned(first: Buffer, then: Buffer): WalScanner {
-    const scanner = new WalScanner();
-    scanner.feed(first);
-    scanner.recheck((at, length) => then.subarray(at, at + length));
-    scanner.feed(then.subarray(scanner.next));
-    return scanner;
-  }
-
-  it("is read again when that was rolled back and others have taken its place", () => {
-    const then = walBytes([...open.slice(0, 1), ...later]);
-    const { end, tail, carried } = rescanned(walBytes(open), then).report();
-    expect({ end, tail, pages: [...carried.keys()] }).toEqual({ end: then.length, tail: "whole", pages: [2, 3] });
-    // A shorter one leaves frames of the first behind it: their checksums do not go on from its own.
-    const shorter = walBytes([...open.slice(0, 1), ...later.slice(1)]);
-    const behind = Buffer.concat([shorter, walBytes(open).subarray(shorter.length)]);
-    expect(rescanned(walBytes(open), behind).report().end).toBe(shorter.length);
-  });
-
-  it("is read again when one of its pages was written over, and all have new checksums", () => {
-    const then = walBytes([...open.slice(0, 2), { page: 2, commit: 0, data: table }, ...later]);
-    expect(rescanned(walBytes(open), then).report()).toMatchObject({ end: then.length, tail: "whole" });
-  });
-
-  it("goes on when it was not touched", () => {
-    const scanner = rescanned(walBytes(open), walBytes([...open, ...later]));
-    expect(scanner.report()).toMatchObject({ end: walBytes([...open, ...later]).length, tail: "whole" });
-    scanner.recheck(() => {
-      throw new Error("there is nothing to look at again");
-    });
-  });
-
-  it("ends at its last commit when the rest is gone", () => {
-    const scanner = rescanned(walBytes(open), walBytes(open.slice(0, 1)));
-    expect([scanner.end, scanner.next]).toEqual([568, 568]);
-    expect(rescanned(walBytes(open.slice(1)), walBytes([])).next).toBe(32);
-  });
-});
 
 describe("checkSqlite", () => {
   it("finds nothing wrong with a whole database, with and without a log", async () => {
@@ -154,86 +60,27 @@ describe("checkSqlite", () => {
       walBytes([{ page: 2, commit: 3, data: Buffer.alloc(1_024) }], { pageSize: 1_024 }),
       /page size/,
     ],
-  ])("says that %s", async (_name, db, wal, reason) => {
+  ])("reports that %s", async (_name, db, wal, reason) => {
     expect(await check(db, wal)).toMatch(reason);
   });
 
-  it("does not look for the page at the first gibibyte, which is never written", async () => {
-    const lock = 2 ** 30 / 512 + 1;
-    const grown = Buffer.from(schema);
-    grown.writeUInt32BE(lock + 1, 28);
-    const wal = walBytes([
-      { page: 1, commit: 0, data: grown },
-      { page: lock + 1, commit: lock + 1, data: free },
-    ]);
-    const large = { size: 2 ** 30, read: async () => Buffer.alloc(512) };
-    const pages = await openPages(large, bufferSource(wal), await scanWal(bufferSource(wal)));
-    expect(pages).toMatchObject({ count: lock + 1 });
-    const smaller = { ...large, size: 2 ** 30 - 512 };
-    const missing = await openPages(smaller, bufferSource(wal), await scanWal(bufferSource(wal)));
-    expect(missing).toBe(`page ${lock - 1} of ${lock + 1} is missing`);
-  });
-
-  it("of a flipped bit says what is wrong, or the rows can be read", async () => {
+  it("reports a flipped bit, or the rows can still be read", async () => {
     let found = 0;
     for (let at = 0; at < database.length; at++) {
       const bytes = flipped(database, at, at % 8);
       if (await check(bytes)) found++;
-      // In the schema a turned letter is another name, for SQLite as well.
-      else if (at < 100 || at >= 512) expect(await rows(bytes)).toHaveLength(3);
+      // In the schema a flipped letter is another name, for SQLite as well.
+      else if (at < 100 || at >= 512) expect(await rowsOf(bytes)).toHaveLength(3);
     }
     expect(found).toBeGreaterThan(100);
   });
 
-  it("refuses any bytes behind a good header", async () => {
+  it("reports random bytes behind a valid header", async () => {
     const random = seeded(5);
     for (let i = 0; i < 500; i++) {
       const junk = Buffer.from(Array.from({ length: 1_536 }, () => Math.floor(random() * 256)));
       schema.copy(junk, 0, 0, 100);
       expect(await check(junk, i % 2 ? walBytes(twoCommits) : undefined)).not.toBe("");
     }
-  });
-});
-
-async function rows(db: Buffer, wal?: Buffer): Promise<unknown[]> {
-  const log = wal && bufferSource(wal);
-  const pages = await openPages(bufferSource(db), log, log && (await scanWal(log)));
-  if (typeof pages !== "object") throw new Error(String(pages));
-  return await readRows(pages, "t");
-}
-
-describe("checkSpace", () => {
-  const page = Buffer.from(newTable);
-  page.writeUInt16BE(480, 5);
-
-  it("takes cells with a few bytes left over between them", () => {
-    const cells = [
-      { at: 505, end: 512 },
-      { at: 480, end: 503 },
-    ];
-    page[7] = 2;
-    expect(() => checkSpace(page, 0, 512, cells, "page 2")).not.toThrow();
-  });
-
-  it.each([
-    ["uses a byte twice", 480, 506],
-    ["uses a byte twice", 470, 505],
-    ["has a cell past its end", 480, 513],
-  ])("says that a page %s", (reason, at, end) => {
-    const cells =
-      end > 512
-        ? [{ at, end }]
-        : [
-            { at, end },
-            { at: 505, end: 512 },
-          ];
-    expect(() => checkSpace(page, 0, 512, cells, "page 2")).toThrow(reason);
-  });
-});
-
-describe("readRows", () => {
-  it("reads a table as the log has it", async () => {
-    expect(await rows(database)).toEqual([["one"], ["two"], ["three"]]);
-    expect(await rows(database, walBytes(twoCommits.slice(0, 1)))).toEqual([["four"], ["five"]]);
   });
 });

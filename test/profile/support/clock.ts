@@ -2,7 +2,7 @@ import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
 
-/** The age in milliseconds from which on the times of a file are trusted: see `stamp.ts`. */
+/** Age in milliseconds from which on the timestamps of a file are trustworthy: see `file-identity.ts`. */
 const TRUSTED_MS = 2_000;
 
 /** Has `Date.now` answer `at` until the test ends. */
@@ -12,8 +12,8 @@ export function stopClock(at: number): void {
 }
 
 /**
- * Stops the clock where all files below `dir` are just old enough to be trusted: no test waits for that, and it is so
- * however slow the machine is. Resolves once the disk's clock has moved on, so that what is written next has other times.
+ * Stops `Date.now` where the timestamps of all files below `dir` are just old enough to be trustworthy, so that no test
+ * waits, however slow the machine is. Resolves once the disk's clock has moved on, so that later writes have other times.
  */
 export async function trustFiles(dir: string): Promise<void> {
   const newest = await newestChange(dir);

@@ -1,4 +1,4 @@
-import { crc32c, maskCrc } from "../../../lib/profile/crc32c.ts";
+import { crc32c, maskCrc } from "../../../lib/profile/leveldb/crc32c.ts";
 
 const BLOCK_BYTES = 32_768;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { crc32c, maskCrc } from "../../lib/profile/crc32c.ts";
+import { crc32c, maskCrc } from "../../../lib/profile/leveldb/crc32c.ts";
 
 describe("crc32c", () => {
   // RFC 3720, B.4.
@@ -10,11 +10,11 @@ describe("crc32c", () => {
     ["31 to 0", Buffer.from(Array.from({ length: 32 }, (_, i) => 31 - i)), 0x113fdb5c],
     ["nine digits", Buffer.from("123456789"), 0xe3069283],
     ["nothing", Buffer.alloc(0), 0],
-  ])("of %s", (_name, bytes, sum) => {
+  ])("computes the known checksum of %s", (_name, bytes, sum) => {
     expect(crc32c(bytes)).toBe(sum);
   });
 
-  it("is of the part that is asked for, at any offset", () => {
+  it("computes the checksum of any range as of a copy of that range", () => {
     const bytes = Buffer.from(Array.from({ length: 64 }, (_, i) => (i * 37) & 255));
     for (let start = 0; start < 20; start++) {
       for (let end = start; end < 64; end += 7) {
@@ -23,7 +23,7 @@ describe("crc32c", () => {
     }
   });
 
-  it("is masked as LevelDB stores it", () => {
+  it("masks a checksum as LevelDB stores it", () => {
     const crc = crc32c(Buffer.from("foo"));
     expect(maskCrc(crc)).not.toBe(crc);
     const rotated = (maskCrc(crc) - 0xa282ead8) >>> 0;

@@ -2,19 +2,21 @@ import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { codeOf, diskError } from "../disk/errors.ts";
-import { fileSource } from "../disk/file-source.ts";
-import type { Source } from "./source.ts";
+import { type FileSource, fileSource } from "../disk/file-source.ts";
 
-/** How often a directory is listed whose entries go meanwhile. */
-const LISTINGS = 20;
+/** How often a directory is listed whose entries are deleted meanwhile. */
+const MAX_LISTINGS = 20;
 
-/** The files right in `path` that are wanted, by their paths relative to `dir`. */
+/**
+ * The wanted files in the directory `path`, not below it, by their paths relative to `dir`. None when it does not exist.
+ * @throws `UNAVAILABLE` or `DENIED` when the disk refuses, as all functions of this file
+ */
 export async function filesOf(
   dir: string,
   path: string,
   isWanted: (name: string) => boolean,
-): Promise<Map<string, Source>> {
-  const files = new Map<string, Source>();
+): Promise<Map<string, FileSource>> {
+  const files = new Map<string, FileSource>();
   for (const entry of await entriesOf(join(dir, path))) {
     if (!entry.isFile() || !isWanted(entry.name)) continue;
     const at = join(dir, path, entry.name);
@@ -24,7 +26,7 @@ export async function filesOf(
   return files;
 }
 
-/** The names in a directory; none when it is not there. */
+/** The names in a directory; none when it does not exist. */
 export async function namesOf(path: string): Promise<string[]> {
   try {
     return await readdir(path);
@@ -34,7 +36,7 @@ export async function namesOf(path: string): Promise<string[]> {
   }
 }
 
-/** The entries of a directory; none when it is not there. */
+/** The entries of a directory; none when it does not exist. */
 export async function entriesOf(path: string): Promise<Dirent[]> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -47,7 +49,7 @@ export async function entriesOf(path: string): Promise<Dirent[]> {
   }
 }
 
-/** As {@link entriesOf}, at once. */
+/** As {@link entriesOf}, synchronously; rethrows the error of the disk. */
 export function entriesOfSync(path: string): Dirent[] {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -61,16 +63,16 @@ export function entriesOfSync(path: string): Dirent[] {
 }
 
 /**
- * Some disks (NFS, XFS without ftype, FUSE) do not say what an entry is, and Node then looks at each: one that goes
- * meanwhile fails the whole listing, as if there were no such directory.
+ * Some file systems (NFS, XFS without ftype, FUSE) do not give the type of an entry, and Node then calls `lstat` on each
+ * entry: one that is deleted meanwhile fails the whole listing with `ENOENT`, as if the directory did not exist.
  */
 function mustListAgain(path: string, cause: unknown, attempt: number): boolean {
   if (codeOf(cause) !== "ENOENT" || !existsSync(path)) return false;
-  if (attempt < LISTINGS) return true;
+  if (attempt < MAX_LISTINGS) return true;
   throw diskError(`list ${basename(path)}`, cause);
 }
 
-/** Paths of all files below `path`, relative to `dir`; links and whatever else is not a file are left out. */
+/** Paths of all files below `path`, relative to `dir`; symlinks and everything else that is not a file are left out. */
 export async function walk(dir: string, path: string): Promise<string[]> {
   const found: string[] = [];
   if (await isLink(join(dir, path))) return found;

@@ -1,34 +1,26 @@
-import { VaultError } from "../errors.ts";
+import type { FileSource } from "../disk/file-source.ts";
 
-/** Bytes that can be read anywhere: a held file, a part of a spool, a buffer, a file of a capture. */
-export interface Source {
-  /** Bytes. */
-  readonly size: number;
-  /** Exactly `length` bytes from `position`; rejects with `CORRUPT` when they are not there. */
-  read(position: number, length: number): Promise<Buffer>;
-}
-
-/** How much is read at once where a whole file is gone through. */
+/** Bytes per read where a whole file is read. */
 export const PIECE_BYTES: number = 1 << 20;
 
-/** How much is copied at once of a file that may be overwritten meanwhile: a disk that is far away must not be asked often. */
+/** Bytes per read where a file is copied that may be overwritten meanwhile: on a slow disk few large reads are faster. */
 export const COPY_BYTES: number = 4 << 20;
 
-/** All of a source in one buffer; for the small ones. */
-export async function readAll(source: Source): Promise<Buffer> {
+/** All bytes of a source in one buffer; for small sources. */
+export async function readAll(source: FileSource): Promise<Buffer> {
   return source.size === 0 ? Buffer.alloc(0) : await source.read(0, source.size);
 }
 
-/** A source over bytes that are in memory. */
-export function bufferSource(bytes: Buffer): Source {
+/** A source of bytes in memory. */
+export function bufferSource(bytes: Buffer): FileSource {
   return {
     size: bytes.length,
     read: async (position, length) => bytes.subarray(position, position + length),
   };
 }
 
-/** One source after the other. */
-export function joined(first: Source, rest: Source): Source {
+/** `first`, followed by `rest`. */
+export function concatSources(first: FileSource, rest: FileSource): FileSource {
   if (rest.size === 0) return first;
   if (first.size === 0) return rest;
   return {
@@ -43,12 +35,12 @@ export function joined(first: Source, rest: Source): Source {
 }
 
 /** The first `size` bytes of a source. */
-export function firstBytes(source: Source, size: number): Source {
+export function prefixSource(source: FileSource, size: number): FileSource {
   return { size, read: (position, length) => source.read(position, length) };
 }
 
-/** A source that keeps what was read lately, in pieces of 256 KiB: for small reads that come in no order. */
-export function cached(source: Source): Source {
+/** A source that keeps the last 16 MiB it has read, in pieces of 256 KiB: for small reads in no order. */
+export function cachedSource(source: FileSource): FileSource {
   const pieceBytes = 256 << 10;
   const kept = new Map<number, Buffer>();
   const piece = async (index: number): Promise<Buffer> => {
@@ -69,14 +61,4 @@ export function cached(source: Source): Source {
       return (await piece(first)).subarray(offset, offset + length);
     },
   };
-}
-
-/**
- * What was not copied, since its bytes are stored already, was changed after the capture, and now somebody wants to read
- * it. Take another capture that says nothing is stored: it can be read to its end.
- */
-export class Overtaken extends VaultError {
-  constructor(path: string, options: { cause?: unknown } = {}) {
-    super("UNAVAILABLE", `Could not read ${path}: it has changed since the capture.`, options);
-  }
 }

@@ -2,7 +2,7 @@
 const POLYNOMIAL = 0x82f63b78;
 const MASK_DELTA = 0xa282ead8;
 
-/** Eight tables of 256, one after the other: eight bytes per step. */
+/** Eight tables of 256 entries, one after the other, for eight bytes per step. */
 const TABLES: Int32Array = makeTables();
 
 function makeTables(): Int32Array {
@@ -44,7 +44,7 @@ export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length)
 
 type Numbers = { readonly [index: number]: number };
 
-/** Inlined by the engine; the caller keeps to the bounds. */
+/** The engine inlines it. The caller stays within the bounds. */
 function g(numbers: Numbers, index: number): number {
   return numbers[index] as number;
 }
@@ -53,7 +53,7 @@ function at8(b: Numbers, i: number): number {
   return g(b, i) | (g(b, i + 1) << 8) | (g(b, i + 2) << 16) | (g(b, i + 3) << 24);
 }
 
-/** The form in which LevelDB stores a CRC, so that a CRC of data that holds CRCs stays useful. */
+/** The form in which LevelDB stores a CRC, so that the CRC of data that contains CRCs stays useful. */
 export function maskCrc(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0;
 }

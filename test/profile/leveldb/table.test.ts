@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { checkTable, readTable } from "../../../lib/profile/leveldb/table.ts";
+import { bufferSource } from "../../../lib/profile/sources.ts";
+import { tableBytes } from "../support/leveldb-bytes.ts";
+
+const rows = Array.from({ length: 50 }, (_, i) => ({
+  key: `k${String(i).padStart(3, "0")}`,
+  sequence: i,
+  value: `v${i}`,
+}));
+
+/** The reasons that are found in the footer alone. */
+const FOOTER_REASON = /^it is shorter than a footer$|magic number$|^its footer is damaged$/;
+
+describe("readTable", () => {
+  it.each([false, true])("reads the entries in key order (compressed: %s)", async (snappy) => {
+    const table = bufferSource(tableBytes(rows, { snappy }));
+    const seen: string[] = [];
+    await readTable(table, (key, value) => {
+      seen.push(`${key.subarray(0, -8)}=${value}`);
+      return true;
+    });
+    expect(seen).toEqual(rows.map(({ key, value }) => `${key}=${value}`));
+  });
+
+  it("stops when `onEntry` returns false", async () => {
+    let seen = 0;
+    await readTable(bufferSource(tableBytes(rows)), () => ++seen < 7);
+    expect(seen).toBe(7);
+  });
+});
+
+describe("checkTable", () => {
+  it.each([false, true])("finds nothing wrong with a whole table (compressed: %s)", async (snappy) => {
+    expect(await checkTable(bufferSource(tableBytes(rows, { snappy })))).toBeUndefined();
+  });
+
+  it("refuses a cut table by its footer, at every length", async () => {
+    const bytes = tableBytes(rows);
+    for (let length = 0; length < bytes.length; length++) {
+      expect(await checkTable(bufferSource(bytes.subarray(0, length)))).toMatch(FOOTER_REASON);
+    }
+  });
+});
