@@ -65,7 +65,8 @@ export function uniqueName(prefix: string): string {
 
 /**
  * Writes `path` whole or not at all, readable by its owner only: `write` fills a temporary file beside it, which takes its
- * place once it is on disk. When it rejects, what was at `path` stands and the temporary file is gone.
+ * place once it is on disk. When it rejects, the temporary file is gone, and what was at `path` stands, unless only the
+ * directory could not be synced after the rename.
  */
 export async function replaceFile<T>(
   path: string,

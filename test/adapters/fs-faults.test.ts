@@ -78,7 +78,7 @@ describe("a disk without hard links", () => {
 });
 
 describe("a disk that cannot sync a directory", () => {
-  it.each(["EINVAL", "EBADF"])("(%s) is used as it is", async (code) => {
+  it.each(["EINVAL", "EBADF", "ENOTSUP", "EROFS"])("(%s) is used as it is", async (code) => {
     refused.set("fsync of a directory", code);
     const blobs = new FileBlobs({ directory });
     await blobs.put("s/a", Buffer.from("x"));

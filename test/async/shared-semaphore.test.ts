@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Permits, SharedSemaphore } from "../../lib/async/shared-semaphore.ts";
 
-/** Takes so many places; answers who has one, in the order in which they were had. */
+/** Acquires a permit for each name; answers the names that have one, in order. */
 async function takers(share: Permits, names: readonly string[], had: string[] = []): Promise<string[]> {
   for (const name of names) share.acquire().then(() => had.push(name), Object);
   await settled();
@@ -10,18 +10,18 @@ async function takers(share: Permits, names: readonly string[], had: string[] = 
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe("places that several users share", () => {
-  it("are one of each user's own and the common ones", async () => {
-    const slots = new SharedSemaphore(2);
-    const [a, b] = [slots.permits(), slots.permits()];
+describe("permits that several users share", () => {
+  it("are one of each user's own and the shared ones", async () => {
+    const semaphore = new SharedSemaphore(2);
+    const [a, b] = [semaphore.permits(), semaphore.permits()];
     expect(await takers(a, ["a1", "a2", "a3", "a4"])).toEqual(["a1", "a2", "a3"]);
     expect(await takers(b, ["b1", "b2"])).toEqual(["b1"]);
-    expect(slots.isBusy).toBe(true);
+    expect(semaphore.isBusy).toBe(true);
   });
 
-  it("go to whoever came first, when they are given back", async () => {
-    const slots = new SharedSemaphore(1);
-    const [a, b] = [slots.permits(), slots.permits()];
+  it("go to the waiter that came first, when they are released", async () => {
+    const semaphore = new SharedSemaphore(1);
+    const [a, b] = [semaphore.permits(), semaphore.permits()];
     const had = await takers(a, ["a1", "a2", "a3"]);
     await takers(b, ["b1", "b2"], had);
     expect(had).toEqual(["a1", "a2", "b1"]);
@@ -30,12 +30,12 @@ describe("places that several users share", () => {
     b.release();
     await settled();
     expect(had).toEqual(["a1", "a2", "b1", "a3", "b2"]);
-    expect(slots.isBusy).toBe(false);
+    expect(semaphore.isBusy).toBe(false);
   });
 
-  it("leave every user its own, whatever the others do not give back", async () => {
-    const slots = new SharedSemaphore(3);
-    const [hung, other] = [slots.permits(), slots.permits()];
+  it("leave every user its own, also when others never release theirs", async () => {
+    const semaphore = new SharedSemaphore(3);
+    const [hung, other] = [semaphore.permits(), semaphore.permits()];
     await takers(hung, ["1", "2", "3", "4", "5"]);
     const had: string[] = [];
     for (const name of ["first", "second", "third"]) {
@@ -46,26 +46,26 @@ describe("places that several users share", () => {
     expect(had).toEqual(["first", "second", "third"]);
   });
 
-  it("are no more for a user than it may have", async () => {
-    const slots = new SharedSemaphore(10);
-    const share = slots.permits(2);
+  it("are no more for a user than its limit", async () => {
+    const semaphore = new SharedSemaphore(10);
+    const share = semaphore.permits(2);
     expect(await takers(share, ["1", "2", "3"])).toEqual(["1", "2"]);
-    expect(await takers(slots.permits(), ["other"]), "nobody waits behind it").toEqual(["other"]);
+    expect(await takers(semaphore.permits(), ["other"]), "nobody waits behind it").toEqual(["other"]);
   });
 
   it("can become more, never fewer", async () => {
-    const slots = new SharedSemaphore(0);
-    const share = slots.permits();
+    const semaphore = new SharedSemaphore(0);
+    const share = semaphore.permits();
     const had = await takers(share, ["1", "2", "3", "4"]);
-    slots.grow(2);
-    slots.grow(1);
+    semaphore.grow(2);
+    semaphore.grow(1);
     await settled();
     expect(had).toEqual(["1", "2", "3"]);
   });
 
   it("are not waited for any longer when the signal aborts", async () => {
-    const slots = new SharedSemaphore(0);
-    const share = slots.permits();
+    const semaphore = new SharedSemaphore(0);
+    const share = semaphore.permits();
     await share.acquire();
     const controller = new AbortController();
     const reason = new Error("enough");
