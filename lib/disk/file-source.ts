@@ -10,20 +10,23 @@ export interface FileSource {
   read(position: number, length: number): Promise<Buffer>;
 }
 
-/** A file that is opened for each read: whoever goes through any number of files must not need as many descriptors. */
-export function fileSource(path: string, size: number): FileSource {
+/**
+ * A file that is opened for each read: whoever goes through any number of files must not need as many descriptors.
+ * @param name for the errors
+ */
+export function fileSource(path: string, size: number, name: string = basename(path)): FileSource {
   return {
     size,
     read: async (position, length) => {
       try {
         const handle = await open(path, "r");
         try {
-          return await readExactly(handle, position, length, basename(path));
+          return await readExactly(handle, position, length, name);
         } finally {
           await handle.close();
         }
       } catch (cause) {
-        throw diskError(`read ${basename(path)}`, cause);
+        throw diskError(`read ${name}`, cause);
       }
     },
   };
@@ -35,8 +38,8 @@ export async function fileSources(directory: string): Promise<(FileSource & { re
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const place = join(entry.parentPath, entry.name);
-    const { size, read } = fileSource(place, (await stat(place)).size);
-    files.push({ path: relative(directory, place).split(sep).join("/"), size, read });
+    const path = relative(directory, place).split(sep).join("/");
+    files.push({ path, ...fileSource(place, (await stat(place)).size, path) });
   }
   return files;
 }
