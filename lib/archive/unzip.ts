@@ -3,12 +3,16 @@ import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { crc32, createInflateRaw, inflateRaw } from "node:zlib";
-import { isVaultError, VaultError } from "../errors.ts";
+import { forEachConcurrent } from "../async/semaphore.ts";
+import { writeFully } from "../disk/durable.ts";
+import { asDiskError, codeOf, diskError } from "../disk/errors.ts";
+import { fileSource, readExactly } from "../disk/file-source.ts";
+import { VaultError } from "../errors.ts";
 import type { CaptureFile } from "../store.ts";
-import { archiveFailure } from "./failure.ts";
+import { damaged } from "./errors.ts";
 import { flow } from "./flow.ts";
-import { corrupt, type DirectoryEntry, readAt, readDirectory } from "./zip-directory.ts";
-import { methods, recordBytes, signatures } from "./zip-format.ts";
+import type { DirectoryEntry, ZipDirectory } from "./zip-directory.ts";
+import { methods } from "./zip-format.ts";
 
 /** What was unpacked. */
 export interface UnzipReport {
@@ -19,10 +23,10 @@ export interface UnzipReport {
 }
 
 /** An entry up to this size is inflated in one go, a few of them at a time; larger ones are streamed. */
-const wholeBytes = 4 * 1024 * 1024;
-const readBytes = 1024 * 1024;
-const workers = 4;
-const newFile = fsConstants.O_CREAT | fsConstants.O_EXCL | fsConstants.O_WRONLY | (fsConstants.O_NOFOLLOW ?? 0);
+const WHOLE_BYTES = 4 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
+const AT_ONCE = 4;
+const NEW_FILE = fsConstants.O_CREAT | fsConstants.O_EXCL | fsConstants.O_WRONLY | (fsConstants.O_NOFOLLOW ?? 0);
 
 /**
  * Unpacks the zip at `zipPath` into `intoDir`, a directory that is empty or does not exist. When it resolves every file
@@ -40,31 +44,31 @@ export async function unzip(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<UnzipReport> {
   const { signal } = options;
+  signal?.throwIfAborted();
+  // Here, so that yauzl is loaded only where a zip is read.
+  const { readDirectory } = await import("./zip-directory.ts");
   try {
-    signal?.throwIfAborted();
     const handle = await open(zipPath, "r");
     try {
-      return await unpack(handle, resolve(intoDir), signal);
+      const directory = await readDirectory(handle, zipPath);
+      return await unpack({ path: zipPath, handle, directory }, resolve(intoDir), signal);
     } finally {
       await handle.close();
     }
   } catch (cause) {
-    const failure = archiveFailure(`unzip ${zipPath}`, cause, signal);
-    throw failure === cause && isVaultError(failure) ? named(zipPath, failure) : failure;
+    signal?.throwIfAborted();
+    throw diskError(`unzip ${zipPath} into ${intoDir}`, cause);
   }
 }
 
-function named(zipPath: string, error: VaultError): VaultError {
-  const hint = error.hint ?? (error.code === "CORRUPT" ? "Restore an older copy of the session." : undefined);
-  return new VaultError(error.code, `unzip ${zipPath}: ${error.message}`, {
-    cause: error,
-    retryable: error.retryable,
-    ...(hint === undefined ? {} : { hint }),
-  });
+interface Zip {
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly directory: ZipDirectory;
 }
 
-async function unpack(handle: FileHandle, into: string, signal?: AbortSignal): Promise<UnzipReport> {
-  const entries = await readDirectory(handle);
+async function unpack(zip: Zip, into: string, signal?: AbortSignal): Promise<UnzipReport> {
+  const { entries } = zip.directory;
   await mkdir(into, { recursive: true, mode: 0o700 });
   const made = new Set([into]);
   for (const entry of entries) {
@@ -73,90 +77,67 @@ async function unpack(handle: FileHandle, into: string, signal?: AbortSignal): P
     made.add(directory);
   }
   const files = entries.filter((entry) => !entry.directory);
-  const stop = new AbortController();
-  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let entry = files[next++]; entry !== undefined; entry = files[next++]) {
-      stopped.throwIfAborted();
-      await unpackEntry(handle, entry, join(into, entry.path), stopped);
-    }
-  };
-  const results = await Promise.allSettled(
-    Array.from({ length: workers }, () =>
-      work().catch((cause: unknown) => {
-        stop.abort(cause);
-        throw stop.signal.reason;
-      }),
-    ),
-  );
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  const work = (entry: DirectoryEntry, stop: AbortSignal) => unpackEntry(zip, entry, join(into, entry.path), stop);
+  await forEachConcurrent(files, AT_ONCE, work, signal);
   return {
-    files: files.map((entry) => unpackedFile(join(into, entry.path), entry.path, entry.size)),
+    files: files.map(({ path, size }) => unpackedFile(into, path, size)),
     bytes: files.reduce((sum, entry) => sum + entry.size, 0),
   };
 }
 
-async function unpackEntry(zip: FileHandle, entry: DirectoryEntry, path: string, signal: AbortSignal): Promise<void> {
-  const dataAt = await findData(zip, entry);
-  const out = await create(path);
+async function unpackEntry(zip: Zip, entry: DirectoryEntry, path: string, signal: AbortSignal): Promise<void> {
   try {
-    const small = entry.size <= wholeBytes && entry.compressedSize <= wholeBytes;
-    const crc = small
-      ? await unpackWhole(zip, dataAt, entry, out)
-      : await unpackStreamed(zip, dataAt, entry, out, signal);
-    if (crc !== entry.crc) throw damaged(entry, "its checksum is wrong");
-  } finally {
-    await out.close();
-  }
-}
-
-async function create(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, newFile, 0o600);
+    const start = await zip.directory.dataStart(entry);
+    const out = await create(zip, path);
+    try {
+      const isSmall = entry.size <= WHOLE_BYTES && entry.compressedSize <= WHOLE_BYTES;
+      const unpacked = isSmall ? unpackWhole(zip, start, entry, out) : unpackStreamed(zip, start, entry, out, signal);
+      if ((await unpacked) !== entry.crc) throw damagedEntry(zip, entry, "its checksum is wrong");
+    } finally {
+      await out.close();
+    }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
-    throw new VaultError("INVALID", `${path} is there already`, { cause, hint: "Unpack into an empty directory." });
+    throw asDiskError(`unzip ${zip.path} to ${path}`, cause);
   }
 }
 
-/** Where the entry's data begins; its local header has to agree with the directory. */
-async function findData(zip: FileHandle, entry: DirectoryEntry): Promise<number> {
-  const header = await readAt(zip, entry.offset, recordBytes.local);
-  const nameBytes = header.readUInt16LE(26);
-  const nameAt = entry.offset + recordBytes.local;
-  if (header.readUInt32LE(0) !== signatures.local || header.readUInt16LE(8) !== entry.method) {
-    throw damaged(entry, "its header is wrong");
+async function create(zip: Zip, path: string): Promise<FileHandle> {
+  try {
+    return await open(path, NEW_FILE, 0o600);
+  } catch (cause) {
+    if (codeOf(cause) !== "EEXIST") throw cause;
+    throw new VaultError("INVALID", `Could not unzip ${zip.path}: ${path} is there already.`, {
+      cause,
+      hint: "Unpack into an empty directory.",
+    });
   }
-  if ((await readAt(zip, nameAt, nameBytes)).toString("utf8") !== entry.path) {
-    throw damaged(entry, "its header has another name");
-  }
-  return nameAt + nameBytes + header.readUInt16LE(28);
 }
 
 const inflate: (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer> = promisify(inflateRaw);
 
-async function unpackWhole(zip: FileHandle, dataAt: number, entry: DirectoryEntry, out: FileHandle): Promise<number> {
-  const packed = await readAt(zip, dataAt, entry.compressedSize);
-  const bytes = entry.method === methods.stored ? packed : await inflateExactly(packed, entry);
-  if (bytes.length > 0) await out.writeFile(bytes);
+async function unpackWhole(zip: Zip, start: number, entry: DirectoryEntry, out: FileHandle): Promise<number> {
+  const packed = await readExactly(zip.handle, start, entry.compressedSize, zip.path);
+  const bytes = entry.method === methods.stored ? packed : await inflateExactly(zip, packed, entry);
+  await writeFully(out, bytes, 0);
   return crc32(bytes);
 }
 
-async function inflateExactly(packed: Buffer, entry: DirectoryEntry): Promise<Buffer> {
+async function inflateExactly(zip: Zip, packed: Buffer, entry: DirectoryEntry): Promise<Buffer> {
   let bytes: Buffer;
   try {
     bytes = await inflate(packed, { maxOutputLength: entry.size + 1 });
   } catch (cause) {
-    throw damaged(entry, "it cannot be inflated", cause);
+    throw damagedEntry(zip, entry, "it cannot be inflated", cause);
   }
-  if (bytes.length !== entry.size) throw damaged(entry, `it has ${bytes.length} bytes instead of ${entry.size}`);
+  if (bytes.length !== entry.size) {
+    throw damagedEntry(zip, entry, `it has ${bytes.length} bytes instead of ${entry.size}`);
+  }
   return bytes;
 }
 
 async function unpackStreamed(
-  zip: FileHandle,
-  dataAt: number,
+  zip: Zip,
+  start: number,
   entry: DirectoryEntry,
   out: FileHandle,
   signal: AbortSignal,
@@ -164,55 +145,32 @@ async function unpackStreamed(
   let crc = 0;
   let bytes = 0;
   async function* packed(): AsyncGenerator<Buffer> {
-    for (let at = 0; at < entry.compressedSize; at += readBytes) {
-      yield await readAt(zip, dataAt + at, Math.min(readBytes, entry.compressedSize - at));
+    for (let at = 0; at < entry.compressedSize; at += READ_BYTES) {
+      yield await readExactly(zip.handle, start + at, Math.min(READ_BYTES, entry.compressedSize - at), zip.path);
     }
   }
   const write = async (chunk: Buffer): Promise<void> => {
-    bytes += chunk.length;
-    if (bytes > entry.size) throw damaged(entry, `it has more than ${entry.size} bytes`);
+    if (bytes + chunk.length > entry.size) throw damagedEntry(zip, entry, `it has more than ${entry.size} bytes`);
     crc = crc32(chunk, crc);
-    await out.writeFile(chunk);
+    await writeFully(out, chunk, bytes);
+    bytes += chunk.length;
   };
   try {
     await flow(packed(), entry.method === methods.stored ? undefined : createInflateRaw(), write, signal);
   } catch (cause) {
-    const { code = "" } = cause as NodeJS.ErrnoException;
-    throw code.startsWith("Z_") ? damaged(entry, "it cannot be inflated", cause) : cause;
+    throw codeOf(cause)?.startsWith("Z_") ? damagedEntry(zip, entry, "it cannot be inflated", cause) : cause;
   }
-  if (bytes !== entry.size) throw damaged(entry, `it has ${bytes} bytes instead of ${entry.size}`);
+  if (bytes !== entry.size) throw damagedEntry(zip, entry, `it has ${bytes} bytes instead of ${entry.size}`);
   return crc;
 }
 
-function damaged(entry: DirectoryEntry, why: string, cause?: unknown): VaultError {
-  const error = corrupt(`${JSON.stringify(entry.path)}: ${why}`);
-  return cause === undefined ? error : new VaultError("CORRUPT", error.message, { cause });
+function damagedEntry(zip: Zip, entry: DirectoryEntry, why: string, cause?: unknown): VaultError {
+  return damaged(zip.path, `${JSON.stringify(entry.path)}: ${why}`, cause);
 }
 
 /** An unpacked file as a capture has it. */
-function unpackedFile(diskPath: string, path: string, size: number): CaptureFile {
-  return {
-    path,
-    size,
-    change: changeOf(path),
-    async read(position, length) {
-      if (position + length > size) throw new VaultError("CORRUPT", `read ${path}: it has ${size} bytes`);
-      try {
-        return await readUnpacked(diskPath, position, length);
-      } catch (cause) {
-        throw archiveFailure(`read ${path}`, cause);
-      }
-    },
-  };
-}
-
-async function readUnpacked(path: string, position: number, length: number): Promise<Buffer> {
-  const handle = await open(path, "r");
-  try {
-    return await readAt(handle, position, length);
-  } finally {
-    await handle.close();
-  }
+function unpackedFile(into: string, path: string, size: number): CaptureFile {
+  return { path, change: changeOf(path), ...fileSource(join(into, path), size, path) };
 }
 
 /** How Chromium changes a file of this name; see `CaptureFile.change`. */

@@ -1,177 +1,215 @@
 import type { FileHandle } from "node:fs/promises";
-import { VaultError } from "../errors.ts";
-import { EntryPaths } from "./entry-path.ts";
-import { full16, full32, methods, recordBytes, signatures, type ZipEntry, zip64Values } from "./zip-format.ts";
+import { Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
+import { isDiskError } from "../disk/errors.ts";
+import { readExactly } from "../disk/file-source.ts";
+import { SafePaths } from "../disk/safe-paths.ts";
+import { isVaultError } from "../errors.ts";
+import { damaged, refused } from "./errors.ts";
+import { methods, recordBytes, signatures, type ZipEntry } from "./zip-format.ts";
 
 /** The largest central directory that is read: a million entries. */
-const maxDirectoryBytes = 64 * 1024 * 1024;
-const maxCommentBytes = 0xffff;
+const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
 /** What is unpacked may have this many bytes for each byte of the zip, and a gibibyte besides. Profiles have 1 to 4. */
-const maxRatio = 100;
-const freeBytes = 1024 ** 3;
+const MAX_RATIO = 100;
+const FREE_BYTES = 1024 ** 3;
 
-const encrypted = 0x0001;
-const typeMask = 0o170000;
-const fileTypes: readonly number[] = [0, 0o100000, 0o040000];
-const unix = 3;
+const ENCRYPTED = 0x0001;
+const TYPE_MASK = 0o170000;
+const FILE_TYPES: readonly number[] = [0, 0o100000, 0o040000];
+const UNIX = 3;
 
-/** An entry, and what its local header has to repeat. */
+/** An entry of the central directory. */
 export interface DirectoryEntry extends ZipEntry {
   readonly directory: boolean;
 }
 
+/** An archive whose central directory was read and judged. */
+export interface ZipDirectory {
+  readonly entries: readonly DirectoryEntry[];
+  /**
+   * Where the entry's data begins.
+   * @throws `CORRUPT` when its local header does not agree with the directory
+   */
+  dataStart(entry: DirectoryEntry): Promise<number>;
+}
+
 /**
  * Reads an archive's central directory and judges it as a whole, before a byte is unpacked.
+ * @param zipPath for the errors
  * @throws `CORRUPT` when it is not whole; `INVALID` when it is, and is not to be unpacked: unsafe or clashing names,
  *   links, encryption, other compressions, a bomb.
  */
-export async function readDirectory(handle: FileHandle): Promise<readonly DirectoryEntry[]> {
+export async function readDirectory(handle: FileHandle, zipPath: string): Promise<ZipDirectory> {
   const { size } = await handle.stat();
-  if (size === 0) throw corrupt("it is empty (0 bytes)");
-  const { entries: count, length, offset } = await findEnd(handle, size);
-  const bytes = await readAt(handle, offset, length);
-  const entries: DirectoryEntry[] = [];
-  let at = 0;
-  for (let index = 0; index < count; index++) {
-    const { entry, next } = readEntry(bytes, at);
-    entries.push(entry);
-    at = next;
+  if (size === 0) throw damaged(zipPath, "it is empty (0 bytes)");
+  const reader = new ZipReader(handle, zipPath, size);
+  try {
+    const options = { autoClose: false, decodeStrings: false, validateEntrySizes: false };
+    const zip = await fromRandomAccessReaderPromise(reader, size, options);
+    const end = await readEnd(reader, zip.comment.length);
+    const entries = await readEntries(reader, zip, end);
+    checkNames(zipPath, entries);
+    const limits = checkPlaces(zipPath, entries, end.offset);
+    checkTotal(zipPath, entries, size);
+    return { entries, dataStart: (entry) => readDataStart(zipPath, zip, entry, limits.get(entry) ?? 0) };
+  } catch (cause) {
+    throw failure(zipPath, cause);
   }
-  if (at !== length) throw corrupt(`its directory has ${length - at} bytes too many`);
-  checkNames(entries);
-  checkPlaces(entries, offset);
-  checkTotal(entries, size);
-  return entries;
+}
+
+/** What yauzl reads through. */
+class ZipReader extends RandomAccessReader {
+  readonly path: string;
+  readonly size: number;
+  readonly #handle: FileHandle;
+  /** The directory while it is read: yauzl asks for it in two small parts for each entry. */
+  #directory: { readonly offset: number; readonly bytes: Buffer } | undefined;
+
+  constructor(handle: FileHandle, path: string, size: number) {
+    super();
+    this.path = path;
+    this.#handle = handle;
+    this.size = size;
+  }
+
+  async load({ offset, length }: End): Promise<void> {
+    this.#directory = { offset, bytes: await this.bytes(offset, length) };
+  }
+
+  unload(): void {
+    this.#directory = undefined;
+  }
+
+  async bytes(position: number, length: number): Promise<Buffer> {
+    if (!(position >= 0 && position + length <= this.size)) throw damaged(this.path, `it ends at byte ${this.size}`);
+    return readExactly(this.#handle, position, length, this.path);
+  }
+
+  override read(into: Buffer, at: number, length: number, position: number, done: (err: Error | null) => void): void {
+    const start = position - (this.#directory?.offset ?? 0);
+    if (this.#directory && start >= 0 && start + length <= this.#directory.bytes.length) {
+      this.#directory.bytes.copy(into, at, start, start + length);
+      done(null);
+      return;
+    }
+    const copied = this.bytes(position, length).then((bytes) => bytes.copy(into, at));
+    copied.then(() => done(null), done);
+  }
 }
 
 interface End {
   readonly entries: number;
+  /** Of the central directory. */
   readonly length: number;
   readonly offset: number;
 }
 
-/** Finds the end record: the last one whose comment ends with the file. */
-async function findEnd(handle: FileHandle, size: number): Promise<End> {
-  const tailBytes = Math.min(size, recordBytes.end + maxCommentBytes + recordBytes.locator64);
-  const tail = await readAt(handle, size - tailBytes, tailBytes);
-  for (let at = tail.length - recordBytes.end; at >= 0; at--) {
-    if (tail.readUInt32LE(at) !== signatures.end) continue;
-    if (at + recordBytes.end + tail.readUInt16LE(at + 20) !== tail.length) continue;
-    const position = size - tailBytes + at;
-    const end = readEnd(tail.subarray(at));
-    const wide = end.entries === full16 || end.length === full32 || end.offset === full32;
-    return checkEnd(wide ? await readEnd64(handle, position) : { ...end, position });
+/** The end record, which yauzl has found: yauzl itself does not compare it with where the directory really ends. */
+async function readEnd(zip: ZipReader, commentBytes: number): Promise<End> {
+  const endAt = zip.size - recordBytes.end - commentBytes;
+  const record = await zip.bytes(endAt, recordBytes.end);
+  let [at, length, offset] = [endAt, record.readUInt32LE(12), record.readUInt32LE(16)];
+  let [disks, onThisDisk, entries] = [record.readUInt32LE(4), record.readUInt16LE(8), record.readUInt16LE(10)];
+  const locatorAt = endAt - recordBytes.locator64;
+  const locator = locatorAt < 0 ? undefined : await zip.bytes(locatorAt, recordBytes.locator64);
+  // As yauzl decides it.
+  if (locator?.readUInt32LE(0) === signatures.locator64) {
+    if (disks !== 0 || onThisDisk !== entries) throw damaged(zip.path, "it is a part of several");
+    at = Number(locator.readBigUInt64LE(8));
+    if (at > locatorAt - recordBytes.end64) throw damaged(zip.path, "its zip64 locator is wrong");
+    const wide = await zip.bytes(at, recordBytes.end64);
+    const field = (position: number): number => Number(wide.readBigUInt64LE(position));
+    disks = wide.readUInt32LE(16) + wide.readUInt32LE(20);
+    [onThisDisk, entries, length, offset] = [field(24), field(32), field(40), field(48)];
   }
-  throw corrupt("it has no end record: it was cut short or is not a zip");
+  if (disks !== 0 || onThisDisk !== entries) throw damaged(zip.path, "it is a part of several");
+  if (offset + length !== at) throw damaged(zip.path, "its directory is not where its end record says");
+  if (entries * recordBytes.central > length) throw damaged(zip.path, "its directory has no room for its entries");
+  if (length > MAX_DIRECTORY_BYTES) throw refused(zip.path, `its directory has ${length} bytes`);
+  return { entries, length, offset };
 }
 
-function readEnd(record: Buffer): End {
-  const entries = record.readUInt16LE(10);
-  if (record.readUInt32LE(4) !== 0 || record.readUInt16LE(8) !== entries) throw corrupt("it is a part of several");
-  return { entries, length: record.readUInt32LE(12), offset: record.readUInt32LE(16) };
-}
-
-async function readEnd64(handle: FileHandle, endPosition: number): Promise<End & { position: number }> {
-  const locatorAt = endPosition - recordBytes.locator64;
-  if (locatorAt < 0) throw corrupt("its zip64 locator is missing");
-  const locator = await readAt(handle, locatorAt, recordBytes.locator64);
-  const position = Number(locator.readBigUInt64LE(8));
-  if (locator.readUInt32LE(0) !== signatures.locator64 || position > locatorAt - recordBytes.end64) {
-    throw corrupt("its zip64 locator is wrong");
+async function readEntries(reader: ZipReader, zip: ZipFile, end: End): Promise<DirectoryEntry[]> {
+  const entries: DirectoryEntry[] = [];
+  let bytes = 0;
+  await reader.load(end);
+  for await (const entry of zip.eachEntry()) {
+    bytes += recordBytes.central + entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
+    if (bytes > end.length) throw damaged(reader.path, "its directory ends early");
+    entries.push(checkEntry(reader.path, entry));
   }
-  const record = await readAt(handle, position, recordBytes.end64);
-  if (record.readUInt32LE(0) !== signatures.end64) throw corrupt("its zip64 end record is wrong");
-  const entries = Number(record.readBigUInt64LE(32));
-  if (
-    record.readUInt32LE(16) !== 0 ||
-    record.readUInt32LE(20) !== 0 ||
-    Number(record.readBigUInt64LE(24)) !== entries
-  ) {
-    throw corrupt("it is a part of several");
-  }
-  const length = Number(record.readBigUInt64LE(40));
-  return { entries, length, offset: Number(record.readBigUInt64LE(48)), position };
+  reader.unload();
+  if (bytes !== end.length) throw damaged(reader.path, `its directory has ${end.length - bytes} bytes too many`);
+  return entries;
 }
 
-function checkEnd(end: End & { position: number }): End {
-  if (end.offset + end.length !== end.position) throw corrupt("its directory is not where its end record says");
-  if (end.entries * recordBytes.central > end.length) throw corrupt("its directory has no room for its entries");
-  if (end.length > maxDirectoryBytes) throw refused(`its directory has ${end.length} bytes`);
-  return end;
-}
-
-function readEntry(bytes: Buffer, at: number): { entry: DirectoryEntry; next: number } {
-  if (at + recordBytes.central > bytes.length) throw corrupt("its directory ends early");
-  if (bytes.readUInt32LE(at) !== signatures.central) throw corrupt("its directory is damaged");
-  const nameAt = at + recordBytes.central;
-  const extraAt = nameAt + bytes.readUInt16LE(at + 28);
-  const commentAt = extraAt + bytes.readUInt16LE(at + 30);
-  const next = commentAt + bytes.readUInt16LE(at + 32);
-  if (next > bytes.length) throw corrupt("its directory ends early");
-  const path = bytes.toString("utf8", nameAt, extraAt);
-  const flags = bytes.readUInt16LE(at + 8);
-  const method = bytes.readUInt16LE(at + 10);
-  if (flags & encrypted) throw refused(`${JSON.stringify(path)} is encrypted`);
+function checkEntry(zipPath: string, entry: Entry): DirectoryEntry {
+  const path = entry.fileNameRaw.toString("utf8");
+  const { compressionMethod: method, compressedSize, uncompressedSize: size } = entry;
+  if (entry.generalPurposeBitFlag & ENCRYPTED) throw refused(zipPath, `${JSON.stringify(path)} is encrypted`);
   if (method !== methods.stored && method !== methods.deflated) {
-    throw refused(`${JSON.stringify(path)} is compressed by method ${method}`);
+    throw refused(zipPath, `${JSON.stringify(path)} is compressed by method ${method}`);
   }
-  const attributes = bytes.readUInt32LE(at + 38);
-  const type = bytes.readUInt8(at + 5) === unix ? (attributes >>> 16) & typeMask : 0;
-  if (!fileTypes.includes(type)) throw refused(`${JSON.stringify(path)} is a link or a device`);
-
-  const wide = [...zip64Values(bytes.subarray(extraAt, commentAt))];
-  const value = (narrow: number): number => (narrow === full32 ? (wide.shift() ?? narrow) : narrow);
-  const size = value(bytes.readUInt32LE(at + 24));
-  const compressedSize = value(bytes.readUInt32LE(at + 20));
-  const offset = value(bytes.readUInt32LE(at + 42));
+  const type = entry.versionMadeBy >>> 8 === UNIX ? (entry.externalFileAttributes >>> 16) & TYPE_MASK : 0;
+  if (!FILE_TYPES.includes(type)) throw refused(zipPath, `${JSON.stringify(path)} is a link or a device`);
   if (method === methods.stored && size !== compressedSize) {
-    throw corrupt(`${JSON.stringify(path)} has two sizes`);
+    throw damaged(zipPath, `${JSON.stringify(path)} has two sizes`);
   }
   const directory = path.endsWith("/");
-  if (directory && size !== 0) throw refused(`${JSON.stringify(path)} is a directory with content`);
-  return {
-    entry: { path, method, crc: bytes.readUInt32LE(at + 16), compressedSize, size, offset, directory },
-    next,
-  };
+  if (directory && size !== 0) throw refused(zipPath, `${JSON.stringify(path)} is a directory with content`);
+  const { crc32: crc, relativeOffsetOfLocalHeader: offset } = entry;
+  return { path, method, crc, compressedSize, size, offset, directory };
 }
 
-function checkNames(entries: readonly DirectoryEntry[]): void {
-  const names = new EntryPaths();
-  for (const entry of entries) names.add(entry.path);
-}
-
-/** No two entries share bytes: that is how a small archive holds petabytes. */
-function checkPlaces(entries: readonly DirectoryEntry[], limit: number): void {
-  let end = 0;
-  for (const entry of entries.toSorted((a, b) => a.offset - b.offset)) {
-    if (entry.offset < end) throw corrupt(`${JSON.stringify(entry.path)} overlaps another entry`);
-    end = entry.offset + recordBytes.local + Buffer.byteLength(entry.path) + entry.compressedSize;
-    if (end > limit) throw corrupt(`${JSON.stringify(entry.path)} ends after the data`);
+function checkNames(zipPath: string, entries: readonly DirectoryEntry[]): void {
+  const names = new SafePaths();
+  for (const { path, directory } of entries) {
+    const problem = names.add(directory ? path.slice(0, -1) : path, directory);
+    if (problem !== undefined) throw refused(zipPath, problem);
   }
 }
 
-function checkTotal(entries: readonly DirectoryEntry[], zipBytes: number): void {
+/**
+ * No two entries share bytes: that is how a small archive holds petabytes.
+ * @returns where each entry has to have ended
+ */
+function checkPlaces(zipPath: string, entries: readonly DirectoryEntry[], limit: number): Map<DirectoryEntry, number> {
+  const limits = new Map<DirectoryEntry, number>();
+  let next = limit;
+  for (const entry of entries.toSorted((a, b) => b.offset - a.offset)) {
+    const end = entry.offset + recordBytes.local + Buffer.byteLength(entry.path) + entry.compressedSize;
+    if (end > limit) throw damaged(zipPath, `${JSON.stringify(entry.path)} ends after the data`);
+    if (end > next) throw damaged(zipPath, `${JSON.stringify(entry.path)} overlaps another entry`);
+    limits.set(entry, next);
+    next = entry.offset;
+  }
+  return limits;
+}
+
+function checkTotal(zipPath: string, entries: readonly DirectoryEntry[], zipBytes: number): void {
   const total = entries.reduce((sum, entry) => sum + entry.size, 0);
-  if (total > freeBytes + maxRatio * zipBytes) {
-    throw refused(`it would unpack ${total} bytes from ${zipBytes}`);
+  if (total > FREE_BYTES + MAX_RATIO * zipBytes) {
+    throw refused(zipPath, `it would unpack ${total} bytes from ${zipBytes}`);
   }
 }
 
-/** Exactly `length` bytes. @throws `CORRUPT` when the file ends before. */
-export async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) throw corrupt(`it ends at byte ${position + done}`);
-    done += bytesRead;
-  }
-  return bytes;
+async function readDataStart(zipPath: string, zip: ZipFile, entry: DirectoryEntry, limit: number): Promise<number> {
+  const { path, method, offset, compressedSize } = entry;
+  const name = JSON.stringify(path);
+  // Only what yauzl needs is kept of an entry: a directory may have a million.
+  const known = { relativeOffsetOfLocalHeader: offset, compressedSize, compressionMethod: method };
+  const header = await zip.readLocalFileHeaderPromise(Object.assign(new Entry(), known)).catch((cause: unknown) => {
+    throw failure(zipPath, cause, `${name}: `);
+  });
+  if (header.compressionMethod !== method) throw damaged(zipPath, `${name}: its header has another method`);
+  if (header.fileName.toString("utf8") !== path) throw damaged(zipPath, `${name}: its header has another name`);
+  if (header.fileDataStart + compressedSize > limit) throw damaged(zipPath, `${name} overlaps what comes after it`);
+  return header.fileDataStart;
 }
 
-export function corrupt(why: string): VaultError {
-  return new VaultError("CORRUPT", `the zip is damaged: ${why}`);
-}
-
-function refused(why: string): VaultError {
-  return new VaultError("INVALID", `the zip is refused: ${why}`);
+/** What to throw for an error of yauzl, which has a message and no code. */
+function failure(zipPath: string, cause: unknown, where = ""): unknown {
+  if (isVaultError(cause) || isDiskError(cause)) return cause;
+  const why = `${where}${(cause as Error).message.replace(/\.$/, "")}`;
+  return /strong encryption/.test(why) ? refused(zipPath, why) : damaged(zipPath, why, cause);
 }

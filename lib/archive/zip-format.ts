@@ -125,13 +125,3 @@ function zip64Field(values: readonly number[]): Buffer {
   });
   return field;
 }
-
-/** The 64-bit values of an extra field's zip64 part, in order; empty when it has none. */
-export function zip64Values(extra: Buffer): readonly number[] {
-  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
-    if (extra.readUInt16LE(at) !== zip64Tag) continue;
-    const field = extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2));
-    return Array.from({ length: Math.floor(field.length / 8) }, (_, index) => Number(field.readBigUInt64LE(index * 8)));
-  }
-  return [];
-}

@@ -1,12 +1,13 @@
-import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, crc32, createDeflateRaw, deflateRaw } from "node:zlib";
+import { replaceFile, writeFully } from "../disk/durable.ts";
+import { diskError } from "../disk/errors.ts";
+import { readExactly, readPart } from "../disk/file-source.ts";
+import { pathProblem } from "../disk/safe-paths.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile } from "../store.ts";
-import { EntryPaths } from "./entry-path.ts";
-import { archiveFailure } from "./failure.ts";
 import { flow } from "./flow.ts";
 import { centralHeader, endRecords, localHeader, methods, type ZipEntry } from "./zip-format.ts";
 
@@ -19,13 +20,13 @@ export interface ZipReport {
 }
 
 /** A file up to this size is deflated in one go, a few of them at a time; larger ones are streamed. */
-const wholeBytes = 4 * 1024 * 1024;
-const readBytes = 1024 * 1024;
-const lookAhead = 4;
+const WHOLE_BYTES = 4 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
+const LOOK_AHEAD = 4;
 /** Above this the local header is written with 64-bit sizes: deflate may add a little to what cannot be deflated. */
-const zip64Bytes = 0xffffffff - 16 * 1024 * 1024;
+const ZIP64_BYTES = 0xffffffff - 16 * 1024 * 1024;
 // Profiles hold blocks that are compressed already: higher levels take 2 % more off and a quarter longer.
-const level = constants.Z_BEST_SPEED;
+const LEVEL = constants.Z_BEST_SPEED;
 
 const deflate: (bytes: Buffer, options: { level: number }) => Promise<Buffer> = promisify(deflateRaw);
 
@@ -41,48 +42,38 @@ export async function zipFiles(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<ZipReport> {
   const { signal } = options;
-  const temporary = join(dirname(zipPath), `.${basename(zipPath)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     signal?.throwIfAborted();
-    const names = new EntryPaths();
-    for (const file of files) names.add(checkFilePath(file.path));
-    const report = await writeArchive(files, temporary, signal);
-    signal?.throwIfAborted();
-    await rename(temporary, zipPath);
-    await syncDirectory(dirname(zipPath));
-    return report;
+    const problem = pathProblem(files.map(({ path }) => path));
+    if (problem !== undefined) throw new VaultError("INVALID", `Could not zip ${zipPath}: ${problem}.`);
+    return await replaceFile(zipPath, async (handle) => {
+      const bytes = await writeArchive(files, handle, signal);
+      const report = { bytes, sha256: await sha256(handle, bytes, zipPath, signal) };
+      signal?.throwIfAborted();
+      return report;
+    });
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw archiveFailure(`zip ${zipPath}`, cause, signal);
+    signal?.throwIfAborted();
+    throw diskError(`zip ${zipPath}`, cause);
   }
 }
 
-function checkFilePath(path: string): string {
-  if (path.endsWith("/")) throw new VaultError("INVALID", `${JSON.stringify(path)} is the name of a directory`);
-  return path;
-}
-
-async function writeArchive(files: readonly CaptureFile[], path: string, signal?: AbortSignal): Promise<ZipReport> {
-  const handle = await open(path, "wx+", 0o600);
-  try {
-    const out = new Output(handle);
-    const entries = await writeEntries(files, out, signal);
-    const start = out.position;
-    for (const entry of entries) await out.write(centralHeader(entry));
-    await out.write(endRecords(entries.length, out.position - start, start));
-    await out.flush();
-    await handle.sync();
-    return { bytes: out.position, sha256: await sha256(handle, out.position, signal) };
-  } finally {
-    await handle.close();
-  }
+/** @returns the bytes of the archive */
+async function writeArchive(files: readonly CaptureFile[], handle: FileHandle, signal?: AbortSignal): Promise<number> {
+  const out = new Output(handle);
+  const entries = await writeEntries(files, out, signal);
+  const start = out.position;
+  for (const entry of entries) await out.write(centralHeader(entry));
+  await out.write(endRecords(entries.length, out.position - start, start));
+  await out.flush();
+  return out.position;
 }
 
 async function writeEntries(files: readonly CaptureFile[], out: Output, signal?: AbortSignal): Promise<ZipEntry[]> {
   const entries: ZipEntry[] = [];
   const begun: (Promise<Whole> | undefined)[] = [];
   for (const [index, file] of files.entries()) {
-    while (begun.length < Math.min(files.length, index + lookAhead)) begun.push(begin(files[begun.length]));
+    while (begun.length < Math.min(files.length, index + LOOK_AHEAD)) begun.push(begin(files[begun.length]));
     signal?.throwIfAborted();
     const whole = begun[index];
     begun[index] = undefined;
@@ -98,10 +89,10 @@ interface Whole {
 
 /** Starts on a small file; the failure is seen by whoever awaits it. */
 function begin(file: CaptureFile | undefined): Promise<Whole> | undefined {
-  if (file === undefined || file.size > wholeBytes) return undefined;
+  if (file === undefined || file.size > WHOLE_BYTES) return undefined;
   const whole = (async () => {
-    const bytes = await readExactly(file, 0, file.size);
-    return { crc: crc32(bytes), deflated: await deflate(bytes, { level }) };
+    const bytes = await readFrom(file, 0, file.size);
+    return { crc: crc32(bytes), deflated: await deflate(bytes, { level: LEVEL }) };
   })();
   whole.catch(() => {});
   return whole;
@@ -116,19 +107,19 @@ async function writeWhole(file: CaptureFile, { crc, deflated }: Whole, out: Outp
 
 /** Writes the header twice: once to keep its place, once when the checksum and the size are known. */
 async function writeLarge(file: CaptureFile, out: Output, signal?: AbortSignal): Promise<ZipEntry> {
-  const zip64 = file.size > zip64Bytes;
+  const zip64 = file.size > ZIP64_BYTES;
   const offset = out.position;
   const placeholder = localHeader(newEntry(file, 0, 0, offset), zip64);
   await out.write(placeholder);
   let crc = 0;
   async function* content(): AsyncGenerator<Buffer> {
-    for (let at = 0; at < file.size; at += readBytes) {
-      const bytes = await readExactly(file, at, Math.min(readBytes, file.size - at));
+    for (let at = 0; at < file.size; at += READ_BYTES) {
+      const bytes = await readFrom(file, at, Math.min(READ_BYTES, file.size - at));
       crc = crc32(bytes, crc);
       yield bytes;
     }
   }
-  await flow(content(), createDeflateRaw({ level }), (chunk) => out.write(chunk), signal);
+  await flow(content(), createDeflateRaw({ level: LEVEL }), (chunk) => out.write(chunk), signal);
   const entry = newEntry(file, crc, out.position - offset - placeholder.length, offset);
   await out.rewrite(localHeader(entry, zip64), offset);
   return entry;
@@ -138,10 +129,8 @@ function newEntry(file: CaptureFile, crc: number, compressedSize: number, offset
   return { path: file.path, method: methods.deflated, crc, compressedSize, size: file.size, offset };
 }
 
-async function readExactly(file: CaptureFile, position: number, length: number): Promise<Buffer> {
-  const bytes = length === 0 ? Buffer.alloc(0) : await file.read(position, length);
-  if (bytes.length === length) return bytes;
-  throw new VaultError("CORRUPT", `read ${file.path}: got ${bytes.length} bytes at ${position} instead of ${length}`);
+async function readFrom(file: CaptureFile, position: number, length: number): Promise<Buffer> {
+  return length === 0 ? Buffer.alloc(0) : readPart(file, position, length);
 }
 
 /** Appends to a file through a buffer, so that many small records are few writes. */
@@ -162,7 +151,7 @@ class Output {
   async write(bytes: Buffer): Promise<void> {
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= readBytes) await this.flush();
+    if (this.#pendingBytes >= READ_BYTES) await this.flush();
   }
 
   async flush(): Promise<void> {
@@ -180,34 +169,11 @@ class Output {
   }
 }
 
-async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-  }
-}
-
-async function sha256(handle: FileHandle, size: number, signal?: AbortSignal): Promise<string> {
+async function sha256(handle: FileHandle, size: number, path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  const buffer = Buffer.alloc(Math.min(readBytes, Math.max(size, 1)));
-  for (let at = 0; at < size; ) {
+  for (let at = 0; at < size; at += READ_BYTES) {
     signal?.throwIfAborted();
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-    if (bytesRead === 0) throw new VaultError("CORRUPT", `the zip ends at ${at} instead of ${size}`);
-    hash.update(buffer.subarray(0, bytesRead));
-    at += bytesRead;
+    hash.update(await readExactly(handle, at, Math.min(READ_BYTES, size - at), path));
   }
   return hash.digest("hex");
-}
-
-/** Makes a rename in `directory` last. Windows opens no directories; some mounted disks cannot sync them. */
-async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } catch (error) {
-    if (!["EINVAL", "EBADF", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-  } finally {
-    await handle.close();
-  }
 }

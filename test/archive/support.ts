@@ -56,6 +56,8 @@ export interface CraftedEntry extends Partial<ZipEntry> {
   flags?: number;
   /** The name in the local header, when it differs. */
   localPath?: string;
+  /** The length of the extra field in the local header, which has none. */
+  localExtraBytes?: number;
 }
 
 /** Builds an archive by hand, with any lie in it. */
@@ -76,6 +78,7 @@ export function craft(entries: readonly CraftedEntry[]): Buffer {
       offset: crafted.offset ?? offset,
     };
     const local = localHeader({ ...entry, path: crafted.localPath ?? entry.path }, entry.size >= full32);
+    if (crafted.localExtraBytes !== undefined) local.writeUInt16LE(crafted.localExtraBytes, 28);
     const header = centralHeader(entry);
     if (crafted.mode !== undefined) header.writeUInt32LE(crafted.mode * 0x10000, 38);
     if (crafted.flags !== undefined) header.writeUInt16LE(crafted.flags, 8);

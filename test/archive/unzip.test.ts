@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
-import { methods } from "../../lib/archive/zip-format.ts";
+import { methods, recordBytes } from "../../lib/archive/zip-format.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { type CraftedEntry, craft, memoryFile, tree, treeOf } from "./support.ts";
@@ -118,6 +118,11 @@ const hostile: Record<string, readonly CraftedEntry[]> = {
     { path: "a/", content: Buffer.alloc(0) },
     { path: "a/", content: Buffer.alloc(0) },
   ],
+  "a name that Windows does not take": [{ path: "a/b:c" }],
+  "a name that ends with a dot": [{ path: "a./b" }],
+  "a device of Windows": [{ path: "a/nul.txt" }],
+  "names that are one in capital letters": [{ path: "straße" }, { path: "STRASSE" }],
+  "a name that is not UTF-8": [{ path: "a\ufffd" }],
   "a name no disk takes": [{ path: "a".repeat(256) }],
   "a name no disk takes, in other letters": [{ path: `${"é".repeat(128)}/b` }],
   "a path no disk takes": [{ path: `${"a".repeat(200)}/`.repeat(21) }],
@@ -126,6 +131,7 @@ const hostile: Record<string, readonly CraftedEntry[]> = {
     path: `${index}/${"a/".repeat(32_000)}b`,
   })),
   "an encrypted entry": [{ path: "a", flags: 1 }],
+  "a strongly encrypted entry": [{ path: "a", flags: 0x41 }],
   "another compression": [{ path: "a", method: 12 }],
   "a size of a terabyte": [{ path: "a", size: 2 ** 40, compressedSize: 7 }],
 };
@@ -144,6 +150,8 @@ const lying: Record<string, readonly CraftedEntry[]> = {
     { path: "a", offset: 0 },
     { path: "b", offset: 0 },
   ],
+  "an entry whose data is in the next one": [{ path: "a", localExtraBytes: 5 }, { path: "b" }],
+  "an entry whose data is in the directory": [{ path: "a", localExtraBytes: 5 }],
   "data that is no deflate stream": [{ path: "a", content: Buffer.from("abc"), compressedSize: 2 }],
   "another name in its header": [{ path: "a", localPath: "b" }],
 };
@@ -155,6 +163,45 @@ describe("unzip of a hostile archive", () => {
 
   it.each(Object.keys(lying))("finds %s damaged", async (name) => {
     expect(await attempt(craft(lying[name] ?? []))).toEqual({ code: "CORRUPT" });
+  });
+
+  it.each([
+    { field: "entries on this disk and in all", change: (end: Buffer) => end.writeUInt32LE(0x00010001, 8) },
+    { field: "entries in all", change: (end: Buffer) => end.writeUInt16LE(1, 10) },
+    { field: "bytes of the directory", change: (end: Buffer) => end.writeUInt32LE(end.readUInt32LE(12) - 1, 12) },
+    { field: "offset of the directory", change: (end: Buffer) => end.writeUInt32LE(end.readUInt32LE(16) + 1, 16) },
+    { field: "disk of the directory", change: (end: Buffer) => end.writeUInt16LE(1, 6) },
+    { field: "length of the comment", change: (end: Buffer) => end.writeUInt16LE(1, 20) },
+  ])("finds an end record damaged that has another value for: $field", async ({ change }) => {
+    const bytes = craft([{ path: "a" }, { path: "b" }]);
+    change(bytes.subarray(bytes.length - recordBytes.end));
+    expect(await attempt(bytes)).toEqual({ code: "CORRUPT" });
+  });
+
+  it.each<[string, readonly CraftedEntry[], string, string | undefined]>([
+    [
+      "damage",
+      [{ path: "a", crc: 1 }],
+      'the zip is damaged: "a": its checksum is wrong.',
+      "Restore an older copy of the session.",
+    ],
+    ["a name", [{ path: "../a" }], 'the zip is refused: "../a" leads out of its directory.', undefined],
+    ["two names", [{ path: "a" }, { path: "A" }], 'the zip is refused: "a" and "A" are the same name.', undefined],
+    ["a link", [{ path: "a", mode: 0o120777 }], 'the zip is refused: "a" is a link or a device.', undefined],
+    [
+      "an entry that overlaps the next one",
+      [{ path: "a", localExtraBytes: 5 }, { path: "b" }],
+      'the zip is damaged: "a" overlaps what comes after it.',
+      "Restore an older copy of the session.",
+    ],
+  ])("says why, and what can be done: %s", async (_name, entries, why, hint) => {
+    const place = mkdtempSync(join(directory, "why-"));
+    const zip = join(place, "a.zip");
+    writeFileSync(zip, craft(entries));
+    await expect(unzip(zip, join(place, "into"))).rejects.toMatchObject({
+      message: `Could not unzip ${zip}: ${why}`,
+      hint,
+    });
   });
 
   it("stops at the size an entry says, however much is in it", async () => {
@@ -179,6 +226,13 @@ describe("unzip of a hostile archive", () => {
 });
 
 describe("unzip of an honest archive", () => {
+  it.each([1, 200, 65_535])("reads one with a comment of %i bytes", async (length) => {
+    const bytes = craft([{ path: "a" }]);
+    bytes.writeUInt16LE(length, bytes.length - 2);
+    const commented = Buffer.concat([bytes, Buffer.alloc(length, "comment")]);
+    expect(await attempt(commented)).toEqual({ files: treeOf({ a: Buffer.from("content") }) });
+  });
+
   it("makes the directories it lists, and those it does not", async () => {
     const entries = [
       { path: "listed/", content: Buffer.alloc(0) },
@@ -210,6 +264,7 @@ describe("unzip of an honest archive", () => {
 
   it("does not call a missing archive an absent session", async () => {
     const missing = unzip(join(directory, "missing.zip"), join(directory, "missing"));
-    await expect(missing).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    const message = `Could not unzip ${join(directory, "missing.zip")} into ${join(directory, "missing")}: ENOENT.`;
+    await expect(missing).rejects.toMatchObject({ code: "UNAVAILABLE", message });
   });
 });

@@ -31,7 +31,7 @@ it.each([...onlyLong({ count: 65_534, zip64: false }), { count: 65_535, zip64: t
     await writeFile(path, bytes);
     const handle = await open(path, "r");
     try {
-      const found = await readDirectory(handle);
+      const { entries: found } = await readDirectory(handle, path);
       expect(found.length).toBe(count);
       for (const index of [0, 65_533, count - 1]) {
         expect(found[index]).toMatchObject({ path: `Default/${index}`, size: String(index).length });
