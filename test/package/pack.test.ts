@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { entries, exports, type Project, peers, projectIn, root, run } from "../support/packed-package.ts";
 import { scratchFolder } from "../support/scratch.ts";
 
-/** What must load where nothing but the package is installed. */
+/** What must load where nothing but the package and its dependencies are installed. */
 const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory"];
 
 const folder = scratchFolder("packed-");
@@ -25,6 +25,7 @@ const pages = [
   "docs/moving.md",
   "docs/troubleshooting.md",
   "docs/benchmark.md",
+  "docs/dependencies.md",
 ];
 
 /** The anchors of a page. */
@@ -77,6 +78,30 @@ describe("the package", () => {
       new RemoteAuth({ store, backupSyncIntervalMs: 60000 });
       store.sessionExists({ session: "RemoteAuth" }).then((exists) => console.log(exists));`;
     expect(packed.run("node", ["--throw-deprecation", "--input-type=commonjs", "-e", script])).toBe("false\n");
+  });
+
+  it("installs no other packages than docs/dependencies.md says", () => {
+    const { packages } = JSON.parse(readFileSync(join(project, "node_modules/.package-lock.json"), "utf8"));
+    expect(Object.keys(packages).sort()).toEqual(["pend", "wa-vault", "yauzl"].map((name) => `node_modules/${name}`));
+    const page = readFileSync(join(installed, "docs/dependencies.md"), "utf8");
+    for (const name of ["yauzl", "pend"]) expect(page).toContain(`\`${name}\``);
+  });
+
+  it("loads yauzl when a zip is read, and not before", () => {
+    writeFileSync(join(project, "empty.zip"), "");
+    const script = `
+      const isLoaded = () => Object.keys(require.cache).some((path) => path.includes("yauzl"));
+      (async () => {
+        for (const entry of ${JSON.stringify(alone)}) await import(entry);
+        const { FileStore } = await import("wa-vault/fs");
+        const before = isLoaded();
+        const store = new FileStore({ directory: "sessions" });
+        const saved = store.save({ session: "RemoteAuth-zip", path: "empty.zip" });
+        const { code } = await saved.catch((error) => error);
+        console.log(JSON.stringify({ before, code, after: isLoaded() }));
+      })();`;
+    const said = JSON.parse(packed.run("node", ["--input-type=commonjs", "-e", script]));
+    expect(said).toEqual({ before: false, code: "CORRUPT", after: true });
   });
 
   it("has entries that are all imported and required", () => {

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -21,6 +22,7 @@ export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
   exports: Record<string, string>;
+  dependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
 };
 export const exports: Readonly<Record<string, string>> = manifest.exports;
@@ -52,7 +54,7 @@ export async function pack(): Promise<string> {
   return packed;
 }
 
-/** A project that the packed package is installed in, and nothing else. */
+/** A project that the packed package and its dependencies are installed in, and nothing else. */
 export interface Project {
   readonly folder: string;
   /** The package's file. */
@@ -69,11 +71,25 @@ export interface Project {
   load(how: "import" | "require", names: readonly string[], node?: string): Record<string, string[]>;
 }
 
+/** The names of packages and of all that they depend on. */
+function closureOf(dependencies: Readonly<Record<string, string>>, known = new Set<string>()): Set<string> {
+  for (const name of Object.keys(dependencies)) {
+    if (known.has(name)) continue;
+    known.add(name);
+    const text = readFileSync(join(root, "node_modules", name, "package.json"), "utf8");
+    closureOf((JSON.parse(text) as { dependencies?: Record<string, string> }).dependencies ?? {}, known);
+  }
+  return known;
+}
+
 /** Makes a project in an empty folder. */
 export async function projectIn(folder: string): Promise<Project> {
   const tarball = await pack();
   writeFileSync(join(folder, "package.json"), '{ "private": true }');
-  // It needs no other package, so nobody need be asked for any.
+  // What it depends on is this repository's, so no registry is asked.
+  for (const name of closureOf(manifest.dependencies)) {
+    cpSync(join(root, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
+  }
   run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball], folder);
   return {
     folder,
