@@ -57,7 +57,10 @@ export async function readDirectory(handle: FileHandle, zipPath: string): Promis
   }
 }
 
-/** What yauzl reads through. */
+/**
+ * What yauzl reads through. Its own reader hands Node a position of 2^53 or more as the zip says it, and Node's exception
+ * then ends the process.
+ */
 class ZipReader extends RandomAccessReader {
   readonly path: string;
   readonly size: number;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
-import { methods, recordBytes } from "../../lib/archive/zip-format.ts";
+import { methods, recordBytes, signatures } from "../../lib/archive/zip-format.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { type CraftedEntry, craft, memoryFile, tree, treeOf } from "./support.ts";
@@ -176,6 +176,23 @@ describe("unzip of a hostile archive", () => {
     const bytes = craft([{ path: "a" }, { path: "b" }]);
     change(bytes.subarray(bytes.length - recordBytes.end));
     expect(await attempt(bytes)).toEqual({ code: "CORRUPT" });
+  });
+
+  it.each([0n, 1n, 10_000n, 2n ** 53n, 2n ** 64n - 1n])(
+    "finds a zip64 locator damaged that leads to no record, at byte %i",
+    async (position) => {
+      const bytes = craft([{ path: "a" }]);
+      const end = bytes.length - recordBytes.end;
+      const locator = Buffer.alloc(recordBytes.locator64);
+      locator.writeUInt32LE(signatures.locator64, 0);
+      locator.writeBigUInt64LE(position, 8);
+      const zip = Buffer.concat([bytes.subarray(0, end), locator, bytes.subarray(end)]);
+      expect(await attempt(zip)).toEqual({ code: "CORRUPT" });
+    },
+  );
+
+  it.each([2 ** 53, 2 ** 63])("finds an entry damaged whose offset is %i", async (offset) => {
+    expect(await attempt(craft([{ path: "a", offset }]))).toEqual({ code: "CORRUPT" });
   });
 
   it.each<[string, readonly CraftedEntry[], string, string | undefined]>([
