@@ -1,9 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
-import { isDiskError } from "../disk/errors.ts";
+import { codeOf } from "../disk/errors.ts";
 import { readExactly } from "../disk/file-source.ts";
 import { SafePaths } from "../disk/safe-paths.ts";
-import { isVaultError } from "../errors.ts";
 import { damaged, refused } from "./errors.ts";
 import { methods, recordBytes, signatures, type ZipEntry } from "./zip-format.ts";
 
@@ -210,9 +209,9 @@ async function readDataStart(zipPath: string, zip: ZipFile, entry: DirectoryEntr
   return header.fileDataStart;
 }
 
-/** What to throw for an error of yauzl, which has a message and no code. */
+/** What to throw for an error of yauzl, which is an `Error` without a code; any other error is returned as it is. */
 function failure(zipPath: string, cause: unknown, where = ""): unknown {
-  if (isVaultError(cause) || isDiskError(cause)) return cause;
+  if (codeOf(cause) !== undefined || (cause as Error).name !== "Error") return cause;
   const why = `${where}${(cause as Error).message.replace(/\.$/, "")}`;
   return /strong encryption/.test(why) ? refused(zipPath, why) : damaged(zipPath, why, cause);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
 import { methods, recordBytes, signatures } from "../../lib/archive/zip-format.ts";
 import { isVaultError } from "../../lib/errors.ts";
+import { canMount, mountMemory } from "../support/mount.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { type CraftedEntry, craft, memoryFile, tree, treeOf } from "./support.ts";
 
@@ -277,6 +279,23 @@ describe("unzip of an honest archive", () => {
     const reason = new Error("enough");
     const stopped = unzip(join(place, "a.zip"), join(place, "into"), { signal: AbortSignal.abort(reason) });
     await expect(stopped).rejects.toBe(reason);
+  });
+
+  it.skipIf(!canMount())("says which file the disk has no room for", async () => {
+    const place = mkdtempSync(join(directory, "full-"));
+    const [zip, into] = [join(place, "a.zip"), join(place, "into")];
+    writeFileSync(zip, craft([{ path: "a", content: randomBytes(2 * 1024 * 1024) }]));
+    mkdirSync(into);
+    mountMemory(into, "1m");
+    try {
+      await expect(unzip(zip, into)).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+        message: `Could not unzip ${zip} to ${join(into, "a")}: ENOSPC.`,
+        hint: expect.stringContaining("full"),
+      });
+    } finally {
+      execFileSync("umount", [into]);
+    }
   });
 
   it("does not call a missing archive an absent session", async () => {
