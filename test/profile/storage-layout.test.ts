@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 
 describe("profileFacts", () => {
-  it("of an absent, an empty and an unrelated directory are none", async () => {
+  it("yields no facts for an absent, an empty and an unrelated directory", async () => {
     expect(await profileFacts(join(dir, "absent"))).toEqual({});
     expect(await profileFacts(dir)).toEqual({});
     await writeFiles(dir, {
@@ -34,7 +34,7 @@ describe("profileFacts", () => {
     expect(await profileFacts(dir)).toEqual({});
   });
 
-  it("tell the browser and the form of each store", async () => {
+  it("yields the version of the browser and the form of each storage", async () => {
     await writeFiles(dir, levelDbProfile());
     expect(await profileFacts(dir)).toEqual({
       browserVersion: "156.0.8078.79",
@@ -50,21 +50,21 @@ describe("profileFacts", () => {
     });
   });
 
-  it("may be of two forms, one for each store", async () => {
+  it("yields two forms when the storages have different ones", async () => {
     await writeFiles(dir, levelDbProfile());
     await rm(join(dir, LOCAL_STORAGE), { recursive: true });
     await writeFiles(dir, { "Default/LocalStorage": sqliteProfile()["Default/LocalStorage"] as Buffer });
     expect(await profileFacts(dir)).toMatchObject({ indexedDb: "leveldb", localStorage: "sqlite" });
   });
 
-  it("leave out a version that is none", async () => {
+  it("leaves out a version that is malformed", async () => {
     await writeFiles(dir, { ...levelDbProfile(), "Last Version": "not a version" });
     expect(await profileFacts(dir)).not.toHaveProperty("browserVersion");
   });
 });
 
 describe("probeProfile", () => {
-  it("names what belongs to each store", async () => {
+  it("lists the databases and blob directories of each storage", async () => {
     await writeFiles(dir, sqliteProfile());
     const { stores } = await probeProfile(dir);
     const name = SQLITE_DB.slice(SQLITE_DB.lastIndexOf("/") + 1);
@@ -86,7 +86,7 @@ describe("probeProfile", () => {
     ]);
   });
 
-  it("ignores what is being moved to another form, scratch files, and directories without a database", async () => {
+  it("ignores storages that Chromium is moving, scratch files, and directories without a database", async () => {
     await writeFiles(dir, levelDbProfile());
     await mkdir(join(dir, "Default/IndexedDB/https_web.whatsapp.com_0"));
     await writeFiles(dir, {
@@ -100,7 +100,7 @@ describe("probeProfile", () => {
     expect(await profileFacts(dir)).toMatchObject({ indexedDb: "leveldb", localStorage: "leveldb" });
   });
 
-  it("leaves out SQLite databases that are still to be, but not the log of one that is lost", async () => {
+  it("ignores an empty SQLite database without commits, and reports a log whose database is lost", async () => {
     const wal = sqliteProfile()[`${SQLITE_DB}-wal`] as Buffer;
     const other = SQLITE_DB.replace(/[^/]+$/, sqliteName("to be"));
     await writeFiles(dir, { ...sqliteProfile(), [other]: "", [`${other}-wal`]: wal.subarray(0, 32) });
@@ -133,21 +133,21 @@ describe("probeProfile", () => {
       /not known/,
     ],
     ["Local Storage in a new form", { "Default/Local Storage/next/CURRENT": "x" }, /Local Storage\/next, a form/],
-    ["a store that Chromium has marked", { [`${INDEXED_DB}/corruption_info.json`]: "{}" }, /marked it as corrupt/],
-  ])("refuses %s", async (_name, more, reason) => {
+    ["a storage that Chromium has marked", { [`${INDEXED_DB}/corruption_info.json`]: "{}" }, /marked it as corrupt/],
+  ])("rejects %s", async (_name, more, reason) => {
     await writeFiles(dir, levelDbProfile());
     await writeFiles(dir, more);
     await expect(probeProfile(dir)).rejects.toMatchObject({ code: "CORRUPT", message: expect.stringMatching(reason) });
   });
 
-  it("follows no links", async () => {
+  it("follows no symlinks", async () => {
     await writeFiles(dir, levelDbProfile());
     await rename(join(dir, "Default"), join(dir, "Elsewhere"));
     await symlink(join(dir, "Elsewhere"), join(dir, "Default"));
     await expect(probeProfile(dir)).rejects.toMatchObject({ code: "CORRUPT" });
   });
 
-  it("refuses a file where a directory belongs", async () => {
+  it("rejects a file in the place of a directory", async () => {
     await mkdir(join(dir, "Default/IndexedDB"), { recursive: true });
     await writeFile(join(dir, INDEXED_DB), "x");
     await expect(probeProfile(dir)).rejects.toMatchObject({ code: "CORRUPT" });

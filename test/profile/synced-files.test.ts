@@ -4,7 +4,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import { SyncedFiles } from "../../lib/profile/synced-files.ts";
 import { useFolder } from "../support/folder.ts";
 
-/** The code of what fails, by call and name; and what was synced. */
+/** Error codes by call and file name, and the paths that were synced. */
 const disk = vi.hoisted(() => ({ fails: {} as Record<string, string>, synced: [] as string[] }));
 
 vi.mock("node:fs/promises", async (original) => {
@@ -52,7 +52,7 @@ function synced(): string[] {
   return found.sort();
 }
 
-it("syncs what is new, with the directories above it", async () => {
+it("syncs new and changed files, with the directories above them", async () => {
   await profile.sync(files, signal);
   expect(synced()).toEqual([".", "Default", "Default/a", "Default/a/log", "Default/a/table", "Default/b"]);
   await profile.sync(files, signal);
@@ -64,14 +64,14 @@ it("syncs what is new, with the directories above it", async () => {
   expect(synced()).toEqual([".", ".", "Default", "Default", "Default/b", "Default/b"]);
 });
 
-it("does without files that are gone, and where a disk does not sync", async () => {
+it("ignores deleted files, and a disk that does not sync", async () => {
   await rm(join(dir, "Default", "a"), { recursive: true });
   disk.fails = { "fsync b": "EINVAL", "fsync Default": "EINVAL" };
   await profile.sync(files, signal);
   expect(synced()).toEqual(["."]);
 });
 
-it("goes on refusing what the disk has refused: it says so only once", async () => {
+it("rejects again for a file that the disk has refused once", async () => {
   disk.fails = { "fsync log": "EIO" };
   await expect(profile.sync(files, signal)).rejects.toMatchObject({ code: "UNAVAILABLE" });
   disk.fails = {};
@@ -79,7 +79,7 @@ it("goes on refusing what the disk has refused: it says so only once", async () 
   await profile.sync(files.slice(1), signal);
 });
 
-it("tries again what it could not open", async () => {
+it("tries a file again that it could not open", async () => {
   disk.fails = { "open log": "EMFILE" };
   await expect(profile.sync(files, signal)).rejects.toMatchObject({ code: "UNAVAILABLE" });
   disk.fails = {};
@@ -87,7 +87,7 @@ it("tries again what it could not open", async () => {
   expect(synced()).toContain("Default/a/log");
 });
 
-it("stops between two files", async () => {
+it("rejects with the reason of an aborted signal", async () => {
   const reason = new Error("enough");
   await expect(profile.sync(files, AbortSignal.abort(reason))).rejects.toBe(reason);
   expect(synced()).toEqual([]);

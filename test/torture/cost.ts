@@ -40,7 +40,7 @@ async function measure(form: Form): Promise<void> {
     await row(form, "again, nothing changed", () => captureProfile(dir, { live: true, stored: first.files }));
     await page.phone.fill(bytes / 100, { blobShare: 0.3 });
     await row(form, "1 % changed", () => captureProfile(dir, { live: true, stored: first.files }));
-    await row(form, "1 % changed, what is stored not told", () => captureProfile(dir, { live: true }));
+    await row(form, "1 % changed, without `stored`", () => captureProfile(dir, { live: true }));
     const plain = await countReads(() =>
       cp(join(dir, "Default"), join(root, "copy"), { recursive: true }).catch(String),
     );

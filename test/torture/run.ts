@@ -10,29 +10,29 @@ import { type Form, type OpenPage, openPage } from "./open-page.ts";
 import { writeCapture } from "./restore.ts";
 import { withSlowReads } from "./slow-reads.ts";
 
-/** How many are taken of one profile before they are checked and a new one is begun. */
+/** Captures of one profile before they are checked and a new profile is begun. */
 const BATCH = 20;
 
-/** What a run is asked for. */
+/** What a run does. */
 export interface TortureOptions {
   form: Form;
   /** How many captures are taken, restored and opened twice. */
   captures: number;
-  /** How many plain recursive copies are taken beside them. @default 0 */
+  /** How many plain recursive copies are made beside the captures, to compare. @default 0 */
   copies?: number;
   /** Bytes that a profile holds before the writer starts. @default 5,000,000 */
   fillBytes?: number;
   /** How the captures are taken. */
   options?: Partial<CaptureOptions>;
-  /** How much longer each read takes that a capture makes, or that is made of it. @default 0 */
+  /** Milliseconds added to each read of the disk during a capture and while it is written. @default 0 */
   slowReadMs?: number;
   log?: (line: string) => void;
 }
 
-/** How one way of copying did. */
+/** The results of captures, or of plain copies. */
 export interface Tally {
   taken: number;
-  /** Threw instead of giving a copy. */
+  /** Rejected instead of giving a copy. */
   failed: number;
   /** Opened as an unlinked device, or without what was committed before. */
   lost: number;
@@ -42,7 +42,7 @@ export interface Tally {
   readonly reasons: string[];
 }
 
-/** What a run has shown. */
+/** The results of a run. */
 export interface TortureReport {
   readonly captures: Tally;
   readonly copies: Tally;
@@ -54,11 +54,11 @@ export interface TortureReport {
   records: number;
 }
 
-/** One that was taken and is to be opened. */
+/** A restored capture, or a plain copy, that is to be opened. */
 interface Restored {
   readonly tally: Tally;
   readonly into: string;
-  /** What was committed in the page before it was taken. */
+  /** The number of the last record that the page had committed before. */
   readonly sequence: number;
 }
 
@@ -206,7 +206,7 @@ export async function untilCredentials(dir: string): Promise<void> {
   throw new Error(`the credentials did not get to the disk within five minutes: ${reason}`);
 }
 
-/** What a tool does that knows nothing of databases: the site's directories, file by file. */
+/** Copies the site's directories file by file, as a tool does that knows nothing of databases. */
 async function plainCopy(dir: string, into: string): Promise<void> {
   await mkdir(into, { recursive: true });
   const wanted = /^Default(?:$|\/(?:IndexedDB|Local Storage|LocalStorage)(?:-wal)?(?:$|\/))/;

@@ -10,12 +10,12 @@ describe.skipIf(isChromiumMissing()).each<[string, TortureOptions]>([
     ["sqlite", { form: "sqlite", captures: 100, copies: 20 }],
   ),
   ["sqlite, from a slow disk", { form: "sqlite", captures: times(2, 20), slowReadMs: 20 }],
-  // Of LevelDB, which has many files: most of them are beyond what may be held open.
+  // LevelDB has many files: most of them are beyond the limit of open files.
   ["leveldb, with few descriptors", { form: "leveldb", captures: times(2, 20), options: { maxOpenFiles: 4 } }],
 ])("captures of %s, under full write load", (name, options) => {
   it("open twice, whole, with everything that was committed before them", async () => {
     const { captures, copies, records } = await torture({ ...options, fillBytes: 4_000_000 });
-    // What the load does to those who copy without care. It is chance, so nothing is asked of it.
+    // How many plain copies break is chance: the numbers are shown, not asserted.
     const { taken, failed, lost, broken } = copies;
     if (taken > 0) console.info(`${name}: of ${taken} plain copies ${failed} failed, ${lost} lost, ${broken} broken`);
     expect(captures).toEqual({ taken: options.captures, failed: 0, lost: 0, broken: 0, reasons: [] });

@@ -11,8 +11,8 @@ import { SQLITE_DB, sqliteProfile, writeFiles } from "../support/small-profile.t
 import { smallSqlite } from "../support/sqlite-bytes.ts";
 import { verifyCapture } from "../support/verify-capture.ts";
 
-// A checkpoint writes the log into the database where it lies and leaves the log as it is. What is stored already was
-// not copied, and its bytes are not those that were captured any more.
+// A checkpoint writes the log into the database in place and leaves the log as it is. A database that is stored already is
+// not copied by a capture: after the checkpoint its bytes are not the captured ones any more.
 
 const PAGE_BYTES = 512;
 const newFolder = useFolder();
@@ -28,7 +28,7 @@ function checkpoint(dir: string): void {
   closeSync(fd);
 }
 
-/** Profiles that are all alike, old enough to be trusted, and what was stored of each. */
+/** Profiles with the same files and trustworthy timestamps, and the files that are stored of each. */
 async function storedProfiles(count: number): Promise<{ dir: string; stored: readonly CaptureFile[] }[]> {
   const dirs = Array.from({ length: count }, (_, index) => join(root, `profile-${index}`));
   for (const dir of dirs) await writeFiles(dir, sqliteProfile());
@@ -48,7 +48,7 @@ function databaseOf(capture: Capture): CaptureFile {
   return found;
 }
 
-it("a checkpoint at any moment of a capture leaves one that is whole and can be read", async () => {
+it("a capture with a checkpoint at any of its steps is whole and can be read", async () => {
   const steps = 80;
   let [reached, copied] = [0, 0];
   for (const [at, { dir, stored }] of (await storedProfiles(steps)).entries()) {
@@ -78,18 +78,21 @@ it("a checkpoint at any moment of a capture leaves one that is whole and can be 
 });
 
 it.each([
-  ["writes into it", checkpoint],
-  ["makes it shorter", (dir: string) => truncateSync(join(dir, SQLITE_DB), PAGE_BYTES)],
-])("a checkpoint after it that %s is told to who reads on, and another capture can be taken", async (_what, change) => {
-  const [profile] = await storedProfiles(1);
-  if (profile === undefined) throw new Error("There is no profile.");
-  const { dir, stored } = profile;
-  const capture = await captureProfile(dir, { live: true, stored });
-  change(dir);
-  await expect(databaseOf(capture).read(PAGE_BYTES, 10)).rejects.toBeInstanceOf(StaleRead);
-  await capture.close();
-  await writeFiles(dir, sqliteProfile());
-  const other = await captureProfile(dir, { live: true });
-  expect((await verifyCapture(other)).problems).toEqual([]);
-  await other.close();
-});
+  ["writes into the database", checkpoint],
+  ["makes the database shorter", (dir: string) => truncateSync(join(dir, SQLITE_DB), PAGE_BYTES)],
+])(
+  "a read rejects with StaleRead after a checkpoint that %s, and another capture can be taken",
+  async (_what, change) => {
+    const [profile] = await storedProfiles(1);
+    if (profile === undefined) throw new Error("There is no profile.");
+    const { dir, stored } = profile;
+    const capture = await captureProfile(dir, { live: true, stored });
+    change(dir);
+    await expect(databaseOf(capture).read(PAGE_BYTES, 10)).rejects.toBeInstanceOf(StaleRead);
+    await capture.close();
+    await writeFiles(dir, sqliteProfile());
+    const other = await captureProfile(dir, { live: true });
+    expect((await verifyCapture(other)).problems).toEqual([]);
+    await other.close();
+  },
+);

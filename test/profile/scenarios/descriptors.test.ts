@@ -42,7 +42,7 @@ async function expected(): Promise<{ files: number; sha256: string }> {
   return { files: capture.files.length, sha256: hash.digest("hex") };
 }
 
-it("reads what is stored already where it lies, instead of copying it", async () => {
+it("reads stored files from the profile instead of copying them", async () => {
   await trustFiles(dir);
   const first = await captureProfile(dir, { live: true });
   const { result: second, bytes } = await countReads(() =>

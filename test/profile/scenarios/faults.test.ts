@@ -10,7 +10,7 @@ import { heldBelow } from "../support/held-below.ts";
 import { levelDbProfile, sqliteProfile, writeFiles } from "../support/small-profile.ts";
 import { verifyCapture } from "../support/verify-capture.ts";
 
-// A disk that fails, or a volume that goes, at each of the operations that a capture awaits.
+// A disk that fails, or a volume that disappears, at each of the operations that a capture awaits.
 
 const newFolder = useFolder();
 let root: string;
@@ -19,7 +19,7 @@ let dir: string;
 beforeEach(() => {
   root = realpathSync(newFolder());
   dir = join(root, "profile");
-  // Where a capture goes that finds no room beside the profile: what it leaves or holds there is found too.
+  // A capture that cannot write beside the profile uses the temp directory: files left or open there are found too.
   vi.stubEnv("TMPDIR", root);
 });
 afterEach(() => void vi.unstubAllEnvs());
@@ -54,7 +54,10 @@ async function watching<T>(before: (number: number) => void, action: () => Promi
   }
 }
 
-/** Takes a capture, reads all of it and lets go; answers what came of it. */
+/**
+ * Takes a capture, reads all of it and closes it.
+ * @returns the reasons of its problems, else the code of the error
+ */
 async function attempt(before: (number: number) => void, options: Partial<CaptureOptions>): Promise<string> {
   try {
     return await watching(before, async () => {
@@ -77,7 +80,7 @@ describe.skipIf(process.platform !== "linux").each([
   { form: "SQLite", profile: sqliteProfile },
 ])("a capture of $form on a disk that fails", ({ profile }) => {
   it.each<Partial<CaptureOptions>>([{ live: false }, { live: true }, { live: true, maxOpenFiles: 0 }])(
-    "lets go of everything, wherever it fails (%o)",
+    "closes and removes every file of its own, whichever operation fails (%o)",
     async (options) => {
       await writeFiles(dir, profile());
       let count = 0;
@@ -97,7 +100,7 @@ describe.skipIf(process.platform !== "linux").each([
     },
   );
 
-  it("is not damage when the profile is taken away meanwhile: it is whole, or not to be had", async () => {
+  it("is whole or UNAVAILABLE, never CORRUPT, when the profile is removed meanwhile", async () => {
     await writeFiles(dir, profile());
     let count = 0;
     await attempt(() => count++, {});

@@ -24,13 +24,13 @@ import {
 import { RollbackWriter, SqliteWriter } from "../support/sqlite-writer.ts";
 import { verifyCapture } from "../support/verify-capture.ts";
 
-// A writer that takes a step whenever the capture waits for the disk, in an order that a seed decides: every capture
-// must be what the databases were, all of them at once, at some time since it began.
+// A writer takes a step whenever the capture waits for the disk, in an order that a seed decides: every capture must hold
+// the state that all databases were in at one moment since it began.
 
 const SEEDS = Array.from({ length: times(6, 30) }, (_, i) => i + 1);
-/** A disk whose clock ticks as rarely as this cannot tell one write from the next by their times. */
+/** With a clock that ticks this rarely, two writes have the same timestamps. */
 const TICK_MS = 1_000;
-/** Transactions that get into the log before they end, and are rolled back or written over: these seeds have met them. */
+/** Seeds with transactions that reach the log before they commit, and are then rolled back or overwritten. */
 const SPILLS = [109, 174, 177, 182];
 const newFolder = useFolder();
 let dir: string;
@@ -39,7 +39,7 @@ beforeEach(() => {
   dir = newFolder();
 });
 
-/** Sequence numbers in a captured LevelDB: without holes. */
+/** The highest sequence number in a captured LevelDB; asserts that none is missing. */
 async function sequenceOf(capture: Capture, path: string): Promise<number> {
   const found = new Set<number>();
   for (const file of capture.files.filter((each) => each.path.startsWith(`${path}/`))) {
@@ -57,7 +57,7 @@ async function sequenceOf(capture: Capture, path: string): Promise<number> {
   return highest;
 }
 
-/** What the pages of a captured SQLite database say. */
+/** The commit that wrote each page of a captured SQLite database; asserts that no page is torn. */
 async function stateOf(capture: Capture, path: string): Promise<number[]> {
   const file = (name: string): CaptureFile | undefined => capture.files.find((each) => each.path === name);
   const [database, wal] = [file(path), file(`${path}-wal`)];
@@ -74,7 +74,7 @@ async function stateOf(capture: Capture, path: string): Promise<number[]> {
 }
 
 describe("a capture while the databases are written", () => {
-  it.each(SEEDS)("is one moment of two LevelDBs (seed %i)", async (seed) => {
+  it.each(SEEDS)("holds two LevelDBs of one moment (seed %i)", async (seed) => {
     const random = seeded(seed);
     const writers = [INDEXED_DB, LOCAL_STORAGE].map((path) => new LevelDbWriter(join(dir, path), random));
     const step = (): void => writers[random() < 0.7 ? 0 : 1]?.step();
@@ -102,7 +102,7 @@ describe("a capture while the databases are written", () => {
     }
   });
 
-  it.each([...SEEDS, ...SEEDS.map((seed) => -seed)])("has every blob file that it needs (seed %i)", async (seed) => {
+  it.each([...SEEDS, ...SEEDS.map((seed) => -seed)])("holds every blob file that it needs (seed %i)", async (seed) => {
     const random = seeded(2_000 + seed);
     // Without a moment at which nothing was written.
     const restless = seed < 0;
@@ -159,7 +159,7 @@ describe("a capture while the databases are written", () => {
     }
   });
 
-  it.each([...SEEDS, ...SPILLS])("is one moment of two SQLite databases (seed %i)", async (seed) => {
+  it.each([...SEEDS, ...SPILLS])("holds two SQLite databases of one moment (seed %i)", async (seed) => {
     const random = seeded(1_000 + seed);
     const paths = [SQLITE_DB, "Default/LocalStorage"];
     const writers = paths.map((path) => new SqliteWriter(join(dir, path), random));
@@ -190,7 +190,7 @@ describe("a capture while the databases are written", () => {
     }
   });
 
-  it.each(SEEDS)("is whole of a SQLite database with a rollback journal (seed %i)", async (seed) => {
+  it.each(SEEDS)("holds a SQLite database with a rollback journal as of one commit (seed %i)", async (seed) => {
     const random = seeded(3_000 + seed);
     const path = join(dir, SQLITE_DB);
     const writer = new RollbackWriter(path, random);
@@ -213,7 +213,7 @@ describe("a capture while the databases are written", () => {
     }
   });
 
-  it("holds a blob whole that was being written when it began", async () => {
+  it("holds all of a blob file that was being written when it began", async () => {
     await writeFiles(dir, levelDbProfile());
     const blob = join(dir, BLOBS, "1/00/2");
     let steps = 0;

@@ -23,7 +23,7 @@ async function pathsOf(dir: string): Promise<string[]> {
 }
 
 describe("a capture", () => {
-  it("has the blobs of a directory that appears while it is taken", async () => {
+  it("holds the blob files of a directory that is created meanwhile", async () => {
     const blob = `${SQLITE_DB}_/2`;
     let met = 0;
     for (let at = 0; at < 80; at++) {
@@ -52,7 +52,7 @@ describe("a capture", () => {
     expect(met).toBeGreaterThan(20);
   });
 
-  it("waits until a process that has run out of descriptors has some again", async () => {
+  it("waits while the process has no free descriptors", async () => {
     await writeFiles(root, levelDbProfile(), "profile");
     const dir = join(root, "profile");
     const whole = await pathsOf(dir);
@@ -73,7 +73,7 @@ describe("a capture", () => {
   });
 
   it.each(["profile", "sqlite"])(
-    "of a disk that tells no types lists again what lost an entry meanwhile (%s)",
+    "lists a directory again when an entry is deleted meanwhile, on a disk without entry types (%s)",
     async (kind) => {
       const dir = join(root, "profile");
       await writeFiles(dir, kind === "sqlite" ? sqliteProfile() : levelDbProfile());
@@ -104,7 +104,7 @@ describe("a capture", () => {
     },
   );
 
-  it("ends within a piece of a large database when it is told to", async () => {
+  it("rejects with the signal's reason within one piece of a large database", async () => {
     const dir = join(root, "profile");
     const files = sqliteProfile();
     await writeFiles(dir, {
@@ -131,7 +131,7 @@ describe("a capture", () => {
   });
 });
 
-it.runIf(process.platform === "linux")("descriptors are all given back", async () => {
+it.runIf(process.platform === "linux")("closes every descriptor", async () => {
   const dir = join(await realpath(root), "profile");
   await writeFiles(dir, levelDbProfile());
   const capture = await captureProfile(dir, { live: true });

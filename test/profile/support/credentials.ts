@@ -1,10 +1,10 @@
 import { type Files, youngLevelDb } from "./small-profile.ts";
 
-/** Local Storage's key of whose phone it is, and a value of it. */
+/** Local Storage's key of the number of the phone, and a value. */
 export const WID = "_https://web.whatsapp.com\0\u0001last-wid-md";
 export const VALUE = '\u0001"15550001111:1@c.us"';
 
-/** A key of IndexedDB that says that a database exists. */
+/** The key of IndexedDB that exists for each database. */
 export function database(name: string): string {
   const utf16 = (text: string): string => [...text].map((char) => `\0${char}`).join("");
   const origin = "https_web.whatsapp.com_0@1";

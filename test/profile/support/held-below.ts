@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from "node:fs";
 
-/** Files below `root` that this process has open; those without a name, as spools are, by the name they had. */
+/** Paths below `root` of files that this process has open; a deleted file, such as a spool, has the path it had. */
 export function heldBelow(root: string): string[] {
   const open = readdirSync("/proc/self/fd").flatMap((fd) => {
     try {

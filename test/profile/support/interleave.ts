@@ -2,15 +2,15 @@ import fs, { type BigIntStats } from "node:fs";
 import promises, { open } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 
-/** What else may be out of the ordinary while an action runs. */
+/** How the disk and the writer behave while an action runs. */
 export interface InterleaveOptions {
-  /** How often the disk's clock ticks, in milliseconds. @default as often as this machine's */
+  /** Milliseconds between two ticks of the disk's clock. @default as on this machine */
   tickMs?: number;
-  /** What a writer does between two looks at the sizes of files: then nothing ever stands still. */
+  /** Called whenever the size of a file is read: with a writer here, no file ever stands still. */
   restless?: () => void;
 }
 
-/** Runs `action`, and `step` before every operation of the disk that it awaits: what a writer may do meanwhile. */
+/** Runs `action`, and before every operation of the disk that it awaits calls `step`, in which a writer may write. */
 export async function interleave<T>(
   step: () => void,
   action: () => Promise<T>,
