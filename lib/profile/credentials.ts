@@ -1,5 +1,6 @@
-// `lib/profile` knows Chromium: it finds, captures, checks, repairs and replaces browser profiles. It imports `lib/disk`,
-// `lib/async`, the types of stores and the errors. `lib/browser` and `lib/auth` may import it, `lib/vault` only `verify.ts`.
+// `lib/profile` knows Chromium: it finds, captures, checks, repairs and replaces browser profiles. It imports
+// `lib/disk`, `lib/async`, the types of stores and the errors. `lib/browser` and `lib/auth` may import it, `lib/vault`
+// only `verify.ts`.
 
 import { createHash } from "node:crypto";
 import type { FileSource } from "../disk/file-source.ts";
@@ -106,8 +107,8 @@ export function sqliteName(database: string): string {
 }
 
 /**
- * The name of the database in a key of IndexedDB's global metadata: four zeros, 201, the origin and the name, each with its
- * length. `undefined` for any other key.
+ * The name of the database in a key of IndexedDB's global metadata: four zeros, 201, the origin and the name, each with
+ * its length. `undefined` for any other key.
  */
 function databaseName(key: Buffer): string | undefined {
   if (key.length < 6 || key.readUInt32LE(0) !== 0 || key[4] !== 201) return undefined;

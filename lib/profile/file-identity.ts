@@ -1,6 +1,9 @@
 import type { BigIntStats } from "node:fs";
 
-/** Age in milliseconds below which a timestamp proves nothing: a disk's clock ticks every 2 s or faster, and two writes may share a tick. */
+/**
+ * Age in milliseconds below which a timestamp proves nothing: a disk's clock ticks every 2 s or faster, and two writes
+ * may share a tick.
+ */
 const RACY_MS = 2_000;
 
 /** What tells whether a file is the same file with the same content, as `stat` gives it. */
@@ -28,8 +31,8 @@ export function identifyFile(stat: BigIntStats): FileIdentity {
 }
 
 /**
- * The identity of the first `size` bytes of a file, as text; `undefined` for a file that was written within the last two
- * seconds: another write within the same tick of the disk's clock would not show.
+ * The identity of the first `size` bytes of a file, as text; `undefined` for a file that was written within the last
+ * two seconds: another write within the same tick of the disk's clock would not show.
  */
 export function prefixIdentity(identity: FileIdentity, size: number): string | undefined {
   return identity.trustworthy ? `${identity.file}:${size}:${identity.times}` : undefined;

@@ -8,7 +8,8 @@ import { type FileSource, fileSource } from "../disk/file-source.ts";
 const MAX_LISTINGS = 20;
 
 /**
- * The wanted files in the directory `path`, not below it, by their paths relative to `dir`. None when it does not exist.
+ * The wanted files in the directory `path`, not below it, by their paths relative to `dir`. None when it does not
+ * exist.
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses, as all functions of this file
  */
 export async function filesOf(
@@ -63,8 +64,8 @@ export function entriesOfSync(path: string): Dirent[] {
 }
 
 /**
- * Some file systems (NFS, XFS without ftype, FUSE) do not give the type of an entry, and Node then calls `lstat` on each
- * entry: one that is deleted meanwhile fails the whole listing with `ENOENT`, as if the directory did not exist.
+ * Some file systems (NFS, XFS without ftype, FUSE) do not give the type of an entry, and Node then calls `lstat` on
+ * each entry: one that is deleted meanwhile fails the whole listing with `ENOENT`, as if the directory did not exist.
  */
 function mustListAgain(path: string, cause: unknown, attempt: number): boolean {
   if (codeOf(cause) !== "ENOENT" || !existsSync(path)) return false;

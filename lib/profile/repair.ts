@@ -19,16 +19,17 @@ export interface RepairReport {
 type Trim = RepairReport["trimmed"][number];
 
 /**
- * Repairs a local profile whose browser was killed: a log or manifest that ends inside a record is cut after its last whole
- * record. No committed write is lost; without the cut, Chromium wipes the storage at its next write. To be called only while
- * no browser runs on the profile. Other damage is left alone: `verifyProfile` names it.
+ * Repairs a local profile whose browser was killed: a log or manifest that ends inside a record is cut after its last
+ * whole record. No committed write is lost; without the cut, Chromium wipes the storage at its next write. To be called
+ * only while no browser runs on the profile. Other damage is left alone: `verifyProfile` names it.
  * @throws `CORRUPT` as `probeProfile`; `UNAVAILABLE` or `DENIED` when the disk refuses
  */
 export async function repairProfile(dir: string): Promise<RepairReport> {
   const trimmed: Trim[] = [];
-  for (const store of (await probeProfile(dir)).stores) {
-    const files = await filesOf(dir, store.path, () => true);
-    const wanted = store.backend === "leveldb" ? await levelDbTrims(files, store.path) : await walTrims(files, store);
+  for (const storage of (await probeProfile(dir)).storages) {
+    const files = await filesOf(dir, storage.path, () => true);
+    const wanted =
+      storage.backend === "leveldb" ? await levelDbTrims(files, storage.path) : await walTrims(files, storage);
     for (const trim of wanted) {
       await cut(join(dir, trim.path), trim.to);
       trimmed.push(trim);
@@ -55,11 +56,11 @@ async function levelDbTrims(files: ReadonlyMap<string, FileSource>, path: string
 
 async function walTrims(
   files: ReadonlyMap<string, FileSource>,
-  store: { path: string; databases: readonly string[] },
+  storage: { path: string; databases: readonly string[] },
 ): Promise<Trim[]> {
   const trims: Trim[] = [];
-  for (const name of store.databases) {
-    const path = `${store.path}/${name}-wal`;
+  for (const name of storage.databases) {
+    const path = `${storage.path}/${name}-wal`;
     const wal = files.get(path);
     if (wal === undefined) continue;
     const { tail, end, pageSize } = await scanWal(wal);

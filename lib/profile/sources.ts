@@ -3,7 +3,9 @@ import type { FileSource } from "../disk/file-source.ts";
 /** Bytes per read where a whole file is read. */
 export const PIECE_BYTES: number = 1 << 20;
 
-/** Bytes per read where a file is copied that may be overwritten meanwhile: on a slow disk few large reads are faster. */
+/**
+ * Bytes per read where a file is copied that may be overwritten meanwhile: on a slow disk few large reads are faster.
+ */
 export const COPY_BYTES: number = 4 << 20;
 
 /** All bytes of a source in one buffer; for small sources. */

@@ -18,8 +18,8 @@ const SQLITE_NAME = /^(?:[A-Z2-7]{52}|0)$/;
 const SQLITE_SIDE = /-(?:wal|shm|journal)$/;
 
 /** One storage of the site: where it lies and in which form. Paths are relative to the profile, with `/`. */
-export interface StoreLayout {
-  readonly store: "indexedDb" | "localStorage";
+export interface StorageLayout {
+  readonly storage: "indexedDb" | "localStorage";
   readonly backend: StorageBackend;
   /** The LevelDB directory, or the directory that the SQLite databases lie in. */
   readonly path: string;
@@ -31,7 +31,7 @@ export interface StoreLayout {
 
 /** The storages of the site that a profile holds. */
 export interface ProfileLayout {
-  readonly stores: readonly StoreLayout[];
+  readonly storages: readonly StorageLayout[];
   readonly facts: ProfileFacts;
 }
 
@@ -49,7 +49,7 @@ export async function probeProfile(dir: string): Promise<ProfileLayout> {
   const localStorage = await probeLocalStorage(dir);
   const version = await browserVersion(dir);
   return {
-    stores: [indexedDb, localStorage].filter((store) => store !== undefined),
+    storages: [indexedDb, localStorage].filter((storage) => storage !== undefined),
     facts: {
       ...(version === undefined ? {} : { browserVersion: version }),
       ...(indexedDb ? { indexedDb: indexedDb.backend } : {}),
@@ -58,13 +58,16 @@ export async function probeProfile(dir: string): Promise<ProfileLayout> {
   };
 }
 
-/** The facts that are needed to open the profile at `dir`; none for an absent or empty one. @throws as {@link probeProfile} */
+/**
+ * The facts that are needed to open the profile at `dir`; none for an absent or empty one.
+ * @throws as {@link probeProfile}
+ */
 export async function profileFacts(dir: string): Promise<ProfileFacts> {
   return (await probeProfile(dir)).facts;
 }
 
-async function probeIndexedDb(dir: string): Promise<StoreLayout | undefined> {
-  const found: StoreLayout[] = [];
+async function probeIndexedDb(dir: string): Promise<StorageLayout | undefined> {
+  const found: StorageLayout[] = [];
   for (const entry of await list(dir, INDEXED_DB)) {
     const { name } = entry;
     if (!name.startsWith(ORIGIN) || isStaging(name)) continue;
@@ -74,7 +77,7 @@ async function probeIndexedDb(dir: string): Promise<StoreLayout | undefined> {
       mustBeDirectory(entry, path);
       if (await isLevelDb(dir, path)) {
         const blobs = [`${INDEXED_DB}/${ORIGIN}.indexeddb.blob`];
-        found.push({ store: "indexedDb", backend: "leveldb", path, databases: [], blobs });
+        found.push({ storage: "indexedDb", backend: "leveldb", path, databases: [], blobs });
       }
     } else if (name === ORIGIN) {
       mustBeDirectory(entry, path);
@@ -85,7 +88,7 @@ async function probeIndexedDb(dir: string): Promise<StoreLayout | undefined> {
   return onlyOne(found, "IndexedDB");
 }
 
-async function probeSqliteDirectory(dir: string, path: string): Promise<StoreLayout | undefined> {
+async function probeSqliteDirectory(dir: string, path: string): Promise<StorageLayout | undefined> {
   const names = new Set<string>();
   const blobs: string[] = [];
   for (const entry of await list(dir, path)) {
@@ -93,7 +96,8 @@ async function probeSqliteDirectory(dir: string, path: string): Promise<StoreLay
     if (isStaging(name) || isScratch(name)) continue;
     const base = name.replace(SQLITE_SIDE, "");
     if (entry.isFile() && SQLITE_NAME.test(base)) names.add(base);
-    // The blobs of a storage that Chromium has moved from LevelDB stay files, in a directory named after their database.
+    // The blobs of a storage that Chromium has moved from LevelDB stay files, in a directory named after their
+    // database.
     else if (entry.isDirectory() && name.endsWith("_") && SQLITE_NAME.test(name.slice(0, -1)))
       blobs.push(`${path}/${name}`);
     else throw unknownForm(`${path}/${name}`);
@@ -101,11 +105,11 @@ async function probeSqliteDirectory(dir: string, path: string): Promise<StoreLay
   const databases: string[] = [];
   for (const name of [...names].sort()) if (await isSqlite(dir, `${path}/${name}`)) databases.push(name);
   if (databases.length === 0) return undefined;
-  return { store: "indexedDb", backend: "sqlite", path, databases, blobs: blobs.sort() };
+  return { storage: "indexedDb", backend: "sqlite", path, databases, blobs: blobs.sort() };
 }
 
-async function probeLocalStorage(dir: string): Promise<StoreLayout | undefined> {
-  const found: StoreLayout[] = [];
+async function probeLocalStorage(dir: string): Promise<StorageLayout | undefined> {
+  const found: StorageLayout[] = [];
   for (const entry of await list(dir, LOCAL_STORAGE_DIR)) {
     const path = `${LOCAL_STORAGE_DIR}/${entry.name}`;
     // Chromium has not read files in this directory since 2017.
@@ -113,7 +117,7 @@ async function probeLocalStorage(dir: string): Promise<StoreLayout | undefined> 
     if (entry.name !== "leveldb") throw unknownForm(path);
     mustBeDirectory(entry, path);
     if (await isLevelDb(dir, path)) {
-      found.push({ store: "localStorage", backend: "leveldb", path, databases: [], blobs: [] });
+      found.push({ storage: "localStorage", backend: "leveldb", path, databases: [], blobs: [] });
     }
   }
   for (const entry of await list(dir, "Default")) {
@@ -123,23 +127,29 @@ async function probeLocalStorage(dir: string): Promise<StoreLayout | undefined> 
   }
   if (await isSqlite(dir, `Default/${LOCAL_STORAGE_FILE}`)) {
     const databases = [LOCAL_STORAGE_FILE];
-    found.push({ store: "localStorage", backend: "sqlite", path: "Default", databases, blobs: [] });
+    found.push({ storage: "localStorage", backend: "sqlite", path: "Default", databases, blobs: [] });
   }
   return onlyOne(found, "Local Storage");
 }
 
-/** Whether a directory holds a LevelDB, or some of its files. @throws `CORRUPT` when Chromium has marked it as corrupt */
+/**
+ * Whether a directory holds a LevelDB, or some of its files.
+ * @throws `CORRUPT` when Chromium has marked it as corrupt
+ */
 async function isLevelDb(dir: string, path: string): Promise<boolean> {
   const entries = await list(dir, path);
   if (entries.some((entry) => entry.name === "corruption_info.json")) {
-    throw new VaultError("CORRUPT", `The store ${path} is broken: Chromium has marked it as corrupt.`, {
+    throw new VaultError("CORRUPT", `The storage ${path} is broken: Chromium has marked it as corrupt.`, {
       hint: "Restore the newest good generation; this profile will be emptied by Chromium.",
     });
   }
   return entries.some((entry) => parseLevelDbName(entry.name) !== undefined);
 }
 
-/** Whether there is a SQLite database, or the log of a lost one. An empty file is a database that nothing was written to yet. */
+/**
+ * Whether there is a SQLite database, or the log of a lost one. An empty file is a database that nothing was written to
+ * yet.
+ */
 async function isSqlite(dir: string, path: string): Promise<boolean> {
   return (await sizeOf(dir, path)) > 0 || (await sizeOf(dir, `${path}-wal`)) > WAL_HEADER_BYTES;
 }
@@ -150,7 +160,8 @@ async function browserVersion(dir: string): Promise<string | undefined> {
     const text = (await readFile(join(dir, VERSION_FILE), "latin1")).trim();
     return /^\d+(?:\.\d+){1,3}$/.test(text) ? text : undefined;
   } catch {
-    // Without the file, or without the right to read it, the version is unknown, which must not keep a session from being saved.
+    // Without the file, or without the right to read it, the version is unknown, which must not keep a session from
+    // being saved.
     return undefined;
   }
 }
@@ -159,7 +170,7 @@ async function browserVersion(dir: string): Promise<string | undefined> {
 async function list(dir: string, path: string): Promise<Dirent[]> {
   try {
     const found = await lstat(join(dir, path));
-    if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a link.`);
+    if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a symbolic link.`);
     if (!found.isDirectory()) throw unknownForm(path);
     return await entriesOf(join(dir, path));
   } catch (cause) {
@@ -196,7 +207,7 @@ function unknownForm(path: string): VaultError {
   });
 }
 
-function onlyOne(found: readonly StoreLayout[], what: string): StoreLayout | undefined {
+function onlyOne(found: readonly StorageLayout[], what: string): StorageLayout | undefined {
   if (found.length > 1) {
     throw new VaultError(
       "CORRUPT",

@@ -4,9 +4,9 @@ import { exists, renameBusy, replaceFile, syncDirectory, syncTree, uniqueName } 
 import { codeOf, diskError } from "../disk/errors.ts";
 import { invalidOption } from "../errors.ts";
 
-// Names beside a profile `<dir>`, on its volume; each restore has an `<id>` of its own, so that two restores never collide:
+// Names beside a profile `<dir>`, on its volume; each restore has an `<id>` of its own, so that two never collide:
 //   <dir>.staged-<id>     the profile that is being restored
-//   <dir>.swap            the completion mark, which names a staged profile that is whole and on disk, and is to replace
+//   <dir>.swap            the completion mark: it names a staged profile that is whole and on disk, and is to replace
 //                         the profile
 //   <dir>.replaced-<id>   the profile that was replaced
 
@@ -20,12 +20,15 @@ export function newStagingPath(dir: string): string {
 }
 
 /**
- * Replaces the profile at `to` by the staged one; the replaced profile stays beside it until `discardReplaced`. Whenever
- * the process dies, `recoverSwap` finds one of the two whole. No other process may move the profile meanwhile.
+ * Replaces the profile at `to` by the staged one; the replaced profile stays beside it until `discardReplaced`.
+ * Whenever the process dies, `recoverSwap` finds one of the two whole. No other process may move the profile meanwhile.
  * @param options.from a path from `newStagingPath(to)` that holds a complete, verified profile
- * @param options.beforeMove called when all of `from` is on disk and nothing was moved yet; when it rejects, nothing is moved
- * @param options.warn called for each profile of an earlier swap that cannot be removed: it takes space and does no harm
- * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the old profile is then still in place, and the staged one removed
+ * @param options.beforeMove called when all of `from` is on disk and nothing was moved yet; when it rejects, nothing is
+ *   moved
+ * @param options.warn called for each profile of an earlier swap that cannot be removed: it takes space and does no
+ *   harm
+ * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the old profile is then still in place, and the staged one
+ *   removed
  */
 export async function swapIn({
   from,
@@ -56,11 +59,11 @@ export async function swapIn({
 }
 
 /**
- * Finishes or undoes a swap that was interrupted, in this process or another. To be called before the profile at `to` is
- * read, while no other process restores a profile to it.
+ * Finishes or undoes a swap that was interrupted, in this process or another. To be called before the profile at `to`
+ * is read, while no other process restores a profile to it.
  * @param warn called for each leftover that cannot be removed: it takes space and does no harm
- * @returns `finished`: the staged profile was whole and is at `to` now. `undone`: the staged profile was not whole, and `to`
- *   is as it was. `none`: there was nothing to do
+ * @returns `finished`: the staged profile was whole and is at `to` now. `undone`: the staged profile was not whole, and
+ *   `to` is as it was. `none`: there was nothing to do
  */
 export async function recoverSwap(
   to: string,
@@ -122,12 +125,16 @@ async function finish(to: string, staged: string): Promise<void> {
   await removeMark(to);
 }
 
-/** After a failed swap: moves the old profile back and removes the staged one, as far as the disk lets us. Never rejects. */
+/**
+ * After a failed swap: moves the old profile back and removes the staged one, as far as the disk lets us. Never
+ * rejects.
+ */
 async function undo(to: string, staged: string): Promise<void> {
   try {
     const replaced = replacedBy(to, staged);
     if (!(await exists(to)) && (await exists(replaced))) await renameBusy(replaced, to);
-    // The mark goes first: as long as it exists, the staged profile must be whole, because the next start finishes the swap.
+    // The mark goes first: as long as it exists, the staged profile must be whole, because the next start finishes the
+    // swap.
     await removeMark(to);
     await rm(staged, { recursive: true, force: true });
   } catch {

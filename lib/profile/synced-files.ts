@@ -14,7 +14,10 @@ export class SyncedFiles {
   readonly #dir: string;
   /** Identities by path of the files that are on disk. */
   #known: ReadonlyMap<string, string | undefined> = new Map();
-  /** Errors by path of files that the disk has refused to sync. The system then takes them for written, and reports no error again. */
+  /**
+   * Errors by path of files that the disk has refused to sync. The system then takes them for written, and reports no
+   * error again.
+   */
   readonly #refused = new Map<string, unknown>();
 
   /** @param dir the profile */

@@ -4,13 +4,13 @@ import type { ProfileFacts } from "../store.ts";
 import { checkLevelDb } from "./leveldb/check.ts";
 import { filesOf } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
-import { probeProfile, type StoreLayout } from "./storage-layout.ts";
+import { probeProfile, type StorageLayout } from "./storage-layout.ts";
 
 /** The result of verifying a profile. */
 export interface VerifyReport {
   /**
-   * What is wrong with each file; none when Chromium would open all of the storage and keep it. Paths are relative to the
-   * profile; an empty path means the profile itself.
+   * What is wrong with each file; none when Chromium would open all of the storage and keep it. Paths are relative to
+   * the profile; an empty path means the profile itself.
    */
   readonly problems: readonly { readonly path: string; readonly reason: string }[];
   /** Whether the profile carries no storage of the site at all. */
@@ -25,7 +25,9 @@ export function firstProblem({ problems }: Pick<VerifyReport, "problems">): stri
   return first && (first.path === "" ? first.reason : `${first.path}: ${first.reason}`);
 }
 
-/** As {@link firstProblem}, for a profile that must carry a session: one without storage of the site has a problem too. */
+/**
+ * As {@link firstProblem}, for a profile that must carry a session: one without storage of the site has a problem too.
+ */
 export function sessionProblem(report: VerifyReport): string | undefined {
   return report.empty ? "it carries no storage of WhatsApp Web" : firstProblem(report);
 }
@@ -39,13 +41,13 @@ type Files = ReadonlyMap<string, FileSource>;
  */
 export async function verifyProfile(dir: string, options: { signal?: AbortSignal } = {}): Promise<VerifyReport> {
   try {
-    const { stores, facts } = await probeProfile(dir);
+    const { storages, facts } = await probeProfile(dir);
     const files = new Map<string, FileSource>();
-    for (const store of stores) {
-      for (const [path, source] of await filesOf(dir, store.path, isStoreFile(store))) files.set(path, source);
+    for (const storage of storages) {
+      for (const [path, source] of await filesOf(dir, storage.path, isStorageFile(storage))) files.set(path, source);
     }
-    const problems = await verifyStores(stores, files, options.signal);
-    return { problems, empty: stores.length === 0, profile: facts };
+    const problems = await verifyStorages(storages, files, options.signal);
+    return { problems, empty: storages.length === 0, profile: facts };
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
     return { problems: [{ path: "", reason: error.message }], empty: false, profile: {} };
@@ -56,18 +58,18 @@ export async function verifyProfile(dir: string, options: { signal?: AbortSignal
  * Verifies the databases of some storages.
  * @param files by their paths relative to the profile
  */
-export async function verifyStores(
-  stores: readonly StoreLayout[],
+export async function verifyStorages(
+  storages: readonly StorageLayout[],
   files: Files,
   signal?: AbortSignal,
 ): Promise<Problem[]> {
   const problems: Problem[] = [];
-  for (const store of stores) {
+  for (const storage of storages) {
     signal?.throwIfAborted();
-    if (store.backend === "leveldb") problems.push(...(await verifyLevelDb(files, `${store.path}/`)));
-    for (const name of store.databases) {
+    if (storage.backend === "leveldb") problems.push(...(await verifyLevelDb(files, `${storage.path}/`)));
+    for (const name of storage.databases) {
       signal?.throwIfAborted();
-      problems.push(...(await verifySqlite(files, `${store.path}/${name}`)));
+      problems.push(...(await verifySqlite(files, `${storage.path}/${name}`)));
     }
   }
   return problems;
@@ -91,7 +93,7 @@ async function verifySqlite(files: Files, path: string): Promise<Problem[]> {
   ];
 }
 
-function isStoreFile(store: StoreLayout): (name: string) => boolean {
-  if (store.backend === "leveldb") return () => true;
-  return (name) => store.databases.includes(name.replace(/-wal$/, ""));
+function isStorageFile(storage: StorageLayout): (name: string) => boolean {
+  if (storage.backend === "leveldb") return () => true;
+  return (name) => storage.databases.includes(name.replace(/-wal$/, ""));
 }

@@ -66,23 +66,23 @@ describe("profileFacts", () => {
 describe("probeProfile", () => {
   it("lists the databases and blob directories of each storage", async () => {
     await writeFiles(dir, sqliteProfile());
-    const { stores } = await probeProfile(dir);
+    const { storages } = await probeProfile(dir);
     const name = SQLITE_DB.slice(SQLITE_DB.lastIndexOf("/") + 1);
-    expect(stores).toEqual([
+    expect(storages).toEqual([
       {
-        store: "indexedDb",
+        storage: "indexedDb",
         backend: "sqlite",
         path: "Default/IndexedDB/https_web.whatsapp.com_0",
         databases: [name],
         blobs: [`${SQLITE_DB}_`],
       },
-      { store: "localStorage", backend: "sqlite", path: "Default", databases: ["LocalStorage"], blobs: [] },
+      { storage: "localStorage", backend: "sqlite", path: "Default", databases: ["LocalStorage"], blobs: [] },
     ]);
     await rm(dir, { recursive: true });
     await writeFiles(dir, levelDbProfile());
-    expect((await probeProfile(dir)).stores).toEqual([
-      { store: "indexedDb", backend: "leveldb", path: INDEXED_DB, databases: [], blobs: [BLOBS] },
-      { store: "localStorage", backend: "leveldb", path: LOCAL_STORAGE, databases: [], blobs: [] },
+    expect((await probeProfile(dir)).storages).toEqual([
+      { storage: "indexedDb", backend: "leveldb", path: INDEXED_DB, databases: [], blobs: [BLOBS] },
+      { storage: "localStorage", backend: "leveldb", path: LOCAL_STORAGE, databases: [], blobs: [] },
     ]);
   });
 

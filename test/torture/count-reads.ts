@@ -2,7 +2,9 @@ import fs from "node:fs";
 import { open } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 
-/** Runs `action`; returns its result, the bytes that this process has read from files meanwhile, and the milliseconds. */
+/**
+ * Runs `action`; returns its result, the bytes that this process has read from files meanwhile, and the milliseconds.
+ */
 export async function countReads<T>(action: () => Promise<T>): Promise<{ result: T; bytes: number; ms: number }> {
   const handle = await open(import.meta.filename, "r");
   const prototype = Object.getPrototypeOf(handle) as { read: (...values: unknown[]) => Promise<{ bytesRead: number }> };

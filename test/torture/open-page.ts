@@ -14,9 +14,9 @@ export type Form = "leveldb" | "sqlite";
 export interface OpenPage {
   readonly phone: Phone;
   readonly pid: number;
-  /** As a person closes it: what is to be flushed is. Resolves when all its processes have ended. */
+  /** Closes the browser as a person does: it flushes its storage. Resolves when all its processes have ended. */
   close(): Promise<void>;
-  /** `kill -9`, and what is left of it is waited for. */
+  /** Sends `kill -9`. Resolves when all its processes have ended. */
   kill(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ interface Puppeteer {
   launch(options: object): Promise<Browser>;
 }
 
-/** What a step may take, in milliseconds: a busy machine needs more than puppeteer's 30 seconds. */
+/** Limit of each step in milliseconds: a busy machine needs more than puppeteer's 30 seconds. */
 const SLOW_MS = 180_000;
 
 const fromClient = createRequire(createRequire(import.meta.url).resolve("whatsapp-web.js"));
@@ -57,7 +57,8 @@ let temporary: string | undefined;
 export async function openPage(dir: string, form: Form, more: readonly string[] = []): Promise<OpenPage> {
   const puppeteer = fromClient("puppeteer") as Puppeteer;
   const args = [...chromiumFlags(), ...storageForms[form === "sqlite" ? "SQLite" : "LevelDB"], ...more];
-  // A browser that is killed leaves its sockets in the temp folder; on Linux, where paths are short, that is one of ours.
+  // A browser that is killed leaves its sockets in the temp folder; on Linux, where paths are short, that is one of
+  // ours.
   if (process.platform === "linux") temporary ??= scratchFolder("tmp-");
   const browser = await puppeteer.launch({
     executablePath: findChromium().executablePath,

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 const slow = new AsyncLocalStorage<number>();
 let patched: Promise<void> | undefined;
 
-/** Runs `action`; every read of a file handle that it makes, and nobody else's, takes `ms` longer: a disk that is slow. */
+/**
+ * Runs `action`; every read of a file handle that it makes, and nobody else's, takes `ms` longer: a disk that is slow.
+ */
 export async function withSlowReads<T>(ms: number, action: () => Promise<T>): Promise<T> {
   if (ms === 0) return await action();
   patched ??= patch();

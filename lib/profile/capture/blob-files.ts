@@ -1,6 +1,7 @@
-// `lib/profile/capture` takes a consistent view of a live profile: `capture.ts` for all databases, `database-capture.ts`
-// the steps of one. It imports `leveldb` and `sqlite`, which import from here `blob-files`, `database-capture`, `errors`,
-// `file-pool` and `spool`. Outside of `lib/profile` only `capture.ts` and `errors.ts` may be imported.
+// `lib/profile/capture` takes a consistent view of a live profile: `capture.ts` for all databases,
+// `database-capture.ts` the steps of one. It imports `leveldb` and `sqlite`, which import from here `blob-files`,
+// `database-capture`, `errors`, `file-pool` and `spool`. Outside of `lib/profile` only `capture.ts` and `errors.ts` may
+// be imported.
 import { join } from "node:path";
 import { prefixIdentity } from "../file-identity.ts";
 import { entriesOfSync, walk } from "../listing.ts";
@@ -9,8 +10,9 @@ import { InconsistentCapture } from "./errors.ts";
 import type { FilePool, PooledFile } from "./file-pool.ts";
 
 /**
- * The blob files of one database. Chromium writes a blob file before it commits the reference to it, and deletes it after
- * the commit that removes the last reference: the blob files present at a moment are all that the database needs then.
+ * The blob files of one database. Chromium writes a blob file before it commits the reference to it, and deletes it
+ * after the commit that removes the last reference: the blob files present at a moment are all that the database needs
+ * then.
  */
 export class BlobFiles {
   readonly #dir: string;
@@ -48,7 +50,10 @@ export class BlobFiles {
     this.#listed = undefined;
   }
 
-  /** Adds the blob files present now to the noted ones: without a moment, a superfluous file is better than a missing one. */
+  /**
+   * Adds the blob files present now to the noted ones: without a moment, a superfluous file is better than a missing
+   * one.
+   */
   noteFiles(): void {
     for (const path of this.#paths) for (const file of walkSync(this.#dir, path)) this.#noted.add(file);
   }

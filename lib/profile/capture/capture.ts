@@ -18,15 +18,15 @@ const MAX_PAUSE_MS = 250;
 /** How a capture is taken. */
 export interface CaptureOptions {
   /**
-   * Whether a browser may be writing. Files that are overwritten in place are then copied; at rest they are not, and a read
-   * rejects with `StaleRead` once such a file has changed.
+   * Whether a browser may be writing. Files that are overwritten in place are then copied; at rest they are not, and a
+   * read rejects with `StaleRead` once such a file has changed.
    */
   live: boolean;
   /** The facts of the last generation: a storage that it had and the profile has not is an error. */
   expected?: ProfileFacts | undefined;
   /**
-   * Files of the last capture whose save succeeded: a file unchanged since is neither checked nor copied again, and reading
-   * it rejects with `StaleRead` when it changes after the capture.
+   * Files of the last capture whose save succeeded: a file unchanged since is neither checked nor copied again, and
+   * reading it rejects with `StaleRead` when it changes after the capture.
    */
   stored?: readonly Pick<CaptureFile, "path" | "identity">[] | undefined;
   /** Files held open at once. @default a quarter of the process's limit on descriptors, at most 1,024 */
@@ -35,11 +35,11 @@ export interface CaptureOptions {
 }
 
 /**
- * Captures the parts of a profile that carry the session, in a state that the browser could have crashed in, checked. The
- * files of the capture are read from open descriptors, and from a private, nameless copy of files that are overwritten in
- * place, so the browser may go on writing; `close` releases both.
- * @throws `CORRUPT` when the profile is damaged or lacks a storage of `expected`; `UNAVAILABLE` when the profile holds no
- *   storage yet, has disappeared, or was never consistent in 20 attempts; the signal's reason
+ * Captures the parts of a profile that carry the session, in a state that the browser could have crashed in, checked.
+ * The files of the capture are read from open descriptors, and from a private, nameless copy of files that are
+ * overwritten in place, so the browser may go on writing; `close` releases both.
+ * @throws `CORRUPT` when the profile is damaged or lacks a storage of `expected`; `UNAVAILABLE` when the profile holds
+ *   no storage yet, has disappeared, or was never consistent in 20 attempts; the signal's reason
  */
 export async function captureProfile(dir: string, options: CaptureOptions): Promise<Capture> {
   const pool = new FilePool(dir, options.maxOpenFiles ?? (await descriptorBudget()), options.signal);
@@ -109,22 +109,22 @@ class ProfileCapture {
       return this.#noteFailure(error);
     }
     throw new VaultError("UNAVAILABLE", "Could not capture the profile: it is gone.", {
-      hint: "Look whether the volume it lies on is still there.",
+      hint: "Check that the volume of the profile is still mounted.",
     });
   }
 
   async #layout(): Promise<ProfileLayout> {
     const layout = await probeProfile(this.#dir);
     const { expected } = this.#options;
-    for (const store of ["indexedDb", "localStorage"] as const) {
-      if (expected?.[store] !== undefined && layout.facts[store] === undefined) {
+    for (const storage of ["indexedDb", "localStorage"] as const) {
+      if (expected?.[storage] !== undefined && layout.facts[storage] === undefined) {
         throw new InconsistentCapture(
-          `it has no ${store === "indexedDb" ? "IndexedDB" : "Local Storage"} any more`,
+          `it has no ${storage === "indexedDb" ? "IndexedDB" : "Local Storage"} any more`,
           true,
         );
       }
     }
-    if (layout.stores.length === 0) {
+    if (layout.storages.length === 0) {
       throw new VaultError("UNAVAILABLE", "Could not capture the profile: it holds no storage of the site yet.");
     }
     return layout;
@@ -151,13 +151,13 @@ class ProfileCapture {
   /** For each database of the profile a key that tells it from others, and how its capture is begun. */
   *#openers(layout: ProfileLayout): Generator<[string, () => DatabaseCapture]> {
     const [dir, pool, stored, { live }] = [this.#dir, this.#pool, this.#stored, this.#options];
-    for (const store of layout.stores) {
-      if (store.backend === "leveldb") {
-        yield [store.path, () => new LevelDbCapture({ dir, path: store.path, blobs: store.blobs, pool, stored })];
+    for (const storage of layout.storages) {
+      if (storage.backend === "leveldb") {
+        yield [storage.path, () => new LevelDbCapture({ dir, path: storage.path, blobs: storage.blobs, pool, stored })];
       }
-      for (const name of store.databases) {
-        const path = `${store.path}/${name}`;
-        const blobs = store.blobs.filter((blob) => blob === `${path}_`);
+      for (const name of storage.databases) {
+        const path = `${storage.path}/${name}`;
+        const blobs = storage.blobs.filter((blob) => blob === `${path}_`);
         // A database whose blob directory has appeared meanwhile is captured anew.
         const key = [path, ...blobs].join("\n");
         yield [key, () => new SqliteCapture({ dir, path, blobs, pool, stored, live })];
@@ -205,8 +205,8 @@ class ProfileCapture {
   }
 }
 
-function signature({ stores, facts }: ProfileLayout): string {
-  return JSON.stringify([stores, facts.indexedDb, facts.localStorage]);
+function signature({ storages, facts }: ProfileLayout): string {
+  return JSON.stringify([storages, facts.indexedDb, facts.localStorage]);
 }
 
 /** A file of the capture; a read past its captured end, or after the capture was closed, is refused. */

@@ -11,17 +11,20 @@ export interface DatabaseFile extends FileSource {
 }
 
 /**
- * The capture of one database. `captureProfile` takes each step for all databases of the profile before the next step, so
- * that all of them are captured at one moment.
+ * The capture of one database. `captureProfile` takes each step for all databases of the profile before the next step,
+ * so that all of them are captured at one moment.
  */
 export interface DatabaseCapture {
-  /** Opens the files that may be deleted, and copies those that may be overwritten. Keeps what is still valid of an earlier attempt. */
+  /**
+   * Opens the files that may be deleted, and copies those that may be overwritten. Keeps what is still valid of an
+   * earlier attempt.
+   */
   prepare(): Promise<void>;
   /** Opens the files that made a poll `unprepared`; reads as little as possible. */
   refresh(): Promise<void>;
   /**
-   * Records how far every growing file has come. Synchronous and quick: when two rounds of polls over all databases, one
-   * right after the other, find nothing new, all databases were as recorded at a moment between the two.
+   * Records how far every growing file has come. Synchronous and quick: when two rounds of polls over all databases,
+   * one right after the other, find nothing new, all databases were as recorded at a moment between the two.
    */
   poll(): PollResult;
   /** Fallback when no consistent moment was found: records every blob file present, before and after the last poll. */

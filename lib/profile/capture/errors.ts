@@ -13,8 +13,9 @@ export class InconsistentCapture extends Error {
 }
 
 /**
- * A file that the capture did not copy, because its bytes are stored already or no browser was running, has changed since.
- * A new live capture without `CaptureOptions.stored` copies every file that may change, and can be read to its end.
+ * A file that the capture did not copy, because its bytes are stored already or no browser was running, has changed
+ * since. A new live capture without `CaptureOptions.stored` copies every file that may change, and can be read to its
+ * end.
  */
 export class StaleRead extends VaultError {
   constructor(path: string, options: { cause?: unknown } = {}) {

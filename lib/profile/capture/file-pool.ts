@@ -42,8 +42,8 @@ export class FilePool {
   }
 
   /**
-   * Holds the file at `path`, whose bytes never change once written (a table, a blob); `undefined` when it does not exist.
-   * A file that was held before and has been deleted since is still held.
+   * Holds the file at `path`, whose bytes never change once written (a table, a blob); `undefined` when it does not
+   * exist. A file that was held before and has been deleted since is still held.
    * @param stored its identity as it is stored: beyond the budget such a file is not copied, but opened for each read
    */
   async hold(path: string, stored?: string): Promise<PooledFile | undefined> {
@@ -157,7 +157,9 @@ export class FilePool {
     }
   }
 
-  /** Replaces half of the descriptors by copies; when there are none to replace, waits for other parts of the process. */
+  /**
+   * Replaces half of the descriptors by copies; when there are none to replace, waits for other parts of the process.
+   */
   async #freeDescriptors(attempt: number): Promise<void> {
     const paths = [...this.#handles.keys()];
     if (paths.length < 2) return await sleep(10 * (attempt + 1));

@@ -6,8 +6,8 @@ const MAX_REFRESHES = 5;
 const MAX_POLLS = 50;
 
 /**
- * Prepares all databases and polls them until a consistent moment is found. Without one, each database is captured as the
- * last poll finds it.
+ * Prepares all databases and polls them until a consistent moment is found. Without one, each database is captured as
+ * the last poll finds it.
  * @returns milliseconds between the states of the databases; 0 for a consistent moment
  * @throws the signal's reason; `InconsistentCapture`
  */

@@ -24,7 +24,7 @@ export async function openFile(path: string): Promise<FileHandle | undefined> {
     const code = codeOf(cause);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (code !== "ELOOP") throw cause;
-    throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is a link.`, { cause });
+    throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is a symbolic link.`, { cause });
   }
   throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is not a file.`);
 }

@@ -56,7 +56,10 @@ export class Spool {
     this.#path = path;
   }
 
-  /** Creates the file beside `near`, else in the temp directory. @throws `UNAVAILABLE` or `DENIED` when neither takes it */
+  /**
+   * Creates the file beside `near`, else in the temp directory.
+   * @throws `UNAVAILABLE` or `DENIED` when neither takes it
+   */
   static async open(near: string): Promise<Spool> {
     const name = uniqueName(`.${basename(near)}.capture-`);
     let problem: unknown;

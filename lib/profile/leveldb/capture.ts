@@ -1,5 +1,5 @@
-// `lib/profile/leveldb` reads and checks LevelDB directories and takes captures of live ones. It knows nothing of profiles.
-// Only `lib/profile` may import it, and `capture.ts` of it only `lib/profile/capture`.
+// `lib/profile/leveldb` reads and checks LevelDB directories and takes captures of live ones. It does not know
+// where a profile keeps them. Only `lib/profile` may import it, and `capture.ts` of it only `lib/profile/capture`.
 import { fstatSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
@@ -82,7 +82,10 @@ export class LevelDbCapture implements DatabaseCapture {
     await this.refresh();
   }
 
-  /** Opens logs and manifests that LevelDB has begun. Those they replace stay open: together they are still a whole state. */
+  /**
+   * Opens logs and manifests that LevelDB has begun. Those they replace stay open: together they are still a whole
+   * state.
+   */
   async refresh(): Promise<void> {
     this.#blobs.noteFiles();
     for (const name of await namesOf(this.#folder)) {
@@ -150,7 +153,7 @@ export class LevelDbCapture implements DatabaseCapture {
   async #holdTables(): Promise<void> {
     const names = await namesOf(this.#folder);
     if (names.includes("corruption_info.json")) {
-      throw this.#damage("corruption_info.json", "Chromium has found this store corrupt");
+      throw this.#damage("corruption_info.json", "Chromium has found this storage corrupt");
     }
     const tables = names.flatMap((name) => {
       const parsed = parseLevelDbName(name);
@@ -208,7 +211,8 @@ export class LevelDbCapture implements DatabaseCapture {
     for (const { number, handle, size } of live) logs.push({ number, bytes: await readExactly(handle, 0, size) });
     const report = checkLogs(logs, version, replay.sequences);
     if (report.problem) {
-      // When the version is not the manifest's newest, the file that the newest lacks tells more than logs that do not fit.
+      // When the version is not the manifest's newest, the file that the newest lacks tells more than logs that do not
+      // fit.
       if (replay.behind) throw this.#damage(manifestOf(this.#current) ?? "", replay.behind);
       throw this.#damage(this.#logs.get(report.problem.number)?.name ?? "", report.problem.reason);
     }

@@ -51,9 +51,9 @@ export function checkLogs(logs: readonly LogBytes[], version: Version, sequences
 }
 
 /**
- * Why a sequence number cannot come next; empty when it can. Sequence numbers are consecutive, also across logs. They may
- * jump to just after a number that the manifest has carried: LevelDB syncs manifests and not logs, so a power failure may
- * lose records whose numbers the manifest has.
+ * Why a sequence number cannot come next; empty when it can. Sequence numbers are consecutive, also across logs. They
+ * may jump to just after a number that the manifest has carried: LevelDB syncs manifests and not logs, so a power
+ * failure may lose records whose numbers the manifest has.
  */
 function sequenceGap(
   sequence: number,
@@ -76,14 +76,14 @@ export interface FileProblem {
 }
 
 /**
- * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage at its
- * next write.
+ * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage
+ * at its next write.
  * @param files of the directory, by name
  * @returns every problem; none when Chromium would open the whole database and keep it
  */
 export async function checkLevelDb(files: ReadonlyMap<string, FileSource>): Promise<FileProblem[]> {
   if (files.has("corruption_info.json")) {
-    return [{ name: "corruption_info.json", reason: "Chromium has found this store corrupt" }];
+    return [{ name: "corruption_info.json", reason: "Chromium has found this storage corrupt" }];
   }
   const current = files.get("CURRENT");
   if (current === undefined) return [{ name: "CURRENT", reason: "it is missing" }];

@@ -13,8 +13,8 @@ export interface LogScan {
   /** Position just after its last whole record. */
   readonly end: number;
   /**
-   * `whole`: nothing follows. `partial`: the beginning of a record follows, as after a crash or during a write. `damaged`:
-   * bytes follow that LevelDB does not write; see `reason`.
+   * `whole`: nothing follows. `partial`: the beginning of a record follows, as after a crash or during a write.
+   * `damaged`: bytes follow that LevelDB does not write; see `reason`.
    */
   readonly tail: "whole" | "partial" | "damaged";
   readonly reason: string;

@@ -66,8 +66,8 @@ export async function checkTable(table: FileSource): Promise<string | undefined>
 }
 
 /**
- * Calls `onEntry` with the entries of a table in key order, until it returns false. Keys are internal keys: the user's key,
- * then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion).
+ * Calls `onEntry` with the entries of a table in key order, until it returns false. Keys are internal keys: the user's
+ * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion).
  * @throws RangeError when the table is damaged
  */
 export async function readTable(table: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {

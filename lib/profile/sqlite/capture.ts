@@ -1,5 +1,6 @@
-// `lib/profile/sqlite` reads and checks SQLite databases with their write-ahead logs and takes captures of live ones. It
-// knows nothing of profiles. Only `lib/profile` may import it, and `capture.ts` of it only `lib/profile/capture`.
+// `lib/profile/sqlite` reads and checks SQLite databases with their write-ahead logs and takes captures of live ones.
+// It does not know where a profile keeps them. Only `lib/profile` may import it, and `capture.ts` of it only
+// `lib/profile/capture`.
 import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";

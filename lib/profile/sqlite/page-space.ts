@@ -8,8 +8,8 @@ export interface Extent {
 }
 
 /**
- * Checks that the cells and free blocks of a tree page do not overlap, and that the bytes between them are as many as the
- * page says. SQLite reports any other page as malformed at its next insert there.
+ * Checks that the cells and free blocks of a tree page do not overlap, and that the bytes between them are as many as
+ * the page says. SQLite reports any other page as malformed at its next insert there.
  * @param base offset of the page's header
  * @param usable bytes of the page that belong to the tree
  * @throws RangeError

@@ -27,7 +27,7 @@ export interface WalReport {
 }
 
 /** Why bytes are not a valid header of a write-ahead log; `undefined` when they are. */
-export function checkWalHeader(header: Buffer): string | undefined {
+function checkWalHeader(header: Buffer): string | undefined {
   if (header.length < WAL_HEADER_BYTES) return "its header is short";
   const magic = header.readUInt32BE(0);
   if (magic !== MAGIC_LITTLE && magic !== MAGIC_BIG) return "it does not begin with a WAL's magic number";
@@ -51,7 +51,8 @@ interface OpenFrame {
 
 /**
  * Scans a write-ahead log, also one that is being written: bytes that are not yet a whole frame are fed again later.
- * Frames with other salts than the header's are from before the log was reset: SQLite ignores them, and so does the scan.
+ * Frames with other salts than the header's are from before the log was reset: SQLite ignores them, and so does the
+ * scan.
  */
 export class WalScanner {
   /** Frames after the last commit: SQLite overwrites them after a rollback, and when a page changes again. */

@@ -71,7 +71,7 @@ describe("checkLevelDb", () => {
     [
       "Chromium has marked it corrupt",
       (f) => f.set("corruption_info.json", Buffer.from("{}")),
-      /found this store corrupt/,
+      /found this storage corrupt/,
     ],
     [
       "a log leaves sequence numbers out",

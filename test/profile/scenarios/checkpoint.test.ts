@@ -11,8 +11,8 @@ import { SQLITE_DB, sqliteProfile, writeFiles } from "../support/small-profile.t
 import { smallSqlite } from "../support/sqlite-bytes.ts";
 import { verifyCapture } from "../support/verify-capture.ts";
 
-// A checkpoint writes the log into the database in place and leaves the log as it is. A database that is stored already is
-// not copied by a capture: after the checkpoint its bytes are not the captured ones any more.
+// A checkpoint writes the log into the database in place and leaves the log as it is. A database that is stored already
+// is not copied by a capture: after the checkpoint its bytes are not the captured ones any more.
 
 const PAGE_BYTES = 512;
 const newFolder = useFolder();

@@ -24,8 +24,8 @@ import {
 import { RollbackWriter, SqliteWriter } from "../support/sqlite-writer.ts";
 import { verifyCapture } from "../support/verify-capture.ts";
 
-// A writer takes a step whenever the capture waits for the disk, in an order that a seed decides: every capture must hold
-// the state that all databases were in at one moment since it began.
+// A writer takes a step whenever the capture waits for the disk, in an order that a seed decides: every capture must
+// hold the state that all databases were in at one moment since it began.
 
 const SEEDS = Array.from({ length: times(6, 30) }, (_, i) => i + 1);
 /** With a clock that ticks this rarely, two writes have the same timestamps. */

@@ -13,8 +13,9 @@ import { seeded } from "../support/random.ts";
 import { SQLITE_DB } from "../support/small-profile.ts";
 import { findSqlite, type SqliteEngine } from "../support/sqlite-engine.ts";
 
-// SQLite in a process of its own writes two databases as fast as it can: transactions larger than its cache, some of them
-// rolled back, checkpoints of every kind, pages returned by vacuum. SQLite must find every capture taken meanwhile whole.
+// SQLite in a process of its own writes two databases as fast as it can: transactions larger than its cache, some of
+// them rolled back, checkpoints of every kind, pages returned by vacuum. SQLite must find every capture taken meanwhile
+// whole.
 
 const CAPTURES = times(3, 10);
 const LOCAL_STORAGE = "Default/LocalStorage";
@@ -32,7 +33,9 @@ const setUp = (localStorage: string, pageSize: number, vacuum: string): string =
   INSERT INTO b SELECT id, 0, '' FROM a;
 `;
 
-/** Transactions that move amounts between two tables; each says its number in both databases, in the first one first. */
+/**
+ * Transactions that move amounts between two tables; each says its number in both databases, in the first one first.
+ */
 class Workload {
   readonly #random: () => number;
   #n = 0;

@@ -13,7 +13,8 @@ export function stopClock(at: number): void {
 
 /**
  * Stops `Date.now` where the timestamps of all files below `dir` are just old enough to be trustworthy, so that no test
- * waits, however slow the machine is. Resolves once the disk's clock has moved on, so that later writes have other times.
+ * waits, however slow the machine is. Resolves once the disk's clock has moved on, so that later writes have other
+ * times.
  */
 export async function trustFiles(dir: string): Promise<void> {
   const newest = await newestChange(dir);

@@ -4,7 +4,7 @@ const BLOCK_BYTES = 32_768;
 
 /**
  * The bytes of a log or manifest that holds `records`, as LevelDB's writer lays them out.
- * @param from how long the file is to which they are added. @default 0
+ * @param from bytes that the file has before. @default 0
  */
 export function logBytes(records: readonly Buffer[], from = 0): Buffer {
   const parts: Buffer[] = [];
@@ -81,7 +81,7 @@ export function editBytes(edit: Edit): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A write batch: each entry a key with its value, or without one when it is deleted. */
+/** A write batch: each entry a key with its value, or a key alone when it is deleted. */
 export function batchBytes(sequence: number, entries: readonly (readonly [key: string, value?: string])[]): Buffer {
   const head = Buffer.alloc(12);
   head.writeBigUInt64LE(BigInt(sequence), 0);
@@ -94,7 +94,7 @@ export function batchBytes(sequence: number, entries: readonly (readonly [key: s
   return Buffer.concat([head, ...parts]);
 }
 
-/** One entry of a table. Without a value it says that the key is deleted. */
+/** One entry of a table; without a value it is a deletion. */
 export interface TableRow {
   key: string;
   sequence: number;
@@ -152,7 +152,7 @@ function blockContent(entries: readonly (readonly [Buffer, Buffer])[]): Buffer {
   return Buffer.concat([...parts, restarts]);
 }
 
-/** Snappy of nothing but literals. */
+/** A Snappy block of literals only. */
 function packed(bytes: Buffer): Buffer {
   const parts = [varint(bytes.length)];
   for (let at = 0; at < bytes.length; at += 60) {
@@ -162,7 +162,7 @@ function packed(bytes: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A small database with two tables and two logs; the older log holds what is being written to a table. */
+/** A small database with two tables and two logs; the entries of the older log are being written to a table. */
 export function smallLevelDb(): Map<string, Buffer> {
   const rows = (from: number, count: number): TableRow[] =>
     Array.from({ length: count }, (_, i) => ({

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { batchBytes, type Edit, editBytes, logBytes, tableBytes } from "./leveldb-bytes.ts";
 
 /**
- * What LevelDB does to its directory, in its order, one file operation at a time. Every batch writes one key that is
- * named after its sequence number, so a state is known by the highest.
+ * Writes a directory as LevelDB does, in its order, one file operation at a time. Every batch writes one key that is
+ * named after its sequence number, so the highest key tells the state.
  */
 export class LevelDbWriter {
   readonly #dir: string;
@@ -31,7 +31,7 @@ export class LevelDbWriter {
     this.step();
   }
 
-  /** One operation. */
+  /** Does one file operation. */
   step(): void {
     const planned = this.#plan.shift();
     const dice = this.#random();
@@ -41,7 +41,7 @@ export class LevelDbWriter {
     else this.#write();
   }
 
-  /** One operation, without ever turning to another log. */
+  /** Does one file operation, without ever beginning another log. */
   append(): void {
     const planned = this.#plan.shift();
     if (planned) planned();
@@ -65,7 +65,7 @@ export class LevelDbWriter {
     });
   }
 
-  /** A new log, then the old one's table, then the edit that names both, then the old log goes. */
+  /** Creates a log, writes the table of the old log and the edit that names both, and deletes the old log. */
   #flush(): void {
     const [oldLog, keys] = [this.#log, this.#inLog];
     this.#log = this.#next++;
@@ -120,12 +120,12 @@ export class LevelDbWriter {
     return bytes.length;
   }
 
-  /** Whether nothing is under way. */
+  /** Whether no operation is pending. */
   get isIdle(): boolean {
     return this.#plan.length === 0;
   }
 
-  /** One batch, with what is done before and after it; when nothing is under way. */
+  /** Plans one batch, with operations before and after it. To be called when no operation is pending. */
   transact(before: readonly (() => void)[], after: readonly (() => void)[]): void {
     this.#plan.push(...before, () => {
       this.#write();
@@ -133,7 +133,7 @@ export class LevelDbWriter {
     });
   }
 
-  /** The first half of a record now, the rest as the next operation; now and then in a manifest of its own. */
+  /** Writes the first half of a record now, the rest as the next operation; now and then in a new manifest. */
   #edit(edit: Edit): void {
     if (this.sequence > 0 && this.#random() < 0.15) {
       this.#turn(edit);
@@ -147,7 +147,7 @@ export class LevelDbWriter {
     this.#plan.unshift(() => appendFileSync(path, bytes.subarray(half)));
   }
 
-  /** The first edit after an opening that did not go on with the manifest: a snapshot, the edit, then CURRENT. */
+  /** Writes the first edit after LevelDB was opened with a new manifest: a snapshot, the edit, then CURRENT. */
   #turn(edit: Edit): void {
     const old = this.#path(`MANIFEST-${name(this.#manifest)}`);
     this.#manifest = this.#next++;

@@ -4,12 +4,12 @@ import { promisify } from "node:util";
 import { findInstalled } from "../../support/services/path.ts";
 import { debian, ServiceMissing } from "../../support/services/programs.ts";
 
-/** SQLite itself, as a program of its own. */
+/** The `sqlite3` program. */
 export interface SqliteEngine {
   readonly way: string;
-  /** Opens the database at `path` in a process of its own that takes statements until it is stopped. */
+  /** Opens the database at `path` in a process that executes statements until it is stopped. */
   open(path: string): SqliteProcess;
-  /** The lines that `sql` answers with on the database at `path`. */
+  /** The output lines of `sql` on the database at `path`. */
   ask(path: string, sql: string): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -40,13 +40,13 @@ async function bring(): Promise<string> {
   }
 }
 
-/** A SQLite that is given statements faster than it can take them. */
+/** A SQLite process that is fed statements faster than it executes them. */
 export class SqliteProcess {
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
   #isStopped = false;
   #errors = "";
-  /** The last number it has answered with as `n=<number>`; 0 before. */
+  /** The last number that it has printed as `n=<number>`; 0 before. */
   number = 0;
 
   constructor(command: string, path: string) {
@@ -61,7 +61,7 @@ export class SqliteProcess {
     this.#child.stdin?.on("error", () => {});
   }
 
-  /** Resolves once it has answered with another number. @throws when it ends before */
+  /** Resolves once it has printed another number. @throws when it ends before */
   async answered(): Promise<void> {
     const before = this.number;
     const { stdout } = this.#child;
@@ -71,12 +71,12 @@ export class SqliteProcess {
     }
   }
 
-  /** What it has complained of. */
+  /** Its output of errors. */
   get errors(): string {
     return this.#errors;
   }
 
-  /** Hands it what `next` gives, as fast as it takes it, until it is stopped. */
+  /** Feeds it the statements of `next`, as fast as it executes them, until it is stopped. */
   async feed(next: () => string): Promise<void> {
     const { stdin } = this.#child;
     while (stdin && !this.#isStopped) {
@@ -84,7 +84,7 @@ export class SqliteProcess {
     }
   }
 
-  /** Ends it where it is. */
+  /** Kills it. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");

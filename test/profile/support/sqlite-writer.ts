@@ -15,18 +15,18 @@ const PAGE = 512;
 const FRAME = PAGE + 24;
 /** Pages 4 and above hold nothing but the number of the commit that wrote them last. */
 const PAGES = 12;
-/** What a page says that no commit has written. */
+/** The content of a page that no commit has written. */
 const UNDECIDED = 0xdead;
 
 /**
- * What SQLite does to a database in WAL mode, one file operation at a time: frames, commits, checkpoints page by page,
- * logs that start over in place. Each commit writes some pages with its number, and page 4 always.
+ * Writes a database in WAL mode as SQLite does, one file operation at a time: frames, commits, checkpoints page by
+ * page, logs that are reset in place. Each commit writes some pages with its number, and page 4 always.
  */
 export class SqliteWriter {
   readonly #path: string;
   readonly #random: () => number;
   readonly #plan: (() => void)[] = [];
-  /** What each page says after each commit. */
+  /** The content of each page after each commit. */
   readonly states: number[][] = [];
   #salt = 1;
   #frames: { page: number; commit: number; data: Buffer }[] = [];
@@ -46,7 +46,7 @@ export class SqliteWriter {
     this.states.push(Array.from({ length: PAGES - 3 }, () => 0));
   }
 
-  /** One operation. */
+  /** Does one file operation. */
   step(): void {
     const planned = this.#plan.shift();
     if (planned) planned();
@@ -55,7 +55,7 @@ export class SqliteWriter {
     else this.#write();
   }
 
-  /** Once all of the log is in the database, what comes next begins it anew, over the old frames. */
+  /** Resets the log once all of it is in the database: the next frames overwrite the old ones. */
   #startOver(): void {
     if (!this.#isBackfilled) return;
     this.#frames = [];
@@ -64,8 +64,9 @@ export class SqliteWriter {
   }
 
   /**
-   * A transaction too large for SQLite's cache: frames get into the log before it ends. Some it writes over in place, and
-   * then it gives all of them new checksums when it commits; or it is rolled back, and the next one begins where it did.
+   * Plans a transaction too large for SQLite's cache: frames reach the log before it commits. Either some frames are
+   * overwritten in place, and all of them get new checksums with the commit; or the transaction is rolled back, and the
+   * next one begins at the same position.
    */
   #spill(): void {
     this.#startOver();
@@ -131,7 +132,7 @@ export class SqliteWriter {
     });
   }
 
-  /** Pages go to the database one by one; then the log may start over, or is cut to nothing first. */
+  /** Writes the pages to the database one by one; then the log may be reset, or truncated first. */
   #checkpoint(): void {
     const newest = new Map(this.#frames.map(({ page, data }) => [page, data]));
     for (const [page, data] of newest) {
@@ -150,8 +151,8 @@ export class SqliteWriter {
 }
 
 /**
- * What SQLite does to a database with a rollback journal: the journal, the pages in place, the first one with a new
- * change counter, then the journal goes. Each commit writes all pages from the fourth on.
+ * Writes a database with a rollback journal as SQLite does: the journal, the pages in place, the first one with a new
+ * change counter; then the journal is deleted. Each commit writes all pages from the fourth on.
  */
 export class RollbackWriter {
   readonly #path: string;
@@ -170,7 +171,7 @@ export class RollbackWriter {
     return this.#plan.length > 0;
   }
 
-  /** One operation. */
+  /** Does one file operation. */
   step(): void {
     if (this.#plan.length === 0 && this.#random() < 0.5) this.#write();
     this.#plan.shift()?.();
@@ -196,7 +197,7 @@ export class RollbackWriter {
   }
 }
 
-/** A page that says which commit wrote it, all over. */
+/** A page filled with the number of the commit that wrote it. */
 export function pageOf(commit: number): Buffer {
   const page = Buffer.alloc(PAGE);
   for (let at = 0; at < PAGE; at += 4) page.writeUInt32BE(commit, at);
