@@ -90,7 +90,7 @@ export class RemoteRun {
       // A lease that was lost while the profile was chosen tells nobody any more.
       store.lost?.throwIfAborted();
       store.lost?.addEventListener("abort", () => void this.#lose(store.lost?.reason), { once: true });
-      this.#saver.start(opened.history, opened.profile);
+      this.#saver.start(opened);
       this.#opened = opened;
       return opened.profile;
     });

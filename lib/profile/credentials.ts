@@ -7,6 +7,7 @@ import type { FileSource } from "../disk/file-source.ts";
 import { isVaultError } from "../errors.ts";
 import type { Capture } from "../store.ts";
 import { captureProfile } from "./capture/capture.ts";
+import type { CheckedFiles } from "./checked-files.ts";
 import { Decoder, decodeBatch, scanLog } from "./leveldb/format.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { readTable } from "./leveldb/table.ts";
@@ -43,10 +44,13 @@ export interface Credentials {
  * Whether a profile, also one that a browser has open, carries the credentials on disk: captures it and looks into it.
  * @throws `CORRUPT` when the profile is damaged; the signal's reason
  */
-export async function probeCredentials(dir: string, options: { signal?: AbortSignal } = {}): Promise<Credentials> {
+export async function probeCredentials(
+  dir: string,
+  options: { signal?: AbortSignal; checked?: CheckedFiles | undefined } = {},
+): Promise<Credentials> {
   let capture: Capture;
   try {
-    capture = await captureProfile(dir, { live: true, signal: options.signal });
+    capture = await captureProfile(dir, { ...options, live: true });
   } catch (error) {
     if (isVaultError(error, "UNAVAILABLE")) return { hasCredentials: false, reason: error.message };
     throw error;

@@ -30,6 +30,11 @@ export function identifyFile(stat: BigIntStats): FileIdentity {
   };
 }
 
+/** The identity of a whole file, as text, also of one that was written just now. */
+export function exactIdentity({ file, size, times }: FileIdentity): string {
+  return `${file}:${size}:${times}`;
+}
+
 /**
  * The identity of the first `size` bytes of a file, as text; `undefined` for a file that was written within the last
  * two seconds: another write within the same tick of the disk's clock would not show.

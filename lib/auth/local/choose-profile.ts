@@ -2,7 +2,7 @@ import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import type { ProfileLock } from "../../browser/profile-lock.ts";
 import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { VaultError } from "../../errors.ts";
-import { probeCredentials } from "../../profile/credentials.ts";
+import { CheckedFiles } from "../../profile/checked-files.ts";
 import { newStagingPath, recoverSwap, swapIn } from "../../profile/swap.ts";
 import type { ProfileFacts, RestoreReport } from "../../store.ts";
 import type { RemoteSession, StoredVersion, StoreSession } from "../store/store-session.ts";
@@ -24,6 +24,8 @@ export interface OpenedProfile {
   readonly restored: RestoreReport | undefined;
   /** Whether it carries a session, as far as can be told: then a QR is news. */
   readonly linked: boolean;
+  /** Its files that were checked by this start. */
+  readonly checked: CheckedFiles;
 }
 
 /** What {@link chooseProfile} takes. */
@@ -42,7 +44,7 @@ export interface OpenOptions {
 /** What follows the name of a profile that was set aside although its session is stored nowhere. */
 const UNSAVED = ".unsaved";
 
-const EMPTY: OpenedProfile = { history: [], profile: {}, restored: undefined, linked: false };
+const UNKNOWN: Omit<OpenedProfile, "checked"> = { history: [], profile: {}, restored: undefined, linked: false };
 
 /**
  * Decides which profile the browser opens, and puts it in place: the local one when it verifies and descends from what
@@ -86,7 +88,8 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
     // With no entry but that of this start it is a new store, as after a move: nothing is known to be lost.
     if (remote.entry !== 1) tellAhead(options, remote, local);
   }
-  return { ...EMPTY, profile: local.profile, linked: (await probeCredentials(dir, { signal })).hasCredentials };
+  const { profile, checked } = local;
+  return { ...UNKNOWN, profile, checked, linked: await local.isLinked(signal) };
 }
 
 /** The local profile, when it is at least what is stored. */
@@ -118,7 +121,7 @@ async function keep(
   // A profile that is ahead of the store must not mark the stored generation as proven, now or after a restart.
   const isOfGeneration = standing === "copy" && local.version?.generation !== undefined;
   const history = [...before, isOfGeneration ? { id, generation } : { id }];
-  return { ...EMPTY, history, profile: local.profile, linked: true };
+  return { ...UNKNOWN, history, profile: local.profile, linked: true, checked: local.checked };
 }
 
 async function restore(
@@ -135,6 +138,9 @@ async function restore(
   const version =
     remote.generation === undefined ? { id: report.id } : { id: report.id, generation: report.generation };
   await writeMarker(staging, { session, history: [version], isSuperseded: false, refusedCredentials: undefined });
+  // The store has verified what it wrote there, and nothing else knows that directory.
+  const checked = new CheckedFiles();
+  await checked.addVerified(staging);
   const beforeMove = async (): Promise<void> => {
     // While it was fetched another process may have opened the profile.
     await mayChange(dir, lock);
@@ -142,7 +148,7 @@ async function restore(
     tellUnsaved(options, "what is stored is used", await setAside(dir, UNSAVED));
   };
   await swapIn({ from: staging, to: dir, beforeMove, warn });
-  return { ...EMPTY, history: [version], profile: report.profile, restored: report, linked: true };
+  return { history: [version], profile: report.profile, restored: report, linked: true, checked };
 }
 
 function tellUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
@@ -166,7 +172,7 @@ async function mayChange(dir: string, lock: ProfileLock): Promise<void> {
 
 async function startEmpty(dir: string): Promise<OpenedProfile> {
   await mkdir(dir, { recursive: true });
-  return EMPTY;
+  return { ...UNKNOWN, checked: new CheckedFiles() };
 }
 
 /** Moves the profile out of the way, under a name that is free. @returns where it is */

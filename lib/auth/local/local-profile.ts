@@ -2,6 +2,8 @@ import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../disk/errors.ts";
 import { isVaultError } from "../../errors.ts";
+import { CheckedFiles } from "../../profile/checked-files.ts";
+import type { Credentials } from "../../profile/credentials.ts";
 import { repairProfile } from "../../profile/repair.ts";
 import { profileFacts } from "../../profile/storage-layout.ts";
 import { firstProblem, verifyProfile } from "../../profile/verify.ts";
@@ -17,15 +19,18 @@ export class LocalProfile {
   readonly empty: boolean;
   /** Why it must not be opened; absent when it verifies. */
   readonly problem: string | undefined;
+  /** The files that were checked. */
+  readonly checked: CheckedFiles;
   /** When anything of the site's storage was last written. */
   readonly writtenAt: number;
   readonly #dir: string;
   readonly #session: string;
+  #credentials: Credentials | undefined;
 
   private constructor(
     dir: string,
     session: string,
-    found: Pick<LocalProfile, "marker" | "profile" | "empty" | "problem" | "writtenAt">,
+    found: Pick<LocalProfile, "marker" | "profile" | "empty" | "problem" | "writtenAt" | "checked">,
   ) {
     this.#dir = dir;
     this.#session = session;
@@ -34,6 +39,7 @@ export class LocalProfile {
     this.empty = found.empty;
     this.problem = found.problem;
     this.writtenAt = found.writtenAt;
+    this.checked = found.checked;
   }
 
   /** The stored version that its marker names. */
@@ -52,21 +58,26 @@ export class LocalProfile {
     }
     if (entries.length === 0) return undefined;
     const marker = await readMarker(dir);
+    const checked = new CheckedFiles();
     try {
       await repairProfile(dir);
       const report = await verifyProfile(dir, { signal });
+      const problem = firstProblem(report);
+      if (problem === undefined) await checked.addVerified(dir);
       return new LocalProfile(dir, session, {
         marker,
         profile: await profileFacts(dir),
         empty: report.empty,
-        problem: firstProblem(report),
+        problem,
         writtenAt: await lastWrite(join(dir, "Default")),
+        checked,
       });
     } catch (error) {
       // A disk that does not answer is no damage: nothing is known then, and nothing may be replaced.
       if (!isVaultError(error, "CORRUPT")) throw error;
       const writtenAt = await lastWrite(join(dir, "Default"));
-      return new LocalProfile(dir, session, { marker, profile: {}, empty: false, problem: error.message, writtenAt });
+      const problem = error.message;
+      return new LocalProfile(dir, session, { marker, profile: {}, empty: false, problem, writtenAt, checked });
     }
   }
 
@@ -115,8 +126,8 @@ export class LocalProfile {
     const { indexedDb, localStorage } = this.profile;
     // A session is in both: a profile that has lost one of them verifies, and shows a QR.
     if (this.empty || this.problem !== undefined || !indexedDb || !localStorage) return undefined;
-    const { hasCredentials, credentialsHash } = await credentialsAtRest(this.#dir, signal);
-    return hasCredentials ? credentialsHash : undefined;
+    this.#credentials ??= await credentialsAtRest(this.#dir, this.checked, signal);
+    return this.#credentials.hasCredentials ? this.#credentials.credentialsHash : undefined;
   }
 }
 

@@ -5,8 +5,8 @@ import { VaultError } from "../../errors.ts";
 export interface BackupLoopOptions {
   /** Time between two saves, once the first two are made. */
   readonly intervalMs: number;
-  /** Whether the storage is ready to be saved: the credentials are on disk. A rejection is reported and not waited for. */
-  readonly ready: (signal: AbortSignal) => Promise<boolean>;
+  /** Makes the first save if the storage is ready for it, and says whether it was; rejects when the save failed. */
+  readonly saveWhenReady: (signal: AbortSignal) => Promise<boolean>;
   /** Makes one save; rejects when it failed. */
   readonly save: (signal: AbortSignal) => Promise<unknown>;
   /** Hears of every failed save. Must not throw. */
@@ -47,46 +47,35 @@ export class BackupLoop {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { intervalMs, save, onError, wait = unrefDelay } = this.#options;
+    const { intervalMs, onError, wait = unrefDelay } = this.#options;
+    let [pause, elapsed, saves, failures] = [READY_POLL_MS, 0, 0, 0];
     try {
-      let elapsed = await this.#untilReady(signal, wait);
-      let saves = 0;
-      let failures = 0;
-      while (!signal.aborted) {
-        try {
-          await save(signal);
-          saves += 1;
-          failures = 0;
-        } catch (error) {
-          if (signal.aborted) return;
-          failures += 1;
-          onError(error);
-        }
-        const regular = saves === 1 && elapsed < SECOND_SAVE_MS ? SECOND_SAVE_MS - elapsed : jittered(intervalMs);
-        const pause = failures === 0 ? regular : Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
+      for (;;) {
         await wait(pause, signal);
         elapsed += pause;
+        const isFirst = saves === 0 && failures === 0 && elapsed < READY_LIMIT_MS;
+        const result = await this.#save(isFirst, signal);
+        if (result === "not ready") continue;
+        [saves, failures] = result === "saved" ? [saves + 1, 0] : [saves, failures + 1];
+        const regular = saves === 1 && elapsed < SECOND_SAVE_MS ? SECOND_SAVE_MS - elapsed : jittered(intervalMs);
+        pause = failures === 0 ? regular : Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
       }
     } catch (error) {
       if (!signal.aborted) onError(error);
     }
   }
 
-  /** Waits until the storage is ready, or long enough. @returns the milliseconds waited */
-  async #untilReady(signal: AbortSignal, wait: (ms: number, signal: AbortSignal) => Promise<void>): Promise<number> {
-    let elapsed = 0;
-    while (elapsed < READY_LIMIT_MS) {
-      await wait(READY_POLL_MS, signal);
-      elapsed += READY_POLL_MS;
-      try {
-        if (await this.#options.ready(signal)) break;
-      } catch (error) {
-        signal.throwIfAborted();
-        this.#options.onError(error);
-        break;
-      }
+  async #save(isFirst: boolean, signal: AbortSignal): Promise<"saved" | "not ready" | "failed"> {
+    const { save, saveWhenReady, onError } = this.#options;
+    try {
+      if (isFirst) return (await saveWhenReady(signal)) ? "saved" : "not ready";
+      await save(signal);
+      return "saved";
+    } catch (error) {
+      signal.throwIfAborted();
+      onError(error);
+      return "failed";
     }
-    return elapsed;
   }
 }
 

@@ -1,5 +1,6 @@
 import { isVaultError, VaultError } from "../../errors.ts";
 import { captureProfile } from "../../profile/capture/capture.ts";
+import { CheckedFiles } from "../../profile/checked-files.ts";
 import { type Credentials, captureCredentials, probeCredentials } from "../../profile/credentials.ts";
 import type { Capture } from "../../store.ts";
 
@@ -14,6 +15,7 @@ const GONE_LIMIT_MS = 600_000;
 export class CredentialsCheck {
   readonly #session: string;
   readonly #dir: string;
+  readonly #checked: CheckedFiles;
   /** Whether they were there when they were last looked for. */
   #present = false;
   /** When they last were. */
@@ -21,9 +23,11 @@ export class CredentialsCheck {
   /** Hash of the credentials that are on disk and are not those of this session. */
   #refused: string | undefined;
 
-  constructor({ session, dir }: { session: string; dir: string }) {
+  /** @param checked files of the profile that need not be checked again */
+  constructor({ session, dir }: { session: string; dir: string }, checked: CheckedFiles = new CheckedFiles()) {
     this.#session = session;
     this.#dir = dir;
+    this.#checked = checked;
   }
 
   /** Whether they were there when they were last looked for. */
@@ -39,14 +43,20 @@ export class CredentialsCheck {
     this.#present = false;
     this.#presentAt = undefined;
     const none = { credentialsHash: undefined };
-    const { credentialsHash } = await probeCredentials(this.#dir, { signal }).catch(() => none);
+    const { credentialsHash } = await probeCredentials(this.#dir, { checked: this.#checked, signal }).catch(() => none);
     this.#refused = credentialsHash;
     return credentialsHash;
   }
 
-  /** Whether what is on disk carries the session. */
+  /** Whether they are on disk. */
   async look(signal: AbortSignal): Promise<boolean> {
-    if (!this.#present) this.#note(await probeCredentials(this.#dir, { signal }));
+    if (!this.#present) this.#note(await probeCredentials(this.#dir, { checked: this.#checked, signal }));
+    return this.#present;
+  }
+
+  /** Whether a capture has them. */
+  async areIn(capture: Capture): Promise<boolean> {
+    this.#note(await captureCredentials(capture));
     return this.#present;
   }
 
@@ -88,10 +98,10 @@ export class CredentialsCheck {
  * Whether a profile that no browser has open carries the credentials.
  * @throws what the disk throws: nothing is known then
  */
-export async function credentialsAtRest(dir: string, signal: AbortSignal): Promise<Credentials> {
+export async function credentialsAtRest(dir: string, checked: CheckedFiles, signal: AbortSignal): Promise<Credentials> {
   let capture: Capture;
   try {
-    capture = await captureProfile(dir, { live: false, signal });
+    capture = await captureProfile(dir, { live: false, checked, signal });
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
     return { hasCredentials: false, reason: error.message };

@@ -1,12 +1,14 @@
 import { statSync } from "node:fs";
 import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { Mutex } from "../../async/mutex.ts";
-import { VaultError } from "../../errors.ts";
+import { isVaultError, VaultError } from "../../errors.ts";
 import { captureProfile } from "../../profile/capture/capture.ts";
 import { StaleRead } from "../../profile/capture/errors.ts";
+import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
+import type { OpenedProfile } from "../local/choose-profile.ts";
 import { Provenance } from "../local/provenance.ts";
-import type { StoredVersion, StoreSession } from "../store/store-session.ts";
+import type { StoreSession } from "../store/store-session.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
 /** What the saves of one run need to know. */
@@ -38,6 +40,8 @@ export class ProfileSaver {
   #expected: ProfileFacts = {};
   /** What the last save stored: it need not be checked or copied again while it does not change. */
   #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
+  /** Files of the profile that this process has checked. */
+  #checked = new CheckedFiles();
   #credentials: CredentialsCheck;
   readonly #saves: Mutex = new Mutex();
   /** The save that was asked for last, while it has not begun. */
@@ -49,12 +53,13 @@ export class ProfileSaver {
     this.#credentials = new CredentialsCheck(options);
   }
 
-  /** Takes note of what the store holds and the profile is made of. */
-  start(history: readonly StoredVersion[], expected: ProfileFacts): void {
+  /** The profile was opened. */
+  start({ history, profile, checked }: Pick<OpenedProfile, "history" | "profile" | "checked">): void {
     this.#provenance.start(history);
-    this.#expected = expected;
+    this.#expected = profile;
     this.#stored = [];
-    this.#credentials = new CredentialsCheck(this.#options);
+    this.#checked = checked;
+    this.#credentials = new CredentialsCheck(this.#options, checked);
   }
 
   /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
@@ -109,11 +114,16 @@ export class ProfileSaver {
 
   /** Saves now, or after the save that is under way; callers that come meanwhile share that next one. */
   async next(signal: AbortSignal): Promise<SaveReport> {
-    this.#next ??= this.#saves.run(() => {
+    this.#next ??= this.#saves.run(async () => {
       this.#next = undefined;
-      return this.#save(signal);
+      return (await this.#save(signal, false)) as SaveReport;
     });
     return await this.#next;
+  }
+
+  /** Saves if the credentials are on disk. @returns `undefined` when they are not, and nothing was saved */
+  async nextWhenReady(signal: AbortSignal): Promise<SaveReport | undefined> {
+    return await this.#saves.run(() => this.#save(signal, true));
   }
 
   /** Resolves when no save is under way. Never rejects. */
@@ -122,48 +132,64 @@ export class ProfileSaver {
     while (this.#next !== undefined);
   }
 
-  async #save(signal: AbortSignal): Promise<SaveReport> {
+  /** @returns `undefined` when the capture is not ready and {@link nextWhenReady} asked for it */
+  async #save(signal: AbortSignal, onlyReady: boolean): Promise<SaveReport | undefined> {
     try {
-      return await this.#capture(this.#options.browserRuns(), signal);
+      return await this.#attempt(this.#options.browserRuns(), signal, onlyReady);
     } catch (error) {
       if (!(error instanceof StaleRead)) throw error;
       // A browser wrote into a database that was not copied, and the store has asked for it all the same.
       this.#stored = [];
-      return await this.#capture(true, signal);
+      return await this.#attempt(true, signal, onlyReady);
     }
   }
 
   /** @param live whether a browser may be writing */
-  async #capture(live: boolean, signal: AbortSignal): Promise<SaveReport> {
-    const { store, dir, wid, onSaved } = this.#options;
+  async #attempt(live: boolean, signal: AbortSignal, onlyReady: boolean): Promise<SaveReport | undefined> {
     this.#mustBeLinked();
-    const [expected, stored] = [this.#expected, this.#stored];
-    const place = placeOf(dir);
-    const capture = await captureProfile(dir, { expected, stored, live, signal });
+    const place = placeOf(this.#options.dir);
+    const capture = await this.#capture(live, signal, onlyReady);
+    if (capture === undefined) return undefined;
     try {
-      await this.#mustHaveCredentials(capture);
-      const report = await store.save(capture, {
-        stored: this.#provenance.newest?.id,
-        wid: wid(),
-        // A logout, or another profile, while the capture was on its way: what was captured must not become the session.
-        beforeCommit: () => {
-          this.#mustBeLinked();
-          this.#mustBeAt(place);
-        },
-        signal,
-      });
-      const { id, generation } = report;
-      this.#provenance.saved(generation > 0 ? { id, generation } : { id });
-      this.#expected = capture.profile;
-      this.#stored = capture.files.map(({ path, identity }) =>
-        identity === undefined ? { path } : { path, identity },
-      );
-      await this.#persistProvenance(capture, signal);
-      onSaved(report);
-      return report;
+      if (!onlyReady) await this.#mustHaveCredentials(capture);
+      else if (!(await this.#credentials.areIn(capture))) return undefined;
+      return await this.#store(capture, place, signal);
     } finally {
       await capture.close();
     }
+  }
+
+  /** @returns `undefined` when the storage of a young profile is not there yet and it may wait */
+  async #capture(live: boolean, signal: AbortSignal, mayWait: boolean): Promise<Capture | undefined> {
+    const [checked, stored] = [this.#checked, this.#stored];
+    const expected = mayWait ? {} : this.#expected;
+    try {
+      return await captureProfile(this.#options.dir, { expected, stored, checked, live, signal });
+    } catch (error) {
+      if (mayWait && isVaultError(error, "UNAVAILABLE")) return undefined;
+      throw error;
+    }
+  }
+
+  async #store(capture: Capture, place: string, signal: AbortSignal): Promise<SaveReport> {
+    const { store, wid, onSaved } = this.#options;
+    const report = await store.save(capture, {
+      stored: this.#provenance.newest?.id,
+      wid: wid(),
+      // A logout, or another profile, while the capture was on its way: what was captured must not become the session.
+      beforeCommit: () => {
+        this.#mustBeLinked();
+        this.#mustBeAt(place);
+      },
+      signal,
+    });
+    const { id, generation } = report;
+    this.#provenance.saved(generation > 0 ? { id, generation } : { id });
+    this.#expected = capture.profile;
+    this.#stored = capture.files.map(({ path, identity }) => (identity === undefined ? { path } : { path, identity }));
+    await this.#persistProvenance(capture, signal);
+    onSaved(report);
+    return report;
   }
 
   /** Says on disk what was saved once the profile itself is there. Never rejects: the save is made. */

@@ -32,7 +32,7 @@ export class SaveSchedule {
     const { saver, intervalMs, onError } = this.#options;
     this.#loop ??= new BackupLoop({
       intervalMs,
-      ready: (signal) => saver.hasCredentials(signal),
+      saveWhenReady: async (signal) => (await saver.nextWhenReady(signal)) !== undefined,
       save: (signal) => saver.next(signal),
       onError,
     });

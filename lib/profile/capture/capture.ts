@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { diskError, isOutOfDescriptors } from "../../disk/errors.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import type { Capture, CaptureFile, ProfileFacts } from "../../store.ts";
+import { CheckedFiles } from "../checked-files.ts";
 import { LevelDbCapture } from "../leveldb/capture.ts";
 import { namesOf } from "../listing.ts";
 import { SqliteCapture } from "../sqlite/capture.ts";
@@ -15,6 +16,7 @@ import { descriptorBudget } from "./open-file.ts";
 
 const MAX_ATTEMPTS = 20;
 const MAX_PAUSE_MS = 250;
+
 /** How a capture is taken. */
 export interface CaptureOptions {
   /**
@@ -25,10 +27,18 @@ export interface CaptureOptions {
   /** The facts of the last generation: a storage that it had and the profile has not is an error. */
   expected?: ProfileFacts | undefined;
   /**
-   * Files of the last capture whose save succeeded: a file unchanged since is neither checked nor copied again, and
-   * reading it rejects with `StaleRead` when it changes after the capture.
+    const { live } = this.#options;
+    const common = { dir: this.#dir, pool: this.#pool, stored: this.#stored, checked: this.#checked };
+    for (const storage of layout.storages) {
+      if (storage.backend === "leveldb") {
+        yield [storage.path, () => new LevelDbCapture({ ...common, path: storage.path, blobs: storage.blobs })];
    */
   stored?: readonly Pick<CaptureFile, "path" | "identity">[] | undefined;
+  /**
+   * Files whose bytes this process has checked already, to which the capture adds those that it checks.
+   * @default none, and every file is checked
+   */
+  checked?: CheckedFiles | undefined;
   /** Files held open at once. @default a quarter of the process's limit on descriptors, at most 1,024 */
   maxOpenFiles?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -63,6 +73,7 @@ class ProfileCapture {
   readonly #options: CaptureOptions;
   readonly #pool: FilePool;
   readonly #stored: StoredIdentities;
+  readonly #checked: CheckedFiles;
   readonly #started: number = performance.now();
   readonly #failures: InconsistentCapture[] = [];
   #databases = new Map<string, CapturedDatabase>();
@@ -75,6 +86,7 @@ class ProfileCapture {
     const stored = new Map<string, string>();
     for (const { path, identity } of options.stored ?? []) if (identity) stored.set(path, identity);
     this.#stored = stored;
+    this.#checked = options.checked ?? new CheckedFiles();
   }
 
   async take(): Promise<Capture> {
@@ -150,17 +162,18 @@ class ProfileCapture {
 
   /** For each database of the profile a key that tells it from others, and how its capture is begun. */
   *#openers(layout: ProfileLayout): Generator<[string, () => DatabaseCapture]> {
-    const [dir, pool, stored, { live }] = [this.#dir, this.#pool, this.#stored, this.#options];
+    const { live } = this.#options;
+    const common = { dir: this.#dir, pool: this.#pool, stored: this.#stored, checked: this.#checked };
     for (const storage of layout.storages) {
       if (storage.backend === "leveldb") {
-        yield [storage.path, () => new LevelDbCapture({ dir, path: storage.path, blobs: storage.blobs, pool, stored })];
+        yield [storage.path, () => new LevelDbCapture({ ...common, path: storage.path, blobs: storage.blobs })];
       }
       for (const name of storage.databases) {
         const path = `${storage.path}/${name}`;
         const blobs = storage.blobs.filter((blob) => blob === `${path}_`);
         // A database whose blob directory has appeared meanwhile is captured anew.
         const key = [path, ...blobs].join("\n");
-        yield [key, () => new SqliteCapture({ dir, path, blobs, pool, stored, live })];
+        yield [key, () => new SqliteCapture({ ...common, path, blobs, live })];
       }
     }
   }

@@ -15,6 +15,7 @@ import {
 } from "../capture/database-capture.ts";
 import { InconsistentCapture } from "../capture/errors.ts";
 import type { FilePool, PooledFile } from "../capture/file-pool.ts";
+import type { CheckedFiles } from "../checked-files.ts";
 import { prefixIdentity } from "../file-identity.ts";
 import { namesOf } from "../listing.ts";
 import { checkLogs, type LogBytes } from "./check.ts";
@@ -48,6 +49,7 @@ export interface LevelDbCaptureOptions {
   readonly blobs: readonly string[];
   readonly pool: FilePool;
   readonly stored: StoredIdentities;
+  readonly checked: CheckedFiles;
 }
 
 /** The capture of a LevelDB directory with its blob directories. */
@@ -59,18 +61,19 @@ export class LevelDbCapture implements DatabaseCapture {
   readonly #stored: StoredIdentities;
   readonly #blobs: BlobFiles;
   readonly #tables = new Map<number, HeldTable>();
-  /** Tables whose checksums were verified. */
-  readonly #checked = new WeakSet<PooledFile>();
+  /** Tables whose checksums were verified, by this capture or before. */
+  readonly #checked: CheckedFiles;
   readonly #logs = new Map<number, GrowingFile>();
   readonly #manifests = new Map<string, GrowingFile>();
   #current: Buffer = Buffer.alloc(0);
 
-  constructor({ dir, path, blobs, pool, stored }: LevelDbCaptureOptions) {
+  constructor({ dir, path, blobs, pool, stored, checked }: LevelDbCaptureOptions) {
     this.#folder = join(dir, path);
     this.#path = path;
     this.#blobs = new BlobFiles(dir, blobs, pool, stored);
     this.#pool = pool;
     this.#stored = stored;
+    this.#checked = checked;
   }
 
   async prepare(): Promise<void> {
@@ -195,9 +198,10 @@ export class LevelDbCapture implements DatabaseCapture {
     const file = databaseFile(this.#under(name), "never", held, prefixIdentity(held.identity, held.size));
     // A stored table was checked before it was stored, and tables never change.
     const isStored = file.identity !== undefined && this.#stored.get(file.path) === file.identity;
-    const reason = isStored || this.#checked.has(held) ? undefined : await checkTable(held);
+    const isChecked = isStored || this.#checked.hasTable(file.path, held.identity);
+    const reason = isChecked ? undefined : await checkTable(held);
     if (reason) throw this.#damage(name, reason);
-    this.#checked.add(held);
+    this.#checked.addTable(file.path, held.identity);
     return file;
   }
 

@@ -16,6 +16,7 @@ import {
 import { InconsistentCapture, StaleRead } from "../capture/errors.ts";
 import type { FilePool } from "../capture/file-pool.ts";
 import type { SpoolRegion } from "../capture/spool.ts";
+import type { CheckedFiles } from "../checked-files.ts";
 import { type FileIdentity, prefixIdentity } from "../file-identity.ts";
 import { cachedSource, prefixSource } from "../sources.ts";
 import { CopiedWal } from "./copied-wal.ts";
@@ -37,6 +38,7 @@ export interface SqliteCaptureOptions {
   readonly blobs: readonly string[];
   readonly pool: FilePool;
   readonly stored: StoredIdentities;
+  readonly checked: CheckedFiles;
   /** Whether a browser may be writing: then the database is copied, since a checkpoint overwrites it in place. */
   readonly live: boolean;
 }
@@ -130,9 +132,10 @@ export class SqliteCapture implements DatabaseCapture {
     const pages = await openPages(cachedSource(source), log && cachedSource(log), report.end > 0 ? report : undefined);
     if (pages === undefined) throw this.#inconsistent("it is empty", true);
     if (typeof pages === "string") throw this.#inconsistent(pages, true);
-    // A stored database was checked before it was stored, and the frames of its log since have checksums.
-    const problem = this.#isStored(database.identity) ? undefined : await this.#checkTrees(pages);
+    // The frames that its log got since the database was checked have checksums.
+    const problem = this.#isChecked(database.identity) ? undefined : await this.#checkTrees(pages);
     if (problem) throw this.#inconsistent(problem, true);
+    this.#options.checked.addDatabase(path, database.identity);
 
     const files = [await this.#file(path, source, database)];
     if (!(await this.#isReadable(database))) throw this.#inconsistent("a checkpoint wrote its log into it", false);
@@ -202,6 +205,11 @@ export class SqliteCapture implements DatabaseCapture {
     const { path, stored } = this.#options;
     const text = prefixIdentity(identity, identity.size);
     return text !== undefined && stored.get(path) === text;
+  }
+
+  #isChecked(identity: FileIdentity): boolean {
+    // A stored database was checked before it was stored.
+    return this.#isStored(identity) || this.#options.checked.hasDatabase(this.#options.path, identity);
   }
 
   async #checkTrees(pages: SqlitePages): Promise<string | undefined> {

@@ -1,22 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { BackupLoop, type BackupLoopOptions } from "../../../lib/auth/saving/backup-loop.ts";
 
-/** A clock that moves only when the loop waits. */
+/** A clock that moves only when the loop waits; the storage is ready after 5 s. */
 function rig(options: Partial<BackupLoopOptions> & { limitMs?: number } = {}) {
-  const { limitMs = 400_000, ...rest } = options;
   const log: { at: number; what: string }[] = [];
   let now = 0;
   let running = 0;
+  const noted = async (): Promise<void> => {
+    running += 1;
+    expect(running).toBe(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    log.push({ at: now, what: "save" });
+    running -= 1;
+  };
+  const { limitMs = 400_000, save = noted, ...rest } = options;
   const loop = new BackupLoop({
     intervalMs: 60_000,
-    ready: async () => now >= 5_000,
-    save: async () => {
-      running += 1;
-      expect(running).toBe(1);
-      await new Promise((resolve) => setImmediate(resolve));
-      log.push({ at: now, what: "save" });
-      running -= 1;
+    saveWhenReady: async (signal) => {
+      if (now < 5_000) return false;
+      await save(signal);
+      return true;
     },
+    save,
     onError: (error) => log.push({ at: now, what: (error as Error).message }),
     wait: async (ms, signal) => {
       if (now + ms > limitMs) await new Promise((_, reject) => signal.addEventListener("abort", reject));
@@ -48,7 +53,7 @@ describe("BackupLoop", () => {
   });
 
   it("makes the first save after half a minute when the storage is never ready", async () => {
-    const { loop, log } = rig({ ready: async () => false, limitMs: 45_000 });
+    const { loop, log } = rig({ saveWhenReady: async () => false, limitMs: 45_000 });
     await turns();
     await loop.stop();
     expect(log).toEqual([{ at: 30_000, what: "save" }]);
@@ -90,9 +95,9 @@ describe("BackupLoop", () => {
     expect(log).toEqual([]);
   });
 
-  it("survives a probe that fails", async () => {
+  it("tries again after a first save that fails before the storage is ready", async () => {
     const { loop, log } = rig({
-      ready: async () => {
+      saveWhenReady: async () => {
         throw new Error("unreadable");
       },
       limitMs: 70_000,
@@ -101,7 +106,7 @@ describe("BackupLoop", () => {
     await loop.stop();
     expect(log.slice(0, 2)).toEqual([
       { at: 1_000, what: "unreadable" },
-      { at: 1_000, what: "save" },
+      { at: 16_000, what: "save" },
     ]);
   });
 });

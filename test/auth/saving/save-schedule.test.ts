@@ -7,14 +7,14 @@ it("has one loop however often it is started, and ends it when it is stopped", a
   let asked = 0;
   let ended = 0;
   // A loop asks this first, and waits for the answer: it is asked as often as there are loops.
-  const hasCredentials = async (signal: AbortSignal): Promise<boolean> => {
+  const nextWhenReady = async (signal: AbortSignal): Promise<undefined> => {
     asked++;
     await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))).finally(
       () => ended++,
     );
-    return false;
+    return undefined;
   };
-  const saver = { hasCredentials, idle: async () => {} } as unknown as ProfileSaver;
+  const saver = { nextWhenReady, idle: async () => {} } as unknown as ProfileSaver;
   const schedule = new SaveSchedule({
     saver,
     session: "RemoteAuth",

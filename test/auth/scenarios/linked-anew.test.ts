@@ -7,6 +7,7 @@ import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
 import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
 import type { StoreSession } from "../../../lib/auth/store/store-session.ts";
 import { VaultError } from "../../../lib/errors.ts";
+import { CheckedFiles } from "../../../lib/profile/checked-files.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../../contract/profile.ts";
 import { LOCAL_STORAGE, youngLevelDb } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -120,7 +121,7 @@ it("of a READY and a page that asks for a link again the later one is what the d
     onError: nothing,
   });
   const history = [{ id: "0" }, { id: "1", generation: 1 }];
-  saver.start(history, {});
+  saver.start({ history, profile: {}, checked: new CheckedFiles() });
   await saver.markSuperseded();
   await Promise.all([
     saver.clearSuperseded(),

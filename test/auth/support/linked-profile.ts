@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { FileStore } from "../../../adapters/fs/index.ts";
 import { captureOf, type Files } from "../../contract/profile.ts";
+import { batchBytes, editBytes, logBytes, tableBytes } from "../../profile/support/leveldb-bytes.ts";
 import { INDEXED_DB, LOCAL_STORAGE, youngLevelDb } from "../../profile/support/small-profile.ts";
 
 /** The least profile that carries a session, all of it on disk; `name` is in both of its stores. */
@@ -14,6 +16,29 @@ export function linkedProfile(name: string): Files {
     ["name", name],
   ]);
   return { ...below(INDEXED_DB, databases), ...below(LOCAL_STORAGE, localStorage) };
+}
+
+/** A profile that carries a session and has tables of about so many bytes. */
+export function largeProfile(bytes: number): Files {
+  const count = Math.ceil(bytes / 1_000);
+  const rows = Array.from({ length: count }, (_, index) => ({
+    key: `key-${String(index).padStart(6, "0")}`,
+    sequence: index + 1,
+    value: randomBytes(500).toString("hex"),
+  }));
+  const table = tableBytes(rows);
+  const names = [databaseKey("wawc"), databaseKey("signal-storage")];
+  const indexedDb = {
+    CURRENT: "MANIFEST-000001\n",
+    "MANIFEST-000001": logBytes([
+      editBytes({ comparator: "c", log: 0, next: 2, last: 0 }),
+      editBytes({ log: 6, next: 7, last: count, added: [[0, 5, table.length]] }),
+    ]),
+    "000005.ldb": table,
+    "000006.log": logBytes(names.map((name, index) => batchBytes(count + index + 1, [[name, "\u0001"]]))),
+  };
+  const others = Object.entries(linkedProfile("large")).filter(([path]) => !path.startsWith(INDEXED_DB));
+  return { ...Object.fromEntries(others), ...below(INDEXED_DB, indexedDb) };
 }
 
 /** A profile that descends from something older than what is stored. */
