@@ -5,15 +5,15 @@ import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from ".
 export interface LimitOptions {
   /** How many gets, puts and deletes may be under way at once. */
   concurrency: number;
-  /** Keys that never wait: small and urgent ones, which a long upload must not starve. @default none */
+  /** Whether calls for a key never wait: small values that a long upload must not delay. @default none */
   urgent?: (key: string) => boolean;
 }
 
-/** Lets at most `concurrency` calls run at once; the others wait their turn. Listings do not count. */
+/** Lets at most `concurrency` calls run at once; later calls wait in order. Listings do not count. */
 export function limit(blobs: BlobStore, { concurrency, urgent = () => false }: LimitOptions): BlobStore {
-  const slots = new Semaphore(concurrency);
+  const permits = new Semaphore(concurrency);
   const run = <T>(key: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
-    urgent(key) ? call() : slots.run(call, signal);
+    urgent(key) ? call() : permits.run(call, signal);
   return {
     traits: (options?: CallOptions): Promise<BlobTraits> => blobs.traits(options),
     get: (key: string, options?: CallOptions): Promise<Buffer | undefined> =>

@@ -12,21 +12,35 @@ export interface RetryOptions {
   giveUpAfterMs?: number;
 }
 
+/** What a `put` of {@link RetriedBlobs} takes. */
+export interface RetriedPutOptions extends PutOptions {
+  /** Called before each attempt: after a second one, the first may have taken effect long ago. */
+  onAttempt?: (() => void) | undefined;
+}
+
+/** Blobs whose calls are made again, and whose puts tell how often. */
+export interface RetriedBlobs extends BlobStore {
+  put(key: string, bytes: Buffer, options?: RetriedPutOptions): Promise<void>;
+}
+
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Makes calls again that failed with a `retryable` error. An exclusive put that took effect although its answer was lost
- * then reports `CONFLICT`: whoever creates keys exclusively reads back what is there.
+ * Makes a call again that failed with a `retryable` error. An exclusive put that took effect although its answer was lost
+ * then reports `CONFLICT`: its caller has to read the value back.
  */
-export function retry(blobs: BlobStore, options: RetryOptions): BlobStore {
+export function retry(blobs: BlobStore, options: RetryOptions): RetriedBlobs {
   const again = <T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
     attempt(options, signal, call);
   return {
     traits: (call?: CallOptions): Promise<BlobTraits> => again(call?.signal, () => blobs.traits(call)),
     get: (key: string, call?: CallOptions): Promise<Buffer | undefined> =>
       again(call?.signal, () => blobs.get(key, call)),
-    put: (key: string, bytes: Buffer, call?: PutOptions): Promise<void> =>
-      again(call?.signal, () => blobs.put(key, bytes, call)),
+    put: (key: string, bytes: Buffer, { onAttempt, ...call }: RetriedPutOptions = {}): Promise<void> =>
+      again(call.signal, () => {
+        onAttempt?.();
+        return blobs.put(key, bytes, call);
+      }),
     list: (prefix: string, call?: CallOptions): AsyncIterable<BlobInfo> => listAgain(blobs, options, prefix, call),
     delete: (keys: readonly string[], call?: CallOptions): Promise<void> =>
       again(call?.signal, () => blobs.delete(keys, call)),
@@ -44,7 +58,7 @@ async function attempt<T>(options: RetryOptions, signal: AbortSignal | undefined
   }
 }
 
-/** A listing that broke off begins again; what was given out is not given out twice. */
+/** A listing that broke off begins again, and yields each key once. */
 async function* listAgain(
   blobs: BlobStore,
   options: RetryOptions,
@@ -67,7 +81,7 @@ async function* listAgain(
   }
 }
 
-/** A function that waits before the next attempt, or throws the error when there shall be none. */
+/** A function that waits before the next attempt, or throws the error when there is to be none. */
 function pauses(options: RetryOptions, signal: AbortSignal | undefined): (error: unknown) => Promise<void> {
   const { retries, retryDelayMs, giveUpAfterMs = Number.POSITIVE_INFINITY } = options;
   const began = performance.now();

@@ -5,14 +5,14 @@ import { VaultError } from "../errors.ts";
 /** What {@link timeout} takes. */
 export interface TimeoutOptions {
   /**
-   * Milliseconds one attempt may take: a number, or a number for a key and the bytes that travel (known for `put` only).
-   * A listing is given the time for each step of it.
+   * Milliseconds one attempt may take: a number, or a function of the key and of the bytes that are sent (`put` only).
+   * Each step of a listing may take that long.
    */
   attemptTimeoutMs: number | ((key: string, bytes?: number) => number);
 }
 
 /**
- * Ends every call that does not answer in time with `UNAVAILABLE`, whether or not the backend heeds its signal (a client
+ * Ends every call that gets no answer in time with `UNAVAILABLE`, whether or not the backend heeds its signal (a client
  * of a stopped server may wait for ever). A put or delete that was given up **may still take effect later**.
  */
 export function timeout(blobs: BlobStore, { attemptTimeoutMs }: TimeoutOptions): BlobStore {
@@ -20,7 +20,7 @@ export function timeout(blobs: BlobStore, { attemptTimeoutMs }: TimeoutOptions):
     typeof attemptTimeoutMs === "number" ? attemptTimeoutMs : attemptTimeoutMs(key, bytes);
   return {
     traits: (options?: CallOptions): Promise<BlobTraits> =>
-      within(ms("_"), "Asking the store what it can do", options?.signal, (signal) => blobs.traits({ signal })),
+      within(ms("_"), "Reading the traits of the store", options?.signal, (signal) => blobs.traits({ signal })),
     get: (key: string, options?: CallOptions): Promise<Buffer | undefined> =>
       within(ms(key), `Reading ${key}`, options?.signal, (signal) => blobs.get(key, { signal })),
     put: (key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> =>

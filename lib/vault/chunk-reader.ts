@@ -5,10 +5,10 @@ import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk } from "./manifest.ts";
 
-/** A body that was torn on its way is read again this often before it counts as corrupt. */
+/** How often a value that does not decode is read before it counts as corrupt: it may have been torn on its way. */
 const READS = 3;
 
-/** Reads chunks and checks every one against its id. */
+/** Reads chunks, and checks the content of each against its id. */
 export class ChunkReader {
   /** Bytes that came from the backend. */
   bytesReceived = 0;
@@ -30,7 +30,7 @@ export class ChunkReader {
         return await check(chunk, frame, key);
       } catch (error) {
         if (reads < READS && isVaultError(error, "CORRUPT")) continue;
-        this.#context.distrusted.add(key);
+        this.#context.chunkTrust.distrust([key]);
         throw error;
       }
     }
@@ -42,24 +42,24 @@ export class ChunkReader {
       if (frame) return frame;
       throw new MissingChunk(key);
     } catch (error) {
-      // Some backends know by themselves that they have lost a value.
-      if (isVaultError(error, "CORRUPT")) this.#context.distrusted.add(key);
+      // Some backends notice by themselves that they have lost a value.
+      if (isVaultError(error, "CORRUPT")) this.#context.chunkTrust.distrust([key]);
       throw error;
     }
   }
 }
 
-/** A chunk that a generation refers to is not there: damage, unless that generation was pruned meanwhile. */
+/** The backend does not have a chunk that a generation refers to: damage, unless the generation was pruned meanwhile. */
 export class MissingChunk extends VaultError {
   constructor(key: string) {
-    super("CORRUPT", `Chunk ${key} is missing.`);
+    super("CORRUPT", `Could not read chunk ${key}: it is missing.`);
   }
 }
 
 async function check(chunk: Chunk, frame: Buffer, key: string): Promise<Buffer> {
   const plain = await decodeFrame("chunk", frame, `chunk ${key}`);
   if (plain.length !== chunk.bytes || sha256(plain) !== chunk.id) {
-    throw new VaultError("CORRUPT", `Could not read chunk ${key}: it is not the content that its name says.`);
+    throw new VaultError("CORRUPT", `Could not read chunk ${key}: its content differs from its id.`);
   }
   return plain;
 }

@@ -4,17 +4,17 @@ import { encodeFrame } from "./frame.ts";
 import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk } from "./manifest.ts";
-import { savesWait } from "./memory-budget.ts";
+import { isSaveWaiting } from "./memory-budget.ts";
 import type { Location, Uploads } from "./uploads.ts";
 
-/** From this size on a piece is a chunk of its own; smaller ones travel together. */
+/** A piece of at least this size is a chunk of its own; smaller pieces share chunks. */
 const ALONE_BYTES = 512 * 1024;
-/** A save that has stored so much lets the next one in line go on. */
-const TURN_BYTES = 8 * 1024 * 1024;
-/** A save that has waited so long, in ms, goes on without a turn: those before it may read from a disk that hangs. */
-const PATIENCE_MS = 60_000;
+/** A save that has stored so many bytes releases its permit when another save waits. */
+const BYTES_PER_PERMIT = 8 * 1024 * 1024;
+/** A save that has waited so long for a permit goes on without one: those before it may read from a disk that hangs. */
+const PERMIT_WAIT_MS = 60_000;
 
-/** A piece that will have its place once its chunk is closed. */
+/** A piece whose location is known once its chunk is closed. */
 export interface PlacedPiece {
   readonly hash: string;
   readonly bytes: number;
@@ -33,12 +33,12 @@ export interface ChunkWriterOptions {
 }
 
 /**
- * Puts new pieces into chunks and uploads those in parallel. Memory is bounded for the whole process: by the chunks under
- * way, and by the saves that may hold bytes of files at once. Those take turns.
+ * Puts new pieces into chunks and uploads the chunks in parallel. Memory is bounded for the whole process by two kinds of
+ * permits: one for each chunk under way, and one for each save that holds bytes of files.
  */
 export class ChunkWriter {
   bytesSent = 0;
-  /** What was stored. */
+  /** The chunks that were stored. */
   readonly sent: Set<Chunk> = new Set();
   readonly #options: ChunkWriterOptions;
   readonly #placed = new Map<string, PlacedPiece>();
@@ -46,8 +46,8 @@ export class ChunkWriter {
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
   #pack: { content: Buffer; used: number; pieces: PlacedPiece[] } | undefined;
-  /** The turn this save has: what was stored in it. */
-  #turn: { bytes: number; isTaken: boolean } | undefined;
+  /** Set while this save may hold bytes of files: the bytes it has stored since, and whether it holds a permit for them. */
+  #allowance: { bytes: number; hasPermit: boolean } | undefined;
 
   constructor(options: ChunkWriterOptions) {
     this.#options = options;
@@ -61,16 +61,16 @@ export class ChunkWriter {
     return this.#placed.get(hash);
   }
 
-  /** To be awaited before bytes are read: resolves when this save may hold a few MiB of them, till it asks again. */
+  /** To be awaited before bytes are read: resolves when this save may hold a few MiB of them, until the next call. */
   async ready(): Promise<void> {
-    if (this.#turn && (this.#turn.bytes < TURN_BYTES || !savesWait())) return;
-    // What is hardly filled may as well wait in memory.
+    if (this.#allowance && (this.#allowance.bytes < BYTES_PER_PERMIT || !isSaveWaiting())) return;
+    // A pack that is hardly filled may stay in memory.
     if (this.#pack && this.#pack.used >= ALONE_BYTES) await this.#closePack();
-    this.#endTurn();
-    this.#turn = { bytes: 0, isTaken: await this.#takeTurn() };
+    this.#endAllowance();
+    this.#allowance = { bytes: 0, hasPermit: await this.#acquirePermit() };
   }
 
-  /** Takes in a piece; `content` may be changed by the caller afterwards only when it is smaller than a chunk alone. */
+  /** Takes in a piece. The caller may change `content` afterwards only when the piece is not a chunk of its own. */
   async place(hash: string, content: Buffer): Promise<PlacedPiece> {
     const known = this.#placed.get(hash);
     if (known) return known;
@@ -81,7 +81,7 @@ export class ChunkWriter {
     return piece;
   }
 
-  /** Stores bytes that are no piece of a file. */
+  /** Stores bytes that are no part of a file as a chunk of their own. */
   async placeAlone(content: Buffer): Promise<Chunk> {
     const piece: PlacedPiece = { hash: sha256(content), bytes: content.length, offset: 0 };
     await this.#send(content, [piece]);
@@ -91,16 +91,16 @@ export class ChunkWriter {
   /** Resolves when everything that was placed is stored. Can be called more than once. */
   async finish(): Promise<void> {
     await this.#closePack();
-    this.#endTurn();
+    this.#endAllowance();
     await Promise.all(this.#underWay);
     this.#failed.signal.throwIfAborted();
   }
 
-  /** Ends the uploads; resolves when none is under way any more. */
+  /** Ends the uploads; resolves when no upload is under way any more. */
   async abandon(reason: unknown): Promise<void> {
     this.#failed.abort(reason);
     this.#pack = undefined;
-    this.#endTurn();
+    this.#endAllowance();
     await Promise.all(this.#underWay);
   }
 
@@ -121,22 +121,22 @@ export class ChunkWriter {
     this.#pack.pieces.push(piece);
   }
 
-  /** Whether it was had. */
-  async #takeTurn(): Promise<boolean> {
-    const { turns } = this.#options.context;
-    const patience = AbortSignal.timeout(PATIENCE_MS);
+  /** Whether a permit was free in time. */
+  async #acquirePermit(): Promise<boolean> {
+    const { savePermits } = this.#options.context;
+    const late = AbortSignal.timeout(PERMIT_WAIT_MS);
     try {
-      await turns.acquire(AbortSignal.any([this.#signal, patience]));
+      await savePermits.acquire(AbortSignal.any([this.#signal, late]));
       return true;
     } catch (error) {
-      if (error !== patience.reason) throw error;
+      if (error !== late.reason) throw error;
       return false;
     }
   }
 
-  #endTurn(): void {
-    if (this.#turn?.isTaken) this.#options.context.turns.release();
-    this.#turn = undefined;
+  #endAllowance(): void {
+    if (this.#allowance?.hasPermit) this.#options.context.savePermits.release();
+    this.#allowance = undefined;
   }
 
   async #closePack(): Promise<void> {
@@ -151,8 +151,8 @@ export class ChunkWriter {
     const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : sha256(content);
     const chunk: Chunk = { ...uploads.address(id), bytes: content.length };
     for (const piece of pieces) piece.chunk = chunk;
-    await this.#options.context.slots.acquire(this.#signal);
-    if (this.#turn) this.#turn.bytes += content.length;
+    await this.#options.context.chunkPermits.acquire(this.#signal);
+    if (this.#allowance) this.#allowance.bytes += content.length;
     const upload = encodeFrame("chunk", content)
       .then((frame) => this.#upload(chunk, frame))
       .then(
@@ -160,25 +160,25 @@ export class ChunkWriter {
         (error: unknown) => this.#failed.abort(error),
       );
     const tracked: Promise<void> = upload.finally(() => {
-      this.#options.context.slots.release();
+      this.#options.context.chunkPermits.release();
       this.#underWay.delete(tracked);
     });
     this.#underWay.add(tracked);
   }
 
-  /** Has only the frame: what it was made of need not stay in memory while the backend takes its time. */
+  /** Holds the frame alone: the content it was made of need not stay in memory until the backend answers. */
   async #upload(chunk: Chunk, frame: Buffer): Promise<void> {
     const { context, session } = this.#options;
     const key = chunkKey(session, chunk);
     await context.blobs.put(key, frame, { signal: this.#signal });
-    context.distrusted.delete(key);
+    context.chunkTrust.trust(key);
     this.bytesSent += frame.length;
     this.sent.add(chunk);
   }
 }
 
-/** The location of a placed piece. Only after {@link ChunkWriter.finish}. */
+/** The location of a placed piece; known after {@link ChunkWriter.finish}. */
 export function locationOf({ chunk, offset }: Pick<PlacedPiece, "chunk" | "offset">): Location {
-  if (!chunk) throw new Error("a piece was asked for its place before its chunk was closed");
+  if (!chunk) throw new Error("the location of a piece was read before its chunk was closed");
   return { chunk, offset };
 }

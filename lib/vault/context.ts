@@ -2,45 +2,46 @@ import { hostname } from "node:os";
 import { withSignal } from "../async/deadline.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
-import { retry } from "../blobs/retry.ts";
+import { type RetriedBlobs, retry } from "../blobs/retry.ts";
 import { timeout } from "../blobs/timeout.ts";
-import type { BlobStore, BlobTraits } from "../blobs.ts";
+import type { BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
+import { ChunkTrust } from "./chunk-trust.ts";
 import { isUrgent } from "./layout.ts";
-import { placesForChunks, placesForSaves } from "./memory-budget.ts";
+import { chunkPermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
 
 /** The largest chunk, in bytes. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
-/** Room in a blob for the frame, and for an encrypted one. */
+/** Bytes of a blob that are left for the frame, also for an encrypted one. */
 const FRAME_ROOM = 64;
-/** Below this a vault would drown in blobs. */
+/** With smaller blobs a session would be too many of them. */
 const LEAST_BLOB_BYTES = 64 * 1024;
-/** A large value is given this much time for each KiB on top, so that a slow line is not taken for a dead server. */
+/** Added to the time limit of an attempt for each KiB that travels: a slow line is no dead server. */
 const MS_PER_KIB = 8;
 
-/** What the parts of one vault share. */
+/** The options, the blobs and the limits that all parts of one vault share. */
 export class VaultContext {
   readonly options: CheckedOptions;
   /** The backend with retries, time limits and a limit on concurrency. */
-  readonly blobs: BlobStore;
-  /** Keys of chunks that were found missing or damaged: nothing new may rely on them. */
-  readonly distrusted: Set<string> = new Set();
+  readonly blobs: RetriedBlobs;
+  /** Which chunks nothing new may refer to. */
+  readonly chunkTrust: ChunkTrust = new ChunkTrust();
   /** Permits for chunks in memory, on their way up or down: shared by all sessions of the process. */
-  readonly slots: Permits;
-  /** Permits for saves that hold bytes of files: shared by all sessions of the process, and taken before one for a chunk. */
-  readonly turns: Permits = placesForSaves();
-  /** Who writes, for people. */
+  readonly chunkPermits: Permits;
+  /** Permits for saves that hold bytes of files: shared by all sessions of the process, and acquired before those for chunks. */
+  readonly savePermits: Permits = savePermits();
+  /** The name of this process in entries, for people. */
   readonly by: string = `${hostname()}:${process.pid}`;
   #traits: Promise<BlobTraits> | undefined;
 
   constructor(options: CheckedOptions) {
     const { blobs, concurrency, attemptTimeoutMs, retries, retryDelayMs } = options;
     this.options = options;
-    this.slots = placesForChunks(concurrency);
+    this.chunkPermits = chunkPermits(concurrency);
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>
       isUrgent(key) ? attemptTimeoutMs : attemptTimeoutMs + Math.ceil(bytes / 1024) * MS_PER_KIB;
-    // Semaphore are taken per attempt: nothing holds one while it waits for its next.
+    // The limit counts attempts: a call holds no permit while it waits for its next attempt.
     this.blobs = retry(limit(timeout(blobs, { attemptTimeoutMs: attemptMs }), { concurrency, urgent: isUrgent }), {
       retries,
       retryDelayMs,
@@ -50,7 +51,7 @@ export class VaultContext {
 
   /** What the backend can do; asked once. */
   async traits(signal?: AbortSignal): Promise<BlobTraits> {
-    // Asked for all, so that nobody's signal ends what another one waits for.
+    // Without the signal: other callers wait for the same answer.
     this.#traits ??= this.#askTraits().catch((error: unknown) => {
       this.#traits = undefined;
       throw error;
@@ -63,7 +64,7 @@ export class VaultContext {
     return Math.min(CHUNK_BYTES, (await this.traits(signal)).maxBlobBytes - FRAME_ROOM);
   }
 
-  /** Says something a person should know; it stops nothing. */
+  /** Tells a person something; the operation goes on. */
   warn(message: string): void {
     this.options.onWarning(message);
   }
@@ -73,12 +74,12 @@ export class VaultContext {
     if (traits.maxBlobBytes < LEAST_BLOB_BYTES) {
       throw new VaultError(
         "INVALID",
-        `A vault needs blobs of ${LEAST_BLOB_BYTES} bytes; this store takes ${traits.maxBlobBytes}.`,
+        `Could not open the store: a vault needs blobs of ${LEAST_BLOB_BYTES} bytes, and it takes ${traits.maxBlobBytes}.`,
       );
     }
     if (!traits.exclusiveCreate) {
       this.warn(
-        "This store cannot create a key exclusively: two processes that run the same session at once may overwrite each other's saves, and neither will notice.",
+        "This store cannot create a key exclusively: two processes that run one session at the same time may overwrite each other's saves, and neither notices.",
       );
     }
     return traits;

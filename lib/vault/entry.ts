@@ -73,7 +73,7 @@ export async function decodeEntry(session: string, n: number, frame: Buffer): Pr
   const what = `log entry ${n} of ${session}`;
   const { session: owner, manifest, ...entry } = parse(await decodeFrame("entry", frame, what), what);
   if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !Array.isArray(entry.dead)) {
-    throw new VaultError("CORRUPT", `Could not read ${what}: it is another one.`);
+    throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }
   return manifest === undefined ? entry : { ...entry, manifest: unpackManifest(manifest, what) };
 }

@@ -28,9 +28,6 @@ export function sessionName(session: string): string {
   return name;
 }
 
-/** Number of the first log entry. */
-export const FIRST_ENTRY = 1;
-
 /** Key prefix of a session's log. */
 export function logPrefix(session: string): string {
   return `${session}/log/`;
@@ -61,11 +58,6 @@ export function chunkEpoch(session: string, key: string): number | undefined {
   return numberOf(key.slice(chunksPrefix(session).length).split("/")[0] ?? "");
 }
 
-/** Key of the lease of an epoch. */
-export function leaseKey(session: string, epoch: number): string {
-  return `${session}/lease/${digits(epoch)}`;
-}
-
 /** Key prefix of the list of sessions. */
 export const SESSIONS_PREFIX = "_sessions/";
 
@@ -74,7 +66,7 @@ export function sessionKey(session: string): string {
   return SESSIONS_PREFIX + session;
 }
 
-/** Whether `key` is small and urgent: log entries, leases, the list of sessions. Chunks are not. */
+/** Whether the value at `key` is small and urgent, as log entries and the list of sessions are. Chunks are not. */
 export function isUrgent(key: string): boolean {
   return !key.includes("/chunks/");
 }

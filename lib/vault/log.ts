@@ -1,28 +1,27 @@
-import type { BlobStore } from "../blobs.ts";
+import type { RetriedBlobs, RetriedPutOptions } from "../blobs/retry.ts";
 import { isVaultError, VaultError } from "../errors.ts";
-import { attemptsOf } from "./attempts.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
 
 /**
- * How an append ended when it did not throw: `taken` is the entry that has the number. `atOnce`: by the only put that was
- * sent. A second one may have come much later, and have found a number that was taken before and pruned since.
+ * The outcome of an append. `taken` is the entry that has the number. `atOnce`: only one put was sent. A second put may
+ * come much later, and find that another holder took the number meanwhile and has pruned it since.
  */
 export type AppendResult = { committed: true; bytes: number; atOnce: boolean } | { committed: false; taken: Entry };
 
 /** A body that was torn on its way is read again this often before it counts as corrupt. */
 const READS = 3;
-/** How often a reader looks again when what it found has moved on meanwhile. */
+/** How often a reader lists again when the entry it found was pruned meanwhile. */
 const LOOKS = 5;
 
 /** The numbered entries of one session. */
 export class SessionLog {
   readonly session: string;
   readonly exclusiveCreate: boolean;
-  readonly #blobs: BlobStore;
+  readonly #blobs: RetriedBlobs;
 
   /** @param exclusiveCreate whether the backend's `ifAbsent` really excludes; without it an append is a look and a put. */
-  constructor(blobs: BlobStore, session: string, exclusiveCreate = true) {
+  constructor(blobs: RetriedBlobs, session: string, exclusiveCreate = true) {
     this.#blobs = blobs;
     this.session = session;
     this.exclusiveCreate = exclusiveCreate;
@@ -61,14 +60,21 @@ export class SessionLog {
       }
       const entry = await this.#readNewest(n, signal);
       if (entry) return entry;
-      // Only an entry that is no longer the newest may go: somebody has moved on between the two requests.
+      // Only an entry that is no longer the newest may be pruned: the log has grown between the two requests.
       if (n === last)
-        throw new VaultError("CORRUPT", `The newest log entry of ${this.session}, ${n}, is listed and gone.`, {
-          hint: repairHint(this.session, n),
-        });
+        throw new VaultError(
+          "CORRUPT",
+          `Could not read log entry ${n} of ${this.session}, the newest: the store lists it and does not have it.`,
+          {
+            hint: repairHint(this.session, n),
+          },
+        );
       last = n;
     }
-    throw new VaultError("UNAVAILABLE", `Could not read the log of ${this.session}: it kept moving.`);
+    throw new VaultError(
+      "UNAVAILABLE",
+      `Could not read the log of ${this.session}: its newest entry changed at each of ${LOOKS} attempts.`,
+    );
   }
 
   /** Entry `n`, or `undefined` when there is none. */
@@ -84,7 +90,7 @@ export class SessionLog {
     }
   }
 
-  /** Without this one the session cannot be read at all: a person has to know what to do. */
+  /** Without its newest entry a session cannot be read at all: the error says what a person can do. */
   async #readNewest(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
     try {
       return await this.read(n, signal);
@@ -98,15 +104,17 @@ export class SessionLog {
   }
 
   /**
-   * Creates the entry: the only commit point there is. An answer that was lost is told from a lost race by reading back.
-   * @throws when it cannot be known whether the entry was or will be created.
+   * Creates the entry: the only commit point there is. After a lost answer the entry is read back: its id tells whether
+   * the append has succeeded or another holder was first.
+   * @throws when it is unknown whether the entry was or will be created.
    */
   async append(entry: Entry, signal?: AbortSignal): Promise<AppendResult> {
     const frame = await encodeEntry(this.session, entry);
     let failure: unknown;
+    let puts = 0;
     try {
-      await this.#create(entry.n, frame, signal);
-      return { committed: true, bytes: frame.length, atOnce: attemptsOf(frame) <= 1 };
+      await this.#create(entry.n, frame, { signal, onAttempt: () => puts++ });
+      return { committed: true, bytes: frame.length, atOnce: puts <= 1 };
     } catch (error) {
       if (signal?.aborted || !isUncertain(error)) throw error;
       failure = error;
@@ -114,18 +122,18 @@ export class SessionLog {
     const taken = await this.read(entry.n, signal);
     if (taken?.id === entry.id) return { committed: true, bytes: frame.length, atOnce: false };
     if (taken) return { committed: false, taken };
-    // Refused and not to be read: whose it is cannot be known yet (a majority has not seen it, say).
+    // Refused, and nothing to be read: whose entry it is cannot be known yet (a majority has not seen it, say).
     if (isVaultError(failure, "CONFLICT")) throw new VaultError("UNAVAILABLE", notShown(entry), { cause: failure });
-    // Not there after a failure that left it open: it may still arrive.
+    // Not there after a failure that left the outcome open: the put may still take effect.
     throw failure;
   }
 
-  async #create(n: number, frame: Buffer, signal: AbortSignal | undefined): Promise<void> {
+  async #create(n: number, frame: Buffer, { signal, onAttempt }: RetriedPutOptions): Promise<void> {
     const key = entryKey(this.session, n);
     if (!this.exclusiveCreate && (await this.#blobs.get(key, { signal }))) {
       throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
     }
-    await this.#blobs.put(key, frame, { ifAbsent: true, signal });
+    await this.#blobs.put(key, frame, { ifAbsent: true, signal, onAttempt });
   }
 }
 
@@ -134,19 +142,19 @@ function isUncertain(error: unknown): boolean {
 }
 
 function notShown({ n }: Entry): string {
-  return `Could not create log entry ${n}: the store says that it exists, and does not show it.`;
+  return `Could not create log entry ${n}: the store says that it exists, and returns nothing when it is read.`;
 }
 
 function repairHint(session: string, n: number): string {
-  return `If it stays so, stop every process of this session and drop that entry, by the blobs of this store with the options of this store (FileBlobs, S3Blobs, MongoBlobs, RedisBlobs): \`await blobs.delete(["${entryKey(session, n)}"])\`. What the session was before it counts then.`;
+  return `If the error stays, stop every process of this session and delete that entry, with the blobs of this store (FileBlobs, S3Blobs, MongoBlobs, RedisBlobs) and the options of this store: \`await blobs.delete(["${entryKey(session, n)}"])\`. The session is then as it was before that entry.`;
 }
 
 function lostLog(session: string): VaultError {
   return new VaultError(
     "CORRUPT",
-    `The log of ${session} is gone: the store knows the session and has no entry of it.`,
+    `Could not read the log of ${session}: the store knows the session and has lost all its log entries.`,
     {
-      hint: `Restore the store from a backup. To start over with a new link, remove all that is left of the session, ${sessionKey(session)} last: what is left would be taken for its history.`,
+      hint: `Restore the store from a backup. To start over with a new link, remove every key of the session, ${sessionKey(session)} last: keys that are left would be taken for its history.`,
     },
   );
 }

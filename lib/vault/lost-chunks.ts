@@ -4,10 +4,7 @@ import type { VaultLease } from "./lease.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
-/** Leases under which the chunks of those before were looked for. */
-const looked = new WeakSet<VaultLease>();
-
-/** Keys of all chunks that the backend shows. */
+/** Keys of all chunks of the session that the backend lists. */
 export async function listChunks(
   { blobs }: VaultContext,
   session: string,
@@ -19,52 +16,52 @@ export async function listChunks(
 }
 
 /**
- * Distrusts what the kept generations need and `listed` does not show: the next save sends it anew. Nothing is ever
+ * Distrusts the chunks that the kept generations need and `listed` lacks: the next save sends them anew. Nothing is ever
  * deleted for it. To be called while this holder uploads nothing.
+ * @throws `LEASE_LOST` when another process has taken the session: it may have pruned them.
  */
-export async function distrustLost(
+export async function distrustLostChunks(
   context: VaultContext,
-  lease: VaultLease,
+  { session, writer }: VaultLease,
   listed: ReadonlySet<string>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const lost = new Set<string>();
   const damaged: number[] = [];
-  for (const { n } of lease.state.live) {
-    const keys = await unlessCorrupt(lease.generations.keys(n, signal));
+  for (const { n } of writer.state.live) {
+    const keys = await unlessCorrupt(writer.generations.keys(n, signal));
     const missing = [...(keys ?? [])].filter((key) => !listed.has(key));
     if (missing.length > 0) damaged.push(n);
     for (const key of missing) lost.add(key);
   }
   if (lost.size === 0) return;
-  // Whoever has taken the session meanwhile may have pruned them.
-  await lease.look(signal);
-  const news = [...lost].filter((key) => !context.distrusted.has(key));
-  for (const key of lost) context.distrusted.add(key);
+  await writer.look(signal);
+  const news = context.chunkTrust.distrust(lost);
   if (news.length === 0) return;
   context.warn(
-    `The store has lost chunks of ${lease.session} (${news.length}; the first is ${news[0]}). Not whole without them: generation ${damaged.join(", ")}. The next save sends anew what the profile still has of them. Find what removes keys there: an expiry rule, an eviction, a fail-over to a copy that was behind.`,
+    `The store has lost chunks of ${session} (${news.length}; the first is ${news[0]}). Not whole without them: generation ${damaged.join(", ")}. The next save sends those anew that the profile still has. Find out why keys vanish there: an expiry rule, an eviction, a fail-over to a copy that was behind.`,
   );
 }
 
 /**
- * Once per lease, before a save relies on chunks that holders before this one stored: whether the backend still has them.
- * Never fails the save but by what ends it anyway.
+ * Checks, once per lease, that the backend still has the chunks of earlier holders, before a save refers to them. Only
+ * what ends the save anyway makes it fail.
  */
-export async function lookForLost(
+export async function checkEarlierChunks(
   context: VaultContext,
   lease: VaultLease,
   current: Manifest,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (looked.has(lease) || [...chunksOf(current)].every(({ epoch }) => epoch === lease.epoch)) return;
+  const { session, epoch, writer } = lease;
+  if (writer.memory.hasCheckedChunks || [...chunksOf(current)].every((chunk) => chunk.epoch === epoch)) return;
   try {
-    const listed = await listChunks(context, lease.session, signal);
-    const needed = (await lease.generations.keys(lease.state.content, signal)) ?? [];
-    if ([...needed].some((key) => !listed.has(key))) await distrustLost(context, lease, listed, signal);
-    looked.add(lease);
+    const listed = await listChunks(context, session, signal);
+    const needed = (await writer.generations.keys(writer.state.content, signal)) ?? [];
+    if ([...needed].some((key) => !listed.has(key))) await distrustLostChunks(context, lease, listed, signal);
+    writer.memory.hasCheckedChunks = true;
   } catch (error) {
-    // A later save looks again.
+    // A later save checks again.
     if (signal?.aborted || lease.lost.aborted) throw error;
   }
 }

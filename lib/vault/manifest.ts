@@ -25,7 +25,7 @@ export interface ManifestFile {
   readonly bytes: number;
   readonly change: CaptureFile["change"];
   /** Bytes of each of its pieces but the last. */
-  readonly cut: number;
+  readonly pieceBytes: number;
   readonly pieces: readonly Piece[];
 }
 
@@ -43,7 +43,13 @@ export interface Manifest {
 
 type PackedChunk = [id: string, epoch: number, bytes: number, alt?: number];
 type PackedPiece = [chunk: number, offset: number, bytes: number, hash: string] | [chunk: number];
-type PackedFile = [path: string, bytes: number, change: CaptureFile["change"], cut: number, pieces: PackedPiece[]];
+type PackedFile = [
+  path: string,
+  bytes: number,
+  change: CaptureFile["change"],
+  pieceBytes: number,
+  pieces: PackedPiece[],
+];
 interface PackedManifest extends Omit<Manifest, "files"> {
   chunks: PackedChunk[];
   files: PackedFile[];
@@ -67,7 +73,13 @@ export function packManifest({ files, ...facts }: Manifest): unknown {
   const packPiece = ({ chunk, offset, bytes, hash }: Piece): PackedPiece =>
     bytes === chunk.bytes ? [numberOf(chunk)] : [numberOf(chunk), offset, bytes, hash];
   const packed = files.map(
-    ({ path, bytes, change, cut, pieces }): PackedFile => [path, bytes, change, cut, pieces.map(packPiece)],
+    ({ path, bytes, change, pieceBytes, pieces }): PackedFile => [
+      path,
+      bytes,
+      change,
+      pieceBytes,
+      pieces.map(packPiece),
+    ],
   );
   return { ...facts, chunks, files: packed } satisfies PackedManifest;
 }
@@ -79,28 +91,32 @@ export function packManifest({ files, ...facts }: Manifest): unknown {
  */
 export function unpackManifest(value: unknown, what: string): Manifest {
   const { chunks: packedChunks, files: packedFiles, ...facts } = value as PackedManifest;
-  demand(Array.isArray(packedChunks) && Array.isArray(packedFiles), what, "no files");
+  demand(Array.isArray(packedChunks) && Array.isArray(packedFiles), what, "no list of files");
   const chunks = packedChunks.map(([id, epoch, bytes, alt = 0]): Chunk => {
-    demand(HASH.test(id) && isCount(epoch) && isCount(bytes) && isCount(alt), what, "a chunk");
+    demand(HASH.test(id) && isCount(epoch) && isCount(bytes) && isCount(alt), what, "invalid chunk");
     return { id, epoch, bytes, alt };
   });
   const unpackPiece = ([index, ...rest]: PackedPiece): Piece => {
     const chunk = chunks[index];
-    demand(chunk !== undefined, what, "a piece");
+    demand(chunk !== undefined, what, "invalid piece");
     const [offset, bytes, hash] = rest.length === 3 ? rest : ([0, chunk.bytes, chunk.id] as const);
-    demand(isCount(offset) && isCount(bytes) && bytes > 0 && HASH.test(hash), what, "a piece");
-    demand(offset + bytes <= chunk.bytes, what, "a piece");
+    demand(isCount(offset) && isCount(bytes) && bytes > 0 && HASH.test(hash), what, "invalid piece");
+    demand(offset + bytes <= chunk.bytes, what, "invalid piece");
     return { hash, bytes, chunk, offset };
   };
-  const files = packedFiles.map(([path, bytes, change, cut, packed]): ManifestFile => {
-    demand(Array.isArray(packed), what, "a file");
+  const files = packedFiles.map(([path, bytes, change, pieceBytes, packed]): ManifestFile => {
+    demand(Array.isArray(packed), what, "invalid file");
     const pieces = packed.map(unpackPiece);
-    demand(typeof path === "string" && isCount(bytes) && isCount(cut) && CHANGES.includes(change), what, "a file");
-    demand(pieces.reduce((sum, piece) => sum + piece.bytes, 0) === bytes, what, "a file");
-    return { path, bytes, change, cut, pieces };
+    demand(
+      typeof path === "string" && isCount(bytes) && isCount(pieceBytes) && CHANGES.includes(change),
+      what,
+      "invalid file",
+    );
+    demand(pieces.reduce((sum, piece) => sum + piece.bytes, 0) === bytes, what, "invalid file");
+    return { path, bytes, change, pieceBytes, pieces };
   });
   const problem = pathProblem(files.map(({ path }) => path));
-  demand(problem === undefined, what, problem ?? "a path");
+  demand(problem === undefined, what, problem ?? "invalid path");
   return { ...facts, files };
 }
 
@@ -129,6 +145,6 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function demand(condition: boolean, what: string, part: string): asserts condition {
-  if (!condition) throw new VaultError("CORRUPT", `Could not read ${what}: its manifest is not sound (${part}).`);
+function demand(condition: boolean, what: string, problem: string): asserts condition {
+  if (!condition) throw new VaultError("CORRUPT", `Could not read ${what}: ${problem} in its manifest.`);
 }

@@ -1,27 +1,27 @@
 import { type Permits, SharedSemaphore } from "../async/shared-semaphore.ts";
 
-/** Saves that have bytes of files in memory at once, beside one of each vault: one reads while another one hashes. */
+/** Saves that hold bytes of files at once, beside one of each vault: one reads while another hashes. */
 const SAVES_AT_ONCE = 1;
 
-/** Of the whole process, however many vaults and sessions it has: memory is what they share. */
+/** One budget for the process, however many vaults and sessions it has, because they share its memory. */
 const saves = new SharedSemaphore(SAVES_AT_ONCE);
 const chunks = new SharedSemaphore(0);
 
-/** The right of a vault's saves to hold the bytes of files: what was read last, and the chunk that is being filled. */
-export function placesForSaves(): Permits {
+/** A vault's permits for saves that hold bytes of files: the block that was read last, and the chunk that is being filled. */
+export function savePermits(): Permits {
   return saves.permits();
 }
 
-/** Whether saves wait for others to let them hold bytes. */
-export function savesWait(): boolean {
+/** Whether a save waits for such a permit. */
+export function isSaveWaiting(): boolean {
   return saves.isBusy;
 }
 
 /**
- * A vault's places for chunks on their way up or down. All vaults together have about as many as the one that was
- * allowed most.
+ * A vault's permits for chunks that are uploaded or downloaded, `most` of them. All vaults together have about as many
+ * as the vault with the largest `most`.
  */
-export function placesForChunks(most: number): Permits {
+export function chunkPermits(most: number): Permits {
   chunks.grow(most - 1);
   return chunks.permits(most);
 }

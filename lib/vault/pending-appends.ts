@@ -1,10 +1,10 @@
-/** Appends of one holder of which nobody knows how they ended: each may still arrive. */
-export class OpenAppends {
+/** The appends of one holder whose outcome is unknown: each may still take effect. */
+export class PendingAppends {
   /** Numbers, by the ids of the entries. */
   readonly #numbers = new Map<string, number>();
 
-  /** Whether every append is known to have ended. */
-  get none(): boolean {
+  /** Whether the outcome of every append is known. */
+  get isEmpty(): boolean {
     return this.#numbers.size === 0;
   }
 
@@ -18,7 +18,7 @@ export class OpenAppends {
     return [...this.#numbers.values()].filter((number) => number < n);
   }
 
-  /** Whether the entry with this id is one of them. */
+  /** Whether the entry with this id is pending. */
   has(id: string): boolean {
     return this.#numbers.has(id);
   }
@@ -27,8 +27,16 @@ export class OpenAppends {
     this.#numbers.set(id, n);
   }
 
-  /** Entry `n` is in the log: neither at its number nor before it can anything arrive that counts. */
-  close(n: number): void {
+  /** Entry `n` is in the log: a pending append of that number or a lower one can have no effect any more. */
+  resolve(n: number): void {
     for (const [id, number] of this.#numbers) if (number <= n) this.#numbers.delete(id);
+  }
+
+  /**
+   * Number of the entry after entry `n`. Where nothing is created exclusively, the number of a pending append is never
+   * used again: that append could replace the entry that was committed there meanwhile.
+   */
+  numberAfter(n: number, { exclusiveCreate }: { exclusiveCreate: boolean }): number {
+    return (exclusiveCreate ? n : Math.max(n, this.last)) + 1;
   }
 }

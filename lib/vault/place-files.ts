@@ -1,89 +1,95 @@
 import { readPart } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
 import type { Capture, CaptureFile } from "../store.ts";
+import type { ChunkTrust } from "./chunk-trust.ts";
 import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
-import { cutOf } from "./chunking.ts";
+import { choosePieceBytes } from "./chunking.ts";
 import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
-import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
 import type { Location } from "./uploads.ts";
+import type { WriterMemory } from "./writer-memory.ts";
 
-/** What is read at once. */
+/** The most that is read at once. */
 const READ_BYTES = 4 * 1024 * 1024;
-/** Bytes that reused chunks may hold for nothing, as a share of the whole, and what is always allowed. */
+/** Unused bytes that reused chunks may hold: a share of the profile, and a number that is always allowed. */
 const WASTE_SHARE = 0.5;
 const WASTE_BYTES = 4 * 1024 * 1024;
 
-interface CutFile {
+interface PlacedFile {
   readonly file: CaptureFile;
-  readonly cut: number;
-  readonly pieces: CutPiece[];
+  readonly pieceBytes: number;
+  readonly pieces: FilePiece[];
 }
 
-interface CutPiece {
+interface FilePiece {
   readonly hash: string;
   readonly bytes: number;
   readonly position: number;
-  place: Location | PlacedPiece;
+  location: Location | PlacedPiece;
 }
 
 /** What {@link placeFiles} takes. */
 export interface PlaceOptions {
+  readonly session: string;
   readonly capture: Capture;
-  readonly lease: VaultLease;
+  readonly memory: WriterMemory;
   /** The current generation. */
   readonly previous: Manifest | undefined;
   readonly writer: ChunkWriter;
   readonly chunkBytes: number;
-  /** Keys of chunks that are damaged. */
-  readonly distrusted: ReadonlySet<string>;
+  readonly chunkTrust: ChunkTrust;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Cuts the files of a capture into pieces and finds or makes a place for each. Resolves when all of it is stored. */
+/**
+ * Cuts the files of a capture into pieces, finds those that are stored already and stores the others. Resolves when all
+ * of them are stored.
+ */
 export async function placeFiles(options: PlaceOptions): Promise<ManifestFile[]> {
-  const { capture, lease, writer, signal } = options;
+  const { capture, memory, writer, signal } = options;
   const before = new Map(options.previous?.files.map((file) => [file.path, file]));
   const stored = storedPieces(options);
   const find = (hash: string): Location | PlacedPiece | undefined => writer.find(hash) ?? stored(hash);
-  const files: CutFile[] = [];
+  const files: PlacedFile[] = [];
   for (const file of capture.files) {
     signal?.throwIfAborted();
-    const cut = cutOf(file, before.get(file.path), options.chunkBytes);
-    const known = knownHashes(lease, file, cut);
-    const pieces = known ? await reuse(file, cut, known, find, writer) : await readAll(file, cut, find, writer, signal);
-    files.push({ file, cut, pieces });
+    const pieceBytes = choosePieceBytes(file, before.get(file.path), options.chunkBytes);
+    const known = knownHashes(memory, file, pieceBytes);
+    const pieces = known
+      ? await reuse(file, pieceBytes, known, find, writer)
+      : await readAll(file, pieceBytes, find, writer, signal);
+    files.push({ file, pieceBytes, pieces });
   }
   await repack(files, writer);
   await writer.finish();
-  // Only now: what was read is what is stored.
-  lease.filesRead.clear();
-  for (const { file, cut, pieces } of files) {
+  // Only now, when every piece that was read is stored.
+  memory.filesRead.clear();
+  for (const { file, pieceBytes, pieces } of files) {
     if (!file.identity) continue;
-    lease.filesRead.set(file.path, { identity: file.identity, cut, hashes: pieces.map(({ hash }) => hash) });
+    memory.filesRead.set(file.path, { identity: file.identity, pieceBytes, hashes: pieces.map(({ hash }) => hash) });
   }
-  return files.map(({ file: { path, size, change }, cut, pieces }) => ({
+  return files.map(({ file: { path, size, change }, pieceBytes, pieces }) => ({
     path,
     bytes: size,
     change,
-    cut,
-    pieces: pieces.map(({ hash, bytes, place }) => ({ hash, bytes, ...locationOf(place) })),
+    pieceBytes,
+    pieces: pieces.map(({ hash, bytes, location }) => ({ hash, bytes, ...locationOf(location) })),
   }));
 }
 
 /**
- * Pieces that may be referred to without being sent: those of the current generation and those this epoch has uploaded.
- * Chunks of other epochs are taken from nowhere else.
+ * Finds pieces that may be referred to without being sent: those of the current generation, and those that were uploaded
+ * in this epoch. Chunks of other epochs are taken from the current generation alone.
  */
-function storedPieces({ lease, previous, distrusted }: PlaceOptions): (hash: string) => Location | undefined {
+function storedPieces({ session, memory, previous, chunkTrust }: PlaceOptions): (hash: string) => Location | undefined {
   const current = new Map<string, Location>();
   for (const { pieces } of previous?.files ?? []) {
     for (const { hash, chunk, offset } of pieces) current.set(hash, { chunk, offset });
   }
   return (hash) => {
-    const location = current.get(hash) ?? lease.uploads.find(hash);
-    return location && !distrusted.has(chunkKey(lease.session, location.chunk)) ? location : undefined;
+    const location = current.get(hash) ?? memory.uploads.find(hash);
+    return location && chunkTrust.isTrusted(chunkKey(session, location.chunk)) ? location : undefined;
   };
 }
 
@@ -91,66 +97,66 @@ function storedPieces({ lease, previous, distrusted }: PlaceOptions): (hash: str
  * The hashes of a file that need not be read. Identities are trusted from saves of this same lease only, kept in memory:
  * an inode number says nothing on another machine, or of a directory that was made anew.
  */
-function knownHashes(lease: VaultLease, file: CaptureFile, cut: number): readonly string[] | undefined {
-  const known = lease.filesRead.get(file.path);
-  const same = known !== undefined && known.identity === file.identity && known.cut === cut;
-  return same && known.hashes.length === Math.ceil(file.size / cut) ? known.hashes : undefined;
+function knownHashes(memory: WriterMemory, file: CaptureFile, pieceBytes: number): readonly string[] | undefined {
+  const known = memory.filesRead.get(file.path);
+  const same = known !== undefined && known.identity === file.identity && known.pieceBytes === pieceBytes;
+  return same && known.hashes.length === Math.ceil(file.size / pieceBytes) ? known.hashes : undefined;
 }
 
 async function reuse(
   file: CaptureFile,
-  cut: number,
+  pieceBytes: number,
   hashes: readonly string[],
   find: (hash: string) => Location | PlacedPiece | undefined,
   writer: ChunkWriter,
-): Promise<CutPiece[]> {
-  const pieces: CutPiece[] = [];
+): Promise<FilePiece[]> {
+  const pieces: FilePiece[] = [];
   for (const [index, hash] of hashes.entries()) {
-    const position = index * cut;
-    const bytes = Math.min(cut, file.size - position);
-    const place = find(hash) ?? (await storePiece(writer, file, { hash, bytes, position }));
-    pieces.push({ hash, bytes, position, place });
+    const position = index * pieceBytes;
+    const bytes = Math.min(pieceBytes, file.size - position);
+    const location = find(hash) ?? (await storePiece(writer, file, { hash, bytes, position }));
+    pieces.push({ hash, bytes, position, location });
   }
   return pieces;
 }
 
 async function readAll(
   file: CaptureFile,
-  cut: number,
+  pieceBytes: number,
   find: (hash: string) => Location | PlacedPiece | undefined,
   writer: ChunkWriter,
   signal: AbortSignal | undefined,
-): Promise<CutPiece[]> {
-  const pieces: CutPiece[] = [];
-  const stride = Math.max(1, Math.floor(READ_BYTES / cut)) * cut;
+): Promise<FilePiece[]> {
+  const pieces: FilePiece[] = [];
+  const stride = Math.max(1, Math.floor(READ_BYTES / pieceBytes)) * pieceBytes;
   for (let start = 0; start < file.size; start += stride) {
     signal?.throwIfAborted();
     await writer.ready();
     const block = await readPart(file, start, Math.min(stride, file.size - start));
-    for (let offset = 0; offset < block.length; offset += cut) {
-      const content = block.subarray(offset, offset + cut);
+    for (let offset = 0; offset < block.length; offset += pieceBytes) {
+      const content = block.subarray(offset, offset + pieceBytes);
       const hash = sha256(content);
-      const place = find(hash) ?? (await writer.place(hash, content));
-      pieces.push({ hash, bytes: content.length, position: start + offset, place });
+      const location = find(hash) ?? (await writer.place(hash, content));
+      pieces.push({ hash, bytes: content.length, position: start + offset, location });
     }
   }
   return pieces;
 }
 
 /**
- * A chunk is kept while one piece of it is needed. Where reused chunks hold too much that nobody needs, the pieces of
- * the emptiest are stored anew.
+ * Stores the needed pieces of the emptiest reused chunks anew, where reused chunks hold too many unused bytes: a chunk is
+ * kept as long as one piece of it is needed.
  */
-async function repack(files: readonly CutFile[], writer: ChunkWriter): Promise<void> {
+async function repack(files: readonly PlacedFile[], writer: ChunkWriter): Promise<void> {
   const chunks = new Map<
     Chunk,
-    { used: number; hashes: Set<string>; pieces: { file: CaptureFile; piece: CutPiece }[] }
+    { used: number; hashes: Set<string>; pieces: { file: CaptureFile; piece: FilePiece }[] }
   >();
   let total = 0;
   for (const { file, pieces } of files) {
     for (const piece of pieces) {
       total += piece.bytes;
-      const { chunk } = piece.place;
+      const { chunk } = piece.location;
       if (!chunk || writer.find(piece.hash)) continue;
       const users = chunks.get(chunk) ?? { used: 0, hashes: new Set(), pieces: [] };
       if (!users.hashes.has(piece.hash)) users.used += piece.bytes;
@@ -167,7 +173,7 @@ async function repack(files: readonly CutFile[], writer: ChunkWriter): Promise<v
     if (waste <= allowed) return;
     waste -= chunk.bytes - used;
     for (const { file, piece } of pieces) {
-      piece.place = await storePiece(writer, file, piece);
+      piece.location = await storePiece(writer, file, piece);
     }
   }
 }
@@ -176,7 +182,7 @@ async function repack(files: readonly CutFile[], writer: ChunkWriter): Promise<v
 async function storePiece(
   writer: ChunkWriter,
   file: CaptureFile,
-  { hash, bytes, position }: Pick<CutPiece, "hash" | "bytes" | "position">,
+  { hash, bytes, position }: Pick<FilePiece, "hash" | "bytes" | "position">,
 ): Promise<PlacedPiece> {
   await writer.ready();
   const content = await readPart(file, position, bytes);

@@ -10,7 +10,7 @@ import { bytesOf, type Manifest } from "./manifest.ts";
 import { isGood } from "./retention.ts";
 import { claimDirectory, emptyDirectory, writeProfile } from "./write-profile.ts";
 
-/** How often a restore starts over because what it read was pruned meanwhile. */
+/** How often a restore starts at most: again when the generation it read was pruned meanwhile. */
 const STARTS = 5;
 
 /** What {@link restoreGeneration} takes. */
@@ -52,7 +52,7 @@ export async function restoreGeneration(context: VaultContext, options: RestoreO
       const { n, id } = candidate;
       const newer = presentState(session, await log.newest(signal));
       if (starts < STARTS && !newer.live.some((generation) => generation.n === n && generation.id === id)) {
-        // It was not damaged: its holder has moved on and pruned it while we read.
+        // Not damaged: the holder of the session has pruned the generation while it was read.
         starts++;
         state = newer;
         skipped.length = 0;
@@ -70,13 +70,13 @@ export function presentState<T extends LogState>(session: string, state: T | und
   if (!state || state.content === 0) throw new VaultError("ABSENT", `There is no session ${session} in this store.`);
   if (!state.deleted) return state;
   throw new VaultError("ABSENT", `The session ${session} was deleted on ${new Date(state.deleted.at).toISOString()}.`, {
-    hint: "`undelete` brings it back for a while.",
+    hint: "`undelete` brings it back, until `retainMs` after the deletion.",
   });
 }
 
 /**
- * What to try, in order: the named generation alone; or the current one, then older ones of the same phone and link, proven
- * ones first. What was rejected or never verified is only ever restored by name or as the current one.
+ * The generations to try, in order: the named one alone; or the current one, then older ones of the same phone and link,
+ * proven ones first. A rejected or suspect generation is restored by name or as the current one only.
  */
 function candidatesOf(
   session: string,
@@ -106,13 +106,17 @@ async function restoreOne(
 ): Promise<{ manifest: Manifest; profile: ProfileFacts }> {
   const entry = await log.read(n, signal);
   const manifest = entry?.id === id ? await manifestOf(context, log.session, entry, signal) : undefined;
-  if (!manifest) throw new VaultError("CORRUPT", `Generation ${n} of ${log.session} is missing from its log.`);
-  await writeProfile(manifest, into, reader, { slots: context.slots, signal });
+  if (!manifest)
+    throw new VaultError("CORRUPT", `Could not restore generation ${n} of ${log.session}: it is missing from its log.`);
+  await writeProfile(manifest, into, reader, { permits: context.chunkPermits, signal });
   const report = await verifyProfile(into, signal ? { signal } : {});
   const problem = firstProblem(report);
-  // Whoever names a generation that never verified wants it as it is.
+  // A caller that names a suspect generation wants it as it is.
   if (problem !== undefined && !(named && suspect)) {
-    throw new VaultError("CORRUPT", `Generation ${n} of ${log.session} does not verify: ${problem}.`);
+    throw new VaultError(
+      "CORRUPT",
+      `Could not restore generation ${n} of ${log.session}, which does not verify: ${problem}.`,
+    );
   }
   return { manifest, profile: { ...report.profile, ...manifest.profile } };
 }

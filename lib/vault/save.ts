@@ -4,17 +4,19 @@ import type { Capture, SaveReport } from "../store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import type { VaultContext } from "./context.ts";
 import { encodeManifest, type Generation, type LogState } from "./entry.ts";
+import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
-import type { Draft, EntryFacts, VaultLease } from "./lease.ts";
-import { lookForLost } from "./lost-chunks.ts";
+import type { VaultLease } from "./lease.ts";
+import { checkEarlierChunks } from "./lost-chunks.ts";
 import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
 import { placeFiles } from "./place-files.ts";
-import { tidy } from "./prune.ts";
+import { pruneWhenDue } from "./prune.ts";
 import { retain } from "./retention.ts";
+import type { SessionWriter } from "./session-writer.ts";
 
-/** A manifest of more bytes than this goes into chunks, so that entries stay quick to read. */
+/** A manifest of more bytes is stored in chunks, so that entries stay quick to read. */
 const INLINE_MANIFEST_BYTES = 256 * 1024;
-/** What an entry may need beside its manifest. */
+/** Bytes that an entry may need beside its manifest. */
 const ENTRY_ROOM = 32 * 1024;
 
 /** What {@link saveCapture} takes. */
@@ -23,9 +25,9 @@ export interface SaveOptions {
   readonly lease: VaultLease;
   readonly wid?: string | undefined;
   readonly beforeCommit?: (() => void) | undefined;
-  /** Whether the profile did not verify: kept, but current only where there is nothing better. */
+  /** Whether the profile did not verify: its generation is current only where there is no better one. @default false */
   readonly suspect?: boolean | undefined;
-  /** Whether a profile that carries no session is kept as suspect where there is a good one, instead of refused. */
+  /** Whether a profile without a session is kept as suspect where there is a good one, instead of refused. @default false */
   readonly mayBeEmpty?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,41 +36,52 @@ export interface SaveOptions {
 export async function saveCapture(context: VaultContext, options: SaveOptions): Promise<SaveReport> {
   const { capture, lease, beforeCommit, signal } = options;
   const began = performance.now();
+  const { session, writer } = lease;
+  const { memory } = writer;
   const problem = pathProblem(capture.files.map(({ path }) => path));
-  if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${lease.session}: ${problem}.`);
-  await lease.settle(signal);
-  refuseEmpty(lease.state, options);
-  const previous = await currentManifest(context, lease, signal);
-  if (previous) await lookForLost(context, lease, previous, signal);
+  if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${session}: ${problem}.`);
+  await writer.resolvePending(signal);
+  refuseEmpty(writer.state, options);
+  const previous = await currentManifest(context, writer, signal);
+  if (previous) await checkEarlierChunks(context, lease, previous, signal);
   const chunkBytes = await context.chunkBytes(signal);
-  const writer = new ChunkWriter({ context, session: lease.session, uploads: lease.uploads, chunkBytes, signal });
+  const chunks = new ChunkWriter({ context, session, uploads: memory.uploads, chunkBytes, signal });
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;
   try {
-    const { distrusted } = context;
-    const files = await placeFiles({ capture, lease, previous, writer, chunkBytes, distrusted, signal });
+    const { chunkTrust } = context;
+    const files = await placeFiles({
+      session,
+      capture,
+      memory,
+      previous,
+      writer: chunks,
+      chunkBytes,
+      chunkTrust,
+      signal,
+    });
     const { profile, live, takenAt, spreadMs } = capture;
     manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
-    const current = currentOf(lease.state);
-    // What had to be sent although the content is the same replaces chunks that are damaged or mostly waste.
-    const isSame = writer.sent.size === 0 && isUnchanged(lease.state, current, previous, manifest, options);
-    if (current && isSame && (await isTrusted(context, lease, current))) {
-      return { ...report(options, manifest, writer, began), generation: current.n, id: current.id, unchanged: true };
+    const current = currentOf(writer.state);
+    // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
+    const isSame = chunks.sent.size === 0 && isUnchanged(writer.state, current, previous, manifest, options);
+    if (current && isSame && (await hasTrustedChunks(context, writer, current))) {
+      return { ...report(options, manifest, chunks, began), generation: current.n, id: current.id, unchanged: true };
     }
-    manifestChunks = await placeManifest(manifest, writer, chunkBytes);
+    manifestChunks = await placeManifest(manifest, chunks, chunkBytes);
   } catch (error) {
-    await writer.abandon(error);
+    await chunks.abandon(error);
     throw error;
   }
   lease.assertHeld();
   beforeCommit?.();
-  const entryBytes = await lease.commit((state, next) => {
+  const entryBytes = await writer.commit((state, next) => {
     refuseEmpty(state, options);
     return draftSave(context, state, newGeneration(state, next, manifest, options), manifest, manifestChunks);
   }, signal);
-  const { content, live } = lease.state;
-  await tidy(context, lease, signal);
-  const { bytesSent, ...rest } = report(options, manifest, writer, began);
+  const { content, live } = writer.state;
+  await pruneWhenDue(context, lease, signal);
+  const { bytesSent, ...rest } = report(options, manifest, chunks, began);
   const id = live.find(({ n }) => n === content)?.id ?? "";
   return { ...rest, bytesSent: bytesSent + entryBytes, generation: content, id, unchanged: false };
 }
@@ -86,11 +99,11 @@ function isEmpty({ files, profile }: Capture): boolean {
 function refuseEmpty({ content }: LogState, { capture, lease, mayBeEmpty }: SaveOptions): void {
   if (mayBeEmpty || content === 0 || !isEmpty(capture)) return;
   throw new VaultError("INVALID", `Could not save ${lease.session}: the capture carries no storage of WhatsApp Web.`, {
-    hint: "What is stored stays as it is. Capture the profile of a browser that is linked; `delete` is for a session that ended.",
+    hint: "The stored session stays as it is. Capture the profile of a browser that is linked; `delete` is for a session that ended.",
   });
 }
 
-/** By the state that the entry follows: what it may not replace can have arrived late. */
+/** Decided by the state that the entry follows: a good generation may have arrived late. */
 function isSuspect(state: LogState, { capture, suspect }: SaveOptions): boolean {
   if (suspect) return true;
   const current = currentOf(state);
@@ -122,8 +135,8 @@ function draftSave(
   manifestChunks: readonly Chunk[] | undefined,
 ): Draft {
   const current = currentOf(state);
-  const better = generation.suspect && !state.deleted && current && !current.suspect;
-  const content = better ? current.n : generation.n;
+  const isWorse = generation.suspect && !state.deleted && current && !current.suspect;
+  const content = isWorse ? current.n : generation.n;
   const live = retain([...state.live, generation], content, { keep, retainMs: retainDeletedMs, now: generation.at });
   const since = state.deleted ? generation.n : state.since;
   return {
@@ -137,7 +150,7 @@ function draftSave(
   };
 }
 
-/** The chunks that hold the manifest, when it is too large for an entry. */
+/** Stores a manifest that is too large for an entry. @returns its chunks, `undefined` when it fits */
 async function placeManifest(
   manifest: Manifest,
   writer: ChunkWriter,
@@ -153,28 +166,30 @@ async function placeManifest(
   return chunks;
 }
 
-/** The current manifest; when it is damaged everything is sent anew, which repairs it. */
+/** The current manifest; `undefined` also when it is damaged: then everything is sent anew, which repairs it. */
 async function currentManifest(
   context: VaultContext,
-  lease: VaultLease,
+  { session, state, generations }: SessionWriter,
   signal: AbortSignal | undefined,
 ): Promise<Manifest | undefined> {
-  const { content } = lease.state;
+  const { content } = state;
   if (content === 0) return undefined;
   try {
-    return await lease.generations.manifest(content, signal);
+    return await generations.manifest(content, signal);
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
-    context.warn(
-      `Generation ${content} of ${lease.session} is damaged; this save sends everything anew. ${error.message}`,
-    );
+    context.warn(`Generation ${content} of ${session} is damaged; this save sends everything anew. ${error.message}`);
     return undefined;
   }
 }
 
-/** Whether nothing is known to be wrong with its chunks, those of its manifest included. */
-async function isTrusted({ distrusted }: VaultContext, lease: VaultLease, { n }: Generation): Promise<boolean> {
-  return [...((await lease.generations.keys(n)) ?? [])].every((key) => !distrusted.has(key));
+/** Whether nothing is known to be wrong with the generation's chunks, those of its manifest included. */
+async function hasTrustedChunks(
+  { chunkTrust }: VaultContext,
+  { generations }: SessionWriter,
+  { n }: Generation,
+): Promise<boolean> {
+  return chunkTrust.areTrusted((await generations.keys(n)) ?? []);
 }
 
 /** Whether a new generation would say nothing that the current one does not. */

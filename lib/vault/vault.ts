@@ -2,39 +2,39 @@ import { withSignal } from "../async/deadline.ts";
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../store.ts";
-import { countAttempts } from "./attempts.ts";
 import { VaultContext } from "./context.ts";
 import { type Generation, generationInfo, type LogState } from "./entry.ts";
+import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
-import { type Draft, VaultLease } from "./lease.ts";
+import { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
-import { OpenAppends } from "./pending-appends.ts";
+import { PendingAppends } from "./pending-appends.ts";
 import { prune } from "./prune.ts";
 import { presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
 import { saveCapture } from "./save.ts";
+import type { SessionWriter } from "./session-writer.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
 export type { VaultOptions } from "./options.ts";
 
 /**
- * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and
- * whoever was overtaken can commit nothing (see FORMAT.md). `session` is a name, or a path that ends in it, everywhere.
+ * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and a
+ * process that has lost its lease can commit nothing (see FORMAT.md). `session` is a name, or a path that ends in it.
  */
 export class Vault implements ProfileStore {
   readonly #context: VaultContext;
   readonly #madeAt: number = Date.now();
-  /** Holds of writers that nothing leased for, by session. */
+  /** By session, the lease of calls that name none. */
   readonly #own = new Map<string, Promise<VaultLease>>();
-  /** What may still arrive of the newest hold of this vault, by session. A newer hold takes the number of all before it. */
-  readonly #open = new Map<string, { epoch: number; appends: OpenAppends }>();
+  /** By session, the pending appends of the newest lease of this vault. A newer hold takes the number of all before it. */
+  readonly #pending = new Map<string, { epoch: number; appends: PendingAppends }>();
 
   /** @throws `INVALID` when an option is wrong. Does no I/O. */
   constructor(options: VaultOptions & { blobs: BlobStore }) {
-    const checked = checkOptions(options);
-    this.#context = new VaultContext({ ...checked, blobs: countAttempts(checked.blobs) });
+    this.#context = new VaultContext(checkOptions(options));
   }
 
   /** Names of all sessions that were ever written, deleted ones included. */
@@ -103,7 +103,7 @@ export class Vault implements ProfileStore {
     const { session, signal } = options;
     const { retainDeletedMs } = this.#context.options;
     const retainMs = whole("retainMs", options.retainMs, retainDeletedMs, 0);
-    // Nothing to delete: then there is nothing to take either.
+    // With nothing to delete the session is not taken either.
     if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
     await this.#change(options, signal, (state, { at }) => {
       if (state.content === 0 || (state.deleted && retainMs > 0)) return undefined;
@@ -133,7 +133,7 @@ export class Vault implements ProfileStore {
       const retained = retain(live, content, { keep, retainMs: retainDeletedMs, now: at });
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };
-    // A save that is on its way is welcome.
+    // A pending save may take effect later.
     await this.#change(options, options.signal, draft, { isFinal: false });
     await this.#prune(options, options.signal);
   }
@@ -143,9 +143,9 @@ export class Vault implements ProfileStore {
   }
 
   /**
-   * Saves the zip of a profile: at `path`, or where whatsapp-web.js's own `RemoteAuth` has just written it. One whose
-   * profile does not verify is kept as `suspect`, and is current only where there is nothing better.
-   * @throws `INVALID` naming every place that was tried when there is no zip.
+   * Saves the zip of a profile: the one at `path`, or the one that whatsapp-web.js's own `RemoteAuth` has just written. A
+   * profile that does not verify is kept as `suspect`, and is current only where there is no better generation.
+   * @throws `INVALID` naming every path that was tried when there is no zip.
    */
   async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
     const { dataPath } = this.#context.options;
@@ -166,10 +166,10 @@ export class Vault implements ProfileStore {
   async #change(
     options: { session: string; lease?: Lease },
     signal: AbortSignal | undefined,
-    draft: Parameters<VaultLease["commit"]>[0],
-    how?: Parameters<VaultLease["commit"]>[2],
+    draft: Parameters<SessionWriter["commit"]>[0],
+    how?: Parameters<SessionWriter["commit"]>[2],
   ): Promise<void> {
-    const commit = async (lease: VaultLease): Promise<unknown> => lease.commit(draft, signal, how);
+    const commit = async (lease: VaultLease): Promise<unknown> => lease.writer.commit(draft, signal, how);
     if (!options.lease) return void (await this.#withOwn(sessionName(options.session), commit, signal));
     const lease = this.#leaseOf(options.session, options.lease);
     await lease.run(() => commit(lease), signal);
@@ -186,21 +186,21 @@ export class Vault implements ProfileStore {
   async #mayNeedDelete(session: string, retainMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     const state = await new SessionLog(this.#context.blobs, sessionName(session)).newest(signal);
     if (!state) return false;
-    // A save that was given up may still arrive.
-    if (this.#open.get(sessionName(session))?.appends.none === false) return true;
+    // A pending save may still take effect.
+    if (this.#pending.get(sessionName(session))?.appends.isEmpty === false) return true;
     return state.content === 0 ? retainMs === 0 && state.dead.length > 0 : !(state.deleted && retainMs > 0);
   }
 
   async #take(session: string, signal?: AbortSignal): Promise<VaultLease> {
-    const known = this.#open.get(session) ?? { epoch: 0, appends: new OpenAppends() };
-    this.#open.set(session, known);
+    const known = this.#pending.get(session) ?? { epoch: 0, appends: new PendingAppends() };
+    this.#pending.set(session, known);
     const lease = await VaultLease.take(this.#context, session, signal, known.appends);
-    const { epoch, open: appends } = lease;
-    if (epoch >= (this.#open.get(session)?.epoch ?? 0)) this.#open.set(session, { epoch, appends });
+    const { epoch, pending: appends } = lease.writer;
+    if (epoch >= (this.#pending.get(session)?.epoch ?? 0)) this.#pending.set(session, { epoch, appends });
     return lease;
   }
 
-  /** Runs `work` under a hold of this vault's own; a new one when somebody else has taken the session since the last. */
+  /** Runs `work` under a lease of this vault's own; a new one when another process has taken the session since. */
   async #withOwn<T>(session: string, work: (lease: VaultLease) => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (let first = true; ; first = false) {
       const known = this.#own.get(session);

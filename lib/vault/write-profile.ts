@@ -32,13 +32,13 @@ export async function emptyDirectory(directory: string): Promise<void> {
 
 /**
  * Writes the files of `manifest`, whose paths were checked when it was read, into an empty directory: chunks in parallel,
- * as many in memory as there are `slots`. When it resolves every byte and name is on the disk.
+ * one in memory for each permit. When it resolves every byte and name is on the disk.
  */
 export async function writeProfile(
   manifest: Manifest,
   directory: string,
   reader: ChunkReader,
-  options: { slots: Permits; signal?: AbortSignal | undefined },
+  options: { permits: Permits; signal?: AbortSignal | undefined },
 ): Promise<void> {
   try {
     await writeAll(manifest, directory, reader, options);
@@ -51,16 +51,16 @@ async function writeAll(
   manifest: Manifest,
   directory: string,
   reader: ChunkReader,
-  { slots, signal }: { slots: Permits; signal?: AbortSignal | undefined },
+  { permits, signal }: { permits: Permits; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const directories = directoriesOf(manifest);
   for (const name of directories) await mkdir(join(directory, name), { recursive: true, mode: DIRECTORY_MODE });
-  // Created first and exclusively: what is written later goes into files of our own, never through a link.
+  // All files are created first, exclusively: later writes go into these files, never through a link.
   const { files } = manifest;
   await forEachConcurrent(files, FILES_AT_ONCE, ({ path }) => writeAt(join(directory, path), "wx", []), signal);
   await forEachConcurrent(
     writesOf(manifest),
-    slots,
+    permits,
     async ([chunk, writes], stop) => {
       const content = await reader.read(chunk, stop);
       for (const [path, parts] of writes) await writeAt(join(directory, path), WRITE, parts, content);
@@ -79,7 +79,7 @@ interface Write {
   readonly position: number;
 }
 
-/** What has to be written from each chunk, by file. */
+/** The writes that each chunk has the bytes for, by file. */
 function writesOf({ files }: Manifest): Map<Chunk, Map<string, Write[]>> {
   const chunks = new Map<Chunk, Map<string, Write[]>>();
   for (const { path, pieces } of files) {

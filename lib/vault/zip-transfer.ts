@@ -11,7 +11,7 @@ import type { VaultLease } from "./lease.ts";
 import { restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
 
-/** Saves the profile in a zip as a generation; one that does not verify as a suspect one, with a warning. */
+/** Saves the profile in a zip as a generation. A profile that does not verify becomes a suspect one, with a warning. */
 export async function saveZip(context: VaultContext, lease: VaultLease, zip: string): Promise<SaveReport> {
   return inTemporary(async (directory) => {
     const began = performance.now();
@@ -29,12 +29,12 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
     };
     const problem = firstProblem(verified);
     const report = await saveCapture(context, { capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
-    const { n, live, content } = lease.state;
+    const { n, live, content } = lease.writer.state;
     if (problem !== undefined || (!report.unchanged && live.some((one) => one.n === n && one.suspect))) {
       const kept =
         content !== n && !live.some((one) => one.n === content && one.suspect)
           ? `generation ${content} stays the current one`
-          : "there is nothing better";
+          : "there is no better generation";
       const why = problem ?? "it carries no session";
       context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.`);
     }
@@ -47,7 +47,7 @@ export async function extractZip(context: VaultContext, session: string, path: s
   return inTemporary(async (directory) => {
     const into = join(directory, "profile");
     const report = await restoreGeneration(context, { session, into });
-    // What was restored, and not what its entry says: that may be pruned by now.
+    // The files that were restored, not those of its manifest: the generation may be pruned by now.
     await zipFiles(await filesIn(into), path);
     if (report.skipped.length > 0) {
       const newer = report.skipped.map(({ generation }) => generation).join(", ");

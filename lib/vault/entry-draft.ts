@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import type { Entry, EntryKind, LogState } from "./entry.ts";
+
+/** The fields of the next entry that differ from those of the newest one. */
+export interface Draft
+  extends Partial<Pick<Entry, "content" | "live" | "since" | "deleted" | "manifest" | "manifestChunks">> {
+  readonly kind: EntryKind;
+}
+
+/** The fields of an entry that are known before it is drafted. */
+export type EntryFacts = Pick<Entry, "n" | "id" | "epoch" | "by" | "at">;
+
+/** The state of a session whose log is empty. */
+export const EMPTY_LOG: LogState = {
+  n: 0,
+  id: "",
+  epoch: 0,
+  kind: "hold",
+  by: "",
+  at: 0,
+  content: 0,
+  live: [],
+  dead: [],
+  salt: "",
+};
+
+/** The facts of an entry that is written now, with a new random id. */
+export function entryFacts(n: number, epoch: number, by: string): EntryFacts {
+  return { n, id: randomBytes(16).toString("hex"), epoch, by, at: Date.now() };
+}
+
+/**
+ * The entry after `state`: fields that the draft leaves out stay as they are, and entries that nobody needs any more
+ * become dead. The first entry of a log gets a new salt.
+ */
+export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
+  const { live = state.live, content = state.content } = draft;
+  const kept = new Set(live.map(({ n }) => n));
+  // A hold stays for a month: it is what stops a writer that was paused before it.
+  const superseded = [...state.live.map(({ n }) => n), ...(state.kind === "hold" ? [] : [state.n])];
+  const dead = new Set([...state.dead, ...superseded].filter((n) => !kept.has(n)));
+  return {
+    since: state.since,
+    deleted: state.deleted,
+    ...draft,
+    ...facts,
+    content,
+    live,
+    dead: [...dead].sort((a, b) => a - b),
+    salt: state.salt || randomBytes(16).toString("hex"),
+  };
+}
+
+/** The state of the session after `entry`; its manifest can be large and is not a part of it. */
+export function stateAfter({ manifest: _, manifestChunks: __, ...state }: Entry): LogState {
+  return state;
+}

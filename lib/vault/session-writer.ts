@@ -1,0 +1,138 @@
+import { isVaultError } from "../errors.ts";
+import type { VaultContext } from "./context.ts";
+import type { Entry, LogState } from "./entry.ts";
+import { type Draft, type EntryFacts, entryAfter, entryFacts, stateAfter } from "./entry-draft.ts";
+import { Generations } from "./generations.ts";
+import type { SessionLog } from "./log.ts";
+import { PendingAppends } from "./pending-appends.ts";
+import { WriterMemory } from "./writer-memory.ts";
+
+/** What {@link SessionWriter} needs. */
+export interface SessionWriterOptions {
+  readonly context: VaultContext;
+  readonly log: SessionLog;
+  /** The entry that gave the session to this writer. */
+  readonly hold: Entry;
+  /** Called with an entry of another holder; throws `LEASE_LOST`. */
+  readonly leaseLost: (taken: Entry) => never;
+}
+
+/** Appends entries to the log of one session, for as long as one holder has it. */
+export class SessionWriter {
+  readonly session: string;
+  readonly epoch: number;
+  readonly log: SessionLog;
+  readonly generations: Generations;
+  readonly memory: WriterMemory;
+  readonly pending: PendingAppends = new PendingAppends();
+  readonly #by: string;
+  readonly #leaseLost: (taken: Entry) => never;
+  #state: LogState;
+
+  constructor({ context, log, hold, leaseLost }: SessionWriterOptions) {
+    this.session = log.session;
+    this.epoch = hold.epoch;
+    this.log = log;
+    this.generations = new Generations(context, log);
+    this.memory = new WriterMemory(log.session, hold.epoch);
+    this.#by = context.by;
+    this.#leaseLost = leaseLost;
+    this.#state = hold;
+  }
+
+  /** The state after the newest entry that is known to be in the log. */
+  get state(): LogState {
+    return this.#state;
+  }
+
+  /** Learns the outcome of pending appends, as far as the log shows it. Call before building on {@link state}. */
+  async resolvePending(signal?: AbortSignal): Promise<void> {
+    if (!this.pending.isEmpty) await this.look(signal);
+  }
+
+  /**
+   * Makes sure, before anything is deleted, that the newest entry is the one this writer knows: its number holds that
+   * entry, and no entry follows. (A store that has lost a hold gives its number and epoch to the next one.)
+   * @throws `LEASE_LOST` when it is not.
+   */
+  async confirm(signal?: AbortSignal): Promise<void> {
+    const { n, id } = this.#state;
+    // Without exclusive create two appends of one holder may have met at this number.
+    const found = this.log.exclusiveCreate ? await this.#readUnlessDamaged(n, signal) : undefined;
+    if (found && found.id !== id) this.#leaseLost(found);
+    await this.look(signal);
+  }
+
+  /** Reads the entries after the newest one that is known. @throws `LEASE_LOST` when one is another holder's */
+  async look(signal?: AbortSignal): Promise<void> {
+    for (const n of await this.#followers(signal)) {
+      const taken = await this.log.read(n, signal);
+      if (taken) this.#adopt(taken);
+    }
+  }
+
+  /**
+   * Appends the entry that `draft` makes of the newest state; no entry when it returns `undefined`. If an earlier append
+   * is still pending then, an entry that changes nothing takes its number, so that it cannot take effect later.
+   * @param options.isFinal `false` where a pending append may take effect later. @default true
+   * @returns the bytes sent.
+   * @throws `LEASE_LOST`; after any other error the append is pending: its entry is, or will be, in the log, or not.
+   */
+  async commit(
+    draft: (state: LogState, next: EntryFacts) => Draft | undefined,
+    signal?: AbortSignal,
+    { isFinal = true }: { isFinal?: boolean } = {},
+  ): Promise<number> {
+    await this.resolvePending(signal);
+    for (;;) {
+      const state = this.memory.withoutMissing(this.#state);
+      const facts = entryFacts(this.pending.numberAfter(state.n, this.log), this.epoch, this.#by);
+      const wanted = draft(state, facts);
+      if (!wanted && (this.pending.isEmpty || !isFinal)) {
+        await this.look(signal);
+        return 0;
+      }
+      const dead = [...this.memory.undeleted(state.dead), ...this.pending.below(facts.n)];
+      const entry = entryAfter({ ...state, dead }, wanted ?? { kind: "retained" }, facts);
+      const isOnlyAppend = this.pending.isEmpty;
+      this.pending.add(entry);
+      const result = await this.log.append(entry, signal);
+      if (!result.committed) {
+        this.#adopt(result.taken);
+        continue;
+      }
+      this.pending.resolve(entry.n);
+      this.#state = stateAfter(entry);
+      if (entry.manifest) this.generations.remember(entry);
+      // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
+      if (!isOnlyAppend || !result.atOnce) await this.look(signal);
+      return result.bytes;
+    }
+  }
+
+  /** Entry `n`, or `undefined` when it is missing or damaged: that is dealt with elsewhere. */
+  async #readUnlessDamaged(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+    try {
+      return await this.log.read(n, signal);
+    } catch (error) {
+      if (isVaultError(error, "CORRUPT")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Numbers at which an entry may follow the newest one that is known, in order. */
+  async #followers(signal: AbortSignal | undefined): Promise<number[]> {
+    const { n } = this.#state;
+    if (this.pending.numberAfter(n, this.log) === n + 1) return [n + 1];
+    const numbers = await this.log.numbers(signal);
+    return numbers.filter((number) => number > n).sort((a, b) => a - b);
+  }
+
+  /** Goes on after an entry that has the next number: an append of this writer that took effect late, or a lost lease. */
+  #adopt(taken: Entry): void {
+    const isOwn = this.pending.has(taken.id) && taken.epoch === this.epoch;
+    this.pending.resolve(taken.n);
+    if (!isOwn) this.#leaseLost(taken);
+    this.#state = stateAfter(taken);
+  }
+}
