@@ -3,7 +3,7 @@ import { Vault, type VaultOptions } from "../lib/vault/vault.ts";
 
 export { MemoryBlobs, type MemoryBlobsOptions };
 
-/** Sessions in this process: for tests, and for one that need not outlive it. */
+/** Sessions in this process: for tests, and for sessions that need not outlive the process. */
 export class MemoryStore extends Vault {
   constructor(options: VaultOptions & MemoryBlobsOptions = {}) {
     super({ ...options, blobs: new MemoryBlobs(options) });

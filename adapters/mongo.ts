@@ -5,7 +5,7 @@ import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from ".
 import { invalidOption, safeCause, safeMessage, VaultError, type VaultErrorCode } from "../lib/errors.ts";
 import { Vault, type VaultOptions } from "../lib/vault/vault.ts";
 
-/** Where the blobs lie: exactly one of `mongoose`, `connection` and `db`; it is never closed. */
+/** What {@link MongoBlobs} takes: exactly one of `mongoose`, `connection` and `db`; it is never closed. */
 export interface MongoBlobsOptions {
   /** A mongoose instance; its default connection is used. */
   mongoose?: { readonly connection: MongooseConnection } | undefined;
@@ -17,14 +17,14 @@ export interface MongoBlobsOptions {
   collection?: string | undefined;
 }
 
-/** As much of a mongoose connection as is used, so that one of any version fits. */
+/** The members of a mongoose connection that are used, so that any version fits. */
 export interface MongooseConnection {
   readonly readyState: number;
   asPromise(): Promise<unknown>;
   readonly db?: MongoDatabase | undefined;
 }
 
-/** As much of a driver's `Db` as is used, so that one of any version fits. */
+/** The methods of a driver's `Db` that are used, so that any version fits. */
 export interface MongoDatabase {
   collection(name: string): unknown;
 }
@@ -43,7 +43,7 @@ const MAX_BLOB_BYTES = 15 * 1024 * 1024;
 const DELETE_AT_ONCE = 1_000;
 /** A read never comes from a stale copy, whatever the URI says, because "absent" decides things. */
 const CURRENT = { readPreference: "primary", readConcern: { level: "majority" } } as const;
-/** Values as JavaScript's own, however the client is set up. */
+/** Values of JavaScript and Node, however the client is set up. */
 const PLAIN = { raw: false, promoteValues: true, promoteBuffers: true } as const;
 const DURABLE = { writeConcern: { w: "majority" } } as const;
 
@@ -74,7 +74,7 @@ export class MongoBlobs implements BlobStore {
     return this.#call("get", options, async (blobs) => {
       const found = await blobs.findOne({ _id: key }, { ...CURRENT, ...PLAIN, projection: { bytes: 1 } });
       if (found === null || Buffer.isBuffer(found.bytes)) return found?.bytes;
-      throw new VaultError("CORRUPT", `MongoDB get failed: the document ${key} holds no bytes.`);
+      throw new VaultError("CORRUPT", `MongoDB get failed: the document ${key} has no bytes.`);
     });
   }
 
@@ -103,7 +103,7 @@ export class MongoBlobs implements BlobStore {
         yield { key: found._id, size: found.size, modifiedAt: found.at };
       }
     } finally {
-      // Not awaited: it asks the server, which may be the one that does not answer.
+      // Not awaited: it sends a request, and the server may not answer.
       cursor.close().catch(() => {});
     }
   }
@@ -132,7 +132,7 @@ export class MongoBlobs implements BlobStore {
   }
 }
 
-/** What a {@link MongoStore} takes: where the blobs lie, and how the vault over them behaves. */
+/** What a {@link MongoStore} takes: the options of its blobs and of its vault. */
 export type MongoStoreOptions = MongoBlobsOptions & Omit<VaultOptions, "blobs">;
 
 /** Sessions in a MongoDB collection. */
@@ -156,7 +156,7 @@ async function databaseOf(connection: MongooseConnection | undefined): Promise<M
   return connection.db;
 }
 
-/** The first text after all that begin with `prefix`: keys are ASCII, so there is one. */
+/** The first text after all keys that begin with `prefix`: keys are ASCII, so there is one. */
 function endOf(prefix: string): string {
   const last = prefix.length - 1;
   return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
@@ -164,10 +164,10 @@ function endOf(prefix: string): string {
 
 const DUPLICATE_KEY = 11_000;
 
-/** Two upserts of one key may both find no document; the one that comes second is to be made again. */
+/** Two upserts of one key may both find no document: the later one fails, and is to be made again. */
 function rethrowCollision(error: unknown): never {
   if ((error as { code?: unknown }).code !== DUPLICATE_KEY) throw error;
-  throw new VaultError("UNAVAILABLE", "MongoDB put failed: another put of the key came between.", { cause: error });
+  throw new VaultError("UNAVAILABLE", "MongoDB put failed: another put of the same key was first.", { cause: error });
 }
 
 const ATLAS = 8_000;
@@ -180,7 +180,7 @@ function toVaultError(what: string, error: unknown): VaultError {
   if (error instanceof VaultError) return error;
   const { name = "", code } = error as { name?: string; code?: unknown };
   const message = safeMessage(error);
-  // Atlas has one number for its refusals: of a password, and of more than was paid for.
+  // Atlas has one number for two refusals: of a password, and of data beyond the quota.
   const isFull = code === ATLAS && /quota/i.test(message);
   const vaultCode = isFull ? "UNAVAILABLE" : codeOf(name, typeof code === "number" ? code : 0);
   const hint = isFull ? "The store is full." : vaultCode === "DENIED" ? DENIED_HINT : undefined;
@@ -190,7 +190,7 @@ function toVaultError(what: string, error: unknown): VaultError {
   });
 }
 
-/** By number and name, never by class: the application's driver may be another copy than ours. */
+/** By number and name, never by class: the application's driver may be another copy of the package. */
 function codeOf(name: string, code: number): VaultErrorCode {
   if (code === DUPLICATE_KEY) return "CONFLICT";
   if (DENIED.has(code)) return "DENIED";

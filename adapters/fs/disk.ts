@@ -1,4 +1,4 @@
-// What a directory of blobs asks of a disk, and what the disk's refusals mean.
+// The calls to the disk that a directory of blobs needs, and the meaning of their errors.
 import { link, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncDirectory } from "../../lib/disk/durable.ts";
@@ -33,23 +33,23 @@ export async function hasLinks(probe: string): Promise<boolean> {
   }
 }
 
-/** Whether `error` is what a disk without hard links says to one; a disk that has them may say the same. */
+/** Whether a disk without hard links refuses one with this error; a disk that has them may do so too. */
 export function isWithoutLinks(error: unknown): boolean {
   return ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error) ?? "");
 }
 
-/** The one place that decides absence: `undefined` when what was to be read is not there. */
+/** The one place that decides absence: `undefined` when the file to be read does not exist. */
 export async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    // Not ENOTDIR: no blob's name is ever a directory's, so then the directory itself is not what it was.
+    // Not ENOTDIR: no blob has the name of a directory, so a directory of the store was replaced by a file.
     if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** What `work` gives; its errors as {@link VaultError}s, or the signal's reason once it aborted. */
+/** The result of `work`; its errors as {@link VaultError}s, or the signal's reason once it has aborted. */
 export async function during<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
     signal?.throwIfAborted();

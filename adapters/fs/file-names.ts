@@ -1,5 +1,5 @@
-// Names on disk. Two keys must never meet, also where the disk ignores case, keeps names for devices, drops a trailing
-// dot, or allows 255 bytes. Keys hold neither "+" nor "=": "+x" is the capital X, what follows "=" is structure.
+// Names on disk. Two keys never have one name, also where the disk ignores case, keeps names for devices, drops a trailing
+// dot, or allows 255 bytes. Keys hold neither "+" nor "=": "+x" is the capital X, and "=" begins a suffix.
 
 const BLOB = "=blob";
 const TEMPORARY = /=[0-9a-f]{16}\.tmp$/;
@@ -7,7 +7,7 @@ const CONTINUES = "=~";
 const GUARD = "==";
 const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)|\.$/;
 
-/** What a name found on disk is, and the text that it adds to a key. */
+/** The kind of a name on disk, and the text that it adds to a key. */
 export type NameOnDisk =
   | { readonly kind: "directory" | "blob"; readonly text: string }
   | { readonly kind: "temporary" | "foreign" };

@@ -12,14 +12,14 @@ import { directoryNames, fileNames, readName, temporaryName } from "./file-names
 
 /** What {@link FileBlobs} takes. */
 export interface FileBlobsOptions {
-  /** Where everything is kept; made when it does not exist. */
+  /** Path of the directory; made when it does not exist. */
   directory: string;
 }
 
 const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 /** A temporary file of this age belongs to a process that died. */
 const STALE_MS = 60 * 60 * 1000;
-/** A directory that was empty may be removed by another process just before a file is put into it. */
+/** How often a file is created at most: another process may remove a directory that is empty just before. */
 const TRIES = 5;
 
 /** Sessions in a directory: of this machine, or of a volume that outlives it. */
@@ -30,12 +30,12 @@ export class FileStore extends Vault {
 }
 
 /**
- * One file per blob, readable by its owner only. A put is a temporary file, synced, and then renamed (or linked, which
- * fails when the name is taken); a crash leaves temporary files at most, and a later listing removes them.
+ * One file per blob, readable by its owner only. A put writes a temporary file, syncs it, and renames it (or links it,
+ * which fails when the name is taken). A crash leaves temporary files at most; a later listing removes them.
  */
 export class FileBlobs implements BlobStore {
   readonly #directory: string;
-  /** The device of the directory once it was seen: one that vanishes is a volume that went away, not an empty store. */
+  /** The device of the directory once it was seen: a directory that vanishes then is a lost volume, not an empty store. */
   #device: number | undefined;
   #hasLinks: boolean | undefined;
 
@@ -44,9 +44,9 @@ export class FileBlobs implements BlobStore {
     this.#directory = resolve(directory);
   }
 
-  /** Tries whether this disk has hard links: without them nothing can be created exclusively and whole. */
+  /** Tries whether the disk has hard links: without them no file can be created exclusively and whole. */
   async traits({ signal }: CallOptions = {}): Promise<BlobTraits> {
-    return during("ask the directory what it can do", async () => {
+    return during("read the traits of the directory", async () => {
       signal?.throwIfAborted();
       await this.#mustBeThere();
       await makeDirectory(this.#directory);
@@ -72,7 +72,7 @@ export class FileBlobs implements BlobStore {
   async put(key: string, bytes: Buffer, { ifAbsent = false, signal }: PutOptions = {}): Promise<void> {
     assertKey(key);
     if (bytes.length > MAX_BLOB_BYTES) {
-      throw new VaultError("TOO_LARGE", `Could not put ${key}: ${bytes.length} bytes are too many.`);
+      throw new VaultError("TOO_LARGE", `Could not put ${key}: ${bytes.length} bytes are more than ${MAX_BLOB_BYTES}.`);
     }
     const what = `put ${key}`;
     await during(what, () => this.#put(what, this.#file(key), bytes, ifAbsent, signal), signal);
@@ -107,7 +107,7 @@ export class FileBlobs implements BlobStore {
       if (ifAbsent) await this.#create(what, temporary, target);
       else await rename(temporary, target);
     } finally {
-      // After a rename there is none.
+      // After a rename it does not exist.
       await rm(temporary, { force: true });
     }
     await syncDirectory(dirname(target));
@@ -122,7 +122,7 @@ export class FileBlobs implements BlobStore {
     } catch (error) {
       if (!isWithoutLinks(error) || (await this.#canLink())) throw error;
     }
-    // Without links a look is the best there is, and the traits say so.
+    // Without links, looking first is all that can be done, and the traits say so.
     if (await unlessAbsent(stat(target))) throw new VaultError("CONFLICT", `Could not ${what}: it exists.`);
     await rename(temporary, target);
   }
@@ -136,14 +136,14 @@ export class FileBlobs implements BlobStore {
     this.#device ??= (await stat(this.#directory)).dev;
   }
 
-  /** Before anything is called absent, or made anew. */
+  /** To be awaited before a file is called absent, or the directory is made. */
   async #mustBeThere(): Promise<void> {
     if (this.#device === undefined) return;
     const { dev } = await stat(this.#directory);
     if (dev === this.#device) return;
-    // The volume is back, on another device; or this is the bare directory that it was mounted on.
+    // The volume is mounted again, as another device; or this is the empty directory under its mount point.
     if ((await readdir(this.#directory)).length === 0) {
-      throw new VaultError("UNAVAILABLE", "The directory is empty and on another device than it was.", {
+      throw new VaultError("UNAVAILABLE", "The directory is empty, and on another device than before.", {
         hint: "The volume is not mounted any more: mount it again.",
       });
     }
@@ -180,7 +180,7 @@ export class FileBlobs implements BlobStore {
     }
     for (const directory of directories) {
       await syncDirectory(directory);
-      // Succeeds when it is empty; an epoch's chunks leave no directory behind.
+      // Succeeds when the directory is empty: the last chunk of an epoch leaves none behind.
       await rmdir(directory).catch(() => {});
     }
   }
@@ -192,7 +192,7 @@ export class FileBlobs implements BlobStore {
   }
 }
 
-/** All blobs below `directory`; `text` is what their keys begin with. */
+/** All blobs below `directory`, whose keys begin with `text`. */
 async function* walk(directory: string, text: string, signal: AbortSignal | undefined): AsyncGenerator<BlobInfo> {
   for (const { name, isDirectory } of await namesIn(directory, text, signal)) {
     signal?.throwIfAborted();
@@ -225,6 +225,6 @@ async function namesIn(
 
 async function removeIfStale(path: string): Promise<void> {
   const info = await during("list", () => unlessAbsent(stat(path)));
-  // What cannot be removed is litter, not this listing's failure.
+  // A file that cannot be removed does not make the listing fail.
   if (info && Date.now() - info.mtimeMs > STALE_MS) await rm(path, { force: true }).catch(() => {});
 }

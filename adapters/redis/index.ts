@@ -7,19 +7,19 @@ import { KEYS_PER_PAGE, type RedisClient, toVaultError, type Wire, wireOf } from
 
 export type { RedisClient };
 
-/** Where the blobs lie. */
+/** What {@link RedisBlobs} takes. */
 export interface RedisBlobsOptions {
   /**
    * A client of yours, connected or connecting; it is never closed. From `ioredis`: a `Redis` (standalone or through
-   * Sentinel) or a `Cluster`. From `redis` (5 or newer): a client, a pool, a Sentinel or a cluster. One that reads from
-   * replicas is refused.
+   * Sentinel) or a `Cluster`. From `redis` (5 or newer): a client, a pool, a Sentinel or a cluster. A client that reads
+   * from replicas is refused.
    */
   client: RedisClient;
   /** Put before every key. @default "wa-vault:" */
   prefix?: string | undefined;
   /**
-   * Seconds after which a session that nobody writes to is forgotten; every write begins them anew (a save of an
-   * unchanged profile writes nothing). Off by default: a store for credentials must not expire by itself. @default never
+   * Seconds after the last write at which a session expires (a save of an unchanged profile writes nothing). Off by
+   * default: a store for credentials must not expire by itself. @default never
    */
   ttlSeconds?: number | undefined;
 }
@@ -28,15 +28,15 @@ export interface RedisBlobsOptions {
 const MAX_BLOB_BYTES = 1024 * 1024;
 
 /**
- * Blobs as Redis strings. Beside them lies one hash per first segment, written in the same MULTI: its fields are the
- * keys, so a listing never scans anybody else's, and a key that the server evicted is noticed instead of missed.
- * A session's keys share a hash tag, and so a Cluster slot.
+ * Blobs as Redis strings, and beside them one hash per first segment, written in the same MULTI. Its fields are the keys:
+ * a listing never scans the keys of other users, and a key that the server evicted is noticed. The keys of a session
+ * share a hash tag, and so a Cluster slot.
  */
 export class RedisBlobs implements BlobStore {
   readonly #redis: Wire;
   readonly #prefix: string;
   readonly #ttlSeconds: number | undefined;
-  /** When all keys of a first segment were last given their full time, by the monotonic clock. */
+  /** By index, when the expiry of all its keys was last renewed, by the monotonic clock. */
   readonly #refreshed = new Map<string, number>();
 
   constructor(options: RedisBlobsOptions) {
@@ -56,7 +56,7 @@ export class RedisBlobs implements BlobStore {
       const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
       if (policy.startsWith("allkeys-") || (this.#ttlSeconds !== undefined && policy.startsWith("volatile-"))) {
         throw new VaultError("INVALID", `Redis cannot keep sessions: it may evict them (maxmemory-policy ${policy}).`, {
-          hint: "Set `maxmemory-policy noeviction` on the server, or use another one for sessions.",
+          hint: "Set `maxmemory-policy noeviction` on the server, or use another server for sessions.",
         });
       }
     }
@@ -66,13 +66,13 @@ export class RedisBlobs implements BlobStore {
   async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
     assertKey(key);
     return this.#call("get", options, async () => {
-      // What a session that was forgotten has left behind is nobody's.
+      // Values that are in no index are left over from a session that has expired.
       if (this.#ttlSeconds !== undefined && !(await this.#isIndexed(key))) return undefined;
       for (let attempt = 1; ; attempt++) {
         const value = await this.#redis.get(this.#at(key));
         if (value !== null) return value;
         if (this.#mayExpireAlone(key) || !(await this.#isIndexed(key))) return undefined;
-        // Created between the two answers, or evicted: the next look tells.
+        // Created between the two replies, or evicted: the second attempt tells.
         if (attempt === 2) throw evicted(key);
       }
     });
@@ -128,16 +128,16 @@ export class RedisBlobs implements BlobStore {
     ]);
     if (ifAbsent && set === null) {
       if (this.#ttlSeconds === undefined || indexed === 0) throw exists();
-      // Left behind by a session that was forgotten.
+      // Left over from a session that has expired.
       await this.#redis.multi(index, [
         ["unlink", at],
         ["hdel", index, key],
       ]);
       return this.#put(key, bytes, ifAbsent);
     }
-    if (String(set) !== "OK") throw new VaultError("UNAVAILABLE", "Redis put failed: the server did not do it.");
+    if (String(set) !== "OK") throw new VaultError("UNAVAILABLE", "Redis put failed: unexpected reply to SET.");
     if (ifAbsent && indexed === 0 && !this.#mayExpireAlone(key)) {
-      // It was created before and the server threw its value away: creating it again would rewrite history.
+      // The key was created before, and the server has evicted its value: creating it again would rewrite history.
       await this.#redis.multi(index, [["unlink", at]]);
       throw evicted(key);
     }
@@ -148,32 +148,32 @@ export class RedisBlobs implements BlobStore {
     return (await this.#redis.hget(this.#index(key), key)) !== null;
   }
 
-  /** Values outlive their index, so that what is gone is gone as a whole and never half. */
+  /** Values outlive their index, so that a session expires as a whole. */
   #expiry(key: string): string[] {
     if (this.#ttlSeconds === undefined) return [];
     return ["EX", String(isReserved(key) ? this.#ttlSeconds : this.#ttlSeconds * 2)];
   }
 
-  /** Of a session; what is known of all sessions has an index that stays. */
+  /** Of a session's index only: the index of a reserved segment stays. */
   #indexExpiry(key: string): string[][] {
     return this.#ttlSeconds === undefined || isReserved(key)
       ? []
       : [["expire", this.#index(key), String(this.#ttlSeconds)]];
   }
 
-  /** Whether the value may be gone and its name still be in the index: a session that was forgotten, among the others. */
+  /** Whether a value may expire while its key stays in the index: in a reserved segment, where each key has its own time. */
   #mayExpireAlone(key: string): boolean {
     return this.#ttlSeconds !== undefined && isReserved(key);
   }
 
-  /** A session stays known as long as it is there, and goes a moment before: known and not there would be a loss. */
+  /** Renews the key that makes the session known. It expires a moment before the session: the other order would be a loss. */
   async #keepKnown(key: string): Promise<void> {
     if (this.#ttlSeconds === undefined || isReserved(key)) return;
     const known = this.#at(`_sessions/${key.split("/", 1)[0]}`);
     await this.#redis.multi(known, [["expire", known, String(this.#ttlSeconds)]]);
   }
 
-  /** Gives all values of a session their full time again: now and then, because there are many. */
+  /** Renews the expiry of all values of a session: now and then, because they are many. */
   async #refresh(key: string): Promise<void> {
     const [ttlSeconds, index, now] = [this.#ttlSeconds, this.#index(key), performance.now()];
     if (ttlSeconds === undefined || isReserved(key)) return;
@@ -206,7 +206,7 @@ export class RedisBlobs implements BlobStore {
   }
 }
 
-/** What a {@link RedisStore} takes: where the blobs lie, and how the vault over them behaves. */
+/** What a {@link RedisStore} takes: the options of its blobs and of its vault. */
 export type RedisStoreOptions = RedisBlobsOptions & Omit<VaultOptions, "blobs">;
 
 /** Sessions in a Redis. */
@@ -217,7 +217,7 @@ export class RedisStore extends Vault {
   }
 }
 
-/** Whether the key belongs to no session alone. */
+/** Whether the key is in a reserved segment, and so of no session alone. */
 function isReserved(key: string): boolean {
   return key.startsWith("_");
 }
@@ -236,7 +236,7 @@ function exists(): VaultError {
 }
 
 function evicted(key: string): VaultError {
-  return new VaultError("CORRUPT", `Redis get failed: ${key} was stored, and the server no longer has its value.`, {
-    hint: "The server evicts or expires keys: set `maxmemory-policy noeviction`, and no expiry of your own.",
+  return new VaultError("CORRUPT", `Redis get failed: the server has lost the value of ${key}.`, {
+    hint: "The server evicts or expires keys: set `maxmemory-policy noeviction`, and set no expiry of your own.",
   });
 }

@@ -3,7 +3,7 @@ import { invalidOption, safeMessage, VaultError, type VaultErrorCode } from "../
 /** A client of ioredis (a `Redis` or a `Cluster`) or of node-redis (a client, pool, sentinel or cluster). */
 export type RedisClient = IoRedisClient | NodeRedisClient;
 
-/** As much of an ioredis `Redis` or `Cluster` as is used. */
+/** The methods of an ioredis `Redis` or `Cluster` that are used. */
 export interface IoRedisClient {
   getBuffer(key: string): Promise<Buffer | null>;
   hget(key: string, field: string): Promise<string | null>;
@@ -12,7 +12,7 @@ export interface IoRedisClient {
   info(section: "memory"): Promise<string>;
 }
 
-/** As much of a node-redis client, pool, sentinel or cluster as is used; they differ in what comes before a command. */
+/** The methods of a node-redis client, pool, sentinel or cluster that are used; they differ in the arguments before a command. */
 export interface NodeRedisClient {
   // biome-ignore lint/suspicious/noExplicitAny: four signatures, each generic over modules and protocol versions
   sendCommand(...args: any[]): Promise<any>;
@@ -26,18 +26,18 @@ export const KEYS_PER_PAGE = 1_000;
 /** One step of a listing. */
 export type Page = { cursor: string; entries: [key: string, info: string][] };
 
-/** The five things asked of a server, whichever library carries them. */
+/** The five requests to a server, through either library. */
 export interface Wire {
   get(key: string): Promise<Buffer | null>;
   hget(key: string, field: string): Promise<string | null>;
   hscan(key: string, cursor: string, match: string): Promise<Page>;
-  /** Replies of commands that take effect together or not at all; `on` is a key of theirs. */
+  /** Replies to commands that take effect together or not at all; `on` is one of their keys. */
   multi(on: string, commands: unknown[][]): Promise<unknown[]>;
-  /** `INFO memory` of every server that takes writes; none when it may not be asked. */
+  /** `INFO memory` of every server that takes writes; an empty text where the user may not ask. */
   info(): Promise<string[]>;
 }
 
-/** @throws `INVALID` for anything else, and for a client that reads from replicas. */
+/** The client as a {@link Wire}. @throws `INVALID` for any other value, and for a client that reads from replicas. */
 export function wireOf(client: RedisClient): Wire {
   if (typeof (client as Partial<IoRedisClient> | undefined)?.getBuffer === "function") {
     return ioRedis(client as IoRedisClient);
@@ -63,7 +63,7 @@ function ioRedis(client: IoRedisClient): Wire {
     },
     multi: async (_on, commands) => {
       const replies = await client.multi(commands).exec();
-      if (replies === null) throw new Error("The transaction was not carried out.");
+      if (replies === null) throw new Error("unexpected reply to EXEC: null");
       for (const [error] of replies) if (error) throw error;
       return replies.map(([, reply]) => reply);
     },
@@ -81,7 +81,7 @@ function nodeRedis(client: NodeRedisClient): Wire {
   const { masters, nodeClient, _options } = client as NodeRedisExtras;
   const isCluster = typeof nodeClient === "function";
   if (_options?.useReplicas) throw refuseReplicas("useReplicas");
-  // A cluster wants to know the slot, and it and a sentinel whether a replica will do: never.
+  // A cluster takes the slot's key, and a cluster and a sentinel whether a replica may answer: never.
   const route = (on: string): unknown[] => (isCluster ? [on, false] : isSentinel(client) ? [false] : []);
   const send = (on: string, words: string[], options = {}) => client.sendCommand(...route(on), words, options);
   return {
@@ -115,14 +115,18 @@ function isSentinel(client: object): boolean {
   return "getSentinelNode" in client;
 }
 
-/** node-redis: bulk strings (`$`, character 36) as they are, not as text. */
+/** node-redis: bulk strings (`$`, character 36) as bytes, not as text. */
 const AS_BUFFER = { typeMapping: { 36: Buffer } };
 
 function refuseReplicas(option: string): VaultError {
-  return invalidOption(`client.${option}`, "one that reads from masters only, because a replica may be behind", option);
+  return invalidOption(
+    `client.${option}`,
+    "such that the client reads from masters only, because a replica may be behind",
+    option,
+  );
 }
 
-/** What servers answered that may be asked: a restricted user may not. */
+/** The answers of servers; an empty text for a server that refuses, as it does for a restricted user. */
 async function asked(answers: Promise<unknown>[]): Promise<string[]> {
   return Promise.all(answers.map((answer) => answer.then(String, refusalIsNothing)));
 }
@@ -136,7 +140,7 @@ function pairs(flat: unknown[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[2 * i]), String(flat[2 * i + 1])]);
 }
 
-/** An aborted transaction says why in the replies to its commands. */
+/** The message of an error; for an aborted transaction that of the first failed reply, which has the reason. */
 function messageOf(error: unknown): string {
   const {
     message = String(error),
@@ -151,7 +155,7 @@ function messageOf(error: unknown): string {
   return safeMessage(first instanceof Error ? first : message);
 }
 
-/** By the word a server begins its refusals with; what is not a refusal is an outage. */
+/** By the word that a refusal begins with; an error that is no refusal is an outage. */
 function codeOf(error: unknown): VaultErrorCode {
   const message = messageOf(error);
   if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) return "DENIED";
@@ -159,11 +163,11 @@ function codeOf(error: unknown): VaultErrorCode {
   return "UNAVAILABLE";
 }
 
-/** A client's error as the library's own. @param what was asked, e.g. "get" */
+/** A client's error as a {@link VaultError}. @param what named in the message, e.g. "get" */
 export function toVaultError(what: string, error: unknown): VaultError {
   if (error instanceof VaultError) return error;
   const message = messageOf(error);
-  // A client's error carries the command, and with it the value: only what it says goes on.
+  // A client's error holds the command, and with it the value: only the message is kept.
   const cause = new Error(message);
   const code = codeOf(error);
   const hint = /^(OOM|MISCONF)/.test(message) ? "The server is out of memory or disk." : undefined;

@@ -1,11 +1,11 @@
 import { safeCause, safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
 
-/** Only this code means that there is no such object. A bare 404 may be a proxy, a wrong endpoint or a missing bucket. */
+/** Whether the object does not exist. Only this code says so: a bare 404 may be a proxy, a wrong endpoint or a missing bucket. */
 export function isAbsence(error: unknown): boolean {
   return nameOf(error) === "NoSuchKey";
 }
 
-/** The code of S3's error, or the name of any other. */
+/** The code of an error of S3, or the name of any other error. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : "";
 }
@@ -29,8 +29,8 @@ const DENIED = new Set([
   "SignatureDoesNotMatch",
   "XAdminUserNotFound",
 ]);
-/** What can be done about an answer that is not S3's. */
-export const NOT_S3 = "It did not come from an S3 server: is `endpoint` right, and is what stands before it up?";
+/** The hint for an answer that is not S3's. */
+export const NOT_S3 = "The answer did not come from an S3 server: check `endpoint`, and the proxy before the server.";
 const RIGHTS = "The credentials need s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket (docs/stores.md).";
 const REGION = "The bucket is in another region: set `region` of the client.";
 const FULL = "The store is full.";
@@ -41,19 +41,19 @@ const HINTS: Readonly<Record<string, string>> = {
   InvalidObjectState: "A lifecycle rule has moved it to an archive: restore it there, and remove the rule.",
   PermanentRedirect: REGION,
   AuthorizationHeaderMalformed: REGION,
-  TemporaryRedirect: "The bucket was made moments ago, or is in another region: then set `region` of the client.",
+  TemporaryRedirect: "The bucket is new, or in another region: then set `region` of the client.",
   QuotaExceeded: FULL,
   XMinioAdminBucketQuotaExceeded: FULL,
   XMinioStorageFull: FULL,
 };
 
-/** An error of the SDK as the library's own. @param what was asked, e.g. "get" */
+/** An error of the SDK as a {@link VaultError}. @param what named in the message, e.g. "get" */
 export function toVaultError(what: string, error: unknown): VaultError {
   if (error instanceof VaultError) return error;
   const name = nameOf(error);
   const status = statusOf(error);
   const isWordless = status !== undefined && safeMessage(error) === WORDLESS;
-  const why = isWordless ? `HTTP ${status} without a word of S3's` : `${name} ${safeMessage(error)}`;
+  const why = isWordless ? `HTTP ${status} without an S3 error` : `${name} ${safeMessage(error)}`;
   const hint = HINTS[name] ?? hintOf(status, isWordless);
   return new VaultError(codeOf(name, status, isWordless), `S3 ${what} failed: ${why}`, {
     cause: safeCause(error),
@@ -61,7 +61,7 @@ export function toVaultError(what: string, error: unknown): VaultError {
   });
 }
 
-/** What the SDK says when an answer has no error of S3's in it. */
+/** The message of the SDK for an answer without an S3 error in it. */
 const WORDLESS = "UnknownError";
 
 function hintOf(status: number | undefined, isWordless: boolean): string | undefined {
@@ -76,9 +76,9 @@ function codeOf(name: string, status: number | undefined, isWordless: boolean): 
   if (UNAVAILABLE.has(name)) return "UNAVAILABLE";
   if (DENIED.has(name) || status === 401 || status === 403) return "DENIED";
   if (name === "NotImplemented" || status === 501) return "INVALID";
-  // What has no status never reached the server, or its answer never reached us.
+  // Without a status, the request or its answer was lost.
   if (status === undefined || status === 408 || status === 409 || status === 429 || status >= 500) return "UNAVAILABLE";
-  // A proxy says so while what is behind it starts.
+  // A proxy answers so while the server behind it starts.
   if (status === 404 && isWordless) return "UNAVAILABLE";
   return status >= 300 ? "INVALID" : "UNAVAILABLE";
 }

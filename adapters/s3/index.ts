@@ -13,27 +13,27 @@ import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { isAbsence, NOT_S3, nameOf, toVaultError } from "./errors.ts";
 
-/** Where the blobs lie. */
+/** What {@link S3Blobs} takes. */
 export interface S3BlobsOptions {
   /** A client of yours, from `@aws-sdk/client-s3`; it is never closed. */
   client: S3Client;
   bucket: string;
-  /** Put before every key, `/` included if you want one. @default "" */
+  /** Put before every key; end it with `/` for a folder. @default "" */
   prefix?: string | undefined;
 }
 
 /** One PutObject may be 5 GiB, but a blob is held in memory. */
 const MAX_BLOB_BYTES = 16 * 1024 * 1024;
-/** Deletes under way at a time. Singly, because clones differ in what they want of a bulk delete. */
+/** Deletes under way at a time: single ones, because clones differ in bulk deletes. */
 const DELETES_AT_ONCE = 8;
-/** Stays in the bucket once it is known that the bucket honours `If-None-Match`, so that a start asks but twice. */
+/** Stays in a bucket that honours `If-None-Match`, so that the probe of a later start takes two requests. */
 const PROBE_KEY = "_vault/exclusive-create";
 const PROBE_CONTENT: Buffer = Buffer.from("This bucket honours If-None-Match. This object may be deleted.\n");
 const PROBE_RACERS = 8;
-/** What S3 says to who was not the first, and what says that it does not know the condition. */
+/** The errors of a lost race, and of a server that does not know the condition. */
 const LOST_RACE = new Set(["PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"]);
 
-/** Blobs as objects of an S3 bucket, or of anything that speaks S3. */
+/** Blobs as objects of a bucket, on S3 or on a server that speaks its protocol. */
 export class S3Blobs implements BlobStore {
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -63,7 +63,10 @@ export class S3Blobs implements BlobStore {
         const answer = await this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal });
         const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
         if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
-          throw new VaultError("UNAVAILABLE", `S3 get failed: ${bytes.length} of ${answer.ContentLength} bytes came.`);
+          throw new VaultError(
+            "UNAVAILABLE",
+            `S3 get failed: ${bytes.length} of ${answer.ContentLength} bytes were received.`,
+          );
         }
         return bytes;
       } catch (error) {
@@ -77,7 +80,7 @@ export class S3Blobs implements BlobStore {
     assertKey(key);
     if (bytes.length > MAX_BLOB_BYTES) throw tooLarge(bytes.length);
     if (options.ifAbsent && this.#exclusiveCreate === false) {
-      // The header would be ignored or refused: a look is the best there is, and the traits say so.
+      // The header would be ignored or refused: looking first is all that can be done, and the traits say so.
       if ((await this.get(key, options)) !== undefined)
         throw new VaultError("CONFLICT", "S3 put failed: the key exists.");
       return this.#put(key, bytes, false, options);
@@ -95,7 +98,7 @@ export class S3Blobs implements BlobStore {
         ...(token === undefined ? {} : { ContinuationToken: token }),
       });
       const answer = await this.#call("list", options, (abortSignal) => this.#client.send(page, { abortSignal }));
-      // Every S3 says whether there is more. A page of a proxy may say nothing, and would pass for an empty listing.
+      // Every S3 server says whether there is more. A page of a proxy does not, and would pass for an empty listing.
       if (answer.IsTruncated === undefined && answer.Name === undefined) {
         throw new VaultError("UNAVAILABLE", "S3 list failed: the answer is no listing.", { hint: NOT_S3 });
       }
@@ -104,7 +107,7 @@ export class S3Blobs implements BlobStore {
       }
       token = answer.NextContinuationToken;
       if (answer.IsTruncated && token === undefined) {
-        throw new VaultError("UNAVAILABLE", "S3 list failed: the listing was cut without a way to continue.");
+        throw new VaultError("UNAVAILABLE", "S3 list failed: the listing is cut, and has no token to continue it.");
       }
     } while (token !== undefined);
   }
@@ -124,8 +127,8 @@ export class S3Blobs implements BlobStore {
   }
 
   /**
-   * Some clones ignore `If-None-Match`, some refuse it, and some look first and write later, so that racers all win: only
-   * a race tells. What it told is remembered in the bucket.
+   * Whether `If-None-Match` excludes. Some clones ignore it, some refuse it, and some look first and write later, so that
+   * all racers win: only a race shows it. A success is remembered in the bucket.
    */
   async #probe(options: CallOptions): Promise<boolean> {
     const known = await this.get(PROBE_KEY, options);
@@ -137,7 +140,7 @@ export class S3Blobs implements BlobStore {
     return winners === 1;
   }
 
-  /** How many of so many exclusive puts of one key succeed. */
+  /** The number of exclusive puts of one key that succeed, of `racers` at once. */
   async #race(key: string, racers: number, options: CallOptions): Promise<number> {
     const puts = Array.from({ length: racers }, () => this.#put(key, PROBE_CONTENT, true, options));
     const results = await Promise.allSettled(puts);
@@ -172,7 +175,7 @@ export class S3Blobs implements BlobStore {
   }
 }
 
-/** What an {@link S3Store} takes: where the blobs lie, and how the vault over them behaves. */
+/** What an {@link S3Store} takes: the options of its blobs and of its vault. */
 export type S3StoreOptions = S3BlobsOptions & Omit<VaultOptions, "blobs">;
 
 /** Sessions in an S3 bucket. */

@@ -6,17 +6,20 @@ export const MAX_KEY_LENGTH = 512;
 const KEY = /^[A-Za-z0-9_.-]{1,200}(?:\/[A-Za-z0-9_.-]{1,200})*$/;
 const PREFIX = /^[A-Za-z0-9_.-]+\/[A-Za-z0-9_./-]*$/;
 
-/** @throws `INVALID` when `key` is not one that the contract allows. */
+/** @throws `INVALID` when the contract does not allow `key`. */
 export function assertKey(key: string): void {
   if (key.length > MAX_KEY_LENGTH || !KEY.test(key) || hasDots(key)) {
-    throw new VaultError("INVALID", `Not a blob key: ${JSON.stringify(key.slice(0, MAX_KEY_LENGTH))}.`);
+    throw new VaultError("INVALID", `Expected a blob key, got ${JSON.stringify(key.slice(0, MAX_KEY_LENGTH))}.`);
   }
 }
 
 /** @throws `INVALID` when `prefix` does not hold a whole first segment, or could not begin a key. */
 export function assertPrefix(prefix: string): void {
   if (prefix.length > MAX_KEY_LENGTH || !PREFIX.test(prefix) || prefix.includes("//") || hasDots(prefix)) {
-    throw new VaultError("INVALID", `Not a blob key prefix: ${JSON.stringify(prefix.slice(0, MAX_KEY_LENGTH))}.`);
+    throw new VaultError(
+      "INVALID",
+      `Expected a blob key prefix, got ${JSON.stringify(prefix.slice(0, MAX_KEY_LENGTH))}.`,
+    );
   }
 }
 

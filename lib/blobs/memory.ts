@@ -12,7 +12,7 @@ export interface MemoryBlobsOptions {
 
 const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 
-/** Blobs in this process: for tests, and for a session that need not outlive it. */
+/** Blobs in this process: for tests, and for sessions that need not outlive the process. */
 export class MemoryBlobs implements BlobStore {
   readonly #blobs = new Map<string, { bytes: Buffer; modifiedAt: Date }>();
   readonly #traits: BlobTraits;
@@ -40,7 +40,10 @@ export class MemoryBlobs implements BlobStore {
     signal?.throwIfAborted();
     assertKey(key);
     if (bytes.length > this.#traits.maxBlobBytes) {
-      throw new VaultError("TOO_LARGE", `Could not put ${key}: ${bytes.length} bytes are too many.`);
+      throw new VaultError(
+        "TOO_LARGE",
+        `Could not put ${key}: ${bytes.length} bytes are more than ${this.#traits.maxBlobBytes}.`,
+      );
     }
     if (ifAbsent && this.#traits.exclusiveCreate && this.#blobs.has(key)) {
       throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
