@@ -1,12 +1,12 @@
 /**
- * What a strategy talks to: whatsapp-web.js's own store contract, with the obligations it leaves unsaid.
+ * The store of a strategy: whatsapp-web.js's own contract, with the obligations it leaves unsaid.
  *
- * - `sessionExists` answers `true` or `false` only when it knows. An outage is not an absence: it throws.
- * - `save` stores the zip of a profile. What was stored before stays readable until the new one is committed.
+ * - `sessionExists` resolves to `true` or `false` only when the store knows. An outage is not an absence: it throws.
+ * - `save` stores the zip of a profile. The version before stays readable until the new one is committed.
  * - `extract` writes the zip at `path` atomically: when it resolves the whole, verified file is there.
  * - `delete` resolves when the session is gone; a session that is not there is fine.
  *
- * Of somebody else's store only `true` means there and only `false` means absent.
+ * Stores written elsewhere may answer `sessionExists` with other values: those are taken for an outage.
  */
 export interface SessionStore {
   sessionExists(options: { session: string }): Promise<boolean> | boolean;
@@ -16,30 +16,37 @@ export interface SessionStore {
 }
 
 /**
- * A store that takes profiles file by file: no zip, no staging copy, only what changed is sent, older generations are
- * kept. `RemoteAuth` prefers these methods when a store has them; the vault does.
+ * A store that takes profiles file by file: no zip, no staging copy, only changes are sent, older generations are kept.
+ * `RemoteAuth` prefers these methods when a store has them, as the vault has.
  *
- * All methods reject with a `VaultError`. `UNAVAILABLE`, `CORRUPT` and `ABSENT` are never confused.
+ * All methods reject with a `VaultError`, and with the reason of `signal` when that aborts. `UNAVAILABLE`, `CORRUPT` and
+ * `ABSENT` are never confused.
  */
 export interface ProfileStore extends SessionStore {
-  /** What the store knows of the session; `undefined` when and only when nothing was ever written for it. */
+  /** The state of the session; `undefined` when and only when nothing was ever written for it. */
   state(options: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined>;
 
   /**
-   * Takes the session: from now on nobody who held it before can commit anything.
-   * @param options.waitMs how long to wait for a holder that is alive. @default 0
-   * @throws `LEASE_HELD` when somebody else holds it and did not let go in time.
+   * Takes the session: from now on no earlier holder can commit anything.
+   *
+   * Not yet: the vault takes a session at once, also from a process that is alive and holds it. It ignores `waitMs`, never
+   * throws `LEASE_HELD`, and no lease ends by itself.
+   * @param options.waitMs how long to wait for a holder that is alive, in milliseconds. Without effect in the vault.
+   *   @default 0
+   * @throws `LEASE_HELD`, with `owner` and `expiresAt`, when another process holds the session and has not released it in
+   *   time. Never thrown by the vault.
    */
   acquire(options: { session: string; waitMs?: number; signal?: AbortSignal }): Promise<Lease>;
 
   /**
    * Commits the capture as a new generation. When nothing changed since the current generation, writes nothing and
    * reports `unchanged`. The capture is not closed.
-   * @param options.wid whose phone it is (the WhatsApp id); stored as a keyed hash only.
+   * @param options.wid the WhatsApp id of the linked phone; stored as a keyed hash only.
    * @param options.beforeCommit called once, after every byte is uploaded and before the commit; when it throws, nothing
-   *   is committed and `saveProfile` rejects with what it threw.
-   * @throws `LEASE_LOST` when somebody else has taken the session; `UNAVAILABLE` when it cannot be known whether;
-   *   `INVALID` when the capture carries no storage of the site and would take the place of one that does.
+   *   is committed and `saveProfile` rejects with the same error.
+   * @throws `LEASE_LOST` when another process has taken the session, or the lease was released; `UNAVAILABLE` when the
+   *   store does not answer: the save may have been committed, or be committed later; `INVALID` when the capture carries
+   *   no storage of the site and the session has a generation that does.
    */
   saveProfile(options: {
     session: string;
@@ -53,7 +60,7 @@ export interface ProfileStore extends SessionStore {
   /**
    * Writes a generation (the current one by default) into `into`, a directory that is empty or does not exist, and
    * verifies it. A current generation that does not verify is skipped for the newest proven one before it (named in
-   * `skipped`). On any error `into` may hold parts: throw it away.
+   * `skipped`). After an error `into` may hold a part of the files: throw it away.
    * @throws `ABSENT` when there is no session (never saved, or deleted); `CORRUPT` when no generation verifies.
    */
   restoreProfile(options: {
@@ -77,14 +84,14 @@ export interface ProfileStore extends SessionStore {
 
   /**
    * Deletes softly: `undelete` brings it back for `retainMs`.
-   * @param options.retainMs milliseconds; 0 keeps nothing. @default what the store was told, 7 days when nothing
+   * @param options.retainMs milliseconds; 0 keeps nothing. @default `retainDeletedMs` of the store, which is 7 days by default
    */
   delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void>;
 
   /** Takes a soft deletion back. @throws `ABSENT` when there is nothing to bring back. */
   undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void>;
 
-  /** Removes what no kept generation refers to. */
+  /** Removes the data that no kept generation needs. */
   prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void>;
 }
 
@@ -92,25 +99,31 @@ export interface ProfileStore extends SessionStore {
 export interface Lease {
   /** The fencing number: only grows. */
   readonly epoch: number;
-  /** Aborts when somebody else has taken the session; the reason is a `LEASE_LOST` error. */
+  /**
+   * Aborts when a call on this lease finds that another process has taken the session; the reason is a `LEASE_LOST` error.
+   * Not yet: nothing looks between two calls.
+   */
   readonly lost: AbortSignal;
-  /** Gives the session back. Never rejects; twice is fine. */
+  /**
+   * Gives the session back. Never rejects; twice is fine. Not yet: the vault writes nothing, since nobody waits for a
+   * release; it refuses further calls on this lease with `LEASE_LOST`.
+   */
   release(): Promise<void>;
 }
 
-/** What a store knows of one session. */
+/** The state of one session in a store. */
 export interface SessionState {
   /** Number of the newest log entry. */
   readonly entry: number;
   /** The newest fencing number. */
   readonly epoch: number;
-  /** What a restore would bring; absent when nothing was ever saved or the session is deleted. */
+  /** The generation that a restore brings; absent when nothing was ever saved or the session is deleted. */
   readonly current?: GenerationInfo;
   /** All generations that can be restored, oldest first. */
   readonly generations: readonly GenerationInfo[];
   /** Set when the session is deleted. */
   readonly deleted?: { readonly at: Date };
-  /** Who wrote last or holds the session, for messages. */
+  /** The process that wrote the newest entry (`host:pid`), for messages. Not yet: whether it is still alive. */
   readonly holder?: string;
 }
 
@@ -132,7 +145,7 @@ export interface GenerationInfo {
   readonly suspect: boolean;
 }
 
-/** What a save did. Sizes are bytes, times milliseconds. */
+/** The result of a save. Sizes are bytes, times milliseconds. */
 export interface SaveReport {
   /** The current generation after the save. */
   readonly generation: number;
@@ -152,7 +165,7 @@ export interface SaveReport {
   readonly ms: number;
 }
 
-/** What a restore did. Sizes are bytes, times milliseconds. */
+/** The result of a restore. Sizes are bytes, times milliseconds. */
 export interface RestoreReport {
   readonly generation: number;
   readonly id: string;
@@ -162,14 +175,14 @@ export interface RestoreReport {
   readonly ms: number;
   /** Newer generations that did not verify. */
   readonly skipped: readonly { readonly generation: number; readonly code: string }[];
-  /** What the browser that wrote it was, so that it is opened the same way. */
+  /** The browser that wrote the profile and its storage, so that it is opened the same way. */
   readonly profile: ProfileFacts;
 }
 
 /** Chromium's two on-disk forms of a site's storage. */
 export type StorageBackend = "leveldb" | "sqlite";
 
-/** What must be known to open a profile without Chromium wiping it. */
+/** The facts needed to open a profile without Chromium wiping it. */
 export interface ProfileFacts {
   /** Full version of the browser that wrote it (its `Last Version` file), e.g. `156.0.8078.73`. */
   readonly browserVersion?: string;

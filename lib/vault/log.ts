@@ -64,7 +64,7 @@ export class SessionLog {
       if (n === last)
         throw new VaultError(
           "CORRUPT",
-          `Could not read log entry ${n} of ${this.session}, the newest: the store lists it and does not have it.`,
+          `Could not read log entry ${n} of ${this.session}, the newest: it is listed and gone.`,
           {
             hint: repairHint(this.session, n),
           },
