@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { unzip } from "./archive/unzip.ts";
-import { withSignal } from "./async/deadline.ts";
-import { isVaultError, safeCause, safeMessage, VaultError } from "./errors.ts";
+import { differenceOf } from "./copy-session/compare-files.ts";
+import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
+import { isVaultError, VaultError } from "./errors.ts";
 import { sessionProblem, verifyProfile } from "./profile/verify.ts";
 import { type CaptureFile, isProfileStore, type RestoreReport, type SessionStore } from "./store.ts";
 import { sessionName } from "./vault/layout.ts";
@@ -16,19 +16,19 @@ export interface CopySessionOptions {
   from: SessionStore;
   /** Any store with whatsapp-web.js's four methods. */
   to: SessionStore;
-  /** Its name, e.g. `RemoteAuth-support`. */
+  /** Name of the session, e.g. `RemoteAuth-support`. */
   session: string;
-  /** What `from` calls it, when that is another name. @default the name, else where whatsapp-web.js 1.34.5 and 1.34.6 put it */
+  /** Name of the session in `from`. @default `session`, else the path that whatsapp-web.js 1.34.5 and 1.34.6 made of it */
   fromSession?: string | undefined;
-  /** Where the bot that saved it kept its data: those two versions made it a part of the name. @default "./.wwebjs_auth/" */
+  /** Data path of the bot that saved it: those two versions made it a part of the name. @default "./.wwebjs_auth/" */
   dataPath?: string | undefined;
   /** Makes it the current version also where `to` has the session already. @default false */
   replace?: boolean | undefined;
-  /** Copies an older version where the newest one of `from` is not whole. @default false */
+  /** Copies an older version when the newest one of `from` is not whole. @default false */
   allowOlder?: boolean | undefined;
   /** Told at the beginning of each step. */
   onProgress?: ((progress: CopyProgress) => void) | undefined;
-  /** Ends the copy at once; what a store was asked to do by then it may still do. */
+  /** Ends the copy at once, with its reason; a call that a store has not answered by then may still take effect. */
   signal?: AbortSignal | undefined;
 }
 
@@ -42,11 +42,11 @@ export interface CopyProgress {
   readonly bytes?: number;
 }
 
-/** What a copy did. */
+/** The result of a copy. */
 export interface CopyReport {
-  /** What it is called in `to`. */
+  /** Name of the session in `to`. */
   readonly session: string;
-  /** What it was called in `from`. */
+  /** Name of the session in `from`. */
   readonly fromSession: string;
   readonly files: number;
   readonly bytes: number;
@@ -60,37 +60,33 @@ export interface CopyReport {
 /**
  * Copies a session from one store to another: reads it, checks that Chromium would open it, writes it, reads it back and
  * compares every file. The source is left alone.
- * @throws `ABSENT` when `from` does not have it; `CORRUPT` when what it has does not verify, or its newest version is not
- *   whole and `allowOlder` is not set (nothing is written then), or `to` gave something else back; `CONFLICT` when `to` has another version of it and `replace` is not set, or `from` has
- *   it under two names; `UNAVAILABLE` when a store does not answer.
+ * @throws `ABSENT` when `from` does not have the session; `CORRUPT` when its profile does not verify, or its newest version
+ *   is not whole and `allowOlder` is not set (nothing is written then), or `to` returned other files than it was given;
+ *   `CONFLICT` when `to` has another version and `replace` is not set, or `from` has the session under two names;
+ *   `UNAVAILABLE` when a store fails; `CANCELLED` when a store says that its call was aborted; the reason of `signal`.
  */
 export async function copySession(options: CopySessionOptions): Promise<CopyReport> {
   options.signal?.throwIfAborted();
+  const calls = new StoreCalls(sessionName(options.session), options.signal);
   const directory = await mkdtemp(join(tmpdir(), "wa-vault-copy-"));
-  const copy = new Copy(options, directory);
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
-    return await copy.run();
+    return await new Copy(options, directory, calls).run();
   } finally {
-    // A store that was asked and is not waited for any more still reads or writes there.
-    if (copy.asked.size > 0)
-      void Promise.allSettled(copy.asked)
-        .then(remove)
-        .catch(() => {});
-    else await remove();
+    // A store that is not waited for any more still reads or writes there.
+    await calls.afterAnswers(() => rm(directory, { recursive: true, force: true }));
   }
 }
 
 class Copy {
-  /** What stores were asked for and have not answered. */
-  readonly asked: Set<Promise<unknown>> = new Set();
   readonly #options: CopySessionOptions;
   readonly #directory: string;
+  readonly #calls: StoreCalls;
   readonly #session: string;
 
-  constructor(options: CopySessionOptions, directory: string) {
+  constructor(options: CopySessionOptions, directory: string, calls: StoreCalls) {
     this.#options = options;
     this.#directory = directory;
+    this.#calls = calls;
     this.#session = sessionName(options.session);
   }
 
@@ -101,14 +97,14 @@ class Copy {
     const fromSession = await this.#nameInSource();
     const zip = join(this.#directory, "source.zip");
     const skipped = skippedOf(
-      await this.#ask("read from the source", () => from.extract({ session: fromSession, path: zip })),
+      await this.#calls.ask("read from the source", () => from.extract({ session: fromSession, path: zip })),
     );
     if (skipped.length > 0 && !allowOlder) throw notWhole(this.#session, skipped);
     this.#tell("checking");
     const source = await this.#unpacked(zip, "source");
     const done = { session: this.#session, fromSession, files: source.files.length, bytes: source.bytes, skipped };
 
-    if (await this.#exists(to, this.#session)) {
+    if (await this.#calls.exists(to, this.#session)) {
       const difference = await this.#difference(source.files).catch((error: unknown) => {
         if (isVaultError(error, "CORRUPT")) return error.message;
         throw error;
@@ -125,24 +121,28 @@ class Copy {
     this.#tell("comparing", source);
     const difference = await this.#difference(source.files);
     if (difference !== undefined) {
-      throw new VaultError("CORRUPT", `The target did not keep ${this.#session} as it was given: ${difference}.`, {
-        hint: "The source is as it was. Check the target, and copy again.",
-      });
+      throw new VaultError(
+        "CORRUPT",
+        `The target returned another ${this.#session} than it was given: ${difference}.`,
+        {
+          hint: "The source is as it was. Check the target, and copy again.",
+        },
+      );
     }
     return { ...done, unchanged: false, ms: performance.now() - began };
   }
 
-  /** What the source calls the session. Two of whatsapp-web.js's versions named it by the path of its zip. */
+  /** Name of the session in the source. Two of whatsapp-web.js's versions named a session by the path of its zip. */
   async #nameInSource(): Promise<string> {
     const { from, session, fromSession, dataPath = "./.wwebjs_auth/" } = this.#options;
     if (fromSession !== undefined) {
-      if (await this.#exists(from, fromSession)) return fromSession;
+      if (await this.#calls.exists(from, fromSession)) return fromSession;
       throw new VaultError("ABSENT", `The source has no session ${fromSession}.`);
     }
-    // One of ours goes by the base name alone: to it both are the same.
+    // A vault goes by the base name alone: both names are one session to it.
     const names = isProfileStore(from) ? [session] : [...new Set([session, resolve(dataPath, this.#session)])];
     const found: string[] = [];
-    for (const name of names) if (await this.#exists(from, name)) found.push(name);
+    for (const name of names) if (await this.#calls.exists(from, name)) found.push(name);
     const [only, other] = found;
     if (only === undefined) {
       throw new VaultError("ABSENT", `The source has no session ${names.join(", nor ")}.`, {
@@ -151,15 +151,8 @@ class Copy {
     }
     if (other === undefined) return only;
     throw new VaultError("CONFLICT", `The source has ${this.#session} under two names: ${found.join(" and ")}.`, {
-      hint: "Say which with `fromSession`; the longer one was written by whatsapp-web.js 1.34.5 or 1.34.6.",
+      hint: "Name one of them as `fromSession`; the longer one was written by whatsapp-web.js 1.34.5 or 1.34.6.",
     });
-  }
-
-  /** Of somebody else's store only `true` means there and only `false` means absent. */
-  async #exists(store: SessionStore, session: string): Promise<boolean> {
-    const answer: unknown = await this.#ask("look for the session", () => store.sessionExists({ session }));
-    if (typeof answer === "boolean") return answer;
-    throw new VaultError("UNAVAILABLE", `Could not look for ${session}: the store answered neither true nor false.`);
   }
 
   async #unpacked(zip: string, name: string): Promise<{ files: readonly CaptureFile[]; bytes: number }> {
@@ -172,20 +165,20 @@ class Copy {
   }
 
   /**
-   * Published stores open `<session>.zip` in the working directory and ignore `path`, and end the process when it is not
-   * there: so it lies there too, while they save.
+   * Writes the zip to the target. Published stores ignore `path`, open `<session>.zip` in the working directory, and end
+   * the process when it is not there: so the zip lies there too, while they save.
    */
   async #write(zip: string): Promise<void> {
     const { to } = this.#options;
     const save = (): unknown => to.save({ session: this.#session, path: zip });
-    if (isProfileStore(to)) return void (await this.#ask("write to the target", save));
+    if (isProfileStore(to)) return void (await this.#calls.ask("write to the target", save));
     const place = resolve(`${this.#session}.zip`);
     await copyFile(zip, place, constants.COPYFILE_EXCL).catch((cause) => {
       throw new VaultError("INVALID", `The zip cannot be put at ${place}, where the target may look for it.`, {
         cause,
       });
     });
-    await this.#ask("write to the target", async () => {
+    await this.#calls.ask("write to the target", async () => {
       try {
         await save();
       } finally {
@@ -194,40 +187,18 @@ class Copy {
     });
   }
 
-  /** In what the target's version differs from these files; `undefined` when in nothing that it keeps. */
+  /** The first difference between the target's version and these files, `undefined` when there is none. */
   async #difference(files: readonly CaptureFile[]): Promise<string | undefined> {
     const zip = join(this.#directory, "target.zip");
     await rm(join(this.#directory, "target"), { recursive: true, force: true });
     const { to, signal } = this.#options;
-    const report = await this.#ask("read from the target", () => to.extract({ session: this.#session, path: zip }));
+    const report = await this.#calls.ask("read from the target", () =>
+      to.extract({ session: this.#session, path: zip }),
+    );
     const [damaged] = skippedOf(report);
     if (damaged !== undefined) return `its generation ${damaged.generation} is not whole`;
     const kept = await this.#unpacked(zip, "target");
-    const sources = new Map(files.map((file) => [file.path, file]));
-    if (kept.files.length !== files.length) return `it has ${kept.files.length} files instead of ${files.length}`;
-    for (const file of kept.files) {
-      signal?.throwIfAborted();
-      const source = sources.get(file.path);
-      if (source === undefined) return `${file.path} is not in the source`;
-      if ((await digestOf(file)) !== (await digestOf(source))) return `${file.path} differs`;
-    }
-    return undefined;
-  }
-
-  /** What a store answers; without it when the signal aborts first, since no store has to heed one. */
-  async #ask<T>(what: string, call: () => Promise<T> | T): Promise<T> {
-    const { signal } = this.#options;
-    signal?.throwIfAborted();
-    const answer = (async () => call())().catch((cause: unknown) => {
-      if (isVaultError(cause)) throw cause;
-      throw new VaultError("UNAVAILABLE", `Could not ${what} (${this.#session}): ${safeMessage(cause)}`, {
-        cause: safeCause(cause),
-      });
-    });
-    this.asked.add(answer);
-    const answered = (): unknown => this.asked.delete(answer);
-    answer.then(answered, answered);
-    return withSignal(answer, signal);
+    return differenceOf(kept.files, files, signal);
   }
 
   #tell(step: CopyProgress["step"], known: { files?: readonly CaptureFile[]; bytes?: number } = {}): void {
@@ -242,25 +213,9 @@ class Copy {
   }
 }
 
-/** What a store of ours passed over to find a whole version; others tell nothing. */
-function skippedOf(report: unknown): RestoreReport["skipped"] {
-  const { skipped } = Object(report) as Partial<RestoreReport>;
-  return Array.isArray(skipped) ? skipped : [];
-}
-
 function notWhole(session: string, skipped: RestoreReport["skipped"]): VaultError {
   const which = skipped.map(({ generation, code }) => `generation ${generation} (${code})`).join(", ");
   return new VaultError("CORRUPT", `The newest version of ${session} in the source is not whole: ${which}.`, {
     hint: "Nothing was copied. Set `allowOlder` to copy the newest whole version before it; the bot's own profile may be newer.",
   });
-}
-
-const PIECE_BYTES = 1024 * 1024;
-
-async function digestOf(file: CaptureFile): Promise<string> {
-  const hash = createHash("sha256");
-  for (let at = 0; at < file.size; at += PIECE_BYTES) {
-    hash.update(await file.read(at, Math.min(PIECE_BYTES, file.size - at)));
-  }
-  return hash.digest("hex");
 }

@@ -1,0 +1,66 @@
+// `lib/copy-session` holds the parts of `copySession`. Only `lib/copy-session.ts` imports it.
+import { withSignal } from "../async/deadline.ts";
+import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
+import type { RestoreReport, SessionStore } from "../store.ts";
+
+/** Calls to stores that may hang, and need not heed a signal. */
+export class StoreCalls {
+  readonly #unanswered = new Set<Promise<unknown>>();
+  readonly #session: string;
+  readonly #signal: AbortSignal | undefined;
+
+  /** @param session named in errors. */
+  constructor(session: string, signal: AbortSignal | undefined) {
+    this.#session = session;
+    this.#signal = signal;
+  }
+
+  /**
+   * The answer of a store.
+   * @param doing named in errors, e.g. "read from the source".
+   * @throws a store's own `VaultError`; `UNAVAILABLE` for any other error of the store, or `CANCELLED` when the store says
+   *   that its call was aborted; the reason of the signal at once when that aborts: the store may still work then.
+   */
+  async ask<T>(doing: string, call: () => Promise<T> | T): Promise<T> {
+    this.#signal?.throwIfAborted();
+    const answer = (async () => call())().catch((cause: unknown) => {
+      throw this.#failure(doing, cause);
+    });
+    this.#unanswered.add(answer);
+    const answered = (): unknown => this.#unanswered.delete(answer);
+    answer.then(answered, answered);
+    return withSignal(answer, this.#signal);
+  }
+
+  /** Whether the store has the session. @throws `UNAVAILABLE` also when the store answers neither `true` nor `false`. */
+  async exists(store: SessionStore, session: string): Promise<boolean> {
+    const answer: unknown = await this.ask("look for the session", () => store.sessionExists({ session }));
+    if (typeof answer === "boolean") return answer;
+    throw new VaultError("UNAVAILABLE", `Could not look for ${session}: the store answered neither true nor false.`);
+  }
+
+  /** Runs `work` once every store has answered: at once when there is none to wait for, else without being waited for. */
+  async afterAnswers(work: () => Promise<void>): Promise<void> {
+    if (this.#unanswered.size === 0) return work();
+    void Promise.allSettled(this.#unanswered)
+      .then(work)
+      .catch(() => {});
+  }
+
+  #failure(doing: string, cause: unknown): unknown {
+    if (isVaultError(cause)) return cause;
+    const code = isAbort(cause) ? "CANCELLED" : "UNAVAILABLE";
+    const message = `Could not ${doing} (${this.#session}): ${safeMessage(cause)}`;
+    return new VaultError(code, message, { cause: safeCause(cause) });
+  }
+}
+
+/** The generations that a vault skipped to find a whole one; other stores report none. */
+export function skippedOf(report: unknown): RestoreReport["skipped"] {
+  const { skipped } = Object(report) as Partial<RestoreReport>;
+  return Array.isArray(skipped) ? skipped : [];
+}
+
+function isAbort(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === "AbortError";
+}
