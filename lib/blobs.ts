@@ -1,31 +1,31 @@
 /**
- * Named byte values: the whole of what a backend has to offer. A vault is written once over this contract.
+ * Named byte values: all that a backend has to offer. A vault is written once over this contract.
  *
  * Obligations of every implementation:
- * - **Absent is `undefined`, and only absent.** Whatever else goes wrong throws a {@link VaultError}: `UNAVAILABLE`
- *   (retryable) for outages and resets, `DENIED` for refused credentials, `TOO_LARGE`, `INVALID`.
+ * - **Absent is `undefined`, and only absent.** Every failure throws a {@link VaultError}: `UNAVAILABLE` (retryable) for
+ *   outages and resets, `DENIED` for refused credentials, `TOO_LARGE`, `INVALID`.
  * - **Reads are current.** A `get` after a `put` that resolved sees it, from any process: never a stale replica,
  *   because "absent" decides things.
  * - **Writes are all or nothing.** A reader sees the old value, or the whole new one.
- * - It never retries, times out, logs, encrypts, compresses, names keys, owns timers or closes a client it was handed.
- *   Those are decorators of this same contract.
+ * - A backend never retries, times out, logs, encrypts, compresses, names keys, owns timers or closes a client it was
+ *   given. Those are decorators of this same contract.
  * - Constructors validate their options and do no I/O.
  * - An aborted `signal` makes the call reject promptly with the signal's reason.
  *
  * Keys are ASCII, at most 512 characters, of segments `[A-Za-z0-9_.-]+` of at most 200 characters joined by `/`; the
  * first segment is a session's name or a reserved one that begins with `_`. Segments `.` and `..` do not occur, and no
- * key is another one continued by `/`. Keys that differ only in case are different keys. Values are at most a few MiB,
+ * key is another key continued by `/`. Keys that differ only in case are different keys. Values are at most a few MiB,
  * so nothing is streamed here.
  */
 export interface BlobStore {
-  /** What this backend can do. Asked once by its user; may probe the backend. */
+  /** The abilities of this backend. Called once by its user; may probe the backend. */
   traits(options?: CallOptions): Promise<BlobTraits>;
 
   /** The value at `key`, or `undefined` when and only when there is none. The buffer belongs to the caller. */
   get(key: string, options?: CallOptions): Promise<Buffer | undefined>;
 
   /**
-   * Stores `bytes` at `key`, replacing what is there. With `ifAbsent`, creates the key: when it exists the call throws
+   * Stores `bytes` at `key`, replacing its value. With `ifAbsent`, creates the key: when it exists the call throws
    * `CONFLICT` and changes nothing, and of any number of racers exactly one succeeds.
    * `bytes` is not changed by the caller until the promise settles.
    */
@@ -41,19 +41,19 @@ export interface BlobStore {
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
 }
 
-/** What every call takes. */
+/** Options of every call. */
 export interface CallOptions {
   /** Ends the call early. */
   signal?: AbortSignal | undefined;
 }
 
-/** What a `put` takes. */
+/** Options of a `put`. */
 export interface PutOptions extends CallOptions {
   /** Create, never replace. @default false */
   ifAbsent?: boolean | undefined;
 }
 
-/** What a backend can do. */
+/** The abilities of a backend. */
 export interface BlobTraits {
   /** The largest value in bytes. */
   maxBlobBytes: number;

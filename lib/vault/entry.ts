@@ -3,7 +3,7 @@ import type { GenerationInfo } from "../store.ts";
 import { decodeFrame, encodeFrame } from "./frame.ts";
 import { type Chunk, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 
-/** What an entry of the log says happened. */
+/** The kinds of entries: what happened to the session. */
 export type EntryKind = "hold" | "save" | "proven" | "rejected" | "rollback" | "deleted" | "undeleted" | "retained";
 
 /** A generation that is kept. */
@@ -16,15 +16,15 @@ export interface Generation {
   readonly at: number;
   readonly bytes: number;
   readonly files: number;
-  /** Keyed hash of whose phone it is; absent when nobody said. */
+  /** Keyed hash of the WhatsApp id of the linked phone; absent when the save did not name it. */
   readonly pairing?: string | undefined;
   /** A browser that started from it reached `ready`. */
   readonly proven?: boolean | undefined;
   /** A browser that started from it was asked to link again. */
   readonly rejected?: boolean | undefined;
-  /** Came in as a zip whose profile did not verify. */
+  /** Was saved as a zip whose profile did not verify. */
   readonly suspect?: boolean | undefined;
-  /** Set when another phone was linked after it: kept until then, in milliseconds since 1970. */
+  /** Until when it is kept, in milliseconds since 1970; set once another phone was linked after it. */
   readonly until?: number | undefined;
 }
 
@@ -32,11 +32,11 @@ export interface Generation {
 export interface LogState {
   /** Number of the entry. */
   readonly n: number;
-  /** Random; tells whose entry it is when a number was contended. */
+  /** Random; tells two entries of one number apart. */
   readonly id: string;
   readonly epoch: number;
   readonly kind: EntryKind;
-  /** Who wrote it, for people. */
+  /** The process that wrote it (`host:pid`), for people. */
   readonly by: string;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -44,11 +44,11 @@ export interface LogState {
   readonly content: number;
   /** The generations that are kept, oldest first. */
   readonly live: readonly Generation[];
-  /** Entries that nobody needs any more and that may not have been deleted yet. */
+  /** Numbers of entries that are not needed any more, and may not have been deleted yet. */
   readonly dead: readonly number[];
   /** Key of the pairing hashes, in hexadecimal. */
   readonly salt: string;
-  /** The first generation since the session was last deleted: those before it are of a link that was ended. */
+  /** The first generation since the session was last deleted: earlier ones are of a link that has ended. */
   readonly since?: number | undefined;
   /** Set while the session is deleted: since when, and until when it can be brought back. */
   readonly deleted?: { readonly at: number; readonly until: number } | undefined;
@@ -56,13 +56,13 @@ export interface LogState {
 
 /** One entry of the log. */
 export interface Entry extends LogState {
-  /** `save` only: what the generation consists of. */
+  /** `save` only: the files of the generation. */
   readonly manifest?: Manifest | undefined;
-  /** `save` only, when the manifest is too large for an entry: the chunks that hold it. */
+  /** `save` only: the chunks that hold a manifest which is too large for an entry. */
   readonly manifestChunks?: readonly Chunk[] | undefined;
 }
 
-/** Frames the entry; its manifest goes along unless `manifestChunks` say where it is. */
+/** Frames the entry, with its manifest unless `manifestChunks` hold it. */
 export function encodeEntry(session: string, { manifest, ...entry }: Entry): Promise<Buffer> {
   const inline = manifest && !entry.manifestChunks ? { manifest: packManifest(manifest) } : {};
   return encodeFrame("entry", Buffer.from(JSON.stringify({ session, ...entry, ...inline })));

@@ -4,14 +4,14 @@ import { VaultError } from "../errors.ts";
 import { sessionName } from "./layout.ts";
 
 /** What {@link findZip} takes. */
-export interface ZipPlaceOptions {
-  /** In any of the shapes that whatsapp-web.js's versions hand over. */
+export interface FindZipOptions {
+  /** The name, in any of the forms that the versions of whatsapp-web.js use. */
   readonly session: string;
-  /** Where the caller says it is. */
+  /** The path that the caller names. */
   readonly path?: string | undefined;
-  /** Where the strategy was told to keep its data. */
+  /** The `dataPath` of the strategy. */
   readonly dataPath?: string | undefined;
-  /** Milliseconds since 1970: an older zip is somebody's leftover. */
+  /** Milliseconds since 1970: an older zip is a leftover. */
   readonly notBefore: number;
 }
 
@@ -19,21 +19,22 @@ export interface ZipPlaceOptions {
 const CLOCK_SLACK_MS = 2_000;
 
 /**
- * The zip a strategy has just written. A `path` that is there is the one; else it is the newest of the places where the
- * versions of whatsapp-web.js put it.
- * @throws `INVALID` naming every place when there is none.
+ * Path of the zip that a strategy has just written: `path` when that exists, else the newest of the paths to which the
+ * versions of whatsapp-web.js write it.
+ * @throws `INVALID` naming every path that was tried when there is no zip.
  */
-export async function findZip({ session, path, dataPath, notBefore }: ZipPlaceOptions): Promise<string> {
+export async function findZip({ session, path, dataPath, notBefore }: FindZipOptions): Promise<string> {
   if (path !== undefined && (await timeOf(path)) !== undefined) return path;
   const file = `${sessionName(session)}.zip`;
-  const places = [`${session}.zip`, ...(dataPath ? [join(dataPath, file)] : []), join(".wwebjs_auth", file), file];
-  let newest: { place: string; at: number } | undefined;
-  for (const place of places) {
-    const at = await timeOf(place);
-    if (at !== undefined && at >= notBefore - CLOCK_SLACK_MS && at > (newest?.at ?? 0)) newest = { place, at };
+  const candidates = [`${session}.zip`, ...(dataPath ? [join(dataPath, file)] : []), join(".wwebjs_auth", file), file];
+  let newest: { path: string; at: number } | undefined;
+  for (const candidate of candidates) {
+    const at = await timeOf(candidate);
+    if (at !== undefined && at >= notBefore - CLOCK_SLACK_MS && at > (newest?.at ?? 0))
+      newest = { path: candidate, at };
   }
-  if (newest) return newest.place;
-  const tried = [...new Set([...(path === undefined ? [] : [path]), ...places].map((place) => resolve(place)))];
+  if (newest) return newest.path;
+  const tried = [...new Set([...(path === undefined ? [] : [path]), ...candidates].map((tried) => resolve(tried)))];
   throw new VaultError(
     "INVALID",
     `Found no zip of ${session} written since this store was made: tried ${tried.join(", ")}.`,

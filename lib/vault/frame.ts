@@ -2,10 +2,10 @@ import { promisify } from "node:util";
 import { constants, crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from "node:zlib";
 import { VaultError } from "../errors.ts";
 
-/** What a frame holds; part of the frame, so that one kind is never taken for another. */
+/** The kinds of contents; stored in the frame, so that one kind is never taken for another. */
 export type FrameKind = "entry" | "chunk" | "lease" | "session";
 
-/** Bytes that a frame adds to what it holds when that is stored as it is. */
+/** Bytes that a frame adds to a content that is not compressed. */
 export const FRAME_OVERHEAD = 16;
 
 const MAGIC = Buffer.from("WAV", "latin1");
@@ -16,13 +16,13 @@ const STORED = 0;
 const DEFLATED = 1;
 const NO_KEY = 0;
 
-/** Below this, compressing at once costs less than a trip to the thread pool. */
+/** Up to this size, compressing synchronously takes less time than a trip to the thread pool. */
 const SMALL = 16 * 1024;
-/** What deflate may add to what it cannot shrink, and some room. */
+/** Bytes that deflate may add to a content it cannot shrink, and a reserve. */
 const DEFLATE_ROOM = 4096;
-/** Memory is only set aside for as much as a chunk may hold, whatever a damaged frame says. */
+/** The most memory that is allocated at once, whatever length a damaged frame has. */
 const LARGEST_PIECE = 16 * 1024 * 1024;
-/** Deflate must save at least this share of a sample, and then of the whole, to be used. */
+/** The least share of a sample, and then of the whole content, that deflate must save to be used. */
 const WORTHWHILE = 0.03;
 const SAMPLE = 32 * 1024;
 
@@ -35,7 +35,7 @@ const LARGE = { level: constants.Z_BEST_SPEED, windowBits: 13, memLevel: 9 };
 const deflateAsync = promisify(deflateRaw);
 const inflateAsync = promisify(inflateRaw);
 
-/** Frames `plain`; deflates it (level 1, on the thread pool) where that makes it smaller. */
+/** Frames `plain`, deflated (level 1, on the thread pool) when that makes it smaller. */
 export async function encodeFrame(kind: FrameKind, plain: Buffer): Promise<Buffer> {
   const deflated = await shrink(plain);
   const body = deflated ?? plain;
@@ -53,14 +53,14 @@ export async function encodeFrame(kind: FrameKind, plain: Buffer): Promise<Buffe
 }
 
 /**
- * What `frame` holds.
+ * The content of `frame`.
  * @param what named in errors, e.g. "log entry 7".
- * @throws `CORRUPT` when a byte is wrong or missing, `WRONG_KEY` when it is encrypted, `INVALID` when it is whole but of
- *   a newer format than this code knows.
+ * @throws `CORRUPT` when a byte is wrong or missing, `WRONG_KEY` when the frame is encrypted, `INVALID` when it is whole
+ *   and of a newer format.
  */
 export async function decodeFrame(kind: FrameKind, frame: Buffer, what: string): Promise<Buffer> {
   if (frame.length < FRAME_OVERHEAD || frame.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) {
-    throw corrupt(what, "it does not begin as a frame does");
+    throw corrupt(what, "it does not begin with the mark of a frame");
   }
   // Magic first and checksum last hold for every version, so that damage is never mistaken for a newer format.
   if (crc32(frame.subarray(0, -4)) !== frame.readUInt32BE(frame.length - 4))
@@ -74,7 +74,7 @@ export async function decodeFrame(kind: FrameKind, frame: Buffer, what: string):
   if (frame[6] !== NO_KEY) {
     throw new VaultError("WRONG_KEY", `Could not read ${what}: it is encrypted and no key was given.`);
   }
-  if (frame[4] !== KINDS.indexOf(kind) + 1) throw corrupt(what, "it is something else");
+  if (frame[4] !== KINDS.indexOf(kind) + 1) throw corrupt(what, "it is of another kind");
   const bytes = frame.readUInt32BE(8);
   const body = frame.subarray(HEADER, -4);
   const plain = codec === STORED ? body : await inflate(body, bytes, what);

@@ -6,11 +6,11 @@ import { type ChunkAddress, chunkKey } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
 
-/** Manifests of generations, as far as they were needed. */
+/** A cache of generations: the keys of their chunks, and one manifest. */
 export class Generations {
   readonly #context: VaultContext;
   readonly #log: SessionLog;
-  /** The one last committed or asked for: they can be large. */
+  /** The manifest that was committed or read last: manifests can be large. */
   #manifest: { n: number; manifest: Manifest } | undefined;
   readonly #keys = new Map<number, ReadonlySet<string>>();
 
@@ -19,14 +19,14 @@ export class Generations {
     this.#log = log;
   }
 
-  /** Takes note of an entry that was committed. */
+  /** Remembers an entry that was committed. */
   remember(entry: Entry): void {
     if (!entry.manifest) return;
     this.#manifest = { n: entry.n, manifest: entry.manifest };
     this.#keys.set(entry.n, keysOf(this.#log.session, entry.manifest, entry.manifestChunks ?? []));
   }
 
-  /** Forgets a generation that is gone. */
+  /** Forgets a generation that was deleted. */
   forget(n: number): void {
     this.#keys.delete(n);
     if (this.#manifest?.n === n) this.#manifest = undefined;
@@ -58,7 +58,7 @@ export class Generations {
   }
 }
 
-/** The manifest of a `save` entry, `undefined` for other kinds. @throws `CORRUPT` when it or a part of it is missing */
+/** The manifest of a `save` entry, `undefined` for other kinds. @throws `CORRUPT` when a part of it is missing or damaged */
 export async function manifestOf(
   context: VaultContext,
   session: string,
@@ -67,7 +67,7 @@ export async function manifestOf(
 ): Promise<Manifest | undefined> {
   if (manifest || kind !== "save") return manifest;
   const what = `the manifest of generation ${n} of ${session}`;
-  if (!manifestChunks) throw new VaultError("CORRUPT", `Could not read ${what}: there is none.`);
+  if (!manifestChunks) throw new VaultError("CORRUPT", `Could not read ${what}: its entry has none.`);
   const reader = new ChunkReader(context, session);
   const parts = await Promise.all(manifestChunks.map((chunk) => reader.read(chunk, signal)));
   return decodeManifest(Buffer.concat(parts), what);

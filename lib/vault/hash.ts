@@ -5,7 +5,7 @@ export function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** A hash that tells whether two phones are the same, and says nothing of whose they are to somebody without the key. */
+/** A keyed hash of a WhatsApp id: equal for the same phone, and meaningless without the key `salt`. */
 export function pairingHash(salt: string, wid: string): string {
   return createHmac("sha256", Buffer.from(salt, "hex")).update(`pairing\0${wid}`).digest("hex").slice(0, 32);
 }

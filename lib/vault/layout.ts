@@ -1,12 +1,13 @@
 import { basename } from "node:path";
 import { VaultError } from "../errors.ts";
 
-/** Where a chunk lies: under the epoch of the writer that uploaded it. */
+/** The parts of a chunk's key. */
 export interface ChunkAddress {
   /** SHA-256 of its content, in hexadecimal. */
   readonly id: string;
+  /** Epoch of the writer that uploaded it. */
   readonly epoch: number;
-  /** 0, or how often the key of this content was given up in this epoch (see FORMAT.md, "Deleting"). */
+  /** How often a key of this content was given up in this epoch, mostly 0 (see FORMAT.md, "Deleting"). */
   readonly alt: number;
 }
 
@@ -14,15 +15,15 @@ const DIGITS = 16;
 const SESSION = /^(?!_)[-\w]{1,128}$/;
 
 /**
- * The name of a session, from any of the shapes a strategy hands over: the bare name, or a path that ends in it.
- * @throws `INVALID` when it cannot be part of a key.
+ * The name of a session, from any form that strategies use: the bare name, or a path that ends in it.
+ * @throws `INVALID` when the name cannot be part of a key.
  */
 export function sessionName(session: string): string {
   const name = typeof session === "string" ? basename(session.replaceAll("\\", "/")) : "";
   if (!SESSION.test(name)) {
     throw new VaultError(
       "INVALID",
-      "Expected `session` to be a name of letters, digits, underscores and hyphens (at most 128, no underscore first), or a path that ends in one.",
+      "Expected `session` to be a name of letters, digits, underscores and hyphens (at most 128, no underscore first), or a path that ends in such a name.",
     );
   }
   return name;
@@ -38,7 +39,7 @@ export function entryKey(session: string, n: number): string {
   return logPrefix(session) + digits(n);
 }
 
-/** The number of the log entry at `key`, or `undefined` when the key is not one of an entry. */
+/** The number of the log entry at `key`, or `undefined` when the key is of another kind. */
 export function entryNumber(session: string, key: string): number | undefined {
   return numberOf(key.slice(logPrefix(session).length));
 }
@@ -53,7 +54,7 @@ export function chunkKey(session: string, { id, epoch, alt }: ChunkAddress): str
   return `${chunksPrefix(session)}${digits(epoch)}/${id}${alt === 0 ? "" : `.${alt}`}`;
 }
 
-/** The epoch that the chunk at `key` was uploaded in, or `undefined` when the key is not one of a chunk. */
+/** The epoch in which the chunk at `key` was uploaded, or `undefined` when the key is of another kind. */
 export function chunkEpoch(session: string, key: string): number | undefined {
   return numberOf(key.slice(chunksPrefix(session).length).split("/")[0] ?? "");
 }

@@ -9,7 +9,7 @@ export interface Chunk extends ChunkAddress {
   readonly bytes: number;
 }
 
-/** A run of bytes of a file, and where it is stored. */
+/** A run of bytes of a file, and its location. */
 export interface Piece {
   /** SHA-256 of the bytes, in hexadecimal. */
   readonly hash: string;
@@ -29,7 +29,7 @@ export interface ManifestFile {
   readonly pieces: readonly Piece[];
 }
 
-/** What a generation consists of. */
+/** The files of a generation, and the facts of their capture. */
 export interface Manifest {
   readonly profile: ProfileFacts;
   /** Whether a browser may have been writing when it was captured. */
@@ -87,7 +87,7 @@ export function packManifest({ files, ...facts }: Manifest): unknown {
 /**
  * The manifest that {@link packManifest} made `value` from.
  * @param what named in errors.
- * @throws `CORRUPT` when it is not one, or names files that could not be one profile.
+ * @throws `CORRUPT` when `value` is no manifest, or its paths cannot be files of one profile.
  */
 export function unpackManifest(value: unknown, what: string): Manifest {
   const { chunks: packedChunks, files: packedFiles, ...facts } = value as PackedManifest;

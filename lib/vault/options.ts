@@ -1,30 +1,30 @@
 import type { BlobStore } from "../blobs.ts";
 import { invalidOption } from "../errors.ts";
 
-/** What every vault takes beside its blobs. */
+/** Options of every vault beside its blobs. */
 export interface VaultOptions {
   /** How many of the newest generations are kept, beside those that retention keeps anyway. @default 5 */
   keep?: number | undefined;
   /** How long a deleted session can be brought back, in milliseconds. @default 7 days */
   retainDeletedMs?: number | undefined;
   /**
-   * How many requests for chunks may be under way at once; memory is bounded by it. Stores of one process share these
-   * places: each has one of its own, the others belong to all. @default 8
+   * How many requests for chunks may be under way at once; it bounds the memory. Stores of one process share these
+   * requests: each has one of its own, and all have the others in common. @default 8
    */
   concurrency?: number | undefined;
-  /** How long one request may take before it counts as failed, in milliseconds; large values get more. @default 30000 */
+  /** How long one request may take before it counts as failed, in milliseconds; for large values longer. @default 30000 */
   attemptTimeoutMs?: number | undefined;
   /** How often a request that failed is made again. @default 3 */
   retries?: number | undefined;
   /** The first pause before a request is made again, in milliseconds; later ones are longer. @default 200 */
   retryDelayMs?: number | undefined;
-  /** Where whatsapp-web.js's `RemoteAuth` was told to keep its data: its zip may be there. @default "./.wwebjs_auth/" */
+  /** The `dataPath` of whatsapp-web.js's `RemoteAuth`: its zip may be there. @default "./.wwebjs_auth/" */
   dataPath?: string | undefined;
-  /** Told what a person should know and nothing else reports. @default `process.emitWarning` */
+  /** Called with warnings for a person: facts that no error reports. @default `process.emitWarning` */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** Options with nothing left open. */
+/** Options with their defaults. */
 export interface CheckedOptions {
   readonly blobs: BlobStore;
   readonly keep: number;
@@ -38,10 +38,10 @@ export interface CheckedOptions {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Timers of Node hold no more. */
+/** The longest time of a timer in Node. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** @throws `INVALID` naming the first option that is wrong. */
+/** The options with their defaults. @throws `INVALID` naming the first option that is wrong. */
 export function checkOptions(options: VaultOptions & { blobs: BlobStore }): CheckedOptions {
   const { blobs, dataPath } = options;
   if (
@@ -67,7 +67,7 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
   };
 }
 
-/** @throws `INVALID` unless `value` is undefined or a whole number in the range. */
+/** `value` or its default. @throws `INVALID` unless it is undefined or a whole number in the range. */
 export function whole(
   name: string,
   value: number | undefined,

@@ -3,7 +3,7 @@ import type { Generation } from "./entry.ts";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What {@link retain} goes by. */
+/** What {@link retain} decides by. */
 export interface RetentionOptions {
   /** How many of the newest are kept. */
   readonly keep: number;
@@ -15,9 +15,9 @@ export interface RetentionOptions {
 
 /**
  * Which of `generations` (oldest first) stay when `content` is current: the newest, the newest proven one, one that is at
- * least an hour old and one at least a day old, and those that grow into these. What does not verify or was rejected
- * never pushes out what is good. Of every other phone the best generation stays for a while: an account that was linked
- * by mistake must not cost the one before it.
+ * least an hour old and one at least a day old, and those that grow into these. A suspect or rejected generation never
+ * takes the place of a good one. Of every other phone the best generation stays for a while: linking another account by
+ * mistake must not cost the session before.
  */
 export function retain(generations: readonly Generation[], content: number, options: RetentionOptions): Generation[] {
   const { keep, retainMs, now } = options;
@@ -27,7 +27,7 @@ export function retain(generations: readonly Generation[], content: number, opti
     if (generation) kept.add(generation.n);
   };
   const phone = phoneOf(generations, current);
-  // One whose phone nobody named may be the same: it is kept as if it were, never dropped for being another's.
+  // A generation without a pairing may be of the same phone: it is kept like one, never dropped as another phone's.
   const isOwn = ({ pairing }: Generation): boolean => phone === undefined || pairing === undefined || pairing === phone;
   const own = generations.filter(isOwn);
   const good = own.filter(isGood);
@@ -35,7 +35,7 @@ export function retain(generations: readonly Generation[], content: number, opti
   add(good.findLast(({ proven }) => proven));
   for (const age of [HOUR_MS, DAY_MS]) {
     add(good.findLast(({ at }) => now - at >= age));
-    // The oldest younger one: dropped, nothing would ever become that old.
+    // Without the oldest younger one, no generation would ever become that old.
     add(good.find(({ at }) => now - at < age));
   }
   add(generations.findLast(({ suspect }) => suspect));
@@ -55,13 +55,13 @@ export function retain(generations: readonly Generation[], content: number, opti
     );
 }
 
-/** Whose phone the current generation is of; when nobody said, that of the newest one before it of which somebody did. */
+/** The phone of the current generation; when it names none, that of the newest one before it that does. */
 function phoneOf(generations: readonly Generation[], current: Generation | undefined): string | undefined {
   if (!current) return undefined;
   return generations.findLast(({ n, pairing }) => n <= current.n && pairing !== undefined)?.pairing;
 }
 
-/** Whether nothing speaks against restoring it. */
+/** Whether the generation is neither suspect nor rejected. */
 export function isGood({ suspect, rejected }: Generation): boolean {
   return !suspect && !rejected;
 }

@@ -1,6 +1,6 @@
 import { isVaultError } from "../errors.ts";
 
-/** What `reading` gives, `undefined` when that is damaged. */
+/** The result of `reading`, `undefined` when it rejects with `CORRUPT`. */
 export async function unlessCorrupt<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;

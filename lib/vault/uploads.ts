@@ -1,14 +1,14 @@
 import { type ChunkAddress, chunkKey } from "./layout.ts";
 import type { Chunk, Piece } from "./manifest.ts";
 
-/** Where a piece is stored. */
+/** The chunk that holds a piece, and where in it the piece begins. */
 export type Location = Pick<Piece, "chunk" | "offset">;
 
 /**
- * What the holder of one epoch has uploaded in it: pieces that a later save can refer to, and keys that none may.
+ * The uploads of one holder in its epoch: pieces that a later save can refer to, and keys that no save may refer to.
  *
- * Once a delete of a key was sent, that key is never relied on again: the delete may have been given up and arrive after
- * the same content was uploaded anew. The new upload gets another key.
+ * Once a delete of a key was sent, the key is not used again: the delete may be given up, and take effect after the same
+ * content was uploaded anew. The new upload gets another key.
  */
 export class Uploads {
   readonly #session: string;
@@ -22,7 +22,7 @@ export class Uploads {
     this.#epoch = epoch;
   }
 
-  /** Where the piece lies, when this epoch has uploaded it. */
+  /** The location of the piece, when it was uploaded in this epoch. */
   find(hash: string): Location | undefined {
     return this.#pieces.get(hash);
   }
@@ -37,7 +37,7 @@ export class Uploads {
     for (const { hash, offset } of pieces) this.#pieces.set(hash, { chunk, offset });
   }
 
-  /** Must be called before a delete of `keys` is sent. */
+  /** Gives keys up. To be called before a delete of `keys` is sent. */
   giveUp(keys: Iterable<string>): void {
     const gone = new Set(keys);
     for (const [hash, { chunk }] of this.#pieces) {
