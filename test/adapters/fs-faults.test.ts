@@ -58,7 +58,7 @@ describe("a disk without hard links", () => {
     expect(warnings).toEqual([expect.stringContaining("exclusively")]);
   });
 
-  it("still creates nothing that it can see is there", async () => {
+  it("still refuses to create a key that exists", async () => {
     refused.set("link", "EPERM");
     const blobs = new FileBlobs({ directory });
     await blobs.put("s/a", Buffer.from("first"), { ifAbsent: true });
@@ -67,7 +67,7 @@ describe("a disk without hard links", () => {
     expect(String(await blobs.get("s/a"))).toBe("first");
   });
 
-  it("is not what a disk is taken for that has them and refuses one", async () => {
+  it("is told from a disk that has hard links and refuses one", async () => {
     const blobs = new FileBlobs({ directory });
     expect(await blobs.traits()).toMatchObject({ exclusiveCreate: true });
     refused.set("link", "EPERM");
@@ -101,7 +101,7 @@ describe("a disk that cannot sync a directory", () => {
   });
 });
 
-describe("a volume that went away", () => {
+describe("a volume that was unmounted", () => {
   it("gets no new directory in its place", async () => {
     const blobs = new FileBlobs({ directory });
     await blobs.put("s/a", Buffer.from("x"));
@@ -142,7 +142,7 @@ describe("a volume that went away", () => {
   });
 });
 
-describe("a directory that is not one", () => {
+describe("a directory that was replaced by a file", () => {
   it("is an outage, whatever is asked", async () => {
     await writeFile(directory, "a file");
     const blobs = new FileBlobs({ directory });

@@ -33,7 +33,7 @@ describe("directory", () => {
     await close();
   });
 
-  it("does not take a volume that went away for an empty one", async () => {
+  it("does not take an unmounted volume for an empty store", async () => {
     const { directory, close } = await temporary();
     const blobs = new FileBlobs({ directory });
     await blobs.put("bot/a", Buffer.from("x"));

@@ -25,7 +25,7 @@ await suiteWith<Service>("MongoDB, by clients that are set up otherwise", shared
     });
   }
 
-  describe("a document that no blob is", () => {
+  describe("a document that is no blob", () => {
     const client = new MongoClient(env.MONGODB_URI ?? "");
     afterAll(() => client.close());
 
@@ -38,7 +38,7 @@ await suiteWith<Service>("MongoDB, by clients that are set up otherwise", shared
   });
 });
 
-describe("what MongoDB's errors mean, whatever was asked", () => {
+describe("errors of MongoDB, whichever method is called", () => {
   const failing = (error: Error): MongoBlobs => {
     const fail = (): Promise<never> => Promise.reject(error);
     const cursor = { next: fail, close: async () => {} };
@@ -82,7 +82,7 @@ describe("what MongoDB's errors mean, whatever was asked", () => {
     }
   });
 
-  it("are told without the password of an address, also beneath", async () => {
+  it("have no password of an address in their message, their cause or its stack", async () => {
     const blobs = failing(new Error("could not reach mongodb://bot:pass/word@db.example:27017/bots"));
     const error = await blobs.get("s/a").catch((cause: unknown) => cause);
     expect(error).toMatchObject({ message: expect.stringContaining("db.example") });
@@ -91,7 +91,7 @@ describe("what MongoDB's errors mean, whatever was asked", () => {
     expect([message, stack, beneath.message, beneath.stack].join("\n")).not.toMatch(/pass|word/);
   });
 
-  it("keep nobody who gives up a listing waiting for a server that hangs", async () => {
+  it("do not keep a listing that is given up waiting for a server that hangs", async () => {
     const never = (): Promise<never> => new Promise(() => {});
     const collection = { find: () => ({ next: never, close: never }) };
     const blobs = new MongoBlobs({ db: { collection: () => collection } });

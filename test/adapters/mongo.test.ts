@@ -63,7 +63,7 @@ await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
 });
 
 describe("MongoBlobs", () => {
-  it("wants exactly one way to the database", () => {
+  it("needs exactly one of `mongoose`, `connection` and `db`", () => {
     const db = { collection: () => {} };
     expect(() => new MongoBlobs({})).toThrow("exactly one of them");
     expect(() => new MongoBlobs({ mongoose, db })).toThrow("exactly one of them");

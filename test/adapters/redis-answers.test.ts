@@ -5,7 +5,7 @@ import { captureOf, profileFiles } from "../contract/profile.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 
-describe("what Redis' errors mean, whatever was asked", () => {
+describe("errors of Redis, whichever method is called", () => {
   it.each<[string, string]>([
     ["LOADING Redis is loading the dataset in memory", "UNAVAILABLE"],
     ["MOVED 3999 127.0.0.1:6381", "UNAVAILABLE"],
@@ -49,7 +49,7 @@ await suiteWith<Service>("Redis that lost something", shared(startRedis), ({ env
   afterAll(() => client.disconnect());
   const session = "RemoteAuth-bot";
 
-  it("all of a session but its name: damage, never an absence, whatever is asked", async () => {
+  it("all of a session but its name: CORRUPT, never an absence, whichever method is called", async () => {
     const prefix = `${unique()}:`;
     const store = new RedisStore({ client, prefix, retries: 0 });
     const lease = await store.acquire({ session });

@@ -9,7 +9,7 @@ await suiteWith<Service>("Redis, where keys go by themselves", shared(startRedis
   const io = new Redis(env.REDIS_URL ?? "");
   afterAll(() => io.disconnect());
 
-  it("gives everything of a session its full time again with a write, and nothing of it outlives the index", async () => {
+  it("renews the expiry of all keys of a session with a write, and no key outlives the index", async () => {
     const prefix = `${unique()}:`;
     await new RedisBlobs({ client: io, prefix, ttlSeconds: 500 }).put("s/old", Buffer.from("1"));
     await new RedisBlobs({ client: io, prefix, ttlSeconds: 1000 }).put("s/new", Buffer.from("2"));
@@ -18,7 +18,7 @@ await suiteWith<Service>("Redis, where keys go by themselves", shared(startRedis
     expect(await io.ttl(`${prefix}{s}/new`)).toBeGreaterThan(1900);
   });
 
-  it("keeps a session known as long as it is there, and forgets it as a whole", async () => {
+  it("keeps a session known until it expires, as a whole", async () => {
     const prefix = `${unique()}:`;
     const store = new RedisStore({ client: io, prefix, ttlSeconds: 1000 });
     const known = `${prefix}{_sessions}/x`;
@@ -45,7 +45,7 @@ await suiteWith<Service>("Redis, where keys go by themselves", shared(startRedis
     expect(await io.exists(known)).toBe(1);
   });
 
-  it("notices a value that the server threw away, and never creates it again", async () => {
+  it("notices a value that the server has evicted, and never creates it again", async () => {
     const prefix = `${unique()}:`;
     const blobs = new RedisBlobs({ client: io, prefix });
     await blobs.put("s/log/1", Buffer.from("entry"), { ifAbsent: true });

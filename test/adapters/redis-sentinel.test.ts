@@ -44,7 +44,7 @@ await suiteWith<SentinelNodes>("Redis Sentinel", startRedisSentinel, ({ nodes, s
     profileStoreContract(runner, { name, open: openStore });
   }
 
-  it("goes on with the replica when the master is gone, with what it had", async () => {
+  it("goes on with the replica, and its data, when the master is gone", async () => {
     const prefix = `${unique()}:`;
     const [master, replica] = nodes;
     if (master === undefined || replica === undefined) throw new Error("There are two nodes.");

@@ -60,7 +60,7 @@ await suiteWith<Service>("Redis", shared(startRedis), ({ env }) => {
 describe("RedisBlobs", () => {
   const client = new Redis({ lazyConnect: true });
 
-  it("says which option is wrong", () => {
+  it("names the option that is wrong", () => {
     expect(() => new RedisBlobs({ client: {} as RedisClient })).toThrow("Expected `client` to be a client of ioredis");
     // Version 4 of node-redis, which reads binary values as text.
     const old = { sendCommand: async () => "", multi: () => {} };

@@ -56,7 +56,7 @@ const calls: Record<string, () => Promise<unknown>> = {
   delete: () => blobs.delete(["s/a"]),
 };
 
-describe("what an answer means, whatever was asked", () => {
+describe("answers of S3, whichever method is called", () => {
   it.each<[string, typeof answer, { code: string; hint?: RegExp }]>([
     ["a proxy's 404", html(404), { code: "UNAVAILABLE", hint: /endpoint/ }],
     ["a proxy's 404 without a word", { ...html(404), body: "" }, { code: "UNAVAILABLE", hint: /endpoint/ }],
@@ -100,7 +100,7 @@ describe("what an answer means, whatever was asked", () => {
     }
   });
 
-  it("a page that says 200 is not an empty listing", async () => {
+  it("a page with status 200 is not an empty listing", async () => {
     const store = new S3Store({ client, bucket: "bucket", retries: 0 });
     for (const body of [html(200).body, ""]) {
       answer = { ...html(200), body };
@@ -109,7 +109,7 @@ describe("what an answer means, whatever was asked", () => {
     }
   });
 
-  it("only S3's own word is an absence", async () => {
+  it("only the error NoSuchKey is an absence", async () => {
     answer = refusal(404, "NoSuchKey");
     expect(await blobs.get("s/a")).toBeUndefined();
     await blobs.delete(["s/a"]);

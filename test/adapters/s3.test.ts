@@ -44,7 +44,7 @@ for (const [name, start] of s3Servers) {
 }
 
 describe("S3Blobs", () => {
-  it("says which option is wrong", () => {
+  it("names the option that is wrong", () => {
     expect(() => new S3Blobs({ client: {} as S3Client, bucket: "b" })).toThrow("Expected `client` to be an S3Client");
     const client = { send: () => {} } as unknown as S3Client;
     expect(() => new S3Blobs({ client, bucket: "" })).toThrow("Expected `bucket` to be the name of a bucket");

@@ -63,7 +63,7 @@ describe("retry", () => {
     }
   });
 
-  it("gives up after so many, with the last error", async () => {
+  it("gives up after `retries` attempts more, with the last error", async () => {
     const error = new VaultError("UNAVAILABLE", "away");
     const { blobs, calls } = failing(99, error);
     await expect(retry(blobs, options).get("s/a")).rejects.toBe(error);
@@ -84,13 +84,13 @@ describe("retry", () => {
     expect(calls()).toBe(1);
   });
 
-  it("passes on what is not an error of a backend", async () => {
+  it("passes on an error that is no VaultError", async () => {
     const bug = new TypeError("a bug");
     const blobs = retry(backend({ get: () => Promise.reject(bug) }), options);
     await expect(blobs.get("s/a")).rejects.toBe(bug);
   });
 
-  it("goes on with a listing that broke off, and gives out each key once", async () => {
+  it("goes on with a listing that broke off, and yields each key once", async () => {
     const memory = new MemoryBlobs();
     for (const key of ["s/a", "s/b", "s/c"]) await memory.put(key, bytes);
     let listings = 0;
@@ -108,6 +108,22 @@ describe("retry", () => {
     expect(listings).toBe(3);
   });
 
+  it("tells before each attempt of a put, and does not pass that on to the backend", async () => {
+    const { blobs, calls } = failing(2, new VaultError("UNAVAILABLE", "away"));
+    const passed: unknown[] = [];
+    const noting: BlobStore = {
+      ...blobs,
+      put: (key, value, call) => {
+        passed.push(call);
+        return blobs.put(key, value, call);
+      },
+    };
+    const callsBefore: number[] = [];
+    await retry(noting, options).put("s/a", bytes, { ifAbsent: true, onAttempt: () => callsBefore.push(calls()) });
+    expect(callsBefore).toEqual([0, 1, 2]);
+    expect(passed).toEqual(Array.from({ length: 3 }, () => ({ ifAbsent: true })));
+  });
+
   it("ends its pause when the signal aborts", async () => {
     const { blobs, calls } = failing(99, new VaultError("UNAVAILABLE", "away"));
     const controller = new AbortController();
@@ -120,7 +136,7 @@ describe("retry", () => {
 });
 
 describe("timeout", () => {
-  it("ends what never answers, as an outage", async () => {
+  it("ends a call that is never answered with UNAVAILABLE", async () => {
     const blobs = timeout(backend({ get: never, put: never, delete: never, traits: never }), { attemptTimeoutMs: 5 });
     const calls = [blobs.traits(), blobs.get("s/a"), blobs.put("s/a", bytes), blobs.delete(["s/a"])];
     const outage = { code: "UNAVAILABLE", retryable: true };
@@ -159,7 +175,7 @@ describe("timeout", () => {
     expect(seen).toEqual(["s/a", "s/b"]);
   });
 
-  it("knows what travels", async () => {
+  it("is told the key, and the bytes of a put", async () => {
     const asked: unknown[] = [];
     const blobs = timeout(new MemoryBlobs(), { attemptTimeoutMs: (...args) => asked.push(args) * 60_000 });
     await blobs.put("s/a", Buffer.alloc(7));
@@ -169,7 +185,7 @@ describe("timeout", () => {
     );
   });
 
-  it("leaves no rejection behind when the backend fails after its time", async () => {
+  it("leaves no unhandled rejection when the backend fails after the time limit", async () => {
     let fail = (_: unknown): void => {};
     const late = new Promise<undefined>((_, reject) => {
       fail = reject;
@@ -182,7 +198,7 @@ describe("timeout", () => {
 });
 
 describe("limit", () => {
-  it("lets so many calls run at once, and urgent ones always", async () => {
+  it("lets at most `concurrency` calls run at once, and urgent ones always", async () => {
     const running = new Set<string>();
     const release = new Map<string, () => void>();
     let most = 0;
@@ -209,7 +225,7 @@ describe("limit", () => {
     expect(most).toBe(2);
   });
 
-  it("lets go of its place when a call fails, and of its turn when the signal aborts", async () => {
+  it("releases its permit when a call fails, and stops waiting for one when the signal aborts", async () => {
     let fail = true;
     const blobs = limit(
       backend({ get: async () => (fail ? Promise.reject(new VaultError("UNAVAILABLE", "away")) : undefined) }),

@@ -79,7 +79,7 @@ async function restored(blobs: BlobStore, name: string): Promise<Files> {
   return filesIn(into);
 }
 
-describe("what a damaged newest entry's error says to do works", () => {
+describe("the hint for a damaged newest entry works", () => {
   it("in a directory", async () => {
     const directory = join(parent, "store");
     const blobs = new FileBlobs({ directory });
@@ -95,12 +95,12 @@ await suiteWith<Service>("Redis", shared(startRedis), ({ env }) => {
   const client = new Redis(env.REDIS_URL ?? "");
   afterAll(() => client.disconnect());
 
-  it("what a damaged newest entry's error says to do works", async () => {
+  it("the hint for a damaged newest entry works", async () => {
     const blobs = new RedisBlobs({ client, prefix: `${unique()}:` });
     await damageAndRepair(blobs, (key) => blobs.put(key, torn));
   });
 
-  it("and that of one which the server threw away", async () => {
+  it("the hint for a newest entry that the server has evicted works", async () => {
     const prefix = `${unique()}:`;
     const keyOf = (key: string): string => `${prefix}{${session}}${key.slice(session.length)}`;
     await damageAndRepair(new RedisBlobs({ client, prefix }), async (key) =>
@@ -113,7 +113,7 @@ await suiteWith<Service>("S3", shared(startS3), (service) => {
   const client = s3Client(service);
   afterAll(() => client.destroy());
 
-  it("what a damaged newest entry's error says to do works", async () => {
+  it("the hint for a damaged newest entry works", async () => {
     const blobs = new S3Blobs({ client, bucket: await newBucket(client), prefix: "bots/" });
     await damageAndRepair(blobs, (key) => blobs.put(key, torn));
   });
@@ -123,7 +123,7 @@ await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
   const client = new MongoClient(env.MONGODB_URI ?? "");
   afterAll(() => client.close());
 
-  it("what a damaged newest entry's error says to do works", async () => {
+  it("the hint for a damaged newest entry works", async () => {
     const blobs = new MongoBlobs({ db: client.db(), collection: unique() });
     await damageAndRepair(blobs, (key) => blobs.put(key, torn));
   });

@@ -224,7 +224,7 @@ describe.runIf(canMount())("a full disk", () => {
     ["S3", startOwnS3],
     ...onlyLong<[string, Start]>(["MinIO", startMinio]),
   ];
-  it.each(disks)("%s: the put that does not fit says so and is not there", async (_name, start) => {
+  it.each(disks)("%s: a put that does not fit is refused, and its key is absent", async (_name, start) => {
     const service = await start({ root: smallDisk() });
     const client = s3Client(service, { maxAttempts: 1 });
     try {

@@ -24,7 +24,7 @@ for (const target of targets) {
     afterEach(() => service.resume());
     afterAll(() => opened.close());
 
-    it("killed in the middle of calls: each ends, as done or as unavailable, and nothing is half there", async () => {
+    it("killed in the middle of calls: each call is done or UNAVAILABLE, and no blob is half there", async () => {
       await patient.put("s/log/1", filled(1));
       const done = new Set<number>();
       const begun = new Set<number>();
@@ -67,7 +67,7 @@ for (const target of targets) {
       }
     });
 
-    it("gone: every call says unavailable, and the same client goes on when it is back", async () => {
+    it("gone: every call is UNAVAILABLE, and the same client goes on when it is back", async () => {
       await patient.put("s/log/1", filled(1));
       await service.kill();
       for (const result of await outcomes(bounded)) expect(result).toSatisfy(isOutage);
@@ -79,7 +79,7 @@ for (const target of targets) {
       expect((await patient.get("s/log/2"))?.equals(filled(2))).toBe(true);
     });
 
-    it("paused: every call ends as unavailable in its time, and what was given up is done whole or not at all", async () => {
+    it("paused: every call ends as UNAVAILABLE in its time, and takes effect as a whole or not at all", async () => {
       await patient.put("s/log/1", filled(1));
       await service.pause();
       const stalled = timeout(opened.blobs, { attemptTimeoutMs: 300 });

@@ -22,7 +22,7 @@ beforeEach(() => {
 
 describe("an entry that is refused and cannot be read", () => {
   // MongoDB while a majority has not yet seen what was written: the primary refuses the number, and a read does not show it.
-  it("is an outage, and costs nobody the session", async () => {
+  it("is an outage, and loses no lease", async () => {
     const lease = await store.acquire({ session });
     let isHidden = false;
     requests.intercept = async (call, key, go) => {
@@ -46,7 +46,7 @@ describe("an entry that is refused and cannot be read", () => {
 });
 
 describe("a signal that was aborted before", () => {
-  it("leaves no rejection behind that nobody handles", async () => {
+  it("leaves no unhandled rejection", async () => {
     const reason = new Error("enough");
     const blobs = { ...methodsOf(backend), traits: () => Promise.reject(outage()) };
     const vault = new Vault({ blobs, retries: 0 });
@@ -77,7 +77,7 @@ describe("a newest entry that is damaged", () => {
     assertSameFiles(await filesIn(again), profileFiles("three"));
   });
 
-  it("is told of when it is gone too", async () => {
+  it("has the same hint when the backend has lost its value", async () => {
     const lease = await store.acquire({ session });
     await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
     requests.intercept = async (call, key, go) => {
@@ -87,7 +87,7 @@ describe("a newest entry that is damaged", () => {
     await expect(store.state({ session })).rejects.toMatchObject({ hint: expect.stringContaining("blobs.delete") });
   });
 
-  it("is not what an older one is called: deleting that would help nobody", async () => {
+  it("has another hint than an older entry, which need not be deleted", async () => {
     const lease = await store.acquire({ session });
     const { generation } = await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
     await store.saveProfile({ session, lease, capture: captureOf(profileFiles("two")) });
@@ -109,7 +109,7 @@ function methodsOf(blobs: MemoryBlobs): ConstructorParameters<typeof Vault>[0]["
 }
 
 describe("a session that is linked anew after it was deleted", () => {
-  it("is never restored as what it was before", async () => {
+  it("is never restored from a generation before the deletion", async () => {
     const lease = await store.acquire({ session });
     const old = await store.saveProfile({ session, lease, capture: captureOf(profileFiles("logged out")) });
     await store.mark({ session, lease, generation: old.generation, as: "proven" });
@@ -127,9 +127,9 @@ describe("a session that is linked anew after it was deleted", () => {
   });
 });
 
-describe("a store that loses what it had confirmed", () => {
+describe("a store that loses entries it had confirmed", () => {
   // A fail-over to a copy that was behind: the newest keys are gone, and the holder knows nothing of it.
-  it("gets everything anew before long, and restores that", async () => {
+  it("is sent everything anew within some saves, and restores the newest one", async () => {
     const warnings: string[] = [];
     const holder = new Vault({ blobs: backend, onWarning: (message) => warnings.push(message) });
     const lease = await holder.acquire({ session });

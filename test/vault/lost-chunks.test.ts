@@ -44,7 +44,7 @@ async function chunkKeys(): Promise<string[]> {
   return keys.sort();
 }
 
-describe("a chunk of which the store itself says that it is lost", () => {
+describe("a chunk that the store itself reports as lost", () => {
   it("is sent anew by the save after the restore that found it", async () => {
     const first = open();
     await save(first, await first.acquire({ session }), profileFiles("one", tables));
@@ -65,10 +65,10 @@ describe("a chunk of which the store itself says that it is lost", () => {
   });
 });
 
-describe("a chunk that is gone", () => {
+describe("a chunk that the store has lost", () => {
   const told = expect.stringMatching(/has lost chunks .*Not whole without them: generation \d/);
 
-  it("is found when old data is removed, told of once, and sent anew by the next save", async () => {
+  it("is found by a prune, reported once, and sent anew by the next save", async () => {
     const store = open();
     const lease = await store.acquire({ session });
     await save(store, lease, profileFiles("0", tables));
@@ -87,7 +87,7 @@ describe("a chunk that is gone", () => {
     for (const { generation } of later) await restored(generation);
   });
 
-  it("is found when it was lost during a save, and no entry with it", async () => {
+  it("is found also when it was lost during a save and the entry was not", async () => {
     const store = open();
     const lease = await store.acquire({ session });
     await save(store, lease, profileFiles("one"));
@@ -109,7 +109,7 @@ describe("a chunk that is gone", () => {
     expect(warnings).toEqual([told]);
   });
 
-  it("is found by the first save of a holder, which lists once, and repairs what has not changed", async () => {
+  it("is found by the first save of a holder, which lists once, and repairs an unchanged profile", async () => {
     const first = open();
     const files = profileFiles("one", tables);
     const { generation } = await save(first, await first.acquire({ session }), files);
@@ -158,7 +158,7 @@ describe("a chunk that is gone", () => {
     expect(warnings).toEqual([told]);
   });
 
-  it("is no loss when whoever took the session meanwhile has pruned it", async () => {
+  it("is not reported when another process has taken the session and pruned it", async () => {
     const [old, next] = [open(), open()];
     await save(old, await old.acquire({ session }), profileFiles("one", tables));
     const lease = await old.acquire({ session });
@@ -176,7 +176,7 @@ describe("a chunk that is gone", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("is looked for without keeping a save from being made", async () => {
+  it("is looked for without failing the save when the listing fails", async () => {
     const first = open();
     await save(first, await first.acquire({ session }), profileFiles("one", tables));
     const store = open();

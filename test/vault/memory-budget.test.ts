@@ -45,7 +45,7 @@ async function save(vault: Vault, session: string, capture: Capture, signal?: Ab
   await vault.saveProfile({ session, capture, lease, signal });
 }
 
-it("holds the bytes of few saves at once, however many there are", async () => {
+it("holds the bytes of few saves at once, however many wait", async () => {
   let [held, most, stored] = [0, 0, 0];
   class Counting extends MemoryBlobs {
     override async put(key: string, frame: Buffer, options?: PutOptions): Promise<void> {
@@ -84,7 +84,7 @@ it("lets a small save pass while large ones go on", async () => {
   expect(ended.indexOf("small")).toBeLessThan(2);
 });
 
-it("goes on in one vault while the backend of another one does not answer", async () => {
+it("saves into one vault while the backend of another vault does not answer", async () => {
   const requests = new Requests(new MemoryBlobs());
   const hung = new Vault({ blobs: requests, retries: 0 });
   const controller = new AbortController();

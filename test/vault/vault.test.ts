@@ -52,8 +52,8 @@ const kinds = (log: readonly string[]): string[] =>
     line.replace(/^(\w+) [^/]+\/?(\w*).*/, (_, call: string, space: string) => `${call} ${space}`.trim()),
   );
 
-describe("what is asked of the backend", () => {
-  it("takes a session with a listing, a read, an entry and a second listing", async () => {
+describe("requests to the backend", () => {
+  it("are a listing, a read, an entry and a second listing when a session is taken", async () => {
     await store.acquire({ session });
     const look = ["list log", "get RemoteAuth"];
     expect(kinds(requests.take())).toEqual([...look, "put log", "list log", "put RemoteAuth"]);
@@ -66,7 +66,7 @@ describe("what is asked of the backend", () => {
     expect(kinds(requests.take())).toEqual(["list log", "get log", "put log", "list log"]);
   });
 
-  it("takes a log that is gone for a loss, never for a session that is absent", async () => {
+  it("that find no log entry of a known session report a loss, never an absence", async () => {
     await save(await store.acquire({ session }), profileFiles("one"));
     const entries: string[] = [];
     for await (const { key } of backend.list(`${session}/log/`)) entries.push(key);
@@ -76,7 +76,7 @@ describe("what is asked of the backend", () => {
     }
   });
 
-  it("asks nothing at all when nothing changed, and never lists to save", async () => {
+  it("are none when nothing has changed, and never a listing to save", async () => {
     const lease = await store.acquire({ session });
     requests.take();
     await save(lease, profileFiles("one", { "Default/a.ldb": noise(2_000_000) }));
@@ -87,7 +87,7 @@ describe("what is asked of the backend", () => {
     expect(kinds(requests.take())).toEqual(["put chunks", "put log"]);
   });
 
-  it("reads no file whose identity it knows, and every other one", async () => {
+  it("follow a read of every file but those whose identity is known", async () => {
     const lease = await store.acquire({ session });
     const read: string[] = [];
     const capture = (files: Files): ReturnType<typeof captureOf> => {
@@ -122,7 +122,7 @@ describe("what is asked of the backend", () => {
     expect(new Set(read)).toEqual(new Set(Object.keys(files)));
   });
 
-  it("holds so many chunks in memory, not more", async () => {
+  it("carry at most `concurrency` chunks at once", async () => {
     const small = open({ concurrency: 2 });
     const lease = await small.acquire({ session });
     const many = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`Default/${n}.ldb`, noise(600_000, n + 1)]));
@@ -135,7 +135,7 @@ describe("what is asked of the backend", () => {
     expect(requests.most).toBe(2);
   });
 
-  it("lets entries pass while all places are taken by chunks", async () => {
+  it("for entries do not wait for those for chunks", async () => {
     const tight = open({ concurrency: 1 });
     const lease = await tight.acquire({ session });
     const held = gate();
@@ -186,7 +186,7 @@ describe("a commit whose answer was lost", () => {
     assertSameFiles(await restored(), profileFiles("late"));
   });
 
-  it("is no loss when somebody else was first", async () => {
+  it("costs nothing when another process takes the number first", async () => {
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
     const late = holdBack(requests);
@@ -201,7 +201,7 @@ describe("a commit whose answer was lost", () => {
 });
 
 describe("a delete that arrives late", () => {
-  it("kills no chunk that was uploaded again", async () => {
+  it("deletes no chunk that was uploaded again", async () => {
     store = open({ keep: 1 });
     const lease = await store.acquire({ session });
     const large = { "Default/a.ldb": noise(600_000) };
@@ -228,8 +228,8 @@ describe("a delete that arrives late", () => {
   });
 });
 
-describe("what is removed", () => {
-  it("leaves a bounded number of blobs behind, in batches", async () => {
+describe("pruning", () => {
+  it("keeps the number of blobs bounded, and deletes in batches", async () => {
     const lease = await store.acquire({ session });
     let deletes = 0;
     for (let round = 0; round < 40; round++) {
@@ -244,7 +244,7 @@ describe("what is removed", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("includes what a save that failed has left, and holds of more than a month ago", async () => {
+  it("removes the chunks of a failed save, and holds of more than a month ago", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     let lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
@@ -278,7 +278,7 @@ describe("what is removed", () => {
     for (const { generation } of generations) await restored(generation);
   });
 
-  it("is everything of a session that is deleted for good, also when that has to be said twice", async () => {
+  it("removes all chunks of a session that is deleted for good, also when the first attempt fails", async () => {
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
     failAll(requests, "delete");
@@ -291,7 +291,7 @@ describe("what is removed", () => {
     expect(await store.sessionExists({ session })).toBe(false);
   });
 
-  it("is a deleted session too, when its time has passed", async () => {
+  it("removes a deleted session once it cannot be undeleted any more", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
@@ -341,7 +341,7 @@ describe("a large profile", () => {
     assertSameFiles(await filesIn(into), files);
   });
 
-  it("does not let reused chunks fill up with waste", async () => {
+  it("repacks reused chunks that are mostly unused", async () => {
     const lease = await store.acquire({ session });
     const files: Record<string, Buffer> = {};
     // Of what each save sends one file stays.
@@ -358,7 +358,7 @@ describe("a large profile", () => {
 });
 
 describe("restoring while the holder goes on", () => {
-  it("starts over when what it reads was pruned meanwhile", async () => {
+  it("starts over when its generation was pruned meanwhile", async () => {
     const writer = open({ keep: 1 });
     const lease = await writer.acquire({ session });
     vi.useFakeTimers({ toFake: ["Date"] });
@@ -387,7 +387,7 @@ describe("restoring while the holder goes on", () => {
 });
 
 describe("a signal", () => {
-  it("ends a wait in line at once, and nothing that others wait for", async () => {
+  it("ends a call that waits for others at once, and none of those others", async () => {
     const lease = await store.acquire({ session });
     const held = gate();
     requests.intercept = async (_call, _key, go) => {
@@ -448,7 +448,7 @@ describe("sessions", () => {
 });
 
 describe("an outage", () => {
-  it("is neither an absence nor damage, whatever is asked", async () => {
+  it("is neither an absence nor damage, whichever method is called", async () => {
     const lease = await store.acquire({ session });
     const { generation } = await save(lease, profileFiles("one"));
     failAll(requests);
@@ -472,8 +472,8 @@ describe("an outage", () => {
   });
 });
 
-describe("a backend that cannot create exclusively", () => {
-  it("is warned of once, and works for one writer", async () => {
+describe("a backend without exclusive create", () => {
+  it("causes one warning, and works for one writer", async () => {
     const loose = new Vault({
       blobs: new MemoryBlobs({ exclusiveCreate: false }),
       onWarning: (message) => warnings.push(message),

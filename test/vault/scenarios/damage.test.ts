@@ -12,7 +12,7 @@ import { useFolder } from "../../support/folder.ts";
 
 const session = "RemoteAuth-bot";
 
-describe("what a restore makes of damage", () => {
+describe("a restore from a damaged store", () => {
   let parent = "";
   let blobs: MemoryBlobs;
   let store: Vault;
@@ -70,7 +70,7 @@ describe("what a restore makes of damage", () => {
     expect((await restore()).files).toEqual(profileFiles("one"));
   });
 
-  it("notices an entry that is cut at any place, or has any bit flipped, and calls it neither absent nor out of reach", async () => {
+  it("notices an entry that is cut at any place, or has any bit flipped, and reports it as CORRUPT", async () => {
     const { generation } = await save(profileFiles("one"));
     const key = entryKey(session, generation);
     const whole = (await blobs.get(key)) as Buffer;
@@ -93,7 +93,7 @@ describe("what a restore makes of damage", () => {
     expect((await restore()).files).toEqual(profileFiles("one"));
   });
 
-  it("goes back to the newest proven generation, and says so", async () => {
+  it("goes back to the newest proven generation, and reports the skipped one", async () => {
     const proven = await save(profileFiles("proven"));
     await store.mark({ session, lease, generation: proven.generation, as: "proven" });
     await save(profileFiles("between"));
@@ -127,7 +127,7 @@ describe("what a restore makes of damage", () => {
     expect(await filesIn(into)).toEqual(profileFiles("1@c.us"));
   });
 
-  it("sends what is damaged anew with the next save", async () => {
+  it("is repaired by the next save, which sends the damaged chunks anew", async () => {
     const large = { "Default/a.ldb": noise(1_000_000) };
     const { generation } = await save(profileFiles("one", large));
     const { chunks } = await manifestOf(generation);

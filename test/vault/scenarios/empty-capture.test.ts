@@ -37,7 +37,7 @@ describe("a zip without a session", () => {
   it.each([
     ["before the next save", (key: string) => key.includes("/log/")],
     ["during the next save", (key: string) => key.includes("/chunks/")],
-  ])("does not replace one that was reported as failed and arrived %s", async (_, isMoment) => {
+  ])("does not replace a save that was reported as failed and arrived %s", async (_, isMoment) => {
     const good = await zipOf(profileFiles("good"), "good.zip");
     const empty = await zipOf(preferences, "empty.zip");
     // The first entry is the hold.
@@ -74,7 +74,7 @@ describe("a capture without a session", () => {
     assertSameFiles(await restored(), profileFiles("good"));
   });
 
-  it("is refused also where that one arrives during the save", async () => {
+  it("is refused also where the good generation arrives during the save", async () => {
     const lease = await store.acquire({ session });
     const late = holdBack(requests);
     const saving = store.saveProfile({ session, lease, capture: captureOf(profileFiles("good")) });

@@ -36,8 +36,8 @@ async function restored(generation?: number): Promise<RestoreReport> {
   return report;
 }
 
-describe("a deletion that finds nothing to do while a save is on its way", () => {
-  it("keeps out the first save of a new session", async () => {
+describe("a deletion that finds nothing to do while a save is pending", () => {
+  it("stops the first save of a new session", async () => {
     await line.during(() => save("logged out"));
     await store.delete({ session, lease });
     await line.arrive();
@@ -46,14 +46,14 @@ describe("a deletion that finds nothing to do while a save is on its way", () =>
     expect(await store.sessionExists({ session })).toBe(true);
   });
 
-  it("keeps it out when nobody names the lease", async () => {
+  it("stops it also without a lease", async () => {
     await line.during(() => save("logged out"));
     await store.delete({ session });
     await line.arrive();
     expect(await store.sessionExists({ session })).toBe(false);
   });
 
-  it("keeps it out when an older hold of the vault itself is still known", async () => {
+  it("stops it also when the vault has an older hold of its own", async () => {
     await save("before");
     await store.delete({ session, retainMs: 0 });
     lease = await store.acquire({ session });
@@ -63,7 +63,7 @@ describe("a deletion that finds nothing to do while a save is on its way", () =>
     expect(await store.sessionExists({ session })).toBe(false);
   });
 
-  it("keeps out the first save after an earlier deletion, and leaves that one to be taken back", async () => {
+  it("stops the first save after an earlier deletion, which can still be undone", async () => {
     const { generation } = await save("before");
     await store.delete({ session, lease });
     await line.during(() => save("logged out"));
@@ -74,7 +74,7 @@ describe("a deletion that finds nothing to do while a save is on its way", () =>
     expect((await store.state({ session }))?.current?.generation).toBe(generation);
   });
 
-  it("deletes for good what arrived meanwhile", async () => {
+  it("deletes the save for good when that has arrived meanwhile", async () => {
     await line.during(() => save("logged out"));
     await store.delete({ session, lease, retainMs: 0 });
     await line.arrive();
@@ -82,15 +82,15 @@ describe("a deletion that finds nothing to do while a save is on its way", () =>
     expect((await line.keys()).filter((key) => key.includes("/chunks/"))).toEqual([]);
   });
 
-  it("does not succeed for a holder that was overtaken meanwhile", async () => {
+  it("rejects with LEASE_LOST when another process has taken the session meanwhile", async () => {
     const other = open();
     await save("theirs", {}, other, await other.acquire({ session }));
     await expect(store.delete({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
   });
 });
 
-describe("a deletion that is taken back while it is on its way", () => {
-  it("stays taken back", async () => {
+describe("a deletion that is undone while it is pending", () => {
+  it("stays undone when it arrives", async () => {
     await save("one");
     await line.during(() => store.delete({ session, lease }));
     await store.undelete({ session, lease });
@@ -112,7 +112,7 @@ describe("two holders of the same epoch, because the store has lost a hold", () 
     expect(otherLease.epoch).toBe(lease.epoch);
   });
 
-  it("are two: the second to commit has lost", async () => {
+  it("give the session to the first that commits, and the second loses its lease", async () => {
     const { generation } = await save("one's");
     const large = { "Default/a.ldb": noise(600_000) };
     await expect(save("the other's", large, other, otherLease)).rejects.toMatchObject({ code: "LEASE_LOST" });
@@ -121,7 +121,7 @@ describe("two holders of the same epoch, because the store has lost a hold", () 
     expect((await restored()).generation).toBe(generation);
   });
 
-  it("are two: the first one deletes nothing", async () => {
+  it("stop the first one's prune, which deletes nothing", async () => {
     const before = await line.keys();
     await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
     expect(await line.keys()).toEqual(before);
@@ -175,7 +175,7 @@ describe("a number that is free again because another holder has pruned it", () 
     await isUntouched(current);
   });
 
-  it("is no place for a deletion for good either", async () => {
+  it("is no commit for a deletion for good either", async () => {
     const { generation } = await save("xxxxx", change("xxxxx"));
     await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
     await line.arrive();
@@ -200,8 +200,8 @@ describe("a number that is free again because another holder has pruned it", () 
   });
 });
 
-describe("a holder that is overtaken right after it deleted everything", () => {
-  it("leaves the rest to the next one", async () => {
+describe("a holder that loses its lease right after it has committed a deletion for good", () => {
+  it("deletes nothing, and leaves that to the next holder", async () => {
     await save("one");
     line.afterPut = async () => {
       line.afterPut = undefined;
@@ -215,7 +215,7 @@ describe("a holder that is overtaken right after it deleted everything", () => {
   });
 });
 
-describe("an entry that arrives late where nothing is created exclusively", () => {
+describe("an entry that arrives late in a store without exclusive create", () => {
   beforeEach(async () => {
     line = new LatePuts({ exclusiveCreate: false });
     store = open();
@@ -238,7 +238,7 @@ describe("an entry that arrives late where nothing is created exclusively", () =
     }
   });
 
-  it("replaces none when several were given up, and is taken over when it arrives in time", async () => {
+  it("replaces no save when several were given up, and counts when it arrives in time", async () => {
     await line.during(() => save("two"));
     const entry = (await store.state({ session }))?.entry;
     const arriveFirst = line.take();
@@ -253,7 +253,7 @@ describe("an entry that arrives late where nothing is created exclusively", () =
     expect(await line.keys()).not.toContain(entryKey(session, 4));
   });
 
-  it("goes within a month when it arrives after it was pruned", async () => {
+  it("is swept within a month when it arrives after its number was pruned", async () => {
     await line.during(() => save("two"));
     await save("three");
     await store.prune({ session, lease });
@@ -296,7 +296,7 @@ describe("an entry that arrives late where nothing is created exclusively", () =
     expect(lease.lost.aborted).toBe(false);
   });
 
-  it("still tells a writer that was overtaken while its entry was on its way", async () => {
+  it("still lets a writer find that it has lost its lease while its entry was pending", async () => {
     await line.during(() => save("two"));
     await open().acquire({ session });
     await expect(save("three")).rejects.toMatchObject({ code: "LEASE_LOST" });
