@@ -1,7 +1,7 @@
 import { VaultError } from "../errors.ts";
 
 /** The longest key a backend must take, in characters. */
-export const MAX_KEY_LENGTH = 512;
+const MAX_KEY_LENGTH = 512;
 
 const KEY = /^[A-Za-z0-9_.-]{1,200}(?:\/[A-Za-z0-9_.-]{1,200})*$/;
 const PREFIX = /^[A-Za-z0-9_.-]+\/[A-Za-z0-9_./-]*$/;

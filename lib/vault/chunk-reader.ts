@@ -50,7 +50,7 @@ export class ChunkReader {
 }
 
 /** The backend does not have a chunk that a generation refers to: damage, unless the generation was pruned meanwhile. */
-export class MissingChunk extends VaultError {
+class MissingChunk extends VaultError {
   constructor(key: string) {
     super("CORRUPT", `Could not read chunk ${key}: it is missing.`);
   }

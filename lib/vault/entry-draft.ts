@@ -30,7 +30,7 @@ export function entryFacts(n: number, epoch: number, by: string): EntryFacts {
 }
 
 /**
- * The entry after `state`: fields that the draft leaves out stay as they are, and entries that nobody needs any more
+ * The entry after `state`: fields that the draft leaves out stay as they are, and entries that are not needed any more
  * become dead. The first entry of a log gets a new salt.
  */
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {

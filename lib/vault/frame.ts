@@ -6,7 +6,7 @@ import { VaultError } from "../errors.ts";
 export type FrameKind = "entry" | "chunk" | "lease" | "session";
 
 /** Bytes that a frame adds to a content that is not compressed. */
-export const FRAME_OVERHEAD = 16;
+const FRAME_OVERHEAD = 16;
 
 const MAGIC = Buffer.from("WAV", "latin1");
 const VERSION = 1;

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
-import { decodeFrame, encodeFrame, FRAME_OVERHEAD } from "../../lib/vault/frame.ts";
+import { decodeFrame, encodeFrame } from "../../lib/vault/frame.ts";
 import { noise } from "../contract/profile.ts";
+
+/** FORMAT.md: 12 bytes before the body, and 4 after it. */
+const FRAME_OVERHEAD = 16;
 
 describe("frame", () => {
   it.each([0, 1, 100, 16 * 1024, 16 * 1024 + 1, 300_000])("gives back %d bytes, compressed or not", async (length) => {
