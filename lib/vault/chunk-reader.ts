@@ -20,7 +20,7 @@ export class ChunkReader {
     this.#session = session;
   }
 
-  /** The content of the chunk. @throws {@link MissingChunk}; `CORRUPT` when it is damaged */
+  /** The content of the chunk. @throws `CORRUPT` when it is missing or damaged */
   async read(chunk: Chunk, signal?: AbortSignal): Promise<Buffer> {
     const key = chunkKey(this.#session, chunk);
     for (let reads = 1; ; reads++) {
