@@ -83,8 +83,8 @@ function describe(value: unknown): string {
 /** The message of somebody else's error as it may stand in ours: without the user and password of a URL. */
 export function safeMessage(cause: unknown): string {
   const text = cause instanceof Error ? cause.message || cause.name : String(cause);
-  // Up to the last `@`: a password may hold one too, or a slash.
-  return text.replace(/\/\/\S*@/g, "//");
+  // Up to the last `@`: a password may hold one too, or a slash. The path of a file, as stacks name it, is no secret.
+  return text.replace(/(?<!\bfile:)\/\/\S*@/g, "//");
 }
 
 /** Somebody else's error as it may be attached to ours: itself, or its safe words when it holds a secret. */

@@ -1,5 +1,6 @@
 import type { BlobStore } from "../blobs.ts";
 import { invalidOption } from "../errors.ts";
+import { warningListener } from "../warnings.ts";
 
 /** Options of every vault beside its blobs. */
 export interface VaultOptions {
@@ -52,8 +53,6 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
   if (dataPath !== undefined && (typeof dataPath !== "string" || dataPath === "")) {
     throw invalidOption("dataPath", "a path", dataPath);
   }
-  const { onWarning = (message) => process.emitWarning(message, "WaVaultWarning") } = options;
-  if (typeof onWarning !== "function") throw invalidOption("onWarning", "a function", onWarning);
   return {
     blobs,
     keep: whole("keep", options.keep, 5, 1, 1000),
@@ -63,7 +62,7 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
     retries: whole("retries", options.retries, 3, 0, 100),
     retryDelayMs: whole("retryDelayMs", options.retryDelayMs, 200, 0, 60_000),
     dataPath,
-    onWarning,
+    onWarning: warningListener(options.onWarning),
   };
 }
 

@@ -11,7 +11,18 @@ import { REPORT } from "./named-report.ts";
 import { nodeVersions, obtainNode } from "./services/node.ts";
 import { ServiceMissing } from "./services/programs.ts";
 
-const FOLDERS = ["archive", "blobs", "profile", "vault", "auth", "adapters"].map((folder) => `test/${folder}`);
+const FOLDERS = [
+  "async",
+  "disk",
+  "archive",
+  "blobs",
+  "profile",
+  "vault",
+  "browser",
+  "auth",
+  "copy-session",
+  "adapters",
+].map((folder) => `test/${folder}`);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
