@@ -84,7 +84,7 @@ function describe(value: unknown): string {
 export function safeMessage(cause: unknown): string {
   const text = cause instanceof Error ? cause.message || cause.name : String(cause);
   // Up to the last `@`: a password may hold one too, or a slash. The path of a file, as stacks name it, is no secret.
-  return text.replace(/(?<!\bfile:)\/\/\S*@/g, "//");
+  return text.replace(/(?<!\bfile:\/?)\/\/\S*@/g, "//");
 }
 
 /** Somebody else's error as it may be attached to ours: itself, or its safe words when it holds a secret. */
