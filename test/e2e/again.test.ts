@@ -50,7 +50,7 @@ describe("a client that is started again", () => {
       .toBeDefined();
     await client.strategy.destroy();
     const { values } = await client.until("initialize_failed");
-    expect(values[0]).toMatchObject({ code: "UNAVAILABLE" });
+    expect(values[0]).toMatchObject({ code: "CANCELLED" });
     expect(client.client.pupBrowser?.isConnected() ?? false).toBe(false);
   });
 });
