@@ -1,15 +1,16 @@
+// `lib/async` holds deadlines, mutexes and semaphores. It imports the errors only. Every folder may import it.
+
 /**
- * `lib/async` holds what the whole library waits with: deadlines, mutexes and semaphores. Every folder may import it; it
- * imports nothing.
- *
- * @returns what `work` resolves to, unless the signal aborts first: then its reason is thrown at once. The work goes on by
- *   itself, and its rejection stays handled. For work that cannot be interrupted.
+ * Waits for `work`, or for the signal. For work that cannot be interrupted: after an abort the work continues by
+ * itself, and its rejection stays handled.
+ * @returns the result of `work`
+ * @throws the signal's reason at once when it aborts; the rejection of `work`
  */
 export async function withSignal<T>(
   work: Promise<T> | (() => Promise<T>),
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  // Handled from here on, also when the signal has aborted already.
+  // Handles a rejection from here on, also when the signal has aborted already.
   const begun = typeof work === "function" ? undefined : work;
   begun?.catch(() => {});
   signal?.throwIfAborted();
@@ -20,26 +21,27 @@ export async function withSignal<T>(
     signal.addEventListener("abort", abort, { once: true });
   });
   try {
-    // The loser of the race stays handled.
+    // A rejection after the end of the race stays handled.
     return await Promise.race([begun ?? (work as () => Promise<T>)(), aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
   }
 }
 
-/** Bounds one piece of work. */
+/** The limits of {@link withDeadline}. */
 export interface Deadline {
-  /** The longest it may take, in milliseconds. */
+  /** The longest time of the work, in milliseconds. */
   readonly limitMs: number;
-  /** Ends it early, with its own reason. */
+  /** Aborts the work earlier, with the signal's own reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Makes the error to throw when the work took longer. */
+  /** Makes the error that is thrown when the work takes longer. */
   readonly expired: (cause: unknown) => Error;
 }
 
 /**
- * Does `work`, whose signal aborts after `limitMs` or when the given one does. Work that does not heed its signal needs
- * {@link withSignal} inside.
+ * Does `work` with a signal that aborts after `limitMs`, or when the given signal aborts. Work that ignores its signal
+ * needs {@link withSignal} inside.
+ * @throws the error of `expired` after `limitMs`; the given signal's reason; the rejection of `work`
  */
 export async function withDeadline<T>(
   { limitMs, signal, expired }: Deadline,

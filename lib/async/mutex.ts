@@ -1,18 +1,23 @@
 import { withSignal } from "./deadline.ts";
 
-/** Gives a mutex back; twice is once. */
+/** Releases a mutex; may be called twice. */
 export type Release = () => void;
 
-/** One at a time, in the order they came. */
+/** A lock that one holder has at a time. Waiters are served in order. */
 export class Mutex {
   #last: Promise<void> = Promise.resolve();
 
-  /** Resolves when everybody who has come so far has released it. */
+  /**
+   * Resolves when every holder and waiter so far has released the mutex. Rejects with the signal's reason when it
+   * aborts.
+   */
   async idle(signal?: AbortSignal): Promise<void> {
     await withSignal(this.#last, signal);
   }
 
-  /** Waits until it is free. A signal that aborts while waiting gives the place in the line up. */
+  /**
+   * Waits until the mutex is free. Rejects with the signal's reason, and leaves the line, when the signal aborts first.
+   */
   async acquire(signal?: AbortSignal): Promise<Release> {
     const before = this.#last;
     let release: Release = () => {};
@@ -29,7 +34,9 @@ export class Mutex {
     return release;
   }
 
-  /** Runs `work` when everything before it has ended, however that ended. The signal counts while waiting only. */
+  /**
+   * Runs `work` when all earlier holders have ended, also with an error. The signal ends the wait only, not the work.
+   */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const release = await this.acquire(signal);
     try {
@@ -40,7 +47,7 @@ export class Mutex {
   }
 }
 
-/** Acquires each of them, in this order. */
+/** Acquires all mutexes, in this order. Rejects with the signal's reason, and releases all, when the signal aborts. */
 export async function lockAll(mutexes: readonly Mutex[], signal: AbortSignal): Promise<Release> {
   const releases: Release[] = [];
   const releaseAll = (): void => {
@@ -57,7 +64,9 @@ export async function lockAll(mutexes: readonly Mutex[], signal: AbortSignal): P
 
 const byPath = new Map<string, Mutex>();
 
-/** The mutexes of these files in this process, always in the same order: nobody waits in a circle. */
+/**
+ * The mutexes of these files in this process, always in the same order, so that no two callers wait for one another.
+ */
 export function mutexesOf(paths: readonly string[]): Mutex[] {
   return [...new Set(paths)].sort().map((path) => {
     const mutex = byPath.get(path) ?? new Mutex();

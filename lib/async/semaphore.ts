@@ -1,19 +1,19 @@
 import { setMaxListeners } from "node:events";
 import { Permits, SharedSemaphore } from "./shared-semaphore.ts";
 
-/** A number of permits; whoever finds none free waits in line. */
+/** A number of permits. A caller that finds no permit free waits in line. */
 export class Semaphore extends Permits {
-  /** @param count how many there are, at least 1 */
+  /** @param count the number of permits, at least 1 */
   constructor(count: number) {
     super(new SharedSemaphore(count - 1), count);
   }
 }
 
 /**
- * Does `work` with every item, as many at once as there are permits. The first failure aborts the signal that the others
- * were given and begins no more.
- * @returns when nothing is under way any more
- * @throws that first failure, or the signal's reason
+ * Calls `work` with every item, as many at once as there are permits. The first failure aborts the signal of the calls
+ * under way, and no further call begins.
+ * @returns when no call is under way any more
+ * @throws the first failure, or the signal's reason
  */
 export async function forEachConcurrent<T>(
   items: Iterable<T>,
@@ -24,7 +24,7 @@ export async function forEachConcurrent<T>(
   const permits = typeof limit === "number" ? new Semaphore(limit) : limit;
   const failed = new AbortController();
   const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-  // Each work under way listens; Node warns above ten.
+  // Each call under way listens to it; Node warns above ten listeners.
   setMaxListeners(0, stop);
   const underWay = new Set<Promise<void>>();
   try {

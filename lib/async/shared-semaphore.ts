@@ -4,33 +4,33 @@ interface Waiter {
 }
 
 /**
- * A number of permits for several users. Each user has one more of its own: a user that never releases shared permits,
- * because a server does not answer, slows others down but cannot block them. Waiters are served in order.
+ * A number of permits for several users. Each user has one more permit of its own: a user that never releases shared
+ * permits, because a server does not answer, slows others down but cannot block them. Waiters are served in order.
  */
 export class SharedSemaphore {
   #free: number;
   #size: number;
   readonly #line: Waiter[] = [];
 
-  /** @param shared the permits beside the one that each user has */
+  /** @param shared the number of permits beside the one that each user has */
   constructor(shared: number) {
     this.#free = shared;
     this.#size = shared;
   }
 
-  /** A new user's permits. @param most how many it may hold at once. @default no limit */
+  /** The permits of a new user. @param most the number that the user may hold at once. @default no limit */
   permits(most: number = Number.POSITIVE_INFINITY): Permits {
     return new Permits(this, most);
   }
 
-  /** Makes it `shared` permits, when there were fewer. */
+  /** Raises the number of shared permits to `shared`, if there are fewer. */
   grow(shared: number): void {
     this.#free += Math.max(0, shared - this.#size);
     this.#size = Math.max(shared, this.#size);
     this.#serve();
   }
 
-  /** Whether anybody waits. */
+  /** Whether a user waits. */
   get isBusy(): boolean {
     return this.#line.length > 0;
   }
@@ -58,7 +58,7 @@ export class SharedSemaphore {
 
   /** For {@link Permits}. */
   release(user: Permits): void {
-    // The last one that it releases is its own.
+    // The user's own permit is the last one that it releases.
     if (--user.held > 0) this.#free++;
     this.#serve();
   }
@@ -77,9 +77,9 @@ export class SharedSemaphore {
   }
 }
 
-/** One user's permits of a {@link SharedSemaphore}. */
+/** The permits of one user of a {@link SharedSemaphore}. */
 export class Permits {
-  /** How many it holds now. Only the semaphore changes it. */
+  /** The number of permits that the user holds now. Only the semaphore changes it. */
   held = 0;
   readonly most: number;
   readonly #semaphore: SharedSemaphore;
@@ -89,7 +89,7 @@ export class Permits {
     this.most = most;
   }
 
-  /** Resolves once it holds one more; every `acquire` needs a `release`. Rejects with the signal's reason when it aborts. */
+  /** Waits for one more permit; every `acquire` needs a `release`. Rejects with the signal's reason when it aborts. */
   acquire(signal?: AbortSignal): Promise<void> {
     return this.#semaphore.acquire(this, signal);
   }

@@ -7,12 +7,12 @@ import { codeOf } from "./errors.ts";
 
 const BUSY_ATTEMPTS = 10;
 const BUSY_PAUSE_MS = 100;
-/** A disk that is asked for several at once writes them in fewer goes. */
+/** The number of syncs at once: disks write several files together in fewer operations. */
 export const SYNCS_AT_ONCE = 16;
-/** What a disk says that does not do that, or not for a descriptor that only reads. */
+/** Errors of disks that cannot sync, or not by a descriptor that was opened for reading. */
 const NOT_SYNCED = ["EINVAL", "EBADF", "ENOTSUP", "EROFS"];
 
-/** Every file and directory below `dir` on disk, itself last. */
+/** Syncs every file and directory below `dir` to disk, and `dir` last. */
 export async function syncTree(dir: string): Promise<void> {
   const entries = await readdir(dir, { withFileTypes: true });
   for (const entry of entries.filter((each) => each.isDirectory())) await syncTree(join(dir, entry.name));
@@ -21,7 +21,7 @@ export async function syncTree(dir: string): Promise<void> {
   await syncDirectory(dir);
 }
 
-/** The bytes of a file of ours on disk. */
+/** Syncs the bytes of a file that this process has written to disk. */
 export async function syncFile(path: string): Promise<void> {
   const handle = await open(path, "r+");
   try {
@@ -31,13 +31,17 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** The names in `dir` on disk. Windows opens no directories and needs no sync of them; one that is gone has no names. */
+/**
+ * Syncs the names in `dir` to disk, unless `dir` was removed. Windows cannot open directories, and needs no sync of
+ * them.
+ */
 export async function syncDirectory(dir: string): Promise<void> {
   if (process.platform !== "win32") await syncForgiving(dir, NOT_SYNCED);
 }
 
-/** The bytes that somebody else has written into `path`. One that is gone is fine; Windows syncs only for who may write. */
+/** Syncs the bytes that another process has written into `path` to disk, unless the file was removed. */
 export async function syncWritten(path: string): Promise<void> {
+  // Windows syncs only files that were opened for writing.
   await syncForgiving(path, process.platform === "win32" ? [...NOT_SYNCED, "EPERM", "EACCES"] : NOT_SYNCED);
 }
 
@@ -58,15 +62,16 @@ async function syncForgiving(path: string, forgiven: readonly string[]): Promise
   }
 }
 
-/** A name that nothing has: `prefix`, and twelve random digits. */
+/** A name that no file has: `prefix`, and twelve random digits. */
 export function uniqueName(prefix: string): string {
   return `${prefix}${randomBytes(6).toString("hex")}`;
 }
 
 /**
- * Writes `path` whole or not at all, readable by its owner only: `write` fills a temporary file beside it, which takes its
- * place once it is on disk. When it rejects, the temporary file is gone, and what was at `path` stands, unless only the
- * directory could not be synced after the rename.
+ * Writes `path` whole or not at all, readable by its owner only: `write` fills a temporary file beside it, which is
+ * renamed to `path` once it is on disk.
+ * @throws the error of the disk or of `write`: the temporary file is removed, and the old file is still at `path`,
+ *   unless only the sync of the directory after the rename failed
  */
 export async function replaceFile<T>(
   path: string,
@@ -92,9 +97,10 @@ export async function replaceFile<T>(
 }
 
 /**
- * Removes `path` if it still is what was judged. It is renamed first and looked at then, because somebody else may have
- * removed it since and have put its own there: that is given back.
- * @param isJudged looks at what was renamed
+ * Removes the file at `path` if it is still the file that the caller has judged. The file is renamed first and checked
+ * then, because another process may have replaced it meanwhile: such a file is renamed back.
+ * @param isJudged whether the renamed file is the judged one
+ * @returns `removed`; `gone` when there was no file; `given back` when there was another file
  */
 export async function removeJudged(
   path: string,
@@ -115,7 +121,7 @@ export async function removeJudged(
   return "given back";
 }
 
-/** Writes all of `bytes`: one call of the system may take fewer. */
+/** Writes all of `bytes`: one call of the system may write fewer. */
 export async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
@@ -136,7 +142,7 @@ export async function renameBusy(from: string, to: string): Promise<void> {
   }
 }
 
-/** Whether anything has this name, a link that leads nowhere too. */
+/** Whether a file, a directory or a link (also to a missing target) has this name. @throws the error of the disk */
 export async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);

@@ -1,5 +1,6 @@
-// `lib/disk` holds what every folder that touches files needs: errors with a hint, writes that survive a power failure, and
-// names that every disk takes. It imports `lib/async` and the errors; every folder but `lib/blobs` may import it.
+// `lib/disk` holds errors of the disk with a hint, writes that survive a power failure, reads of exact lengths, and
+// names that every disk takes. It imports `lib/async` and the errors. Every folder except `lib/async` and `lib/blobs`
+// may import it.
 import { isVaultError, VaultError, type VaultErrorCode } from "../errors.ts";
 
 interface Refusal {
@@ -11,10 +12,10 @@ const FULL: Refusal = { code: "UNAVAILABLE", hint: "The disk is full: free some 
 const FORBIDDEN: Refusal = { code: "DENIED", hint: "Let this user read and write that directory and what is in it." };
 const MOUNTED: Refusal = {
   code: "UNAVAILABLE",
-  hint: "The directory is a mount of its own: mount the directory it lies in instead.",
+  hint: "The directory is a mount of its own: mount its parent directory instead.",
 };
 
-/** What a person can do about an error of the disk, where that is known. */
+/** The code of an error of the disk, and a hint for a person, by the code of the system. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
@@ -27,8 +28,9 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 };
 
 /**
- * An error of the disk as the library's own: `DENIED` where rights are missing, else `UNAVAILABLE`. One that is the
- * library's already stays what it is.
+ * An error of the disk as a `VaultError`: `DENIED` for missing rights, `TOO_LARGE` for files that are too large, else
+ * `UNAVAILABLE`. A `VaultError` is returned as it is.
+ * @param doing the failed action, for the message: "Could not … : code."
  */
 export function diskError(doing: string, cause: unknown): VaultError {
   if (isVaultError(cause)) return cause;
@@ -37,22 +39,22 @@ export function diskError(doing: string, cause: unknown): VaultError {
   return new VaultError(code, `Could not ${doing}: ${reason}.`, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** As {@link diskError} for an error of the disk; any other as it is. */
+/** As {@link diskError} for an error of the disk; any other error is returned as it is. */
 export function asDiskError(doing: string, cause: unknown): unknown {
   return isDiskError(cause) ? diskError(doing, cause) : cause;
 }
 
-/** Whether a call to the system failed, and not our own code. */
+/** Whether `error` comes from a call to the system, not from this package's code. */
 export function isDiskError(error: unknown): boolean {
   return typeof (error as NodeJS.ErrnoException | undefined)?.syscall === "string";
 }
 
-/** `ENOENT` and the like, of an error that has one. */
+/** The code of an error, such as `ENOENT`; `undefined` when the error has none. */
 export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
-/** Whether an error says that descriptors have run out. */
+/** Whether the process, or the system, has run out of descriptors. */
 export function isOutOfDescriptors(error: unknown): boolean {
   return codeOf(error) === "EMFILE" || codeOf(error) === "ENFILE";
 }

@@ -3,16 +3,16 @@ import { basename, join, relative, sep } from "node:path";
 import { VaultError } from "../errors.ts";
 import { diskError } from "./errors.ts";
 
-/** Bytes at rest: a file, or a part of one. */
+/** Bytes at rest: a file, or a part of a file. */
 export interface FileSource {
   readonly size: number;
-  /** @throws `CORRUPT` when there are fewer bytes than that */
+  /** @throws `CORRUPT` when the file has fewer bytes */
   read(position: number, length: number): Promise<Buffer>;
 }
 
 /**
- * A file that is opened for each read: whoever goes through any number of files must not need as many descriptors.
- * @param name for the errors
+ * A file that is opened for each read, so that any number of them needs few descriptors.
+ * @param name the file's name in errors
  */
 export function fileSource(path: string, size: number, name: string = basename(path)): FileSource {
   return {
@@ -32,21 +32,22 @@ export function fileSource(path: string, size: number, name: string = basename(p
   };
 }
 
-/** The files below `directory`, by their paths relative to it, with `/`. */
+/** The files below `directory`, with paths relative to it and `/` between segments. */
 export async function fileSources(directory: string): Promise<(FileSource & { readonly path: string })[]> {
   const files: (FileSource & { readonly path: string })[] = [];
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
-    const place = join(entry.parentPath, entry.name);
-    const path = relative(directory, place).split(sep).join("/");
-    files.push({ path, ...fileSource(place, (await stat(place)).size, path) });
+    const location = join(entry.parentPath, entry.name);
+    const path = relative(directory, location).split(sep).join("/");
+    files.push({ path, ...fileSource(location, (await stat(location)).size, path) });
   }
   return files;
 }
 
 /**
- * @param name of the file, for the error
- * @throws `CORRUPT` when the file ends before
+ * Reads `length` bytes at `position`.
+ * @param name the file's name in the error
+ * @throws `CORRUPT` when the file ends before that
  */
 export async function readExactly(
   handle: FileHandle,
@@ -63,7 +64,7 @@ export async function readExactly(
   return bytes;
 }
 
-/** As {@link readExactly}, of somebody's own reader, which may give less. @throws `CORRUPT` when it does */
+/** As {@link readExactly}, by the `read` of a caller's file. @throws `CORRUPT` when it returns fewer bytes */
 export async function readPart(
   file: FileSource & { readonly path: string },
   position: number,

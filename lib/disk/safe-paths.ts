@@ -1,17 +1,17 @@
-/** No disk takes longer names, and no profile is deeper or has more of them: a hostile archive may. */
+/** Limits of disks for names, and more than any profile has: hostile archives may exceed them. */
 const MAX_SEGMENT_BYTES = 255;
 const MAX_PATH_BYTES = 4096;
 const MAX_DEPTH = 64;
 const MAX_CHARACTERS = 64 * 1024 * 1024;
-/** Names that Windows keeps for devices, whatever their extension. */
+/** Names that Windows reserves for devices, with any extension. */
 const DEVICES = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
-/** U+FFFD is what bytes that are not UTF-8 are decoded to. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not occur
+/** Control characters, and U+FFFD, to which bytes that are not UTF-8 are decoded. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this finds names with such characters
 const CONTROL = /[\u0000-\u001f\u007f\ufffd]/;
 
 /**
- * Why `paths` cannot be the files of one profile, or `undefined` when they can: each a relative path that stays inside,
- * no two of them the same file on any disk, none a directory of another.
+ * The reason why `paths` cannot be the files of one profile, as a clause; `undefined` when each is a relative path that
+ * stays inside the profile, no two are the same file on any disk, and none is a directory of another.
  */
 export function pathProblem(paths: Iterable<string>): string | undefined {
   const names = new SafePaths();
@@ -25,11 +25,14 @@ export function pathProblem(paths: Iterable<string>): string | undefined {
 interface Name {
   readonly path: string;
   readonly isDirectory: boolean;
-  /** Whether it was added itself, and is not only a parent of another one. */
+  /** Whether the name itself was added, not only a name below it. */
   readonly isListed: boolean;
 }
 
-/** The names of one profile. No two of them can meet on any disk, also one that ignores case or composes accents. */
+/**
+ * The names of one profile: no two of them are the same name on any disk, also on disks that ignore case or accents'
+ * form.
+ */
 export class SafePaths {
   readonly #byFolded = new Map<string, Name>();
   #characters = 0;
@@ -37,7 +40,7 @@ export class SafePaths {
   /**
    * Adds a file, or a directory, and the directories above it.
    * @param path `/` between segments and none at the end
-   * @returns why it cannot be a name of a profile beside those that were added before; `undefined` when it can
+   * @returns the reason why `path` cannot be a name of the profile beside the names so far; `undefined` when it can
    */
   add(path: string, isDirectory = false): string | undefined {
     const problem = problemOf(path);
@@ -46,7 +49,7 @@ export class SafePaths {
     for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
       const parent = path.slice(0, end);
       const known = this.#byFolded.get(fold(parent));
-      // Those above it were added when it was.
+      // The directories above it were added together with it.
       if (known?.path === parent && known.isDirectory) break;
       parents.push(parent);
     }
@@ -87,7 +90,7 @@ function problemOf(path: string): string | undefined {
   return undefined;
 }
 
-/** Disks that ignore case also ignore how accents are composed. */
+/** A name as disks compare it that ignore case: they also ignore whether accents are composed. */
 function fold(path: string): string {
   return path.normalize("NFC").toLowerCase().toUpperCase();
 }
