@@ -2,8 +2,9 @@ import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 /**
- * Sends what `source` yields through `transform`, if there is one, and hands it to `sink` chunk by chunk. Rejects with
- * what really went wrong: when the sink throws, a pipeline by itself may tell only that it was closed early.
+ * Sends the chunks of `source` through `transform`, if there is one, and calls `sink` with each chunk.
+ * @throws the first error of the source, the transform or the sink; a pipeline by itself may replace an error of the
+ *   sink by one that says only that the stream was closed early
  */
 export async function flow(
   source: AsyncIterable<Buffer>,

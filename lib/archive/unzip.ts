@@ -14,7 +14,7 @@ import { flow } from "./flow.ts";
 import type { DirectoryEntry, ZipDirectory } from "./zip-directory.ts";
 import { methods } from "./zip-format.ts";
 
-/** What was unpacked. */
+/** The result of an {@link unzip}. */
 export interface UnzipReport {
   /** The files, in the archive's order; they read from `intoDir`. */
   readonly files: readonly CaptureFile[];
@@ -22,20 +22,20 @@ export interface UnzipReport {
   readonly bytes: number;
 }
 
-/** An entry up to this size is inflated in one go, a few of them at a time; larger ones are streamed. */
+/** An entry up to this size is inflated at once, up to four entries at a time; larger entries are streamed. */
 const WHOLE_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 const AT_ONCE = 4;
 const NEW_FILE = fsConstants.O_CREAT | fsConstants.O_EXCL | fsConstants.O_WRONLY | (fsConstants.O_NOFOLLOW ?? 0);
 
 /**
- * Unpacks the zip at `zipPath` into `intoDir`, a directory that is empty or does not exist. When it resolves every file
- * is written, and has the size and the CRC that the archive says. Nothing is ever written outside `intoDir`; on any
- * error `intoDir` may hold parts: throw it away.
+ * Unpacks the zip at `zipPath` into `intoDir`, a directory that is empty or does not exist. When it resolves, every
+ * file is written, and has the size and the CRC that the archive names. No file is ever written outside `intoDir`;
+ * after an error `intoDir` may have some of the files, and must be removed.
  *
- * An archive may hold a gibibyte and a hundred times its own size, and no two entries may share bytes.
- * @throws `CORRUPT` when the archive is empty, cut short or damaged; `INVALID` when it is whole and not to be unpacked:
- *   names that are absolute, lead outside or clash (also by case alone), links, encryption, a bomb, a file that is there
+ * The files may have a gibibyte and a hundred times the size of the archive, and no two entries may share bytes.
+ * @throws `CORRUPT` when the archive is empty, cut short or damaged; `INVALID` when it is whole but unsafe to unpack:
+ *   names that are absolute, lead outside or clash (also by case alone), links, encryption, a bomb, a file that exists
  *   already; `UNAVAILABLE` when it cannot be read or the disk is full; `DENIED`; the signal's reason when aborted.
  */
 export async function unzip(
@@ -45,7 +45,7 @@ export async function unzip(
 ): Promise<UnzipReport> {
   const { signal } = options;
   signal?.throwIfAborted();
-  // Here, so that yauzl is loaded only where a zip is read.
+  // Imported here, so that yauzl is loaded only when a zip is read.
   const { readDirectory } = await import("./zip-directory.ts");
   try {
     const handle = await open(zipPath, "r");
@@ -106,7 +106,7 @@ async function create(zip: Zip, path: string): Promise<FileHandle> {
     return await open(path, NEW_FILE, 0o600);
   } catch (cause) {
     if (codeOf(cause) !== "EEXIST") throw cause;
-    throw new VaultError("INVALID", `Could not unzip ${zip.path}: ${path} is there already.`, {
+    throw new VaultError("INVALID", `Could not unzip ${zip.path}: ${path} exists already.`, {
       cause,
       hint: "Unpack into an empty directory.",
     });
@@ -168,7 +168,7 @@ function damagedEntry(zip: Zip, entry: DirectoryEntry, why: string, cause?: unkn
   return damaged(zip.path, `${JSON.stringify(entry.path)}: ${why}`, cause);
 }
 
-/** An unpacked file as a capture has it. */
+/** An unpacked file, in the form of a capture's files. */
 function unpackedFile(into: string, path: string, size: number): CaptureFile {
   return { path, change: changeOf(path), ...fileSource(join(into, path), size, path) };
 }

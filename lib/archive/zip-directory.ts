@@ -8,7 +8,7 @@ import { methods, recordBytes, signatures, type ZipEntry } from "./zip-format.ts
 
 /** The largest central directory that is read: a million entries. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
-/** What is unpacked may have this many bytes for each byte of the zip, and a gibibyte besides. Profiles have 1 to 4. */
+/** The files may have this many bytes for each byte of the zip, and a gibibyte besides. Profiles have 1 to 4. */
 const MAX_RATIO = 100;
 const FREE_BYTES = 1024 ** 3;
 
@@ -22,21 +22,21 @@ export interface DirectoryEntry extends ZipEntry {
   readonly directory: boolean;
 }
 
-/** An archive whose central directory was read and judged. */
+/** The checked central directory of an archive. */
 export interface ZipDirectory {
   readonly entries: readonly DirectoryEntry[];
   /**
-   * Where the entry's data begins.
-   * @throws `CORRUPT` when its local header does not agree with the directory
+   * The position at which the entry's data begins.
+   * @throws `CORRUPT` when the entry's local header does not agree with the directory
    */
   dataStart(entry: DirectoryEntry): Promise<number>;
 }
 
 /**
- * Reads an archive's central directory and judges it as a whole, before a byte is unpacked.
- * @param zipPath for the errors
- * @throws `CORRUPT` when it is not whole; `INVALID` when it is, and is not to be unpacked: unsafe or clashing names,
- *   links, encryption, other compressions, a bomb.
+ * Reads the central directory of an archive, and checks all of it before a byte is unpacked.
+ * @param zipPath the archive's path in errors
+ * @throws `CORRUPT` when the archive is damaged; `INVALID` when it is whole but unsafe to unpack: unsafe or clashing
+ *   names, links, encryption, other compressions, a bomb.
  */
 export async function readDirectory(handle: FileHandle, zipPath: string): Promise<ZipDirectory> {
   const { size } = await handle.stat();
@@ -57,14 +57,14 @@ export async function readDirectory(handle: FileHandle, zipPath: string): Promis
 }
 
 /**
- * What yauzl reads through. Its own reader hands Node a position of 2^53 or more as the zip says it, and Node's exception
- * then ends the process.
+ * The reader that yauzl uses. yauzl's own reader passes a position of 2^53 or more on to Node, whose exception then
+ * ends the process.
  */
 class ZipReader extends RandomAccessReader {
   readonly path: string;
   readonly size: number;
   readonly #handle: FileHandle;
-  /** The directory while it is read: yauzl asks for it in two small parts for each entry. */
+  /** The bytes of the directory while it is read: yauzl reads two small parts of it for each entry. */
   #directory: { readonly offset: number; readonly bytes: Buffer } | undefined;
 
   constructor(handle: FileHandle, path: string, size: number) {
@@ -101,12 +101,13 @@ class ZipReader extends RandomAccessReader {
 
 interface End {
   readonly entries: number;
-  /** Of the central directory. */
+  /** Bytes of the central directory. */
   readonly length: number;
+  /** Position of the central directory. */
   readonly offset: number;
 }
 
-/** The end record, which yauzl has found: yauzl itself does not compare it with where the directory really ends. */
+/** Reads the end record that yauzl has found: yauzl does not check that the directory ends where the record begins. */
 async function readEnd(zip: ZipReader, commentBytes: number): Promise<End> {
   const endAt = zip.size - recordBytes.end - commentBytes;
   const record = await zip.bytes(endAt, recordBytes.end);
@@ -114,7 +115,7 @@ async function readEnd(zip: ZipReader, commentBytes: number): Promise<End> {
   let [disks, onThisDisk, entries] = [record.readUInt32LE(4), record.readUInt16LE(8), record.readUInt16LE(10)];
   const locatorAt = endAt - recordBytes.locator64;
   const locator = locatorAt < 0 ? undefined : await zip.bytes(locatorAt, recordBytes.locator64);
-  // As yauzl decides it.
+  // The same condition as in yauzl.
   if (locator?.readUInt32LE(0) === signatures.locator64) {
     if (disks !== 0 || onThisDisk !== entries) throw damaged(zip.path, "it is a part of several");
     at = Number(locator.readBigUInt64LE(8));
@@ -172,8 +173,8 @@ function checkNames(zipPath: string, entries: readonly DirectoryEntry[]): void {
 }
 
 /**
- * No two entries share bytes: that is how a small archive holds petabytes.
- * @returns where each entry has to have ended
+ * Checks that no two entries share bytes, by which a small archive could unpack to petabytes.
+ * @returns the position before which each entry must end
  */
 function checkPlaces(zipPath: string, entries: readonly DirectoryEntry[], limit: number): Map<DirectoryEntry, number> {
   const limits = new Map<DirectoryEntry, number>();
@@ -198,7 +199,7 @@ function checkTotal(zipPath: string, entries: readonly DirectoryEntry[], zipByte
 async function readDataStart(zipPath: string, zip: ZipFile, entry: DirectoryEntry, limit: number): Promise<number> {
   const { path, method, offset, compressedSize } = entry;
   const name = JSON.stringify(path);
-  // Only what yauzl needs is kept of an entry: a directory may have a million.
+  // An entry keeps only the fields that yauzl needs: a directory may have a million entries.
   const known = { relativeOffsetOfLocalHeader: offset, compressedSize, compressionMethod: method };
   const header = await zip.readLocalFileHeaderPromise(Object.assign(new Entry(), known)).catch((cause: unknown) => {
     throw failure(zipPath, cause, `${name}: `);
@@ -209,7 +210,7 @@ async function readDataStart(zipPath: string, zip: ZipFile, entry: DirectoryEntr
   return header.fileDataStart;
 }
 
-/** What to throw for an error of yauzl, which is an `Error` without a code; any other error is returned as it is. */
+/** The `VaultError` for an error of yauzl, which is an `Error` without a code; any other error is returned as it is. */
 function failure(zipPath: string, cause: unknown, where = ""): unknown {
   if (codeOf(cause) !== undefined || (cause as Error).name !== "Error") return cause;
   const why = `${where}${(cause as Error).message.replace(/\.$/, "")}`;

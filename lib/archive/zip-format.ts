@@ -1,9 +1,9 @@
 /**
- * The parts of the zip format that are written here (PKWARE's APPNOTE.TXT, 4.3 and 4.5).
+ * The records of the zip format that this package writes (PKWARE's APPNOTE.TXT, 4.3 and 4.5).
  *
- * Sizes and checksums stand in the local header, before the data. The other way, a data descriptor after the data, makes
- * a stream reader look for the descriptor's signature `PK\7\8` in the compressed bytes, and a profile may well hold
- * those four bytes (a document that somebody sent is a zip itself): such an archive ends early for that reader.
+ * Sizes and checksums are in the local header, before the data. With a data descriptor after the data, a stream reader
+ * would look for the descriptor's signature `PK\7\8` in the compressed bytes, and a profile may well contain those four
+ * bytes (a received document may be a zip itself): such an entry would end early for that reader.
  */
 export const signatures: Record<"local" | "central" | "end" | "end64" | "locator64", number> = {
   local: 0x04034b50,
@@ -29,15 +29,15 @@ export const methods: Record<"stored" | "deflated", number> = { stored: 0, defla
 export const full16: number = 0xffff;
 export const full32: number = 0xffffffff;
 
-/** What the archive says of one entry. Sizes and offsets are bytes. */
+/** The record of one entry. Sizes and offsets are bytes. */
 export interface ZipEntry {
-  /** Name, `/` between segments; a directory's ends with `/`. */
+  /** Name, `/` between segments; the name of a directory ends with `/`. */
   readonly path: string;
   readonly method: number;
   readonly crc: number;
   readonly compressedSize: number;
   readonly size: number;
-  /** Where its local header begins. */
+  /** Position of the entry's local header. */
   readonly offset: number;
 }
 

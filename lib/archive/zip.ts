@@ -11,7 +11,7 @@ import type { CaptureFile } from "../store.ts";
 import { flow } from "./flow.ts";
 import { centralHeader, endRecords, localHeader, methods, type ZipEntry } from "./zip-format.ts";
 
-/** What a zip came to. */
+/** The result of {@link zipFiles}. */
 export interface ZipReport {
   /** Bytes of the zip. */
   readonly bytes: number;
@@ -19,22 +19,22 @@ export interface ZipReport {
   readonly sha256: string;
 }
 
-/** A file up to this size is deflated in one go, a few of them at a time; larger ones are streamed. */
+/** A file up to this size is deflated at once, up to four files at a time; larger files are streamed. */
 const WHOLE_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 const LOOK_AHEAD = 4;
-/** Above this the local header is written with 64-bit sizes: deflate may add a little to what cannot be deflated. */
+/** Above this size the local header has 64-bit sizes: deflate may add some bytes to a file that it cannot shrink. */
 const ZIP64_BYTES = 0xffffffff - 16 * 1024 * 1024;
-// Profiles hold blocks that are compressed already: higher levels take 2 % more off and a quarter longer.
+// Much of a profile is compressed already: higher levels save 2 % more bytes and take a quarter more time.
 const LEVEL = constants.Z_BEST_SPEED;
 
 const deflate: (bytes: Buffer, options: { level: number }) => Promise<Buffer> = promisify(deflateRaw);
 
 /**
- * Writes `files` as a zip at `zipPath`, atomically: either the whole archive is there afterwards, or what was there
- * before. Any zip tool reads it, stream readers included. Holds at most a few files of 4 MiB in memory.
- * @throws `CORRUPT` when a file does not give its bytes, `INVALID` for unsafe or clashing paths, `UNAVAILABLE` when the
- *   disk is full or fails, `DENIED`; the signal's reason when aborted.
+ * Writes `files` as a zip at `zipPath`, atomically: afterwards the file is either the whole archive or the old file.
+ * Any zip tool reads it, stream readers included. Needs memory for a few files of up to 4 MiB.
+ * @throws `CORRUPT` when a file has fewer bytes than its size, `INVALID` for unsafe or clashing paths, `UNAVAILABLE`
+ *   when the disk is full or fails, `DENIED`; the signal's reason when aborted.
  */
 export async function zipFiles(
   files: readonly CaptureFile[],
@@ -87,7 +87,7 @@ interface Whole {
   readonly deflated: Buffer;
 }
 
-/** Starts on a small file; the failure is seen by whoever awaits it. */
+/** Starts to deflate a small file. A rejection stays handled until the result is awaited. */
 function begin(file: CaptureFile | undefined): Promise<Whole> | undefined {
   if (file === undefined || file.size > WHOLE_BYTES) return undefined;
   const whole = (async () => {
@@ -105,7 +105,7 @@ async function writeWhole(file: CaptureFile, { crc, deflated }: Whole, out: Outp
   return entry;
 }
 
-/** Writes the header twice: once to keep its place, once when the checksum and the size are known. */
+/** Writes the header twice: first with zeros, and again when the checksum and the size are known. */
 async function writeLarge(file: CaptureFile, out: Output, signal?: AbortSignal): Promise<ZipEntry> {
   const zip64 = file.size > ZIP64_BYTES;
   const offset = out.position;
