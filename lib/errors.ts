@@ -1,47 +1,51 @@
 /**
- * What went wrong, in one word. The three that must never be mistaken for one another:
- * `ABSENT` (the store answered: there is nothing), `UNAVAILABLE` (the store did not answer) and
- * `CORRUPT` (it answered, and what it gave is not whole).
+ * The kind of a failure. Three codes must never be mistaken for one another: `ABSENT` (the store answered that it has
+ * no such value), `UNAVAILABLE` (the store did not answer) and `CORRUPT` (the store answered with a damaged value).
  */
 export type VaultErrorCode =
-  /** Known not to be there. */
+  /** The value is known not to exist. */
   | "ABSENT"
-  /** Could not be asked, or did not answer: an outage, a timeout, a full disk. Nothing is known. */
+  /** The store or the disk did not answer: an outage, a timeout, a full disk. Nothing is known of the value. */
   | "UNAVAILABLE"
-  /** Was read, and is torn, tampered with or incomplete. */
+  /** The value was read, and is torn, tampered with or incomplete. */
   | "CORRUPT"
-  /** Somebody else created it first. */
+  /** Another writer created the value first. */
   | "CONFLICT"
-  /** Another start, or a running browser, has the local profile; see `owner`. Not yet used by stores: a session that another process holds is taken over. */
+  /**
+   * Another start, or a running browser, has the local profile; see `owner`. Not yet used by stores: a session that
+   * another process holds is taken over.
+   */
   | "LEASE_HELD"
-  /** Another process has taken the session over; nothing more may be written by this one. */
+  /** Another process has taken the session over; this process must not write any more. */
   | "LEASE_LOST"
-  /** Encrypted with a key that was not given. Not yet used: sessions are stored unencrypted. */
+  /** The value is encrypted and its key was not given. Not yet used: sessions are stored unencrypted. */
   | "WRONG_KEY"
-  /** The store refused the credentials or the permission is missing. */
+  /** The store or the disk refused the credentials, or a permission is missing. */
   | "DENIED"
-  /** Larger than the store can take. */
+  /** The value is larger than the store or the disk accepts. */
   | "TOO_LARGE"
   /** The caller's input is wrong. */
   | "INVALID"
-  /** Ended by the caller before it was done: nothing is wrong with the store. */
+  /** The caller ended the operation before it was done: the store is all right. */
   | "CANCELLED";
 
-/** What a {@link VaultError} carries beside its message. */
+/** The fields of a {@link VaultError} beside its message. */
 export interface VaultErrorOptions {
-  /** What lies beneath, when there is something. */
+  /** The error that caused this one. */
   cause?: unknown;
-  /** What the user can do, in one sentence. */
+  /** The next step for a person, in one sentence. */
   hint?: string;
   /** Whether the same call may succeed when it is made again. @default true for `UNAVAILABLE`, else false */
   retryable?: boolean;
-  /** `LEASE_HELD` only: the process that has the profile, `<host>-<pid>`. */
+  /** `LEASE_HELD` only: the process that has the profile open, `<host>-<pid>`. */
   owner?: string;
   /** `LEASE_HELD` only: when the holder's lease ends. Not yet set: no lease ends by itself. */
   expiresAt?: Date;
 }
 
-/** The one error class of the library. Messages read "what failed: why"; they never contain a secret. */
+/**
+ * The one error class of the library. A message names the failed action and the reason, and never contains a secret.
+ */
 export class VaultError extends Error {
   override readonly name: string = "VaultError";
   readonly code: VaultErrorCode;
@@ -60,7 +64,7 @@ export class VaultError extends Error {
   }
 }
 
-/** Whether `error` is a {@link VaultError}, of the given code when one is named. */
+/** Whether `error` is a {@link VaultError}, and has `code` when one is given. */
 export function isVaultError(error: unknown, code?: VaultErrorCode): error is VaultError {
   return error instanceof VaultError && (code === undefined || error.code === code);
 }
@@ -80,14 +84,16 @@ function describe(value: unknown): string {
   return typeof value === "object" ? `an object (${value.constructor?.name ?? "no prototype"})` : `a ${typeof value}`;
 }
 
-/** The message of somebody else's error as it may stand in ours: without the user and password of a URL. */
+/** The message of a foreign error without secrets: the user and password of URLs are removed. */
 export function safeMessage(cause: unknown): string {
   const text = cause instanceof Error ? cause.message || cause.name : String(cause);
-  // Up to the last `@`: a password may hold one too, or a slash. The path of a file, as stacks name it, is no secret.
+  // Up to the last `@`: a password may contain `@` and `/`. The `file:` URLs of stacks are no secrets.
   return text.replace(/(?<!\bfile:\/?)\/\/\S*@/g, "//");
 }
 
-/** Somebody else's error as it may be attached to ours: itself, or its safe words when it holds a secret. */
+/**
+ * A foreign error for use as a `cause`: the error itself, or a copy with the {@link safeMessage} when it has a secret.
+ */
 export function safeCause(cause: unknown): unknown {
   if (!(cause instanceof Error)) return typeof cause === "string" ? safeMessage(cause) : cause;
   if (safeMessage(cause) === cause.message && safeMessage(cause.stack ?? "") === (cause.stack ?? "")) return cause;

@@ -1,4 +1,5 @@
-// The public names. Stores have entries of their own (`wa-vault/fs`, `/s3`, …), so that no client library is loaded here.
+// The public names. Each store has an entry of its own (`wa-vault/fs`, `/s3`, …), so that this entry loads no client
+// library.
 
 export { type AuthenticationAnswer, BaseAuth } from "./auth/base-auth.ts";
 export { LocalAuth, type LocalAuthOptions } from "./auth/local-auth.ts";

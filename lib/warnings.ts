@@ -1,6 +1,6 @@
 import { invalidOption } from "./errors.ts";
 
-/** The `onWarning` option, checked. @throws `INVALID` when it is no function */
+/** The checked `onWarning` option. @default `process.emitWarning` @throws `INVALID` when it is no function */
 export function warningListener(given: ((message: string) => void) | undefined): (message: string) => void {
   if (given === undefined) return (message) => process.emitWarning(message, "WaVaultWarning");
   if (typeof given !== "function") throw invalidOption("onWarning", "a function", given);
