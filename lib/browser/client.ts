@@ -1,10 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 
-/** puppeteer's launch options, as far as a strategy reads or sets them. */
+/** The launch options of puppeteer that a strategy reads or sets. */
 export interface PuppeteerOptions {
   userDataDir?: string | undefined;
   args?: string[] | undefined;
-  /** `true`: puppeteer adds no argument of its own, not even the one that names the profile. */
+  /** `true`: puppeteer adds no argument of its own, not even `--user-data-dir`. */
   ignoreDefaultArgs?: boolean | string[] | undefined;
   handleSIGINT?: boolean | undefined;
   handleSIGTERM?: boolean | undefined;
@@ -14,18 +14,18 @@ export interface PuppeteerOptions {
   [option: string]: unknown;
 }
 
-/** puppeteer's `Browser`, as far as a strategy uses it. */
+/** The part of puppeteer's `Browser` that a strategy uses. */
 export interface BrowserLike {
   isConnected(): boolean;
   close?(): Promise<void>;
-  /** The process that was launched; `null` when the browser was connected to. */
+  /** The launched process; `null` when puppeteer was connected to a running browser. */
   process?(): ChildProcess | null;
   /** E.g. `HeadlessChrome/156.0.8078.73`. */
   version(): Promise<string>;
   once(event: "disconnected", listener: () => void): unknown;
 }
 
-/** whatsapp-web.js's `Client`, as far as its published types tell. */
+/** The part of whatsapp-web.js's `Client` that its published types declare. */
 export interface PublicClient {
   pupBrowser?: BrowserLike | null | undefined;
   pupPage?: object | null | undefined;
@@ -36,9 +36,9 @@ export interface PublicClient {
   destroy(): Promise<void>;
 }
 
-/** whatsapp-web.js's `Client` as it is at run time. */
+/** whatsapp-web.js's `Client` at run time, with fields that its published types do not declare. */
 export interface ClientLike extends PublicClient {
   options: { puppeteer?: PuppeteerOptions | undefined };
-  /** Set when the page logs out, and taken back after the navigation that follows. Not declared by whatsapp-web.js. */
+  /** Set when the page logs out, and cleared after the navigation that follows. */
   lastLoggedOut?: boolean;
 }

@@ -3,21 +3,23 @@ import type { ProfileFacts } from "../store.ts";
 import type { BrowserLike, PuppeteerOptions } from "./client.ts";
 import { enabledFeatures, storageFeatures } from "./storage-features.ts";
 
-/** What {@link launchOptions} made, and the user's options it was made from: a second launch starts from those. */
-const made = new WeakMap<PuppeteerOptions, PuppeteerOptions>();
+/**
+ * The user's options by the options that {@link launchOptions} made from them: a second launch uses the user's again.
+ */
+const usersByLaunch = new WeakMap<PuppeteerOptions, PuppeteerOptions>();
 
-/** Arguments that open another profile than `<userDataDir>/Default`, or none on disk. */
+/** Arguments with which Chromium opens another profile than `<userDataDir>/Default`, or no profile on disk. */
 const FOREIGN_PROFILE = ["--user-data-dir", "--profile-directory", "--incognito", "--guest", "--bwsi"];
 
 /** The options as the user gave them, when `options` came from {@link launchOptions}; else `options`. */
 export function usersOptions(options: PuppeteerOptions | undefined): PuppeteerOptions {
-  return options === undefined ? {} : (made.get(options) ?? options);
+  return options === undefined ? {} : (usersByLaunch.get(options) ?? options);
 }
 
 /**
- * Sees to it that puppeteer will open the strategy's own profile.
- * @throws `INVALID`: with whatsapp-web.js's own sentence for another `userDataDir`; for a browser that is connected to
- *   and for arguments that name another profile.
+ * Checks that puppeteer will open the strategy's own profile.
+ * @throws `INVALID`: with whatsapp-web.js's own sentence for another `userDataDir`; for a connection to a running
+ *   browser and for arguments that name another profile.
  */
 export function checkLaunchable(options: PuppeteerOptions | undefined, strategy: string, userDataDir: string): void {
   const { userDataDir: given, browserWSEndpoint, browserURL, args = [] } = usersOptions(options);
@@ -52,7 +54,7 @@ export function checkLaunchable(options: PuppeteerOptions | undefined, strategy:
  * The options to launch the browser with, as a new object with a new `args` array (puppeteer takes `--enable-features`
  * out of the very array it is given): the user's own, the profile, and the switches without which Chromium would wipe
  * a profile of that form.
- * @param options.handleSignals signals are ours to handle, not puppeteer's
+ * @param options.handleSignals whether the strategy handles signals, so that puppeteer must not
  * @throws `INVALID` when the user's own switches contradict the profile's form
  */
 export function launchOptions(
@@ -62,7 +64,7 @@ export function launchOptions(
   const users = usersOptions(given);
   const { userDataDir, profile, handleSignals = false } = options;
   const args = storageFeatures(users.args ?? [], profile);
-  // Without puppeteer's own arguments nothing but this names the profile.
+  // Without puppeteer's own arguments only this one names the profile.
   if (users.ignoreDefaultArgs === true) args.push(`--user-data-dir=${userDataDir}`);
   const launch: PuppeteerOptions = {
     ...users,
@@ -70,11 +72,11 @@ export function launchOptions(
     args,
     ...(handleSignals ? { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false } : {}),
   };
-  made.set(launch, users);
+  usersByLaunch.set(launch, users);
   return launch;
 }
 
-/** What to tell the user when an older browser than the one that wrote the profile has opened it; else `undefined`. */
+/** The warning for a browser that is older than the browser that wrote the profile; else `undefined`. */
 export function downgradeWarning(writtenBy: string | undefined, running: string): string | undefined {
   const version = /\d+(\.\d+)+/.exec(running)?.[0];
   if (writtenBy === undefined || version === undefined || compareVersions(writtenBy, version) <= 0) return undefined;
@@ -93,16 +95,17 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Looks at what the browser really got, before a page is opened: a profile opened without its switches is wiped.
- * @throws `INVALID` when a switch that {@link launchOptions} set did not arrive
+ * Checks the arguments of the browser's process before a page is opened: Chromium wipes a profile that it opens without
+ * the switches of its storage form.
+ * @throws `INVALID` when a switch that {@link launchOptions} set is missing
  */
 export function checkLaunched(browser: BrowserLike, launch: PuppeteerOptions | undefined): void {
   const spawned = browser.process?.()?.spawnargs;
-  if (spawned === undefined || launch === undefined || !made.has(launch)) return;
+  if (spawned === undefined || launch === undefined || !usersByLaunch.has(launch)) return;
   const got = enabledFeatures(spawned);
   const missing = enabledFeatures(launch.args ?? []).filter((feature) => !got.includes(feature));
   if (missing.length === 0) return;
   throw new VaultError("INVALID", `The browser was started without ${missing.join(", ")}: it would wipe the profile.`, {
-    hint: "Something between this package and puppeteer changes `args`; no page was opened yet.",
+    hint: "Some code between this package and puppeteer changes `args`; no page was opened yet.",
   });
 }

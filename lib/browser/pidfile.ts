@@ -5,9 +5,9 @@ import { diskError } from "../disk/errors.ts";
 import { identify, isAlive, isProcessId, type ProcessId } from "./process-id.ts";
 import { browserOf } from "./singleton-lock.ts";
 
-/** Its name inside the profile. */
+/** Name of the file inside the profile. */
 const NAME = ".wa-vault-browser.json";
-/** How long a browser that was asked to end may take. */
+/** How long a browser may take to end after each signal, in milliseconds. */
 const END_MS = 5_000;
 const POLL_MS = 50;
 
@@ -18,8 +18,8 @@ interface Owner {
 }
 
 /**
- * Writes down which browser of which process has the profile at `dir` open.
- * @param browserPid none while the browser is being started: its lock will name it
+ * Records the browser that has the profile at `dir` open, and the bot (this process) that started it.
+ * @param browserPid `undefined` while the browser is being started: then the browser's own lock names it
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses
  */
 export async function recordBrowser(dir: string, browserPid?: number): Promise<void> {
@@ -31,14 +31,14 @@ export async function recordBrowser(dir: string, browserPid?: number): Promise<v
 }
 
 /**
- * Ends the browser that has the profile at `dir` open when the process that started it is provably gone: a bot that was
- * killed leaves its Chromium running, which would keep the profile locked for ever. A browser whose process lives is
- * left alone, and so is everybody where processes cannot be told from later ones with the same number. Never rejects.
+ * Ends the browser that has the profile at `dir` open when the bot that started it has provably ended: a killed bot
+ * leaves its Chromium running, and the profile locked. A browser whose bot runs is left alone, and so is every browser
+ * on systems where a process cannot be told from a later process with the same number. Never rejects.
  */
 export async function endOrphanedBrowser(dir: string): Promise<void> {
   const owner = await readOwner(dir);
   if (owner === undefined || (await isAlive(owner.bot))) return;
-  const browser = owner.browser ?? (await browserByLock(dir));
+  const browser = owner.browser ?? (await identifyByLock(dir));
   for (const signal of browser?.startedAt === undefined ? [] : (["SIGTERM", "SIGKILL"] as const)) {
     for (let waited = 0; browser && waited < END_MS && (await isAlive(browser)); waited += POLL_MS) {
       if (waited === 0) kill(browser.pid, signal);
@@ -48,8 +48,8 @@ export async function endOrphanedBrowser(dir: string): Promise<void> {
   await rm(join(dir, NAME), { force: true }).catch(() => undefined);
 }
 
-/** The bot died before it knew its browser's number. */
-async function browserByLock(dir: string): Promise<ProcessId | undefined> {
+/** The browser that Chromium's lock names, for a bot that died before it knew the number of its browser. */
+async function identifyByLock(dir: string): Promise<ProcessId | undefined> {
   const pid = await browserOf(dir).catch(() => undefined);
   return pid === undefined ? undefined : await identify(pid);
 }
@@ -60,7 +60,7 @@ async function readOwner(dir: string): Promise<Owner | undefined> {
     if (!isProcessId(bot) || (browser !== undefined && !isProcessId(browser))) return undefined;
     return { bot, browser };
   } catch {
-    // Missing or torn: nothing is known, so nobody is ended.
+    // Missing or torn: no browser is known, and none is ended.
     return undefined;
   }
 }
@@ -69,6 +69,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It ended by itself just now.
+    // The process has just ended by itself.
   }
 }

@@ -1,24 +1,24 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
-/** A process that cannot be mistaken for a later one with the same number. */
+/** Identifies a process, also after a later process has taken its number. */
 export interface ProcessId {
   readonly pid: number;
-  /** When it started, in clock ticks since boot; absent where there is no /proc. */
+  /** When the process started, in clock ticks since boot; `undefined` on systems without /proc. */
   readonly startedAt?: string | undefined;
 }
 
-/** The process that has this number now. */
+/** The identity of the process that has this number now. */
 export async function identify(pid: number): Promise<ProcessId> {
   return { pid, startedAt: await startOf(pid) };
 }
 
-/** Whether `value`, which may come from a file that anybody wrote, names a process. */
+/** Whether `value`, which may come from a damaged file, names a process. */
 export function isProcessId(value: ProcessId | undefined): value is ProcessId {
   return Number.isSafeInteger(value?.pid) && (value?.pid ?? 0) >= 1;
 }
 
-/** Whether exactly this process runs. Without a start time nothing can be proven of a number that is in use. */
+/** Whether exactly this process runs. Without a start time every process with its number counts as this process. */
 export async function isAlive({ pid, startedAt }: ProcessId): Promise<boolean> {
   try {
     process.kill(pid, 0);
@@ -29,10 +29,12 @@ export async function isAlive({ pid, startedAt }: ProcessId): Promise<boolean> {
   return now === undefined ? process.platform !== "linux" : startedAt === undefined || now === startedAt;
 }
 
-/** Field 22 of /proc/<pid>/stat (proc(5)); `undefined` where there is none, and for a process that has ended (`Z`). */
+/**
+ * Field 22 of /proc/<pid>/stat (proc(5)); `undefined` when the file is missing, and for a process that has ended (`Z`).
+ */
 async function startOf(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // The second field is a name in parentheses that may hold anything.
+  // The second field is a name in parentheses, which may contain any character.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields?.[0] === "Z" ? undefined : fields?.[19];
 }
@@ -43,10 +45,10 @@ export function hasLiveMember(group: number): boolean {
     if (!/^\d+$/.test(name)) return false;
     try {
       const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      const [state, , its] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return state !== "Z" && Number(its) === group;
+      const [state, , itsGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return state !== "Z" && Number(itsGroup) === group;
     } catch {
-      // It ended meanwhile.
+      // The process has just ended.
       return false;
     }
   });

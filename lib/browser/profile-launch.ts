@@ -7,13 +7,13 @@ import { endOrphanedBrowser, recordBrowser } from "./pidfile.ts";
 import { lockProfile, type ProfileLock } from "./profile-lock.ts";
 import { onSignals, usersOwnSignals } from "./signals.ts";
 
-/** What one launch needs to know. */
+/** Options of one launch. */
 export interface ProfileLaunchOptions {
   readonly client: ClientLike;
-  /** The profile. */
+  /** Path of the profile. */
   readonly dir: string;
   readonly closeOnSignals: boolean;
-  /** Told what a person should know. */
+  /** Called with warnings for a person. */
   readonly onWarning: (message: string) => void;
 }
 
@@ -32,9 +32,9 @@ export class ProfileLaunch {
   }
 
   /**
-   * Makes puppeteer open the profile that `choose` puts in place, and no other start choose meanwhile.
-   * @throws what `choose` throws; `LEASE_HELD`; `UNAVAILABLE` or `DENIED` when the disk refuses; `CANCELLED` when it
-   *   was ended meanwhile. Nothing is left of it then.
+   * Makes puppeteer open the profile that `choose` puts in place. No other start can choose at the same time.
+   * @throws the errors of `choose`; `LEASE_HELD`; `UNAVAILABLE` or `DENIED` when the disk refuses; `CANCELLED` when the
+   *   launch was ended meanwhile. The lock is released then.
    */
   async prepare(choose: (lock: ProfileLock) => Promise<ProfileFacts>): Promise<void> {
     const { dir } = this.#options;
@@ -59,7 +59,7 @@ export class ProfileLaunch {
 
   #setOptions(profile: ProfileFacts): void {
     const { client, dir, closeOnSignals } = this.#options;
-    // Of a page that was closed before it navigated: else the next navigation counts as its logout.
+    // A page that was closed before it navigated leaves this set, and the next navigation would count as a logout.
     client.lastLoggedOut = false;
     const handleSignals = closeOnSignals && !usersOwnSignals(client.options.puppeteer);
     client.options.puppeteer = launchOptions(client.options.puppeteer, { userDataDir: dir, profile, handleSignals });
@@ -67,8 +67,8 @@ export class ProfileLaunch {
   }
 
   /**
-   * Checks how the browser was started, before it opens a page.
-   * @throws `INVALID` when it would wipe the profile; it is closed then
+   * Checks the arguments of the browser before it opens a page.
+   * @throws `INVALID` when the browser would wipe the profile; the browser is closed then
    */
   async started(browser: BrowserLike): Promise<void> {
     const { client, dir, onWarning } = this.#options;
@@ -80,13 +80,13 @@ export class ProfileLaunch {
       throw error;
     }
     const { pid } = browser.process?.() ?? {};
-    // Without its number the browser is still found by its lock.
+    // If the record fails, a later start still finds the browser by Chromium's own lock.
     if (pid !== undefined) await recordBrowser(dir, pid).catch((error) => onWarning(String(error)));
     const warning = downgradeWarning(this.#writtenBy, await browser.version().catch(() => ""));
     if (warning !== undefined) onWarning(warning);
   }
 
-  /** Releases the signal handlers and the lock. Never rejects; twice is fine. */
+  /** Releases the signal handlers and the lock. Never rejects; may be called twice. */
   async end(): Promise<void> {
     this.#ended = true;
     this.#offSignals?.();
@@ -96,14 +96,14 @@ export class ProfileLaunch {
   }
 }
 
-/** The client was destroyed before its browser was there. */
-export function destroyedMeanwhile(what: string): VaultError {
-  return new VaultError("CANCELLED", `${what} was not opened: the client was destroyed meanwhile.`, {
+/** The client was destroyed before its browser had started. @param subject the session or the profile */
+export function destroyedMeanwhile(subject: string): VaultError {
+  return new VaultError("CANCELLED", `${subject} was not opened: the client was destroyed meanwhile.`, {
     hint: "Wait for client.destroy() before client.initialize().",
   });
 }
 
-/** Closes a browser that must not go on. Never rejects. */
+/** Closes a browser that must not continue. Never rejects. */
 export async function closeQuietly(browser: BrowserLike | null | undefined): Promise<void> {
   await browser?.close?.().catch(() => undefined);
 }

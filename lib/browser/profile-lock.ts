@@ -7,16 +7,16 @@ import { codeOf, diskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import { identify, isAlive, isProcessId, type ProcessId } from "./process-id.ts";
 
-/** The right to choose, mend and replace the profile at `dir`, from the start of a run until its browser has it open. */
+/** Locks a profile while a start chooses, repairs and replaces it, until the browser has it open. */
 export interface ProfileLock {
   /**
-   * Call it before the profile is replaced.
-   * @throws `LEASE_HELD` when another process took this lock for that of a dead process, and the profile with it.
+   * Must be called before the profile is replaced.
+   * @throws `LEASE_HELD` when another process has taken the lock over, because it took this process for dead.
    */
   check(): Promise<void>;
-  /** The profile is chosen: a later start of this same process may take the lock, should no browser come of this one. */
+  /** The profile is chosen: a later start of this same process may take the lock over, if this start got no browser. */
   chosen(): void;
-  /** Gives it back. Never rejects; twice is fine. */
+  /** Releases the lock. Never rejects; may be called twice. */
   release(): Promise<void>;
 }
 
@@ -25,25 +25,25 @@ interface Owner extends ProcessId {
   readonly host: string;
 }
 
-/** A lock file as it was found; no `owner` when it is torn. */
+/** The content of a lock file; `owner` is `undefined` when the file is torn. */
 interface Found {
   readonly text: string;
   readonly owner: Owner | undefined;
   readonly ageMs: number;
 }
 
-/** How long an unreadable lock file counts: its owner writes it right after creating it. */
+/** How long a torn lock file counts as held, in milliseconds: its owner writes the file right after creating it. */
 const UNREADABLE_MS = 10_000;
-/** How long a lock counts whose process cannot be told from a later one with the same number. */
+/** The same for a lock whose process cannot be told from a later process with the same number. */
 const UNPROVEN_MS = 3_600_000;
 const ATTEMPTS = 3;
 
-/** Locks of this process whose profile is still being chosen. */
+/** Ids of the locks of this process whose profile is still being chosen. */
 const choosing = new Set<string>();
 
 /**
- * Locks the profile at `dir`, by a file beside it. Of two processes that start on one profile at once only one goes on;
- * a lock whose process is gone (or ran on another machine, as with the browser's lock) is taken over.
+ * Locks the profile at `dir`, by a file beside it. Of several processes that start on one profile at once only one gets
+ * the lock. The lock of a process that has ended, or that ran on another machine, is taken over.
  * @throws `LEASE_HELD` when another start is under way; `UNAVAILABLE` or `DENIED` when the disk refuses.
  */
 export async function lockProfile(dir: string): Promise<ProfileLock> {
@@ -88,7 +88,7 @@ async function create(path: string, dir: string, owner: Owner): Promise<void> {
   }
 }
 
-/** @returns whether there was none. One that could not be written whole is taken back. */
+/** Creates the lock file, and removes it again when it cannot be written. @returns `false` when there was one */
 async function createOnce(path: string, text: string): Promise<boolean> {
   let file: FileHandle;
   try {
@@ -108,7 +108,10 @@ async function createOnce(path: string, text: string): Promise<boolean> {
   return true;
 }
 
-/** Removes the lock that was judged, and no other: should a third process come meanwhile, its check tells it. */
+/**
+ * Removes the lock with the text `judged`, and no other: a process whose lock is renamed meanwhile learns it by
+ * `check`.
+ */
 async function remove(path: string, judged: string, dir: string): Promise<void> {
   const removed = await removeJudged(path, async (aside) => (await read(aside))?.text === judged);
   if (removed === "given back") throw held(dir, (await read(path))?.owner);
@@ -144,9 +147,9 @@ function parse(text: string): Owner | undefined {
 }
 
 function held(dir: string, owner: Owner | undefined): VaultError {
-  const who = owner === undefined ? "another process" : `process ${owner.pid} of ${owner.host}`;
-  return new VaultError("LEASE_HELD", `The profile ${dir} is being opened by ${who}.`, {
+  const holder = owner === undefined ? "another process" : `process ${owner.pid} of ${owner.host}`;
+  return new VaultError("LEASE_HELD", `The profile ${dir} is being opened by ${holder}.`, {
     ...(owner === undefined ? {} : { owner: `${owner.host}-${owner.pid}` }),
-    hint: `Run one process per session: end ${who}, or give this client another \`clientId\` or \`dataPath\`.`,
+    hint: `Run one process per session: end ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
   });
 }

@@ -7,7 +7,9 @@ import { usersOptions } from "./launch-options.ts";
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 type EndSignal = (typeof SIGNALS)[number];
 
-/** The longest the end is held up, in milliseconds: what runs it (Docker, Kubernetes) kills before that anyway. */
+/**
+ * The longest time that a callback delays the end of the process, in milliseconds: Docker and Kubernetes kill earlier.
+ */
 const DEFAULT_LIMIT_MS = 30_000;
 
 interface Callback {
@@ -19,11 +21,11 @@ const callbacks = new Set<Callback>();
 const listeners = new Map<EndSignal, () => void>();
 
 /**
- * Runs `callback` when the process is asked to end (SIGTERM, SIGINT, SIGHUP), once, together with everybody else's; then
- * lets the signal do what it would have done without us. With other listeners on that signal, whether the process ends
- * is theirs to say. A second signal does not wait.
- * @param options.limitMs how long the end is held up for it, in milliseconds. @default 30000
- * @returns takes the callback back
+ * Runs `callback` once when a signal asks the process to end (SIGTERM, SIGINT, SIGHUP), at the same time as all other
+ * callbacks; then lets the signal have its usual effect. If the signal has other listeners, they decide whether the
+ * process ends. A second signal does not wait for the callbacks.
+ * @param options.limitMs how long the callback may delay the end of the process, in milliseconds. @default 30000
+ * @returns a function that removes the callback
  */
 export function onSignals(callback: () => unknown, options: { limitMs?: number } = {}): () => void {
   const entry: Callback = { run: callback, limitMs: options.limitMs ?? DEFAULT_LIMIT_MS };
@@ -39,7 +41,7 @@ export function onSignals(callback: () => unknown, options: { limitMs?: number }
   };
 }
 
-/** Whether the user has told puppeteer what to do on a signal: then it is not ours to handle. */
+/** Whether the user has set puppeteer's own options for signals: then the strategy must not handle signals. */
 export function usersOwnSignals(options: PuppeteerOptions | undefined): boolean {
   const { handleSIGINT, handleSIGTERM, handleSIGHUP } = usersOptions(options);
   return [handleSIGINT, handleSIGTERM, handleSIGHUP].some((value) => value !== undefined);
@@ -60,7 +62,7 @@ async function handle(signal: EndSignal): Promise<void> {
   letThrough(signal);
 }
 
-/** Never rejects: a callback that fails holds nobody up. */
+/** Runs a callback for `limitMs` at most. Never rejects, also when the callback fails. */
 async function runBounded({ run, limitMs }: Callback): Promise<void> {
   const limit = new AbortController();
   const running = (async () => run())().catch(() => undefined);
@@ -68,7 +70,7 @@ async function runBounded({ run, limitMs }: Callback): Promise<void> {
   limit.abort();
 }
 
-/** Ends the process as the signal would have, unless somebody else listens to it: then that is theirs to do. */
+/** Ends the process as the signal would have, unless the signal has other listeners: then they decide. */
 function letThrough(signal: EndSignal): void {
   const ours = listeners.has(signal) ? 1 : 0;
   if (process.listenerCount(signal) - ours > signalExitListeners()) {
@@ -86,7 +88,9 @@ function stopListening(): void {
   listeners.clear();
 }
 
-/** The package signal-exit listens only to end the process itself, once it is the last one that does. */
+/**
+ * The listeners of the package signal-exit, which ends the process itself when it has the only listeners of a signal.
+ */
 function signalExitListeners(): number {
   const versions = [
     (globalThis as Record<symbol, unknown>)[Symbol.for("signal-exit emitter")],

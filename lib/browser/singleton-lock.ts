@@ -5,10 +5,10 @@ import { removeJudged } from "../disk/durable.ts";
 import { VaultError } from "../errors.ts";
 
 /**
- * Removes the lock (`SingletonLock` and what belongs to it) that a browser left in the profile at `dir`, when that
- * browser is gone: it ran on another machine (a container that was replaced has another name), its process does not
- * exist, or its number now belongs to something else. Chromium refuses a profile with another machine's lock, and kills
- * whatever process has that number on its own.
+ * Removes the lock (`SingletonLock`, `SingletonSocket`, `SingletonCookie`) that a browser left in the profile at `dir`,
+ * when that browser has ended: it ran on another machine (a container that was replaced has another name), its process
+ * does not exist, or another process has its number now. Chromium refuses a profile with the lock of another machine,
+ * and kills the process that has the number of the lock on its own machine.
  * @throws `LEASE_HELD` when a browser has the profile open.
  */
 export async function removeStaleLocks(dir: string): Promise<void> {
@@ -23,20 +23,20 @@ export async function removeStaleLocks(dir: string): Promise<void> {
   for (const path of [join(dir, "SingletonSocket"), join(dir, "SingletonCookie")]) await rm(path, { force: true });
 }
 
-/** @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open; nothing is changed. */
+/** Changes nothing. @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open. */
 export async function checkNoBrowser(dir: string): Promise<void> {
   const owner = await readLock(join(dir, "SingletonLock"));
   const pid = owner === undefined ? undefined : await livingOwner(owner, dir);
   if (owner !== undefined && pid !== undefined) throw held(dir, owner, pid);
 }
 
-/** The browser that has the profile at `dir` open on this machine, by its lock; `undefined` when there is none. */
+/** The number of the browser that has the profile at `dir` open on this machine; `undefined` when there is none. */
 export async function browserOf(dir: string): Promise<number | undefined> {
   const owner = await readLock(join(dir, "SingletonLock"));
   return owner === undefined ? undefined : await livingOwner(owner, dir);
 }
 
-/** What the lock says, `<host>-<pid>`; empty when it is not a link, which no browser makes; `undefined` without one. */
+/** The target of the lock, `<host>-<pid>`; empty when the lock is no symbolic link; `undefined` when it is missing. */
 async function readLock(path: string): Promise<string | undefined> {
   try {
     return await readlink(path);
@@ -47,7 +47,7 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-/** The process that holds the lock, unless it is provably gone. */
+/** The number of the process that holds the lock; `undefined` when that process has provably ended. */
 async function livingOwner(owner: string, dir: string): Promise<number | undefined> {
   const [, host, digits] = /^(.*)-(\d+)$/.exec(owner) ?? [];
   const pid = Number(digits);
@@ -60,7 +60,7 @@ async function livingOwner(owner: string, dir: string): Promise<number | undefin
   return (await isBrowserOf(pid, dir)) ? pid : undefined;
 }
 
-/** Whether the process has this profile open, as far as its command line tells; where there is none, it may have. */
+/** Whether the command line of the process names this profile; `true` on systems without command lines in /proc. */
 async function isBrowserOf(pid: number, dir: string): Promise<boolean> {
   let commandLine: string;
   try {
@@ -69,7 +69,7 @@ async function isBrowserOf(pid: number, dir: string): Promise<boolean> {
     const gone = isMissing(cause) || (cause as NodeJS.ErrnoException).code === "ESRCH";
     return !gone || process.platform !== "linux";
   }
-  // A process that ended and was not waited for has an empty command line.
+  // A zombie has an empty command line.
   if (commandLine === "") return false;
   const directories = commandLine.split("\0").filter((argument) => argument.startsWith("--user-data-dir="));
   const here = await canonical(dir);
@@ -84,10 +84,10 @@ async function canonical(path: string): Promise<string> {
 }
 
 function held(dir: string, owner: string, pid?: number): VaultError {
-  const who = pid === undefined ? "another browser" : `process ${pid}`;
-  return new VaultError("LEASE_HELD", `The profile ${dir} is open in ${who}.`, {
+  const holder = pid === undefined ? "another browser" : `process ${pid}`;
+  return new VaultError("LEASE_HELD", `The profile ${dir} is open in ${holder}.`, {
     owner,
-    hint: `End ${who}, or give this client another \`clientId\` or \`dataPath\`.`,
+    hint: `End ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
   });
 }
 

@@ -4,14 +4,20 @@ import type { ProfileFacts, StorageBackend } from "../store.ts";
 const ENABLE = "--enable-features=";
 const DISABLE = "--disable-features=";
 
-/** How Chromium decides in which form a store is opened. Measured on Chromium 156, each line of it on both forms. */
+/**
+ * The features by which Chromium decides in which form it opens a store. Each was measured on Chromium 156, on both
+ * forms.
+ */
 interface StorageSwitch {
   readonly store: string;
   readonly form: (profile: ProfileFacts) => StorageBackend | undefined;
   readonly feature: string;
-  /** Opens a store of either form as it is. Without it, or with the feature disabled, a SQLite store is wiped. */
+  /**
+   * Opens a store of either form as it is. Chromium wipes a SQLite store without this entry, or with the feature
+   * disabled.
+   */
   readonly asItIs: string;
-  /** Opens every store as SQLite, whatever else is set: a LevelDB store is wiped. */
+  /** Opens every store as SQLite, in spite of all other features: Chromium wipes a LevelDB store. */
   readonly sqliteOnly: string;
 }
 
@@ -46,7 +52,7 @@ export function storageFeatures(args: readonly string[], profile: ProfileFacts):
     if (form === undefined) continue;
     checkContradiction(storage, form, enabled, disabled);
     const users = enabled.find((entry) => nameOf(entry) === storage.feature);
-    // A migration keeps what is there, in both directions: whoever asks for one knows.
+    // A migration keeps the content, in both directions; a user who enables one wants it.
     if (users?.includes("Migrate") || disabled.includes(storage.feature)) continue;
     // Of two entries for one feature Chromium takes the first.
     enabled = [storage.asItIs, ...enabled.filter((entry) => nameOf(entry) !== storage.feature)];
@@ -55,12 +61,12 @@ export function storageFeatures(args: readonly string[], profile: ProfileFacts):
   return [...others, ...oneSwitch(ENABLE, enabled), ...oneSwitch(DISABLE, disabled)];
 }
 
-/** What the arguments enable, as they say it. */
+/** The entries of `--enable-features`, with their parameters. */
 export function enabledFeatures(args: readonly string[]): readonly string[] {
   return featuresOf(args, ENABLE);
 }
 
-/** Features that are disabled and enabled are disabled, in Chromium too. */
+/** A feature that is both enabled and disabled counts as disabled, as in Chromium. */
 function checkContradiction(
   { store, feature, sqliteOnly }: StorageSwitch,
   form: StorageBackend,
