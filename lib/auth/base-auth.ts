@@ -1,8 +1,11 @@
+// `lib/auth` holds the strategies that whatsapp-web.js calls: `LocalAuth`, `RemoteAuth`, `NoAuth` and their base. It
+// imports `lib/browser`, `lib/profile`, `lib/archive`, `lib/disk`, `lib/async`, the types of stores and the errors,
+// never `lib/vault` or `lib/blobs`. `lib/index.ts` alone may import it.
 import type { ClientLike, PublicClient } from "../browser/client.ts";
 
 export type { BrowserLike, ClientLike, PublicClient, PuppeteerOptions } from "../browser/client.ts";
 
-/** What a strategy answers when the page asks for a link; `failed` emits `auth_failure`, `restart` starts over. */
+/** The answer of a strategy when the page asks for a link; `failed` emits `auth_failure`, `restart` starts over. */
 export interface AuthenticationAnswer {
   failed?: boolean;
   restart?: boolean;
@@ -10,8 +13,8 @@ export interface AuthenticationAnswer {
 }
 
 /**
- * whatsapp-web.js's hooks, none of which does anything: what a strategy extends, in place of the package's own
- * `BaseAuthStrategy`, so that the package need not be loaded. Fits its type `AuthStrategy`.
+ * whatsapp-web.js's hooks, none of which does anything. Strategies extend this class in place of the package's own
+ * `BaseAuthStrategy`, so that the package need not be loaded. The class fits the package's type `AuthStrategy`.
  */
 export abstract class BaseAuth {
   #client: ClientLike | undefined;
@@ -30,7 +33,7 @@ export abstract class BaseAuth {
   /** Called before each launch, and again after a logout in the page with the browser still open. */
   async beforeBrowserInitialized(): Promise<void> {}
 
-  /** Called when `client.pupBrowser` is there and no page of WhatsApp is open yet. */
+  /** Called when `client.pupBrowser` is set and no page of WhatsApp is open yet. */
   async afterBrowserInitialized(): Promise<void> {}
 
   /** Called when the page asks for a link. */
@@ -38,7 +41,7 @@ export abstract class BaseAuth {
     return { failed: false, restart: false, failureEventPayload: undefined };
   }
 
-  /** What the `authenticated` event carries. */
+  /** The payload of the `authenticated` event. */
   async getAuthEventPayload(): Promise<unknown> {
     return undefined;
   }
@@ -46,7 +49,7 @@ export abstract class BaseAuth {
   /** Called at every READY, not awaited: must not reject. */
   async afterAuthReady(): Promise<void> {}
 
-  /** Called when the connection is gone for good, whyever: must not reject. */
+  /** Called when the connection has ended for good, for any reason: must not reject. */
   async disconnect(): Promise<void> {}
 
   /** Called by `client.destroy()`, mostly after the browser was closed: must not reject. */

@@ -1,6 +1,6 @@
 import type { PublicClient } from "../browser/client.ts";
 
-/** What a strategy tells the client's listeners. */
+/** The events that `RemoteAuth` emits on the client. */
 export type RemoteSessionEvent =
   | "remote_session_saved"
   | "remote_session_restored"
@@ -9,8 +9,8 @@ export type RemoteSessionEvent =
   | "remote_session_lost"
   | "remote_session_deleted";
 
-/** A listener that throws is its owner's fault: it surfaces as an uncaught exception, and harms no save. */
-export function tell(client: PublicClient, event: RemoteSessionEvent, payload: unknown): void {
+/** Emits an event on the client. The exception of a listener becomes an uncaught exception, and harms no save. */
+export function emitEvent(client: PublicClient, event: RemoteSessionEvent, payload: unknown): void {
   try {
     client.emit(event, payload);
   } catch (error) {

@@ -2,29 +2,32 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { BrowserLike, ClientLike } from "../browser/client.ts";
 import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
 
-/** How long a start waits for the browser before it to close. */
+/** How long a start waits for the browser of the run before to close, in milliseconds. */
 const CLOSE_WAIT_MS = 60_000;
 
-/** How a strategy starts a browser. */
+/** A start that {@link HookGuards.start} decides about. */
 export interface GuardedStart {
-  /** Names the session or the profile in an error. */
-  readonly what: string;
-  /** Whether the strategy has no browser, and none under way. */
+  /** Name of the session or the profile, for errors. */
+  readonly subject: string;
+  /** Whether the strategy has no browser, and is starting none. */
   readonly isFirst: boolean;
-  /** Resolves when the browser before is closed, where one is about to be. */
+  /** Resolves when the browser of the run before is closed; `undefined` when none is about to close. */
   readonly previous: Promise<unknown> | undefined;
 }
 
 /**
- * Decides which of whatsapp-web.js's hooks mean a new browser: they are also called when the page has logged out and goes
- * on in the same browser, after a `destroy()`, and while another browser runs.
+ * Decides which calls of whatsapp-web.js's hooks mean a new browser: whatsapp-web.js calls the hooks also when the page
+ * has logged out and continues in the same browser, after a `destroy()`, and while another browser runs.
  */
 export class HookGuards {
   readonly #client: () => ClientLike;
-  /** How often the page has logged out and is about to go on in the same browser, by the next hooks. */
-  #continuing = 0;
+  /**
+   * Logouts after which the page continues in the same browser, and whose next `beforeBrowserInitialized` is to come.
+   */
+  #continuedLogouts = 0;
+  /** Calls of `destroy()` so far. */
   #destroys = 0;
-  /** The browser that was opened last. */
+  /** The browser that was started last. */
   #browser: BrowserLike | undefined;
 
   constructor(client: () => ClientLike) {
@@ -32,55 +35,60 @@ export class HookGuards {
   }
 
   /**
-   * For `beforeBrowserInitialized`: calls `begin`, unless the browser of before goes on.
-   * @param inTurn runs `begin` when the hooks before it have ended
-   * @throws `CANCELLED` when the client was destroyed meanwhile; what `begin` throws
+   * For `beforeBrowserInitialized`: calls `begin`, unless the page continues in a browser that runs.
+   * @param inTurn runs `begin` when all earlier hooks have ended
+   * @throws `CANCELLED` when the client was destroyed meanwhile; the errors of `begin`
    */
   async start(
-    { what, isFirst, previous }: GuardedStart,
+    { subject, isFirst, previous }: GuardedStart,
     begin: () => Promise<void>,
     inTurn: (step: () => Promise<void>) => Promise<void> = (step) => step(),
   ): Promise<void> {
     const client = this.#client();
-    if (this.#continuing > 0) {
-      // In that browser, or it was closed meanwhile: either way there is nothing to open.
-      this.#continuing -= 1;
+    if (this.#continuedLogouts > 0) {
+      // The page continues in its browser, or the browser was closed meanwhile: either way there is nothing to open.
+      this.#continuedLogouts -= 1;
       return;
     }
-    // Before the first browser a destroy() can mean nothing but this start; later it may be that of the browser before.
+    // Before the first browser a destroy() can only mean this start; later it may mean the browser of the run before.
     const destroys = isFirst && !client.pupBrowser ? this.#destroys : undefined;
-    // `client.on("disconnected", () => client.initialize())` starts while whatsapp-web.js is about to close the browser.
+    // `client.on("disconnected", () => client.initialize())` starts while whatsapp-web.js is about to close the
+    // browser.
     await Promise.race([previous, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
     await inTurn(async () => {
-      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(what);
-      // A running browser has its profile, as at a second initialize().
+      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(subject);
+      // A browser that runs has its profile open, as at a second initialize().
       if (!client.pupBrowser?.isConnected()) await begin();
     });
   }
 
   /**
    * For `afterBrowserInitialized`.
-   * @param isWanted whether a start is under way: else the browser is closed
-   * @returns the browser, if it is a new one
-   * @throws `CANCELLED` when it is a new one and the client was destroyed meanwhile
+   * @param subject name of the session or the profile, for errors
+   * @param isWanted whether a start is under way: else a new browser is closed
+   * @returns the client's browser when it is new, else `undefined`
+   * @throws `CANCELLED` when the browser is new and the client was destroyed meanwhile
    */
-  async started(what: string, isWanted: boolean): Promise<BrowserLike | undefined> {
+  async started(subject: string, isWanted: boolean): Promise<BrowserLike | undefined> {
     const { pupBrowser } = this.#client();
-    // After a logout in the page it is the browser of before, or what is left of it; nobody catches an error there.
+    // After a logout in the page the browser is the old one, open or closed; whatsapp-web.js catches no error there.
     if (!pupBrowser || pupBrowser === this.#browser) return undefined;
     if (!isWanted) {
       await closeQuietly(pupBrowser);
-      throw destroyedMeanwhile(what);
+      throw destroyedMeanwhile(subject);
     }
     this.#browser = pupBrowser;
     return pupBrowser;
   }
 
-  /** For `logout`. @returns whether the page goes on in the same browser: then the next hooks are for that one */
+  /**
+   * For `logout`.
+   * @returns whether the page continues in the same browser: then the next hooks are about that browser
+   */
   loggedOut(): boolean {
-    const goesOn = this.#client().pupBrowser?.isConnected() ?? false;
-    if (goesOn) this.#continuing += 1;
-    return goesOn;
+    const continues = this.#client().pupBrowser?.isConnected() ?? false;
+    if (continues) this.#continuedLogouts += 1;
+    return continues;
   }
 
   /** For `destroy`. */

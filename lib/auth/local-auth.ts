@@ -14,10 +14,10 @@ import { HookGuards } from "./hook-guards.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkClientId, sessionNameOf } from "./session-name.ts";
 
-/** How long a `destroy()` waits for a browser that was closed to let go of its profile. */
+/** How long a `destroy()` waits for the processes of a closed browser to end, in milliseconds. */
 const EXIT_WAIT_MS = 3_000;
 
-/** What `LocalAuth` takes: whatsapp-web.js's own options, then ours. */
+/** Options of `LocalAuth`: whatsapp-web.js's own options, then those of this package. */
 export interface LocalAuthOptions {
   /** Tells several sessions of one folder apart: letters, digits, `_` and `-`. @default none */
   clientId?: string | undefined;
@@ -26,11 +26,14 @@ export interface LocalAuthOptions {
   /** How often the removal of the profile is tried again after a logout. @default 4 */
   rmMaxRetries?: number | undefined;
   /**
-   * On SIGTERM, SIGINT or SIGHUP, close the browser properly, then let the signal do what it would have done.
+   * On SIGTERM, SIGINT or SIGHUP, close the browser properly, then let the signal have its usual effect.
    * Off when puppeteer's own `handleSIGTERM`, `handleSIGINT` or `handleSIGHUP` is set. @default true
    */
   closeOnSignals?: boolean | undefined;
-  /** Hears of what needs no action now, e.g. a browser that is older than the profile. @default `process.emitWarning` */
+  /**
+   * Called with warnings that need no action now, e.g. that the browser is older than the profile.
+   * @default `process.emitWarning`
+   */
   onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -42,13 +45,13 @@ export class LocalAuth extends BaseAuth {
   readonly clientId: string | undefined;
   readonly dataPath: string;
   readonly rmMaxRetries: number;
-  /** The profile; set by the first `initialize()`. */
+  /** Path of the profile; set by the first `initialize()`. */
   userDataDir: string | undefined;
   readonly #closeOnSignals: boolean;
   #launch: ProfileLaunch | undefined;
   readonly #onWarning: (message: string) => void;
   readonly #guards: HookGuards = new HookGuards(() => this.client);
-  /** Resolves when that browser is closed, once whatsapp-web.js has told that it is about to close it. */
+  /** Resolves when the browser is closed; pending from the call of `disconnect` until the call of `destroy`. */
   #closed: Promise<void> = Promise.resolve();
   #setClosed: () => void = () => {};
 
@@ -63,24 +66,25 @@ export class LocalAuth extends BaseAuth {
   }
 
   /**
-   * Makes puppeteer open the profile, in the form it was written.
-   * @throws `INVALID` for options that name another profile; `LEASE_HELD` when another browser has it open;
-   *   `UNAVAILABLE` or `DENIED` when the disk refuses; `CORRUPT` when Chromium would wipe it,
-   *   or ask for a QR, because of damage: it is left as it is
+   * Makes puppeteer open the profile, in the storage form in which it was written.
+   * @throws `INVALID` for options that name another profile; `LEASE_HELD` when another browser has the profile open;
+   *   `UNAVAILABLE` or `DENIED` when the disk refuses; `CORRUPT` when the profile is so damaged that Chromium would
+   *   wipe it or show a QR: the profile is left as it is
    */
   override async beforeBrowserInitialized(): Promise<void> {
     const { client } = this;
     const dir = join(this.dataPath, sessionNameOf("session", this.clientId));
     checkLaunchable(client.options.puppeteer, "LocalAuth", dir);
     this.userDataDir = dir;
-    const start = { what: `The profile ${dir}`, isFirst: this.#launch === undefined, previous: this.#closed };
+    const start = { subject: `The profile ${dir}`, isFirst: this.#launch === undefined, previous: this.#closed };
     await this.#guards.start(start, () => this.#begin(dir));
   }
 
   async #begin(dir: string): Promise<void> {
     const { client } = this;
     const previous = this.#launch;
-    // Its browser may be just starting, which no hook tells: then this start is one too many, and that one goes on.
+    // The browser of the launch before may be just starting, which no hook tells: then this start fails, and that
+    // launch continues.
     if (previous !== undefined) await checkNoBrowser(dir);
     const launch = new ProfileLaunch({
       client,
@@ -95,10 +99,10 @@ export class LocalAuth extends BaseAuth {
         await removeLeftovers(dir);
         await mkdir(dir, { recursive: true });
         await removeStaleLocks(dir);
-        return await wholeProfile(dir);
+        return await repairedProfile(dir);
       });
     } catch (error) {
-      // One start too many: the one before goes on.
+      // The launch before continues.
       if (this.#launch === launch) this.#launch = previous;
       throw error;
     }
@@ -110,7 +114,7 @@ export class LocalAuth extends BaseAuth {
     if (browser !== undefined) await launch?.started(browser);
   }
 
-  /** Called before `destroy()` when the connection is gone for good. */
+  /** Called before `destroy()` when the connection has ended for good. */
   override async disconnect(): Promise<void> {
     const setClosed = this.#setClosed;
     this.#closed = new Promise((resolve) => {
@@ -125,15 +129,16 @@ export class LocalAuth extends BaseAuth {
     const launch = this.#launch;
     this.#launch = undefined;
     this.#guards.destroyed();
-    // Its storage is written by a process of its own, which may outlive the first one: the profile is not at rest before.
+    // Chromium writes its storage in a process of its own, which may outlive the main process: the profile is at rest
+    // once both have ended.
     if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
     await launch?.end();
     this.#setClosed();
   }
 
   /**
-   * Removes the profile. Never rejects; twice is fine. With the browser still open it is left in place: the page has
-   * emptied it and goes on in it, and what is linked next must not be lost.
+   * Removes the profile. Never rejects; may be called twice. With the browser still open the profile is left in place:
+   * the page has emptied its storage and continues in it, and the next link must not be lost.
    */
   override async logout(): Promise<void> {
     if (this.userDataDir === undefined) return;
@@ -144,8 +149,8 @@ export class LocalAuth extends BaseAuth {
   }
 }
 
-/** Makes the profile whole after a browser that was killed. @throws `CORRUPT` when that is not enough */
-async function wholeProfile(dir: string): Promise<ProfileFacts> {
+/** Repairs the profile after a kill of its browser, and verifies it. @throws `CORRUPT` when it does not verify then */
+async function repairedProfile(dir: string): Promise<ProfileFacts> {
   try {
     await repairProfile(dir);
     const report = await verifyProfile(dir);

@@ -1,4 +1,4 @@
 import { BaseAuth } from "./base-auth.ts";
 
-/** Keeps nothing: every start asks for a link. */
+/** Keeps no session: every start asks for a link. */
 export class NoAuth extends BaseAuth {}

@@ -4,9 +4,9 @@ import { isProfileStore, type SessionStore } from "../store.ts";
 import { warningListener } from "../warnings.ts";
 import { checkClientId } from "./session-name.ts";
 
-/** What `RemoteAuth` takes: whatsapp-web.js's own options, then ours. */
+/** Options of `RemoteAuth`: whatsapp-web.js's own options, then those of this package. */
 export interface RemoteAuthOptions {
-  /** Where the session is kept: a store of this package, or any with whatsapp-web.js's four methods. */
+  /** The store of the session: a store of this package, or any store with whatsapp-web.js's four methods. */
   store: SessionStore;
   /** Time between two saves in milliseconds, 60000 at least. */
   backupSyncIntervalMs: number;
@@ -17,7 +17,7 @@ export interface RemoteAuthOptions {
   /** How often the removal of a local profile is tried again after a logout. @default 4 */
   rmMaxRetries?: number | undefined;
   /**
-   * On SIGTERM, SIGINT or SIGHUP, save and destroy the client, then let the signal do what it would have done.
+   * On SIGTERM, SIGINT or SIGHUP, save and destroy the client, then let the signal have its usual effect.
    * Off when puppeteer's own `handleSIGTERM`, `handleSIGINT` or `handleSIGHUP` is set. @default true
    */
   closeOnSignals?: boolean | undefined;
@@ -25,16 +25,19 @@ export interface RemoteAuthOptions {
   finalSaveTimeoutMs?: number | undefined;
   /**
    * How long a deleted session can be brought back, in milliseconds, in a store of this package.
-   * @default what the store was told, 7 days when it was told nothing
+   * @default the `retainDeletedMs` of the store, which is 7 days by default
    */
   retainDeletedMs?: number | undefined;
-  /** Hears of what needs no action now, e.g. a local profile that was set aside. @default `process.emitWarning` */
+  /**
+   * Called with warnings that need no action now, e.g. that a local profile was set aside.
+   * @default `process.emitWarning`
+   */
   onWarning?: ((message: string) => void) | undefined;
   /** `"zip"`: use the four methods also with a store that takes profiles file by file. */
   archive?: "zip" | undefined;
 }
 
-/** The options as they are used: checked, with their defaults. */
+/** Checked options, with their defaults. */
 export interface RemoteAuthSettings {
   readonly store: SessionStore;
   readonly clientId: string | undefined;
@@ -42,7 +45,7 @@ export interface RemoteAuthSettings {
   readonly rmMaxRetries: number;
   readonly intervalMs: number;
   readonly finalSaveTimeoutMs: number;
-  /** Absent where the store decides. */
+  /** `undefined`: the store decides. */
   readonly retainDeletedMs: number | undefined;
   readonly closeOnSignals: boolean;
   readonly onWarning: (message: string) => void;
@@ -50,17 +53,17 @@ export interface RemoteAuthSettings {
   readonly zip: boolean;
 }
 
-/** A timer of more than 2^31 - 1 ms fires at once; some room is left for jitter. */
+/** The longest interval, in milliseconds: a timer of more than 2^31 - 1 ms fires at once, and the loop adds jitter. */
 const LONGEST_MS = 20 * 86_400_000;
 
 /**
  * Checks the options in whatsapp-web.js's order.
- * @throws `INVALID`, with whatsapp-web.js's own sentence where it has one
+ * @throws `INVALID`, with whatsapp-web.js's own sentence for the options that whatsapp-web.js checks
  */
 export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
   const { clientId, dataPath, store, backupSyncIntervalMs, rmMaxRetries, archive } = options ?? {};
   checkClientId(clientId);
-  // Numbers from the environment are text, and whatsapp-web.js takes those.
+  // whatsapp-web.js takes numbers as text too, as they come from the environment.
   if (!(Number(backupSyncIntervalMs) >= 60_000)) {
     throw new VaultError("INVALID", "Invalid backupSyncIntervalMs. Accepts values starting from 60000ms {1 minute}.");
   }
@@ -89,7 +92,7 @@ function checkStore(store: SessionStore | undefined): void {
   }
 }
 
-/** In whole milliseconds: a store takes no others. */
+/** The retention in whole milliseconds: a store takes no fractions. */
 function retention(value: number | undefined | null): number | undefined {
   return value === undefined || value === null ? undefined : Math.round(milliseconds("retainDeletedMs", value));
 }

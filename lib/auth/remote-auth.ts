@@ -19,12 +19,13 @@ import { ZipSession } from "./store/zip-session.ts";
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 
 /**
- * Keeps the session of a whatsapp-web.js client in a store, so that it survives its machine.
+ * Keeps the session of a whatsapp-web.js client in a store, so that the session survives the loss of its machine.
  *
  * Emits on the client: `remote_session_saved` (every save, with its {@link SaveReport}), `remote_session_restored`
- * (with the `RestoreReport`), `remote_session_error` (with the error of whatever went wrong in the background),
- * `remote_session_interrupted` (the browser died; the error says what happens),
- * `remote_session_lost` (another process has taken the session; the client is destroyed), `remote_session_deleted`.
+ * (with the `RestoreReport`), `remote_session_error` (with the error of a failure in the background),
+ * `remote_session_interrupted` (the browser died; the hint of the error names the next steps),
+ * `remote_session_lost` (another process has taken the session over; the client is destroyed),
+ * `remote_session_deleted`.
  *
  * @throws Error with whatsapp-web.js's own texts for a bad `clientId`, `backupSyncIntervalMs` or a missing `store`;
  *   `INVALID` for the other options.
@@ -36,13 +37,13 @@ export class RemoteAuth extends BaseAuth {
   readonly backupSyncIntervalMs: number;
   readonly rmMaxRetries: number;
   readonly sessionName: string;
-  /** The local profile. */
+  /** Path of the local profile. */
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
   #lastState: string | undefined;
   readonly #guards: HookGuards = new HookGuards(() => this.client);
-  /** Hooks run one after the other, whatever order they are called in. */
+  /** Runs the hooks one at a time, in the order of their calls. */
   readonly #hooks: Mutex = new Mutex();
 
   constructor(options: RemoteAuthOptions) {
@@ -67,15 +68,16 @@ export class RemoteAuth extends BaseAuth {
   }
 
   /**
-   * Puts the profile in place that the browser is to open.
-   * @throws `UNAVAILABLE`, `CORRUPT`, `CANCELLED`: nothing was changed on disk, no browser is started, no QR is shown.
+   * Chooses the profile that the browser is to open, and puts it in place.
+   * @throws `UNAVAILABLE`, `CORRUPT`, `CANCELLED`: the profile on disk is unchanged, no browser is started, no QR is
+   *   shown.
    */
   override async beforeBrowserInitialized(): Promise<void> {
     const { client } = this;
     checkLaunchable(client.options.puppeteer, "RemoteAuth", this.userDataDir);
-    // The run before has its last save first.
+    // The last save of the run before comes first.
     const previous = client.pupBrowser?.isConnected() ? this.#run?.ended : undefined;
-    const start = { what: this.#what, isFirst: this.#run === undefined, previous };
+    const start = { subject: this.#subject, isFirst: this.#run === undefined, previous };
     await this.#guards.start(
       start,
       () => this.#begin(),
@@ -84,7 +86,8 @@ export class RemoteAuth extends BaseAuth {
   }
 
   async #begin(): Promise<void> {
-    // Its browser may be just starting, which no hook tells: then this start is one too many, and that run goes on.
+    // The browser of the run before may be just starting, which no hook tells: then this start fails, and that run
+    // continues.
     if (this.#run?.isEnding === false) await checkNoBrowser(this.userDataDir);
     await this.#run?.end();
     await removeLeftovers(this.userDataDir);
@@ -109,7 +112,7 @@ export class RemoteAuth extends BaseAuth {
 
   override async afterBrowserInitialized(): Promise<void> {
     const run = this.#run;
-    const browser = await this.#guards.started(this.#what, run?.isEnding === false);
+    const browser = await this.#guards.started(this.#subject, run?.isEnding === false);
     if (browser !== undefined) await run?.browserStarted(browser);
   }
 
@@ -135,10 +138,10 @@ export class RemoteAuth extends BaseAuth {
       .catch((error) => run?.report(error));
   }
 
-  /** Called when the connection is gone for good (a conflict, a block …): the session is kept. Never rejects. */
+  /** Called when the connection has ended for good (a conflict, a block …): the session is kept. Never rejects. */
   override async disconnect(): Promise<void> {
     const run = this.#run;
-    // Only a device that was linked and is no longer has lost its session; an idle QR page is unpaired as well.
+    // Only a device that was linked before has lost its session by UNPAIRED; an idle QR page is unpaired as well.
     const unpaired = isUnpaired(this.#lastState) && run?.wasReady === true;
     run?.unlink();
     await this.#hooks
@@ -149,7 +152,7 @@ export class RemoteAuth extends BaseAuth {
       .catch((error) => run?.report(error));
   }
 
-  /** Saves a last time when the session is linked, and gives it back. Never rejects. */
+  /** Saves a last time when the session is linked, and releases the lease. Never rejects. */
   override async destroy(): Promise<void> {
     const interrupted = this.#run;
     this.#guards.destroyed();
@@ -166,9 +169,9 @@ export class RemoteAuth extends BaseAuth {
   }
 
   /**
-   * Deletes the session, softly where the store can. May be called with the browser still open, and twice.
-   * @throws the store's error when it could not be deleted and the browser is closed (`client.logout()`); with the
-   *   browser open, where nobody catches it, the error is emitted as `remote_session_error`.
+   * Deletes the session, softly if the store supports it. May be called with the browser still open, and twice.
+   * @throws the store's error when the deletion failed and the browser is closed (`client.logout()`); with the browser
+   *   open, where whatsapp-web.js catches no error, the error is emitted as `remote_session_error`.
    */
   override async logout(): Promise<void> {
     const run = this.#run;
@@ -181,7 +184,7 @@ export class RemoteAuth extends BaseAuth {
           await this.#deleteStored(run);
         } finally {
           if (browserOpen) {
-            // The page has logged out and emptied its storage; removing the files under it would lose the next link.
+            // The page has emptied its storage and continues in it: removing its files would lose the next link.
             await run?.forget();
           } else {
             await run?.end();
@@ -198,7 +201,7 @@ export class RemoteAuth extends BaseAuth {
 
   /**
    * Saves now.
-   * @throws `INVALID` when the session is not linked; else what the capture or the store threw.
+   * @throws `INVALID` when the session is not linked; the errors of the capture and of the store.
    */
   async backup(): Promise<SaveReport> {
     if (this.#run !== undefined) return await this.#run.backup();
@@ -212,7 +215,7 @@ export class RemoteAuth extends BaseAuth {
     return await this.backup();
   }
 
-  get #what(): string {
+  get #subject(): string {
     return `Session ${this.sessionName}`;
   }
 

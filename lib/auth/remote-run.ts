@@ -3,7 +3,7 @@ import type { BrowserLike } from "../browser/client.ts";
 import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
 import type { RestoreReport, SaveReport } from "../store.ts";
-import { type RemoteSessionEvent, tell } from "./client-events.ts";
+import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
 import { chooseProfile, type OpenedProfile } from "./local/choose-profile.ts";
 import { browserGone, clientDestroyed, leaseLost, sessionRefused } from "./run-errors.ts";
 import { RunPhase } from "./run-phase.ts";
@@ -11,7 +11,7 @@ import { ProfileSaver } from "./saving/profile-saver.ts";
 import { SaveSchedule } from "./saving/save-schedule.ts";
 import type { StoreSession } from "./store/store-session.ts";
 
-/** What one run needs to know. Times are milliseconds. */
+/** Options of one run. Times are milliseconds. */
 export interface RemoteRunOptions extends ProfileLaunchOptions {
   readonly store: StoreSession;
   readonly session: string;
@@ -20,15 +20,15 @@ export interface RemoteRunOptions extends ProfileLaunchOptions {
 }
 
 /**
- * One run of a client on one profile: from the choice of the profile to the last save. It knows whether the session is
- * linked, and saves only then.
+ * One run of a client on one profile: from the choice of the profile to the last save. A run saves only while the
+ * session is linked.
  */
 export class RemoteRun {
   readonly store: StoreSession;
   readonly #options: RemoteRunOptions;
-  /** Aborts when the run ends: whatever waits for the store or the disk then stops. */
-  readonly #starting = new AbortController();
-  /** Resolves when everything is let go of. */
+  /** Aborts when the run ends, and stops every wait for the store or the disk. */
+  readonly #ending = new AbortController();
+  /** Resolves when the lease, the lock of the profile and the signal handlers are released. */
   readonly ended: Promise<void>;
   #setEnded: () => void = () => {};
   readonly #launch: ProfileLaunch;
@@ -36,11 +36,11 @@ export class RemoteRun {
   readonly #saver: ProfileSaver;
   readonly #saves: SaveSchedule;
   readonly #phase: RunPhase = new RunPhase();
-  /** The profile as it was opened, until the page asked for a link or has logged out. */
+  /** The profile that was opened, until the page asked for a link or has logged out. */
   #opened: OpenedProfile | undefined;
-  /** Whether READY has proven it. */
+  /** Whether the opened generation was marked as proven at READY. */
   #isProven = false;
-  /** When READY was first seen of this link, by `performance.now()`. */
+  /** When READY of this link was first seen, by `performance.now()`. */
   #readyAt: number | undefined;
   #deleted = false;
   #finished: Promise<void> | undefined;
@@ -60,7 +60,7 @@ export class RemoteRun {
       linkedSince: () => (this.#phase.isLinked ? this.#readyAt : undefined),
       browserRuns: () => this.#browser.isRunning,
       wid: () => client.info?.wid?._serialized,
-      onSaved: (report) => this.#tell("remote_session_saved", report),
+      onSaved: (report) => this.#emit("remote_session_saved", report),
       onError,
     });
     this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
@@ -74,7 +74,7 @@ export class RemoteRun {
     return this.#readyAt !== undefined;
   }
 
-  /** Whether it has ended, or is about to. */
+  /** Whether the run has ended or is ending. */
   get isEnding(): boolean {
     return this.#phase.isEnding;
   }
@@ -82,12 +82,12 @@ export class RemoteRun {
   /** Chooses the profile and makes puppeteer open it. */
   async begin(): Promise<void> {
     const { store, session, dir, onWarning: warn } = this.#options;
-    const { signal } = this.#starting;
+    const { signal } = this.#ending;
     let restored: RestoreReport | undefined;
     await this.#launch.prepare(async (lock) => {
       const opened = await chooseProfile({ store, session, dir, lock, signal, warn });
       ({ restored } = opened);
-      // A lease that was lost while the profile was chosen tells nobody any more.
+      // A lease that was lost while the profile was chosen emits no event any more.
       store.lost?.throwIfAborted();
       store.lost?.addEventListener("abort", () => void this.#lose(store.lost?.reason), { once: true });
       this.#saver.start(opened);
@@ -95,12 +95,12 @@ export class RemoteRun {
       return opened.profile;
     });
     this.#phase.opened();
-    if (restored !== undefined) this.#tell("remote_session_restored", restored);
+    if (restored !== undefined) this.#emit("remote_session_restored", restored);
   }
 
   /**
-   * Checks how the browser was started, before it opens a page, and watches for its death.
-   * @throws `INVALID` when it would wipe the profile
+   * Checks the arguments of the browser before it opens a page, and watches for its death.
+   * @throws `INVALID` when the browser would wipe the profile
    */
   async browserStarted(browser: BrowserLike): Promise<void> {
     this.#browser.begin(browser);
@@ -109,19 +109,19 @@ export class RemoteRun {
 
   /** READY: from now on the profile carries a session. */
   link(): void {
-    // Whatever was logged out before: there is a session in the profile now.
+    // Also after a logout in the page: the profile carries a new session now.
     this.#deleted = false;
     if (this.isEnding || this.store.lost?.aborted) return;
     this.#phase.link();
     this.#readyAt ??= performance.now();
   }
 
-  /** The profile carries no session any more, or a dead one: nothing is saved until the next READY. */
+  /** The profile carries no session any more, or a session that has ended: nothing is saved until the next READY. */
   unlink(): void {
     this.#phase.unlink();
   }
 
-  /** The page asks for a link, whatever was opened: what was linked before is over. Never rejects. */
+  /** The page asks for a link: the link that the profile carried has ended. Never rejects. */
   async authenticationNeeded(): Promise<void> {
     const { session } = this.#options;
     const { wasReady } = this;
@@ -131,21 +131,21 @@ export class RemoteRun {
     this.#readyAt = undefined;
     await this.#saver.markSuperseded().catch((error) => this.report(error));
     await this.stopBackups();
-    if (wasReady) await this.#saver.rollBack(this.#starting.signal).catch((error) => this.report(error));
-    await this.#saver.expectNewLink(this.#starting.signal);
+    if (wasReady) await this.#saver.rollBack(this.#ending.signal).catch((error) => this.report(error));
+    await this.#saver.expectNewLink(this.#ending.signal);
     if (!wasLinked) return;
     this.report(sessionRefused(session));
   }
 
-  /** Starts the saves; again and again is fine. */
+  /** Starts the saves; may be called at every READY. */
   ready(): void {
     if (!this.#phase.isLinked || this.isEnding) return;
     this.#saver.clearSuperseded().catch((error) => this.report(error));
     const generation = this.#opened?.history.at(-1)?.generation;
     if (generation !== undefined && !this.#isProven) {
       this.#isProven = true;
-      const { signal } = this.#starting;
-      // A proof that the end of this run interrupts is written by the next one.
+      const { signal } = this.#ending;
+      // If the end of this run interrupts the mark, the next run makes it.
       this.store.prove(generation, signal).catch((error) => signal.aborted || this.report(error));
     }
     this.#saves.start();
@@ -164,24 +164,27 @@ export class RemoteRun {
   /** The stored session was deleted; the profile must not be saved again before a new link. */
   markDeleted(): void {
     this.#deleted = true;
-    this.#tell("remote_session_deleted", { session: this.#options.session });
+    this.#emit("remote_session_deleted", { session: this.#options.session });
   }
 
-  /** Goes on in the same browser after a logout: whatever is linked next is a new session. */
+  /** Continues in the same browser after a logout: the next link is a new session. */
   async forget(): Promise<void> {
     this.#opened = undefined;
     this.#readyAt = undefined;
-    await this.#saver.expectNewLink(this.#starting.signal);
-    // What could not be deleted is still what the next start finds: then the marker must say that this came after it.
+    await this.#saver.expectNewLink(this.#ending.signal);
+    // If the deletion failed, the next start finds the stored session, and the marker must say that this profile is a
+    // descendant of it.
     if (this.#deleted) await this.#saver.forget();
   }
 
-  /** Ends what is under way, so that `finish` need not wait for it. */
+  /** Aborts the operations under way, so that `finish` need not wait for them. */
   interrupt(): void {
-    this.#starting.abort(clientDestroyed(this.#options.session));
+    this.#ending.abort(clientDestroyed(this.#options.session));
   }
 
-  /** The last save, when there is something to save, and the end. Never rejects; twice is one. */
+  /**
+   * Makes the last save if the session is linked, and ends the run. Never rejects; a second call waits for the first.
+   */
   async finish(): Promise<void> {
     this.#finished ??= this.#finish();
     await this.#finished;
@@ -199,7 +202,7 @@ export class RemoteRun {
     }
   }
 
-  /** Lets go of everything, without saving. Never rejects; twice is fine. */
+  /** Ends the run without a save: releases the lease, the lock and the signals. Never rejects; may be called twice. */
   async end(): Promise<void> {
     this.#phase.end();
     this.#browser.end();
@@ -210,37 +213,38 @@ export class RemoteRun {
     this.#setEnded();
   }
 
-  /** Tells the client's listeners of an error nobody awaits. */
+  /** Emits an error that no caller awaits; a lost lease ends the run. */
   report(error: unknown): void {
     if (isVaultError(error, "LEASE_LOST")) void this.#lose(error);
-    else this.#tell("remote_session_error", error);
+    else this.#emit("remote_session_error", error);
   }
 
-  /** A browser that dies calls no hook: save the profile it left, which is at rest now, and release the session. */
+  /**
+   * After the death of its browser, of which no hook tells: saves the profile, which is at rest now, and ends the run.
+   */
   async #browserGone(): Promise<void> {
     if (this.isEnding) return;
     const { isLinked } = this.#phase;
     const gone = browserGone(this.#options.session, isLinked);
-    this.#tell("remote_session_interrupted", gone);
+    this.#emit("remote_session_interrupted", gone);
     if (isLinked) this.report(gone);
     await this.finish();
   }
 
-  /** Another process has the session now: write nothing more and destroy the client. */
+  /** Another process has taken the session over: writes nothing more and destroys the client. */
   async #lose(reason: unknown): Promise<void> {
     if (this.#phase.lost !== undefined) return;
     const wasEnding = this.isEnding;
     const lost = leaseLost(this.#options.session, reason);
     this.#phase.lose(lost);
-    this.#tell("remote_session_lost", lost);
-    // A run that is ending anyway needs nobody to end it.
+    this.#emit("remote_session_lost", lost);
     if (wasEnding) return;
-    await this.#options.client.destroy().catch((cause: unknown) => this.#tell("remote_session_error", cause));
-    // A browser that cannot be closed is no reason to hold anything.
+    await this.#options.client.destroy().catch((cause: unknown) => this.#emit("remote_session_error", cause));
+    // Also when the browser could not be closed.
     await this.end();
   }
 
-  #tell(event: RemoteSessionEvent, payload: unknown): void {
-    tell(this.#options.client, event, payload);
+  #emit(event: RemoteSessionEvent, payload: unknown): void {
+    emitEvent(this.#options.client, event, payload);
   }
 }

@@ -7,7 +7,7 @@ export function sessionRefused(session: string): VaultError {
   });
 }
 
-/** The browser died. @param isLinked whether there is something to save */
+/** The browser died. @param isLinked whether the session was linked, so that the profile is saved */
 export function browserGone(session: string, isLinked: boolean): VaultError {
   const saving = isLinked ? "The profile it left is being saved. " : "";
   return new VaultError("UNAVAILABLE", `The browser of session ${session} is gone.`, {
@@ -15,13 +15,13 @@ export function browserGone(session: string, isLinked: boolean): VaultError {
   });
 }
 
-/** Another process has the session. @param cause what told so */
+/** Another process has taken the session over. @param cause the reason with which the lease was lost */
 export function leaseLost(session: string, cause: unknown): VaultError {
   if (isVaultError(cause)) return cause;
   return new VaultError("LEASE_LOST", `Session ${session} was taken by another process.`, { cause });
 }
 
-/** The client is being destroyed: the reason that stops whatever is under way. */
+/** The client is being destroyed: the abort reason for every operation under way. */
 export function clientDestroyed(session: string): VaultError {
   return new VaultError("CANCELLED", `Session ${session}: the client is being destroyed.`);
 }

@@ -1,60 +1,60 @@
 import type { VaultError } from "../errors.ts";
 
 /**
- * `starting`: no browser yet. `unlinked`: a browser, and no session in it. `linked`: READY was seen and nothing since that
- * ends a session. `saving`: the client is being destroyed and the last save is being made. `ending`: nothing is saved any
- * more. `lost`: another process has the session.
+ * `starting`: no browser yet. `unlinked`: a browser, and no session in it. `linked`: READY was seen, and no event since
+ * that ends the session. `saving`: the client is being destroyed and the last save is being made. `ending`: no save is
+ * made any more. `lost`: another process has taken the session over.
  */
 type Name = "starting" | "unlinked" | "linked" | "saving" | "ending" | "lost";
 
-/** The phase of one run of a client: what may be saved, and whether the run goes on. */
+/** The phase of one run of a client: whether the profile may be saved, and whether the run continues. */
 export class RunPhase {
   #name: Name = "starting";
   #lost: VaultError | undefined;
 
-  /** Whether the profile carries the session: only then it may be saved. */
+  /** Whether the profile carries the session: only then the profile may be saved. */
   get isLinked(): boolean {
     return this.#name === "linked" || this.#name === "saving";
   }
 
-  /** Whether the run has ended, or is about to. */
+  /** Whether the run has ended or is ending. */
   get isEnding(): boolean {
     return this.#name === "saving" || this.#name === "ending" || this.#name === "lost";
   }
 
-  /** Why the run must write nothing more; `undefined` unless another process has the session. */
+  /** The reason to write nothing more; `undefined` unless another process has taken the session over. */
   get lost(): VaultError | undefined {
     return this.#lost;
   }
 
-  /** A browser has the profile, or is about to. */
+  /** A browser has the profile open, or is being started on it. */
   opened(): void {
     if (this.#name === "starting") this.#name = "unlinked";
   }
 
-  /** READY. A run that ends is not linked again. */
+  /** READY was seen. A run that is ending does not become linked again. */
   link(): void {
     if (!this.isEnding) this.#name = "linked";
   }
 
-  /** The profile carries no session any more, or a dead one. */
+  /** The profile carries no session any more, or a session that has ended. */
   unlink(): void {
     if (this.#name === "linked") this.#name = "unlinked";
     else if (this.#name === "saving") this.#name = "ending";
   }
 
-  /** The run ends, with a last save when it is linked. */
+  /** The run ends, after a last save when the session is linked. */
   finish(): void {
     if (this.#name === "linked") this.#name = "saving";
     else if (!this.isEnding) this.#name = "ending";
   }
 
-  /** The run ends without saving anything more. */
+  /** The run ends without another save. */
   end(): void {
     if (this.#name !== "lost") this.#name = "ending";
   }
 
-  /** Another process has the session: for good. */
+  /** Another process has taken the session over; no later event changes the phase. */
   lose(reason: VaultError): void {
     this.#name = "lost";
     this.#lost = reason;

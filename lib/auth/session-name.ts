@@ -1,6 +1,6 @@
 import { VaultError } from "../errors.ts";
 
-/** @throws `INVALID` with whatsapp-web.js's own sentence; none at all is fine. */
+/** @throws `INVALID` with whatsapp-web.js's own sentence, unless `clientId` is absent, empty or a valid id. */
 export function checkClientId(clientId: string | undefined): void {
   if (!clientId || (typeof clientId === "string" && /^[-_\w]+$/i.test(clientId))) return;
   throw new VaultError(
@@ -11,7 +11,8 @@ export function checkClientId(clientId: string | undefined): void {
 
 /**
  * The name of a client's directory, as whatsapp-web.js spells it: `session-<clientId>` for LocalAuth,
- * `RemoteAuth-<clientId>` for RemoteAuth (which is the session's name too), without the hyphen when there is no id.
+ * `RemoteAuth-<clientId>` for RemoteAuth (which is the session's name too), without the hyphen when `clientId` is
+ * absent.
  */
 export function sessionNameOf(prefix: "session" | "RemoteAuth", clientId: string | undefined): string {
   return clientId ? `${prefix}-${clientId}` : prefix;

@@ -62,7 +62,7 @@ describe("a local profile that is no copy of what is stored", () => {
     const stored = await savedSession(rig, store);
     const other = await linkAndSave(rig, { store: rig.folder(), wid: "15550005678@c.us" });
     await rm(join(other.profile, ".wa-vault.json"));
-    expectWarning(/no copy of what is stored/);
+    expectWarning(/no copy of the stored session/);
     const client = openRemote(rig, { store, dataPath: other.dataPath });
     await client.until("ready");
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: stored.sequence });

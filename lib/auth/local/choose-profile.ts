@@ -1,3 +1,6 @@
+// `lib/auth/local` decides which profile a start of `RemoteAuth` opens, from the local profile, its marker and the
+// stored session, and removes profiles. It imports `../store`, and `../saving/credentials.ts` alone of `../saving`,
+// beside the imports of `lib/auth`. Only `lib/auth` may import it.
 import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import type { ProfileLock } from "../../browser/profile-lock.ts";
 import { removeStaleLocks } from "../../browser/singleton-lock.ts";
@@ -12,54 +15,54 @@ import { DELETED } from "./remove-profile.ts";
 
 type CurrentSession = RemoteSession & { kind: "current" };
 
-/** The profile a browser may now be started on. */
+/** The profile that was chosen, on which the browser may be started. */
 export interface OpenedProfile {
   /**
-   * The stored versions it comes from, oldest first; none for an empty profile and for one that was never stored. The
-   * newest has no generation when the profile is ahead of the store.
+   * The stored versions that the profile descends from, oldest first; none for an empty profile and for a profile that
+   * was never stored. The newest version has no generation when the profile is ahead of the store.
    */
   readonly history: readonly StoredVersion[];
   readonly profile: ProfileFacts;
-  /** Set when it was restored from the store rather than found on disk. */
+  /** The report of the restore; `undefined` when the profile was found on disk. */
   readonly restored: RestoreReport | undefined;
-  /** Whether it carries a session, as far as can be told: then a QR is news. */
+  /** Whether the profile carries a session, as far as can be told: then a QR is reported as an error. */
   readonly linked: boolean;
-  /** Its files that were checked by this start. */
+  /** The files of the profile that this start has checked. */
   readonly checked: CheckedFiles;
 }
 
-/** What {@link chooseProfile} takes. */
+/** Options of {@link chooseProfile}. */
 export interface OpenOptions {
   readonly store: StoreSession;
   readonly session: string;
-  /** The local profile. */
+  /** Path of the local profile. */
   readonly dir: string;
-  /** The right to change it. */
+  /** The lock of the local profile. */
   readonly lock: ProfileLock;
   readonly signal: AbortSignal;
-  /** Told what a person should know. */
+  /** Called with warnings for a person. */
   readonly warn: (message: string) => void;
 }
 
-/** What follows the name of a profile that was set aside although its session is stored nowhere. */
+/** Suffix of the name of a profile that was set aside although no store has its session. */
 const UNSAVED = ".unsaved";
 
 const UNKNOWN: Omit<OpenedProfile, "checked"> = { history: [], profile: {}, restored: undefined, linked: false };
 
 /**
- * Decides which profile the browser opens, and puts it in place: the local one when it verifies and descends from what
- * is stored (or was saved after that, by a store that has lost it), else what is stored, else (only when the store knows
- * that it has nothing) a local one nobody stored yet or an empty one. On any error the local profile is left as it was,
- * but for torn ends that Chromium would choke on.
- * @throws what the disk throws; `UNAVAILABLE` when the store cannot be asked; `LEASE_HELD` when a browser has the profile
- *   open; `CORRUPT` when the stored session, or a linked local profile that nobody stored, does not verify.
+ * Decides which profile the browser opens, and puts it in place: the local profile when it verifies and descends from
+ * the stored version (or was saved after it, in a store that has lost that save), else the stored version, else (only
+ * when the store knows that it has no session) a local profile that was never stored, or an empty profile. On any error
+ * the local profile is left as it was, except for torn ends of logs, which are cut off.
+ * @throws the error of the disk; `UNAVAILABLE` when the store does not answer; `LEASE_HELD` when a browser has the
+ *   profile open; `CORRUPT` when the stored session, or a linked local profile that was never stored, does not verify.
  */
 export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile> {
   const { store, session, dir, lock, signal, warn } = options;
   await removeStaleLocks(dir);
   await recoverSwap(dir, warn);
   const remote = await store.open(signal);
-  // The store may have taken long; what follows changes the profile.
+  // The store may have taken long, and the next steps change the profile.
   await mayChange(dir, lock);
   const local = await LocalProfile.inspect(dir, session, signal);
   if (remote.kind === "current") {
@@ -73,7 +76,7 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
       return await startEmpty(dir);
     }
     if (local.problem === undefined && !(await local.isLinked(signal))) {
-      tellUnsaved(options, "nothing is stored", await setAside(dir, UNSAVED));
+      warnUnsaved(options, "no session is stored", await setAside(dir, UNSAVED));
       return await startEmpty(dir);
     }
   }
@@ -83,16 +86,17 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
     });
   }
   if (isAhead) {
-    // The numbers grow again, and would prove a deletion newer than it: what it descends from is not stored.
+    // The version that the profile descends from is not stored. As the numbers of the log grow again, the marker would
+    // make the deletion look newer than the profile.
     if (remote.kind === "deleted") await removeMarker(dir);
-    // With no entry but that of this start it is a new store, as after a move: nothing is known to be lost.
-    if (remote.entry !== 1) tellAhead(options, remote, local);
+    // A log with no entry except this start's is a new store, as after a move: no save is known to be lost.
+    if (remote.entry !== 1) warnAhead(options, remote, local);
   }
   const { profile, checked } = local;
   return { ...UNKNOWN, profile, checked, linked: await local.isLinked(signal) };
 }
 
-/** The local profile, when it is at least what is stored. */
+/** Keeps the local profile when it descends from the stored version; else resolves to `undefined`. */
 async function keep(
   options: OpenOptions,
   remote: CurrentSession,
@@ -108,14 +112,14 @@ async function keep(
     known.findIndex((version) => version.id === id),
   );
   if (standing === "ahead") {
-    // The version it was saved as is lost, and the store numbers its entries as if that had never been.
+    // The store has lost the version that the profile was saved as, and gives its number to another entry.
     await writeMarker(dir, {
       session,
       history: [...before, { id }],
       isSuperseded: false,
       refusedCredentials: undefined,
     });
-    tellAhead(options, remote, local);
+    warnAhead(options, remote, local);
   }
   await store.keepLocal();
   // A profile that is ahead of the store must not mark the stored generation as proven, now or after a restart.
@@ -138,33 +142,35 @@ async function restore(
   const version =
     remote.generation === undefined ? { id: report.id } : { id: report.id, generation: report.generation };
   await writeMarker(staging, { session, history: [version], isSuperseded: false, refusedCredentials: undefined });
-  // The store has verified what it wrote there, and nothing else knows that directory.
+  // The store has verified the files that it wrote there, and no other process knows that directory.
   const checked = new CheckedFiles();
   await checked.addVerified(staging);
   const beforeMove = async (): Promise<void> => {
-    // While it was fetched another process may have opened the profile.
+    // Another process may have opened the profile during the restore.
     await mayChange(dir, lock);
-    if (!local?.isAhead(remote) && !(await local?.isOfItsOwn(signal))) return;
-    tellUnsaved(options, "what is stored is used", await setAside(dir, UNSAVED));
+    if (!local?.isAhead(remote) && !(await local?.mayBeOnlyCopy(signal))) return;
+    warnUnsaved(options, "the stored session is used", await setAside(dir, UNSAVED));
   };
   await swapIn({ from: staging, to: dir, beforeMove, warn });
   return { history: [version], profile: report.profile, restored: report, linked: true, checked };
 }
 
-function tellUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
-  warn(`The local profile of ${session} is no copy of what is stored; ${why}, and it is at ${aside}.`);
-}
-
-function tellAhead({ session, warn }: OpenOptions, remote: RemoteSession, { version }: LocalProfile): void {
-  const found =
-    remote.kind === "current" ? `generation ${remote.generation} is current` : `the session is ${remote.kind}`;
+function warnUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
   warn(
-    `The store has lost the newest saves of ${session}, or is another one: the local profile was saved as generation ` +
-      `${version?.generation}, and there ${found}. The local profile is used, and saved once it is ready.`,
+    `The local profile of ${session} is no copy of the stored session; ${why}, and the profile was moved to ${aside}.`,
   );
 }
 
-/** @throws `LEASE_HELD` when a browser, or another start, has the profile */
+function warnAhead({ session, warn }: OpenOptions, remote: RemoteSession, { version }: LocalProfile): void {
+  const found =
+    remote.kind === "current" ? `generation ${remote.generation} is current` : `the session is ${remote.kind}`;
+  warn(
+    `The store has lost the newest saves of ${session}, or is another store: the local profile was saved as generation ` +
+      `${version?.generation}, and in the store ${found}. The local profile is used, and saved once it is ready.`,
+  );
+}
+
+/** @throws `LEASE_HELD` when a browser, or another start, has the profile open */
 async function mayChange(dir: string, lock: ProfileLock): Promise<void> {
   await lock.check();
   await removeStaleLocks(dir);
@@ -175,10 +181,10 @@ async function startEmpty(dir: string): Promise<OpenedProfile> {
   return { ...UNKNOWN, checked: new CheckedFiles() };
 }
 
-/** Moves the profile out of the way, under a name that is free. @returns where it is */
-async function setAside(dir: string, why: typeof DELETED | typeof UNSAVED): Promise<string> {
+/** Renames the profile to a free name with the suffix. @returns its new path */
+async function setAside(dir: string, suffix: typeof DELETED | typeof UNSAVED): Promise<string> {
   for (let n = 1; ; n++) {
-    const aside = n === 1 ? `${dir}${why}` : `${dir}${why}-${n}`;
+    const aside = n === 1 ? `${dir}${suffix}` : `${dir}${suffix}-${n}`;
     if ((await lstat(aside).catch(() => undefined)) !== undefined) continue;
     await rename(dir, aside);
     return aside;

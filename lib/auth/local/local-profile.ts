@@ -12,16 +12,16 @@ import { credentialsAtRest } from "../saving/credentials.ts";
 import type { RemoteSession, StoredVersion } from "../store/store-session.ts";
 import { type Marker, readMarker } from "./marker.ts";
 
-/** A profile as it is found on disk, before anything is decided. */
+/** The local profile as a start finds it on disk. */
 export class LocalProfile {
   readonly marker: Marker | undefined;
   readonly profile: ProfileFacts;
   readonly empty: boolean;
-  /** Why it must not be opened; absent when it verifies. */
+  /** The reason why the profile must not be opened; `undefined` when the profile verifies. */
   readonly problem: string | undefined;
-  /** The files that were checked. */
+  /** The files that the inspection has checked. */
   readonly checked: CheckedFiles;
-  /** When anything of the site's storage was last written. */
+  /** When the site's storage was last written, in milliseconds since 1970. */
   readonly writtenAt: number;
   readonly #dir: string;
   readonly #session: string;
@@ -42,12 +42,16 @@ export class LocalProfile {
     this.checked = found.checked;
   }
 
-  /** The stored version that its marker names. */
+  /** The newest stored version that the marker names. */
   get version(): StoredVersion | undefined {
     return this.marker?.history.at(-1);
   }
 
-  /** What is at `dir`, without the torn ends that Chromium would choke on; `undefined` when there is nothing. */
+  /**
+   * Cuts off torn ends of logs in the profile at `dir`, and verifies it.
+   * @returns `undefined` when there is no profile, or an empty directory
+   * @throws the error of the disk
+   */
   static async inspect(dir: string, session: string, signal: AbortSignal): Promise<LocalProfile | undefined> {
     let entries: string[];
     try {
@@ -73,7 +77,7 @@ export class LocalProfile {
         checked,
       });
     } catch (error) {
-      // A disk that does not answer is no damage: nothing is known then, and nothing may be replaced.
+      // A disk that does not answer is no damage of the profile: the profile must not be replaced then.
       if (!isVaultError(error, "CORRUPT")) throw error;
       const writtenAt = await lastWrite(join(dir, "Default"));
       const problem = error.message;
@@ -82,8 +86,9 @@ export class LocalProfile {
   }
 
   /**
-   * Whether it may be opened where this is stored: a `copy` of it, with what came since, or `ahead` of a store that has
-   * lost what was saved of it since.
+   * How the profile stands to the stored version: `copy` when it descends from that version, `ahead` when it was saved
+   * later and the store has lost that save; `undefined` when the profile must not be opened instead of the stored
+   * version.
    */
   async standing(
     remote: RemoteSession & { kind: "current" },
@@ -93,45 +98,50 @@ export class LocalProfile {
     if (marker?.session !== this.#session || marker.isSuperseded) return undefined;
     const isCopy = version?.id === remote.id;
     if (!isCopy && !(this.isAhead(remote) && marker.history.some(({ id }) => id === remote.id))) return undefined;
-    // A power failure takes what the browser wrote last, and leaves a profile that verifies and shows a QR.
+    // A power failure may take the last writes of the browser, and leave a profile that verifies and shows a QR.
     if (!(await this.isLinked(signal))) return undefined;
     return isCopy ? "copy" : "ahead";
   }
 
-  /** Whether it was saved as a generation that the store has no entry for any more: the store has gone back in time. */
+  /**
+   * Whether the profile was saved as a generation that the store has lost, as after a restore of the store's backup.
+   */
   isAhead({ entry }: RemoteSession): boolean {
     const generation = this.version?.generation;
     if (entry === undefined || generation === undefined || this.empty) return false;
-    // An entry with that very number is the one by which this start has taken the session.
+    // If the newest entry has the number of the generation, it is the entry of this start's lease.
     return this.marker?.session === this.#session && generation >= entry;
   }
 
-  /** Whether it may be a session that exists nowhere else. */
-  async isOfItsOwn(signal: AbortSignal): Promise<boolean> {
+  /** Whether the profile may be the only copy of a session. */
+  async mayBeOnlyCopy(signal: AbortSignal): Promise<boolean> {
     const { marker } = this;
     if (marker === undefined) return await this.isLinked(signal);
     if (!marker.isSuperseded || marker.refusedCredentials === undefined) return false;
-    // With other credentials than those that were refused it was linked anew, and died before the marker said so.
+    // Other credentials than the refused ones: the profile was linked anew, and the run died before it wrote the
+    // marker.
     const hash = await this.#credentialsHash(signal);
     return hash !== undefined && hash !== marker.refusedCredentials;
   }
 
-  /** Whether it verifies and carries the credentials of a session. */
+  /** Whether the profile verifies and carries the credentials of a session. */
   async isLinked(signal: AbortSignal): Promise<boolean> {
     return (await this.#credentialsHash(signal)) !== undefined;
   }
 
-  /** @returns `undefined` when it carries no credentials, or must not be opened */
+  /** @returns `undefined` when the profile carries no credentials, or must not be opened */
   async #credentialsHash(signal: AbortSignal): Promise<string | undefined> {
     const { indexedDb, localStorage } = this.profile;
-    // A session is in both: a profile that has lost one of them verifies, and shows a QR.
+    // A session needs both storages: a profile that has lost one of them verifies, and shows a QR.
     if (this.empty || this.problem !== undefined || !indexedDb || !localStorage) return undefined;
     this.#credentials ??= await credentialsAtRest(this.#dir, this.checked, signal);
     return this.#credentials.hasCredentials ? this.#credentials.credentialsHash : undefined;
   }
 }
 
-/** The newest modification below the site's storage folders, in milliseconds since the epoch; 0 when there is none. */
+/**
+ * The newest modification time below the site's storage folders, in milliseconds since 1970; 0 when they are missing.
+ */
 async function lastWrite(defaultDir: string): Promise<number> {
   let newest = 0;
   for (const name of ["IndexedDB", "Local Storage", "LocalStorage", "LocalStorage-wal"]) {

@@ -4,40 +4,42 @@ import { replaceFile, uniqueName } from "../../disk/durable.ts";
 import { codeOf } from "../../disk/errors.ts";
 import type { StoredVersion } from "../store/store-session.ts";
 
-/** What this version writes, and reads. */
+/** The version of the file that this code writes and reads. */
 const VERSION = 1;
-/** Its name inside the profile: it travels with the profile in every rename. */
+/** Name of the marker's file inside the profile, so that the marker moves with the profile in every rename. */
 export const MARKER_NAME = ".wa-vault.json";
 
-/** Says which stored session a local profile comes from. */
+/** The stored versions that a local profile descends from. */
 export interface Marker {
   readonly session: string;
-  /** The versions that the profile comes from, oldest first, at least one; only the newest has a generation here. */
+  /** The versions that the profile descends from, oldest first, at least one; only the newest has a generation here. */
   readonly history: readonly StoredVersion[];
-  /** A page asked for a link in this profile since: the stored session may be better. */
+  /** Since the newest version, a page asked for a link in this profile: the stored session may be better. */
   readonly isSuperseded: boolean;
-  /** Hash of the credentials that were on disk then, as far as that is known. */
+  /** Hash of the credentials that were on disk when the page asked for a link; `undefined` when they are not known. */
   readonly refusedCredentials: string | undefined;
 }
 
-/** The marker as its file has it. */
+/** The content of the marker's file. */
 interface MarkerFile {
   readonly v: number;
   readonly session: string;
   /** Id of the newest version. */
   readonly base: string;
-  /** Its generation, where the store has numbers, and has not lost the one that the profile was saved as. */
+  /** Generation of the newest version, if the store has generations and has not lost that one. */
   readonly generation?: number;
+  /** Set when the profile is superseded. */
   readonly disowned?: true;
-  /** The refused credentials. */
+  /** Hash of the refused credentials. */
   readonly link?: string;
   /** Ids of the versions before the newest one, oldest first. */
   readonly ancestors?: readonly string[];
 }
 
 /**
- * The marker of the profile at `dir`; `undefined` when there is none that can be read as one. A torn marker, or one of a
- * version that means something else by it, proves nothing: at worst that costs a restore.
+ * The marker of the profile at `dir`; `undefined` when it is missing, torn or of another version: then the stored
+ * version is restored.
+ * @throws the error of the disk
  */
 export async function readMarker(dir: string): Promise<Marker | undefined> {
   let text: string;
@@ -62,7 +64,7 @@ export async function readMarker(dir: string): Promise<Marker | undefined> {
   }
 }
 
-/** Writes the marker durably: whoever finds it finds it whole. */
+/** Replaces the marker durably and as a whole. @throws the error of the disk */
 export async function writeMarker(dir: string, marker: Marker): Promise<void> {
   const text = JSON.stringify(fileOf(marker));
   const path = join(dir, MARKER_NAME);
@@ -70,7 +72,7 @@ export async function writeMarker(dir: string, marker: Marker): Promise<void> {
   try {
     await write();
   } catch (error) {
-    // A directory of that name is nobody's.
+    // No marker is a directory: it may be removed.
     if (codeOf(error) !== "EISDIR") throw error;
     await removeMarker(dir);
     await write();
@@ -92,7 +94,7 @@ function fileOf({ session, history, isSuperseded, refusedCredentials }: Marker):
   };
 }
 
-/** From now on the profile comes from nothing that is stored. */
+/** Removes the marker: from now on the profile is a descendant of no stored version. */
 export async function removeMarker(dir: string): Promise<void> {
   await rm(join(dir, MARKER_NAME), { recursive: true, force: true });
 }

@@ -6,54 +6,56 @@ import type { StoredVersion } from "../store/store-session.ts";
 import { removeMarker, writeMarker } from "./marker.ts";
 import { VersionHistory } from "./version-history.ts";
 
-/** Which stored versions a profile comes from while it is in use, and the marker in it that tells the next start. */
+/** The stored versions that a profile in use descends from, and the marker in it that tells them to the next start. */
 export class Provenance {
   readonly #session: string;
   readonly #dir: string;
   readonly #synced: SyncedFiles;
   #history = new VersionHistory();
-  /** Whether what was saved last, or opened, survives a power failure: a marker says that it does. */
+  /** Whether the newest version of the profile would survive a power failure: only then a marker may name it. */
   #isOnDisk = true;
-  /** The page asked for a link: until it is linked anew, the stored session is worth more than the profile. */
+  /** The page asked for a link: until the next link the stored session is better than the profile. */
   #isSuperseded = false;
-  /** Whether the marker may say so. */
+  /** Whether the marker on disk may say that the profile is superseded. */
   #isSupersededOnDisk = false;
-  /** Hash of the credentials that were on disk when the page asked for a link, where they are known. */
+  /** Hash of the credentials that were on disk when the page asked for a link; `undefined` when they are not known. */
   #refusedCredentials: string | undefined;
-  /** One change of the marker after the other, each of what is known by then. */
+  /** Makes the changes of the marker one at a time. */
   readonly #changes: Mutex = new Mutex();
 
-  /** @param dir the profile */
+  /** @param dir path of the profile */
   constructor(session: string, dir: string) {
     this.#session = session;
     this.#dir = dir;
     this.#synced = new SyncedFiles(dir);
   }
 
-  /** The stored version that the profile is, with what came since; `undefined` when it comes from nothing that is stored. */
+  /** The newest stored version that the profile descends from; `undefined` when there is none. */
   get newest(): StoredVersion | undefined {
     return this.#history.newest;
   }
 
-  /** The profile was opened; its marker is as it should be. @param history oldest first */
+  /** The profile was opened, with a marker that names `history`. @param history oldest first */
   start(history: readonly StoredVersion[]): void {
     this.#history = new VersionHistory(history);
   }
 
-  /** The store now holds what the profile is; {@link persist} says so on disk. */
+  /** The profile was saved as `version`; {@link persist} writes the marker. */
   saved(version: StoredVersion): void {
     this.#isOnDisk &&= version.id === this.newest?.id;
     this.#history.add(version);
   }
 
-  /** Writes the marker of what was saved, once the profile itself is on disk. */
+  /** Syncs the files of the last save to disk, and then writes the marker. */
   async persist(files: readonly Pick<CaptureFile, "path" | "identity">[], signal: AbortSignal): Promise<void> {
     await withSignal(this.#synced.sync(files, signal), signal);
     this.#isOnDisk = true;
     await this.#mark();
   }
 
-  /** Generations that may be rolled back to when the page of this link asks for a new one; see {@link VersionHistory}. */
+  /**
+   * Generations that may be rolled back to when the page of this link asks for a new one; see {@link VersionHistory}.
+   */
   rollbackCandidates(): number[] {
     return this.#history.rollbackCandidates();
   }
@@ -69,26 +71,26 @@ export class Provenance {
     this.#history.beginLink();
   }
 
-  /** From now on the store holds nothing that this profile comes from: says so on disk too. */
+  /** From now on the profile is a descendant of no stored version, also on disk. */
   async clear(): Promise<void> {
     this.#history = new VersionHistory();
     await this.#changes.run(() => removeMarker(this.#dir));
   }
 
-  /** The page asks for a link: says on disk, for the next start, that the stored session may be worth more. */
+  /** The page asks for a link: records on disk, for the next start, that the stored session may be better. */
   async markSuperseded(): Promise<void> {
     this.#isSuperseded = true;
     await this.#mark();
   }
 
-  /** Adds to {@link markSuperseded} which credentials WhatsApp has refused, where they are known. */
+  /** Adds the hash of the credentials that WhatsApp has refused to the record of {@link markSuperseded}. */
   async noteRefused(credentialsHash: string | undefined): Promise<void> {
     if (!this.#isSuperseded || credentialsHash === undefined) return;
     this.#refusedCredentials = credentialsHash;
     await this.#mark();
   }
 
-  /** The profile is linked: takes {@link markSuperseded} back; again, where the disk refused the last time. */
+  /** The profile is linked: reverts {@link markSuperseded}, and tries again after an error of the disk. */
   async clearSuperseded(): Promise<void> {
     if (!this.#isSuperseded && !this.#isSupersededOnDisk) return;
     this.#isSuperseded = false;
@@ -99,7 +101,7 @@ export class Provenance {
   async #mark(): Promise<void> {
     await this.#changes.run(async () => {
       const isSuperseded = this.#isSuperseded;
-      // A marker that says that the page asked for a link vouches for nothing.
+      // A superseded marker may be written at once: no start prefers the profile to the stored version because of it.
       if (this.newest === undefined || !(this.#isOnDisk || isSuperseded)) return;
       this.#isSupersededOnDisk ||= isSuperseded;
       await writeMarker(this.#dir, {

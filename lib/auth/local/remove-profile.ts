@@ -6,14 +6,14 @@ import { uniqueName } from "../../disk/durable.ts";
 const RETRY_MS = 100;
 const WEEK_MS = 7 * 86_400_000;
 const SUFFIX = ".removed-";
-/** What follows the name of a profile that was set aside because its session was deleted. */
+/** Suffix of the name of a profile that was set aside because its session was deleted. */
 export const DELETED = ".deleted";
 
 /**
- * Takes the profile at `dir` away: it is renamed first, so that the next start finds none whatever happens, and deleted
- * then. What cannot be deleted now (a file that is still open) is left to {@link removeLeftovers}. Never rejects; a
- * profile that is not there is fine.
- * @param retries how often a step that fails is tried again, 100 ms later than the last time
+ * Removes the profile at `dir`: renames it first, so that the next start does not find it, and deletes it then. Files
+ * that cannot be deleted now (because a process has them open) are left to {@link removeLeftovers}. Never rejects, also
+ * without a profile.
+ * @param retries how often a failed step is tried again; each wait is 100 ms longer than the one before
  * @returns whether there is no profile at `dir` any more
  */
 export async function removeProfile(dir: string, retries: number): Promise<boolean> {
@@ -29,11 +29,11 @@ export async function removeProfile(dir: string, retries: number): Promise<boole
     await removeTree(aside, retries);
     return true;
   }
-  // A mount point cannot be renamed: what is in it can.
+  // A mount point cannot be renamed, but its entries can be deleted.
   return await emptyDirectory(dir, retries);
 }
 
-/** Deletes what earlier removals of `dir` left behind. Never rejects. */
+/** Deletes the files that earlier removals of `dir` left behind. Never rejects. */
 export async function removeLeftovers(dir: string): Promise<void> {
   const prefix = `${basename(dir)}${SUFFIX}`;
   const names = await readdir(dirname(dir)).catch(() => []);
@@ -41,14 +41,15 @@ export async function removeLeftovers(dir: string): Promise<void> {
 }
 
 /**
- * Deletes what was set aside because its session was deleted, once that cannot be taken back any more. Never rejects.
- * @param retainMs how long a deletion can be taken back; 7 days where only the store knows
+ * Deletes profiles that were set aside because their session was deleted, once the session cannot be undeleted any
+ * more. Never rejects.
+ * @param retainMs how long a session can be undeleted, in milliseconds. @default 7 days
  */
 export async function removeDeleted(dir: string, retainMs: number = WEEK_MS): Promise<void> {
   const prefix = `${basename(dir)}${DELETED}`;
   const names = await readdir(dirname(dir)).catch(() => []);
   for (const path of names.filter((name) => name.startsWith(prefix)).map((name) => join(dirname(dir), name))) {
-    // A rename counts as a change, and nothing changes it since.
+    // The time of the rename: the directory has not changed since.
     const found = await lstat(path).catch(() => undefined);
     if (found !== undefined && Date.now() - found.ctimeMs >= retainMs) await removeTree(path, 0);
   }

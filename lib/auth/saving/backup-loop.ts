@@ -1,34 +1,36 @@
+// `lib/auth/saving` decides when the profile of a run is saved and whether it may be, and makes the save. It imports
+// `../local` and `../store` beside the imports of `lib/auth`. Only `lib/auth` may import it.
 import { setTimeout as delay } from "node:timers/promises";
 import { VaultError } from "../../errors.ts";
 
-/** What one backup loop does and when. Times are milliseconds. */
+/** The steps of a backup loop and their times. Times are milliseconds. */
 export interface BackupLoopOptions {
   /** Time between two saves, once the first two are made. */
   readonly intervalMs: number;
-  /** Makes the first save if the storage is ready for it, and says whether it was; rejects when the save failed. */
+  /** Makes the first save if the storage is ready; resolves to whether it was ready; rejects when the save failed. */
   readonly saveWhenReady: (signal: AbortSignal) => Promise<boolean>;
-  /** Makes one save; rejects when it failed. */
+  /** Makes one save; rejects when the save failed. */
   readonly save: (signal: AbortSignal) => Promise<unknown>;
-  /** Hears of every failed save. Must not throw. */
+  /** Called with the error of every failed save. Must not throw. */
   readonly onError: (error: unknown) => void;
   /** Waits; rejects when the signal aborts. Replaced by tests. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** How often the storage is looked at until it is ready. */
+/** Time between two checks whether the storage is ready for the first save. */
 const READY_POLL_MS = 1_000;
-/** After this the first save is made whatever the storage looks like: something stored beats nothing. */
+/** After this time the first save is made without that check: a save of any storage is better than no save. */
 const READY_LIMIT_MS = 30_000;
 /** When the second save is due, counted from the start. */
 const SECOND_SAVE_MS = 60_000;
-/** The first wait after a failure; doubled by each further one, up to the interval. */
+/** The wait after the first failure; each further failure doubles it, up to the interval. */
 const RETRY_MS = 15_000;
-/** Sessions of one process spread out: each interval is up to this much longer or shorter. */
+/** Each interval is up to this share longer or shorter, so that the sessions of one process do not save at once. */
 const JITTER = 0.1;
 
 /**
- * One loop of saves: as soon as the storage is ready, at 60 s, then at the interval with jitter. Never two at once;
- * a failure is reported, backed off and tried again; `stop` ends it and what it is doing.
+ * A loop of saves: as soon as the storage is ready, at 60 s, then at the interval with jitter. Never makes two saves at
+ * once; a failed save is reported and tried again after a growing wait; `stop` ends the loop and its save under way.
  */
 export class BackupLoop {
   readonly #options: BackupLoopOptions;
@@ -40,7 +42,7 @@ export class BackupLoop {
     this.#done = this.#run(this.#stop.signal);
   }
 
-  /** Ends the loop; resolves when nothing of it runs any more. Never rejects; twice is fine. */
+  /** Ends the loop; resolves when its save under way has ended. Never rejects; may be called twice. */
   async stop(): Promise<void> {
     this.#stop.abort(new VaultError("CANCELLED", "The save was stopped: the client is closing."));
     await this.#done;
@@ -83,7 +85,7 @@ function jittered(intervalMs: number): number {
   return intervalMs * (1 + JITTER * (2 * Math.random() - 1));
 }
 
-/** A wait that does not keep a process alive that has nothing else to do. */
+/** A wait that does not keep the process alive. */
 async function unrefDelay(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal, ref: false });
 }

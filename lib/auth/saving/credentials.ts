@@ -4,23 +4,29 @@ import { CheckedFiles } from "../../profile/checked-files.ts";
 import { type Credentials, captureCredentials, probeCredentials } from "../../profile/credentials.ts";
 import type { Capture } from "../../store.ts";
 
-/** How long after READY a save refuses to replace a stored session by storage without credentials, in ms. */
+/** How long after READY a save refuses to replace a stored session by a profile without credentials, in ms. */
 const MISSING_LIMIT_MS = 60_000;
-/** The same after a new link in an old profile: Chromium may write Local Storage minutes late, and is told by its content. */
+/**
+ * The same after a new link in an old profile: Chromium may write Local Storage minutes late, with the old content
+ * until then.
+ */
 const RELINKED_LIMIT_MS = 600_000;
-/** The same after its credentials were seen on disk: by then a page that has lost them has asked for a link. */
+/** The same since credentials were last seen on disk: within this time a page that has lost them asks for a link. */
 const GONE_LIMIT_MS = 600_000;
 
-/** Looks whether a profile carries the credentials of its session on disk, and what may be saved when it does not. */
+/**
+ * Tells whether a profile carries the credentials of its session on disk, and whether a capture without them may be
+ * saved.
+ */
 export class CredentialsCheck {
   readonly #session: string;
   readonly #dir: string;
   readonly #checked: CheckedFiles;
-  /** Whether they were there when they were last looked for. */
+  /** Whether the last look found credentials of this link. */
   #present = false;
-  /** When they last were. */
+  /** When credentials of this link were last found, by `performance.now()`. */
   #presentAt: number | undefined;
-  /** Hash of the credentials that are on disk and are not those of this session. */
+  /** Hash of the credentials of the link before, which may still be on disk. */
   #refused: string | undefined;
 
   /** @param checked files of the profile that need not be checked again */
@@ -30,14 +36,14 @@ export class CredentialsCheck {
     this.#checked = checked;
   }
 
-  /** Whether they were there when they were last looked for. */
+  /** Whether the last look found credentials of this link. */
   get arePresent(): boolean {
     return this.#present;
   }
 
   /**
-   * The page asks for a link: what is on disk now is not the session that is linked next. Never rejects.
-   * @returns the hash of the credentials on disk, where there are any that can be read
+   * The page asks for a link: the credentials on disk now do not belong to the next link. Never rejects.
+   * @returns the hash of the credentials on disk; `undefined` when there are none, or they cannot be read
    */
   async expectNewLink(signal: AbortSignal): Promise<string | undefined> {
     this.#present = false;
@@ -48,22 +54,22 @@ export class CredentialsCheck {
     return credentialsHash;
   }
 
-  /** Whether they are on disk. */
-  async look(signal: AbortSignal): Promise<boolean> {
+  /** Whether credentials of this link are on disk. */
+  async areOnDisk(signal: AbortSignal): Promise<boolean> {
     if (!this.#present) this.#note(await probeCredentials(this.#dir, { checked: this.#checked, signal }));
     return this.#present;
   }
 
-  /** Whether a capture has them. */
+  /** Whether a capture has credentials of this link. */
   async areIn(capture: Capture): Promise<boolean> {
     this.#note(await captureCredentials(capture));
     return this.#present;
   }
 
   /**
-   * What has no credentials on disk, yet or any more, must not take the place of what is stored.
+   * Keeps a capture without credentials, not yet written or lost, from replacing the stored session.
    * @param linkedSince when READY was seen, by `performance.now()`
-   * @throws `UNAVAILABLE` when it has none, and may have them with the next try
+   * @throws `UNAVAILABLE` when the capture has no credentials, and a later capture may have them
    */
   async mustBeIn(capture: Capture, linkedSince: number): Promise<void> {
     const werePresent = this.#presentAt !== undefined;
@@ -71,14 +77,14 @@ export class CredentialsCheck {
     this.#note(found);
     const since = Math.max(linkedSince, this.#presentAt ?? linkedSince);
     if (this.#present || performance.now() - since > this.#limitMs()) return;
-    const reason = found.hasCredentials ? "Local Storage is still that of the link before" : found.reason;
+    const reason = found.hasCredentials ? "Local Storage still has the credentials of the link before" : found.reason;
     throw new VaultError(
       "UNAVAILABLE",
       `Session ${this.#session} is not saved${werePresent ? "" : " yet"}: ${reason}.`,
       {
         hint: werePresent
-          ? "It was there before: the page may have lost its login. What is stored stays as it is."
-          : "Chromium writes some seconds late; the next save will have it.",
+          ? "The login was there before: the page may have lost it. The stored session stays as it is."
+          : "Chromium writes its storage some seconds late; the next save will have the login.",
       },
     );
   }
@@ -95,8 +101,8 @@ export class CredentialsCheck {
 }
 
 /**
- * Whether a profile that no browser has open carries the credentials.
- * @throws what the disk throws: nothing is known then
+ * The credentials of a profile that no browser has open.
+ * @throws the error of the disk: nothing is known then
  */
 export async function credentialsAtRest(dir: string, checked: CheckedFiles, signal: AbortSignal): Promise<Credentials> {
   let capture: Capture;

@@ -11,40 +11,40 @@ import { Provenance } from "../local/provenance.ts";
 import type { StoreSession } from "../store/store-session.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
-/** What the saves of one run need to know. */
+/** Options of a {@link ProfileSaver}. */
 export interface ProfileSaverOptions {
   readonly store: StoreSession;
   readonly session: string;
-  /** The profile. */
+  /** Path of the profile. */
   readonly dir: string;
   /** When READY was first seen, by `performance.now()`; `undefined` while the session is not linked. */
   readonly linkedSince: () => number | undefined;
-  /** Whether a browser may be writing. */
+  /** Whether a browser may be writing to the profile. */
   readonly browserRuns: () => boolean;
-  /** Whose phone it is. */
+  /** WhatsApp id of the linked phone; `undefined` while it is not known. */
   readonly wid: () => string | undefined;
-  /** Hears of every save. Must not throw. */
+  /** Called with the report of every save. Must not throw. */
   readonly onSaved: (report: SaveReport) => void;
-  /** Hears of what went wrong beside a save that succeeded. Must not throw. */
+  /** Called with errors beside a save that succeeded. Must not throw. */
   readonly onError: (error: unknown) => void;
 }
 
-/** The longest that going back may keep the QR waiting, in ms. */
-const GO_BACK_LIMIT_MS = 30_000;
+/** The longest time that a rollback may delay the QR, in ms. */
+const ROLLBACK_LIMIT_MS = 30_000;
 
 /** Captures the profile and stores it, one save at a time, as long as the session is linked. */
 export class ProfileSaver {
   readonly #options: ProfileSaverOptions;
   readonly #provenance: Provenance;
-  /** What the profile must have, because the store has it. */
+  /** The storages that a capture must have, because the stored session has them. */
   #expected: ProfileFacts = {};
-  /** What the last save stored: it need not be checked or copied again while it does not change. */
+  /** The files that the last save stored: an unchanged file need not be copied again. */
   #stored: readonly Pick<CaptureFile, "path" | "identity">[] = [];
   /** Files of the profile that this process has checked. */
   #checked = new CheckedFiles();
   #credentials: CredentialsCheck;
   readonly #saves: Mutex = new Mutex();
-  /** The save that was asked for last, while it has not begun. */
+  /** The newest save on request that has not begun. */
   #next: Promise<SaveReport> | undefined;
 
   constructor(options: ProfileSaverOptions) {
@@ -62,7 +62,7 @@ export class ProfileSaver {
     this.#credentials = new CredentialsCheck(this.#options, checked);
   }
 
-  /** The page asks for a link: what is on disk now is not the session that is linked next. Never rejects. */
+  /** The page asks for a link: the credentials on disk now do not belong to the next link. Never rejects. */
   async expectNewLink(signal: AbortSignal): Promise<void> {
     this.#provenance.beginLink();
     const credentialsHash = await this.#credentials.expectNewLink(signal);
@@ -70,8 +70,9 @@ export class ProfileSaver {
   }
 
   /**
-   * A page that was linked asks for a link: its credentials may have been gone when the last saves were made. What is
-   * stored is then again what came before those, where the store keeps that.
+   * A page that was linked asks for a link: its credentials may have been gone when the last saves were made. Rolls the
+   * store back to the newest generation before those saves, if the store keeps one.
+   * @throws `UNAVAILABLE` after 30 s; the errors of the store
    */
   async rollBack(signal: AbortSignal): Promise<void> {
     const { store, session } = this.#options;
@@ -79,10 +80,10 @@ export class ProfileSaver {
     if (trusted.length === 0) return;
     const expired = (cause: unknown): VaultError => {
       const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
-      const message = `Could not go back from the last saves of ${session} within ${GO_BACK_LIMIT_MS} ms.`;
+      const message = `Could not roll back the last saves of ${session} within ${ROLLBACK_LIMIT_MS} ms.`;
       return new VaultError("UNAVAILABLE", message, { cause, hint });
     };
-    const found = await withDeadline({ limitMs: GO_BACK_LIMIT_MS, signal, expired }, (limited) =>
+    const found = await withDeadline({ limitMs: ROLLBACK_LIMIT_MS, signal, expired }, (limited) =>
       withSignal(store.rollBack(trusted, limited), limited),
     );
     if (found === undefined) return;
@@ -90,29 +91,29 @@ export class ProfileSaver {
     await this.#provenance.rolledBack(found);
   }
 
-  /** From now on the store holds nothing that this profile descends from: says so on disk too. */
+  /** From now on the profile is a descendant of no stored version, also on disk. */
   async forget(): Promise<void> {
     this.#expected = {};
     this.#stored = [];
     await this.#provenance.clear();
   }
 
-  /** The page asks for a link: says on disk, for the next start, that the stored session may be worth more. */
+  /** The page asks for a link: records on disk, for the next start, that the stored session may be better. */
   async markSuperseded(): Promise<void> {
     await this.#provenance.markSuperseded();
   }
 
-  /** The profile is linked: takes {@link markSuperseded} back. */
+  /** The profile is linked: reverts {@link markSuperseded}. */
   async clearSuperseded(): Promise<void> {
     await this.#provenance.clearSuperseded();
   }
 
   /** Whether the credentials of the session are on disk already. */
   async hasCredentials(signal: AbortSignal): Promise<boolean> {
-    return await this.#credentials.look(signal);
+    return await this.#credentials.areOnDisk(signal);
   }
 
-  /** Saves now, or after the save that is under way; callers that come meanwhile share that next one. */
+  /** Saves now, or after a save under way; calls before that save begins share it. */
   async next(signal: AbortSignal): Promise<SaveReport> {
     this.#next ??= this.#saves.run(async () => {
       this.#next = undefined;
@@ -121,7 +122,7 @@ export class ProfileSaver {
     return await this.#next;
   }
 
-  /** Saves if the credentials are on disk. @returns `undefined` when they are not, and nothing was saved */
+  /** Saves if the credentials are on disk. @returns `undefined` when they are not on disk, and nothing was saved */
   async nextWhenReady(signal: AbortSignal): Promise<SaveReport | undefined> {
     return await this.#saves.run(() => this.#save(signal, true));
   }
@@ -138,7 +139,7 @@ export class ProfileSaver {
       return await this.#attempt(this.#options.browserRuns(), signal, onlyReady);
     } catch (error) {
       if (!(error instanceof StaleRead)) throw error;
-      // A browser wrote into a database that was not copied, and the store has asked for it all the same.
+      // A browser wrote into a database that was not copied, and the store read that database.
       this.#stored = [];
       return await this.#attempt(true, signal, onlyReady);
     }
@@ -147,19 +148,19 @@ export class ProfileSaver {
   /** @param live whether a browser may be writing */
   async #attempt(live: boolean, signal: AbortSignal, onlyReady: boolean): Promise<SaveReport | undefined> {
     this.#mustBeLinked();
-    const place = placeOf(this.#options.dir);
+    const directory = directoryIdentity(this.#options.dir);
     const capture = await this.#capture(live, signal, onlyReady);
     if (capture === undefined) return undefined;
     try {
       if (!onlyReady) await this.#mustHaveCredentials(capture);
       else if (!(await this.#credentials.areIn(capture))) return undefined;
-      return await this.#store(capture, place, signal);
+      return await this.#store(capture, directory, signal);
     } finally {
       await capture.close();
     }
   }
 
-  /** @returns `undefined` when the storage of a young profile is not there yet and it may wait */
+  /** @returns `undefined` when the storage of a new profile is not on disk yet and the save may wait */
   async #capture(live: boolean, signal: AbortSignal, mayWait: boolean): Promise<Capture | undefined> {
     const [checked, stored] = [this.#checked, this.#stored];
     const expected = mayWait ? {} : this.#expected;
@@ -171,15 +172,15 @@ export class ProfileSaver {
     }
   }
 
-  async #store(capture: Capture, place: string, signal: AbortSignal): Promise<SaveReport> {
+  async #store(capture: Capture, directory: string, signal: AbortSignal): Promise<SaveReport> {
     const { store, wid, onSaved } = this.#options;
     const report = await store.save(capture, {
       stored: this.#provenance.newest?.id,
       wid: wid(),
-      // A logout, or another profile, while the capture was on its way: what was captured must not become the session.
+      // After a logout, or in place of another profile, during the upload: the capture must not become the session.
       beforeCommit: () => {
         this.#mustBeLinked();
-        this.#mustBeAt(place);
+        this.#mustBeSameDirectory(directory);
       },
       signal,
     });
@@ -192,12 +193,12 @@ export class ProfileSaver {
     return report;
   }
 
-  /** Says on disk what was saved once the profile itself is there. Never rejects: the save is made. */
+  /** Writes the marker of the save once the profile itself is on disk. Never rejects: the save is made. */
   async #persistProvenance(capture: Capture, signal: AbortSignal): Promise<void> {
     try {
       await this.#provenance.persist(capture.files, signal);
     } catch (error) {
-      // Without time for it the marker stays that of the save before, and the next start restores this one.
+      // Without time for it the marker keeps the version before, and the next start restores this save.
       if (!signal.aborted) this.#options.onError(error);
     }
   }
@@ -209,31 +210,31 @@ export class ProfileSaver {
     });
   }
 
-  /** Parts of two profiles must not become one session. */
-  #mustBeAt(place: string): void {
+  /** Files of two profiles must not become one session. */
+  #mustBeSameDirectory(directory: string): void {
     const { session, dir } = this.#options;
-    if (placeOf(dir) === place) return;
+    if (directoryIdentity(dir) === directory) return;
     throw new VaultError("UNAVAILABLE", `Session ${session} is not saved: its profile was replaced meanwhile.`, {
       hint: `Something else moves ${dir}: run one process per session.`,
     });
   }
 
   async #mustHaveCredentials(capture: Capture): Promise<void> {
-    // Something stored beats nothing; and what is stored already was looked at.
+    // A first save of any profile is better than none; unchanged files had their credentials at the save before.
     if (this.#provenance.newest === undefined || (this.#credentials.arePresent && isStored(capture, this.#stored)))
       return;
     await this.#credentials.mustBeIn(capture, this.#options.linkedSince() ?? 0);
   }
 }
 
-/** Whether every file is what it was when it was stored. */
+/** Whether no file has changed since it was stored. */
 function isStored(capture: Capture, stored: readonly Pick<CaptureFile, "path" | "identity">[]): boolean {
   const known = new Map(stored.map(({ path, identity }) => [path, identity]));
   return capture.files.every(({ path, identity }) => identity !== undefined && known.get(path) === identity);
 }
 
-/** Tells the directory at `dir` from another one that has come in its place. */
-function placeOf(dir: string): string {
+/** Identity of the directory at `dir`: another one for a directory that has taken its place. */
+function directoryIdentity(dir: string): string {
   const found = statSync(dir, { bigint: true, throwIfNoEntry: false });
   return `${found?.dev} ${found?.ino}`;
 }

@@ -1,25 +1,28 @@
+// `lib/auth/store` gives `RemoteAuth` one view of both kinds of stores: stores that take profiles file by file, and
+// stores with whatsapp-web.js's four methods, which take zips. It imports `lib/archive`, `lib/profile`, `lib/disk`,
+// `lib/async`, the types of stores and the errors. Only `lib/auth` may import it.
 import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
 import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport } from "../../store.ts";
 import type { RemoteSession, StoredVersion, StoreSession } from "./store-session.ts";
 
-/** The longest a store may take, in milliseconds, where somebody waits who cannot give up by himself. */
+/** The longest time of calls that no caller can abort, in milliseconds. */
 interface Limits {
-  /** To delete: whatsapp-web.js waits for it before it tells of the end. */
+  /** For a delete: whatsapp-web.js emits `disconnected` only after it. */
   readonly deleteMs: number;
-  /** To give the session back: what runs the bot does not wait long at its end. */
+  /** For the release of the lease: Docker and Kubernetes kill a process that ends too slowly. */
   readonly releaseMs: number;
 }
 
 const LIMITS: Limits = { deleteMs: 30_000, releaseMs: 5_000 };
 
-/** Talks to a store that takes profiles file by file. */
+/** A session in a store that takes profiles file by file. */
 export class ProfileSession implements StoreSession {
   readonly #store: ProfileStore;
   readonly #session: string;
   readonly #limits: Limits;
   #lease: Lease | undefined;
-  /** Outlives the lease: who has lost the session may not delete it either. */
+  /** Outlives the lease: a run that has lost the session may not delete it either. */
   #lost: AbortSignal | undefined;
 
   constructor(store: ProfileStore, session: string, limits: Limits = LIMITS) {
@@ -53,7 +56,7 @@ export class ProfileSession implements StoreSession {
     return await this.#store.saveProfile({
       session: this.#session,
       capture,
-      lease: this.#held(),
+      lease: this.#heldLease(),
       wid: options.wid,
       beforeCommit: options.beforeCommit,
       signal: options.signal,
@@ -61,7 +64,7 @@ export class ProfileSession implements StoreSession {
   }
 
   async prove(generation: number, signal: AbortSignal): Promise<void> {
-    await this.#store.mark({ session: this.#session, lease: this.#held(), generation, as: "proven", signal });
+    await this.#store.mark({ session: this.#session, lease: this.#heldLease(), generation, as: "proven", signal });
   }
 
   async rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined> {
@@ -70,11 +73,11 @@ export class ProfileSession implements StoreSession {
     const found = state?.generations.filter((kept) => generations.includes(kept.generation)).at(-1);
     if (found === undefined) return undefined;
     const { generation, id } = found;
-    await this.#store.rollback({ session, lease: this.#held(), generation, signal });
+    await this.#store.rollback({ session, lease: this.#heldLease(), generation, signal });
     return { id, generation };
   }
 
-  /** Nothing was fetched ahead. */
+  /** There is nothing to remove: `open` fetches no file. */
   async keepLocal(): Promise<void> {}
 
   async delete(retainMs: number | undefined): Promise<void> {
@@ -84,7 +87,7 @@ export class ProfileSession implements StoreSession {
     const retain = retainMs === undefined ? {} : { retainMs };
     const limitMs = this.#limits.deleteMs;
     const expired = (cause: unknown): VaultError => {
-      const hint = "It may still be stored: delete it there by hand.";
+      const hint = "The store may still have the session: delete it there by hand.";
       return new VaultError("UNAVAILABLE", `Could not delete the session ${session} within ${limitMs} ms.`, {
         cause,
         hint,
@@ -103,14 +106,18 @@ export class ProfileSession implements StoreSession {
     const released = withDeadline({ limitMs: this.#limits.releaseMs, expired }, (signal) =>
       withSignal(lease.release(), signal),
     );
-    // It then runs out by itself.
+    // The next process takes a lease over that was not released.
     await released.catch(() => undefined);
   }
 
-  #held(): Lease {
+  #heldLease(): Lease {
     if (this.#lease !== undefined) return this.#lease;
-    throw new VaultError("LEASE_LOST", `Session ${this.#session} is not held: it was given back or never taken.`, {
-      hint: "Call client.initialize() again.",
-    });
+    throw new VaultError(
+      "LEASE_LOST",
+      `Session ${this.#session} is not held: its lease was released or never acquired.`,
+      {
+        hint: "Call client.initialize() again.",
+      },
+    );
   }
 }

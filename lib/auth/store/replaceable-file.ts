@@ -4,8 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { uniqueName } from "../../disk/durable.ts";
 
 /**
- * A file that was put where others may put theirs: knows whether it is still the one that lies there. It is put there
- * whole, in the place of whatever was there.
+ * A file at a path to which other processes may write too; can tell whether the file at that path is still this one.
  */
 export class ReplaceableFile {
   readonly path: string;
@@ -16,13 +15,14 @@ export class ReplaceableFile {
     this.#identity = identity;
   }
 
-  /** @param path on the same disk */
+  /** Renames `from` to `path`, replacing a file there. @param path on the same disk */
   static async move(from: string, path: string): Promise<ReplaceableFile> {
     const identity = identityOf(from);
     await rename(from, path);
     return new ReplaceableFile(path, identity);
   }
 
+  /** Copies `from` to `path`, replacing a file there only by the whole copy. */
   static async copy(from: string, path: string): Promise<ReplaceableFile> {
     const temporary = `${uniqueName(join(dirname(path), `.${basename(path)}.`))}.tmp`;
     try {
@@ -34,6 +34,7 @@ export class ReplaceableFile {
     }
   }
 
+  /** Whether the file at the path is still this one. */
   isThere(): boolean {
     try {
       return this.#identity !== undefined && identityOf(this.path) === this.#identity;
@@ -42,19 +43,19 @@ export class ReplaceableFile {
     }
   }
 
-  /** Leaves what somebody else has put there. Never rejects. */
+  /** Removes the file, unless another file has replaced it. Never throws. */
   remove(): void {
-    // At once, so that nobody comes between the look and the removal.
+    // Synchronously, to leave little time between the check and the removal.
     if (!this.isThere()) return;
     try {
       unlinkSync(this.path);
     } catch {
-      // The next one takes its place.
+      // The next file at this path replaces it.
     }
   }
 }
 
-/** A rename changes none of these. */
+/** Device, inode, size and time of the last change of the content, which a rename keeps. */
 function identityOf(path: string): string | undefined {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`;

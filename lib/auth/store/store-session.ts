@@ -2,39 +2,39 @@ import type { Capture, RestoreReport, SaveReport } from "../../store.ts";
 
 /** One version of a session that a store has, or had. */
 export interface StoredVersion {
-  /** Names its exact content: the id of a generation's log entry, or the SHA-256 of a zip. */
+  /** Names the exact content of the version: the id of a generation's log entry, or the SHA-256 of a zip. */
   readonly id: string;
-  /** Its number, where the store numbers them. */
+  /** Number of the version, if the store numbers its versions. */
   readonly generation?: number | undefined;
 }
 
-/** What a store answered about a session. An outage is not among these: it throws. */
+/** The state of a session in a store. An outage is no state: it throws. */
 export type RemoteSession = {
-  /** Number of the newest entry, that of taking the session included, where the store numbers them: it only grows. */
+  /** Number of the newest log entry, the entry of this run's lease included, if the store has a log: it only grows. */
   readonly entry?: number;
-} /** Nothing was ever saved. */ & (
+} /** The session was never saved. */ & (
   | { readonly kind: "absent" }
-  /** There was one, and it was deleted on purpose. */
+  /** The session was deleted on purpose. */
   | { readonly kind: "deleted"; readonly at: Date }
-  /** There is one. */
+  /** The session is stored. */
   | ({ readonly kind: "current" } & StoredVersion)
 );
 
 /**
- * How `RemoteAuth` talks to a store during one run of a client: the same few steps, whether the store takes profiles
- * or only zips. Every method rejects with a `VaultError`.
+ * One session in a store during one run of a client: the same few steps, whether the store takes profiles or only zips.
+ * Every method rejects with a `VaultError`.
  */
 export interface StoreSession {
-  /** Takes the session and says what is stored. */
+  /** Acquires the lease, if the store has leases, and resolves to the state of the session. */
   open(signal: AbortSignal): Promise<RemoteSession>;
-  /** The local profile was chosen: what was fetched for a restore is not needed. Never rejects. */
+  /** The local profile was chosen: removes the files that `open` fetched for a restore. Never rejects. */
   keepLocal(): Promise<void>;
-  /** Brings what is stored into `into`, an empty or missing directory, verified. */
+  /** Restores the stored profile into `into`, an empty or missing directory, and verifies it. */
   restore(into: string, signal: AbortSignal): Promise<RestoreReport>;
   /**
    * Commits a capture.
-   * @param beforeCommit throws when the capture must not become the session after all.
-   * @param stored id of what the store holds as far as this run knows, for stores that cannot say so cheaply.
+   * @param beforeCommit throws when the capture must not become the session.
+   * @param stored id of the stored version as far as this run knows, for stores that cannot tell it cheaply.
    */
   save(
     capture: Capture,
@@ -48,17 +48,17 @@ export interface StoreSession {
   /** Records that a browser that started from this generation reached `ready`. */
   prove(generation: number, signal: AbortSignal): Promise<void>;
   /**
-   * Makes the newest of these generations that is still kept what the next start restores.
-   * @returns what that is; `undefined` when none of them is kept, or the store keeps only one
+   * Makes the newest of these generations that the store still has the version which the next start restores.
+   * @returns that version; `undefined` when the store has none of them, or keeps one version only
    */
   rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined>;
   /**
-   * Deletes the session, softly where the store can.
-   * @param retainMs how long that can be taken back; `undefined`: the store decides
+   * Deletes the session, softly if the store supports it.
+   * @param retainMs how long the session can be undeleted, in milliseconds; `undefined`: the store decides
    */
   delete(retainMs: number | undefined): Promise<void>;
-  /** Aborts when somebody else has taken the session. */
+  /** Aborts when another process has taken the session over; `undefined` before `open`, and without leases. */
   readonly lost: AbortSignal | undefined;
-  /** Gives the session back. Never rejects. */
+  /** Releases the lease. Never rejects. */
   close(): Promise<void>;
 }

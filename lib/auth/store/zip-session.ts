@@ -21,12 +21,12 @@ interface SaveOptions {
 }
 
 /**
- * Talks to a store that has only whatsapp-web.js's four methods: whole zips, no generations, no lease.
+ * A session in a store that has only whatsapp-web.js's four methods: whole zips, no generations, no lease.
  *
  * Published stores open `<session>.zip` in the working directory and ignore `path` (wwebjs-mongo 1.1.0,
- * wwebjs-aws-s3 1.0.2), and a missing file there is an unhandled stream error that ends the process: so the zip lies
- * there too, and stays until the store's own promise has settled, also when nobody waits for it any more. Sessions of
- * one name take turns there; of another process that has put its own there it can only be told afterwards.
+ * wwebjs-aws-s3 1.0.2), and a missing file there is an unhandled stream error that ends the process. So the zip is also
+ * put there, and stays until the store's own promise has settled, even after the save was aborted. Sessions of one name
+ * take turns there; a zip that another process has put there is only noticed after the save.
  */
 export class ZipSession implements StoreSession {
   readonly lost: undefined;
@@ -34,7 +34,7 @@ export class ZipSession implements StoreSession {
   readonly #session: string;
   readonly #dataPath: string;
   readonly #inWorkingDirectory: boolean;
-  /** The zip that `open` fetched, until it was restored or is not needed. */
+  /** The zip that `open` fetched, until it was restored or the local profile was chosen. */
   #fetched: { path: string; sha256: string } | undefined;
 
   constructor(
@@ -52,11 +52,11 @@ export class ZipSession implements StoreSession {
 
   async open(signal: AbortSignal): Promise<RemoteSession> {
     await this.close();
-    // What an earlier run has sent may be about to take the place of what would be read.
+    // A zip that an earlier run is still sending may be about to replace the stored one.
     await this.#store.idle(signal);
     if (!(await this.#store.exists(signal))) return { kind: "absent" };
     await mkdir(this.#dataPath, { recursive: true });
-    // Always the same name: a process that was killed leaves one, not one more each time.
+    // Always the same name, so that killed processes leave one file at most.
     const path = join(this.#dataPath, `${this.#session}.fetched.zip`);
     await rm(path, { force: true });
     this.#fetched = { path, sha256: "" };
@@ -93,23 +93,23 @@ export class ZipSession implements StoreSession {
 
   async save(capture: Capture, options: SaveOptions): Promise<SaveReport> {
     const path = join(this.#dataPath, `${this.#session}.zip`);
-    const whereOldStoresLook = this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : path;
-    return await this.#store.saving([path, whereOldStoresLook], options.signal, (signal, end) =>
-      this.#save(capture, { ...options, signal }, path, whereOldStoresLook, end),
+    const publishedStorePath = this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : path;
+    return await this.#store.saving([path, publishedStorePath], options.signal, (signal, end) =>
+      this.#save(capture, { ...options, signal }, path, publishedStorePath, end),
     );
   }
 
-  /** The zip is gone, and `end` is called, when the store has let go of it, whatever happened. */
+  /** Removes the zip and calls `end` once the store's promise has settled, also after a failure. */
   async #save(
     capture: Capture,
     options: SaveOptions,
     path: string,
-    whereOldStoresLook: string,
+    publishedStorePath: string,
     end: Release,
   ): Promise<SaveReport> {
     const startedAt = performance.now();
     const { signal } = options;
-    // Nobody else's name: what lies at the others may be replaced at any time.
+    // No other process uses this name; the files at the other names may be replaced at any time.
     const made = join(this.#dataPath, `${this.#session}.made.zip`);
     const placed: ReplaceableFile[] = [];
     let sent: Promise<void> = Promise.resolve();
@@ -117,7 +117,7 @@ export class ZipSession implements StoreSession {
       const { bytes, sha256 } = await zipFiles(capture.files, made, { signal });
       const unchanged = await this.#isUnchanged(sha256, options);
       if (!unchanged) {
-        const seen = await this.#place(made, path, whereOldStoresLook, placed);
+        const seen = await this.#place(made, path, publishedStorePath, placed);
         options.beforeCommit();
         sent = this.#send(path, seen);
         await withSignal(sent, signal);
@@ -136,54 +136,54 @@ export class ZipSession implements StoreSession {
       };
     } finally {
       await rm(made, { force: true }).catch(() => undefined);
-      const letGo = sent
+      const cleanedUp = sent
         .catch(() => undefined)
         .then(() => {
           for (const file of placed) file.remove();
         })
         .finally(end);
-      if (!signal.aborted) await letGo;
+      if (!signal.aborted) await cleanedUp;
     }
   }
 
-  /** Whether there is nothing to send. */
+  /** Whether the store has this zip already. */
   async #isUnchanged(sha256: string, { stored, beforeCommit, signal }: SaveOptions): Promise<boolean> {
     beforeCommit();
     return sha256 === stored && !this.#store.unsure && (await this.#store.exists(signal));
   }
 
-  /** Puts the zip where stores look. @returns the one that others may replace */
+  /** Puts the zip at the paths that stores read. @returns the file that the store may have read */
   async #place(
     made: string,
     path: string,
-    whereOldStoresLook: string,
+    publishedStorePath: string,
     placed: ReplaceableFile[],
   ): Promise<ReplaceableFile> {
     const ours = await ReplaceableFile.move(made, path);
     placed.push(ours);
-    if (whereOldStoresLook === path) return ours;
-    const copy = await ReplaceableFile.copy(path, whereOldStoresLook).catch((cause) => {
+    if (publishedStorePath === path) return ours;
+    const copy = await ReplaceableFile.copy(path, publishedStorePath).catch((cause) => {
       throw new VaultError("DENIED", `The zip of ${this.#session} cannot be put where the store looks for it.`, {
         cause,
-        hint: "Stores with four methods read it from the working directory: start the bot in a writable one.",
+        hint: "Stores with four methods read the zip from the working directory: start the bot in a writable directory.",
       });
     });
     placed.push(copy);
     return copy;
   }
 
-  /** @param seen what the store may have read */
+  /** @param seen the file that the store may have read */
   async #send(path: string, seen: ReplaceableFile): Promise<void> {
     const failure = await this.#store.save(path).then(
       () => undefined,
       (cause: unknown) => ({ cause }),
     );
     if (!seen.isThere()) {
-      const why = `something else replaced ${seen.path} while the store read it`;
+      const why = `another process replaced ${seen.path} while the store read it`;
       throw new VaultError("UNAVAILABLE", `Could not save the session ${this.#session}: ${why}.`, {
         ...failure,
         hint:
-          "The store may now hold another bot's session, until the next save, which sends this one again. " +
+          "The store may now hold another bot's session, until the next save, which sends this session again. " +
           "Give each bot its own clientId or working directory.",
       });
     }
@@ -191,10 +191,10 @@ export class ZipSession implements StoreSession {
     this.#store.sent();
   }
 
-  /** A store with four methods has nowhere to write that down. */
+  /** Does nothing: a store with four methods has no marks. */
   async prove(): Promise<void> {}
 
-  /** It keeps the newest zip alone. */
+  /** Does nothing: a store with four methods keeps the newest zip alone. */
   async rollBack(): Promise<undefined> {}
 
   async delete(retainMs?: number): Promise<void> {
@@ -217,7 +217,9 @@ async function sha256Of(path: string, session: string): Promise<string> {
   try {
     await pipeline(createReadStream(path), hash);
   } catch (cause) {
-    throw new VaultError("UNAVAILABLE", `The store said it extracted ${session}, and there is no zip.`, { cause });
+    throw new VaultError("UNAVAILABLE", `The store did not write the zip of ${session}, and reported no error.`, {
+      cause,
+    });
   }
   return hash.digest("hex");
 }

@@ -3,91 +3,92 @@ import { lockAll, Mutex, mutexesOf, type Release } from "../../async/mutex.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../../errors.ts";
 import { isProfileStore, type SessionStore } from "../../store.ts";
 
-/** The longest a store may take, in milliseconds: nobody knows whether somebody else's ever gives up by itself. */
+/** The longest time of each call of a store, in milliseconds: the store may have no limits of its own. */
 export interface Limits {
-  /** To say whether it has the session. */
+  /** For `sessionExists`. */
   readonly answerMs: number;
-  /** To take or bring a zip: some are gigabytes. */
+  /** For `save` and `extract`: some zips have gigabytes. */
   readonly transferMs: number;
-  /** To delete: whatsapp-web.js waits for it before it tells of the end. */
+  /** For `delete`: whatsapp-web.js emits `disconnected` only after it. */
   readonly deleteMs: number;
 }
 
 export const LIMITS: Limits = { answerMs: 60_000, transferMs: 900_000, deleteMs: 30_000 };
 
-/** What all runs of this process share about one session of one store. */
-interface Shared {
-  /** A save or a delete has one until the store has settled it, also when nobody waits for it any more. */
-  readonly turns: Mutex;
-  /** Whether the store may hold something else than what it last said it took or brought. */
+/** The state of one session of one store that all runs of this process share. */
+interface SharedState {
+  /** Held by a save or a delete until the store's own promise has settled, even after the call was aborted. */
+  readonly writes: Mutex;
+  /** Whether the stored zip may differ from the last zip that the store has confirmed. */
   unsure: boolean;
 }
 
-const shared = new WeakMap<SessionStore, Map<string, Shared>>();
+const shared = new WeakMap<SessionStore, Map<string, SharedState>>();
 
-function sharedOf(store: SessionStore, session: string): Shared {
-  const sessions = shared.get(store) ?? new Map<string, Shared>();
+function sharedStateOf(store: SessionStore, session: string): SharedState {
+  const sessions = shared.get(store) ?? new Map<string, SharedState>();
   shared.set(store, sessions);
-  const found = sessions.get(session) ?? { turns: new Mutex(), unsure: false };
+  const found = sessions.get(session) ?? { writes: new Mutex(), unsure: false };
   sessions.set(session, found);
   return found;
 }
 
 /**
- * One session in a store with whatsapp-web.js's four methods: each call is bounded, and its errors are ours. What
- * writes is done one at a time, also by runs that know nothing of one another: a store keeps what ends last.
+ * One session in a store with whatsapp-web.js's four methods: each call has a time limit and throws `VaultError`s. All
+ * runs of this process make their saves and deletes one at a time, because the store keeps the result of the last one.
  */
 export class ZipStoreClient {
   readonly #store: SessionStore;
   readonly #session: string;
   readonly #limits: Limits;
-  readonly #shared: Shared;
+  readonly #shared: SharedState;
 
   constructor(store: SessionStore, session: string, limits: Limits) {
     this.#store = store;
     this.#session = session;
     this.#limits = limits;
-    this.#shared = sharedOf(store, session);
+    this.#shared = sharedStateOf(store, session);
   }
 
-  /** Whether it may hold something else than what it last said it took or brought. */
+  /** Whether the stored zip may differ from the last zip that the store has confirmed. */
   get unsure(): boolean {
     return this.#shared.unsure;
   }
 
-  /** Waits for what is under way, whoever asked for it. */
+  /** Waits for the saves and deletes under way, of all runs of this process. */
   async idle(signal: AbortSignal): Promise<void> {
     const limitMs = this.#limits.transferMs;
-    const expired = (cause: unknown): VaultError => this.#busy("read the session", limitMs, cause);
-    await withDeadline({ limitMs, signal, expired }, (limited) => this.#shared.turns.idle(limited));
+    const expired = (cause: unknown): VaultError => this.#busyError("read the session", limitMs, cause);
+    await withDeadline({ limitMs, signal, expired }, (limited) => this.#shared.writes.idle(limited));
   }
 
   async exists(signal: AbortSignal): Promise<boolean> {
-    const what = "look for the session";
+    const doing = "look for the session";
     const limitMs = this.#limits.answerMs;
-    const expired = (cause: unknown): VaultError => this.#silent(what, limitMs, cause);
+    const expired = (cause: unknown): VaultError => this.#timeoutError(doing, limitMs, cause);
     const answer: unknown = await withDeadline({ limitMs, signal, expired }, (limited) =>
-      this.#ask(what, () => this.#store.sessionExists({ session: this.#session }), limited),
+      this.#call(doing, () => this.#store.sessionExists({ session: this.#session }), limited),
     );
     if (typeof answer === "boolean") return answer;
-    throw new VaultError("UNAVAILABLE", `Could not look for the session ${this.#session}: the store did not say.`, {
+    throw new VaultError("UNAVAILABLE", `Could not look for the session ${this.#session}: the store gave no answer.`, {
       hint: "Its sessionExists answered neither true nor false, as wwebjs-aws-s3 does in an outage: check the store.",
     });
   }
 
   async extract(path: string, signal: AbortSignal): Promise<void> {
-    const what = "read the session";
+    const doing = "read the session";
     const limitMs = this.#limits.transferMs;
-    const expired = (cause: unknown): VaultError => this.#silent(what, limitMs, cause);
+    const expired = (cause: unknown): VaultError => this.#timeoutError(doing, limitMs, cause);
     await withDeadline({ limitMs, signal, expired }, (limited) =>
-      this.#ask(what, () => this.#store.extract({ session: this.#session, path }), limited),
+      this.#call(doing, () => this.#store.extract({ session: this.#session, path }), limited),
     );
     this.#shared.unsure = false;
   }
 
   /**
-   * Does `work`, which makes a zip and sends it, when nothing else of the session, nor of these files, is under way.
-   * @param work must call `end` when the store has let go of the zip, however that came
+   * Does `work`, which makes a zip and sends it, when no other save or delete of the session, nor of these files, is
+   * under way.
+   * @param work must call `end` when the store's promise has settled, also after a failure
    */
   async saving<T>(
     files: readonly string[],
@@ -97,68 +98,68 @@ export class ZipStoreClient {
     return await this.#inTurn("save the session", this.#limits.transferMs, signal, mutexesOf(files), work);
   }
 
-  /** Sends a zip. Has no limit: it is {@link saving} that has. Until {@link sent} nobody knows what it came to. */
+  /** Sends a zip, without a limit of its own: see {@link saving}. The store is {@link unsure} until {@link sent}. */
   async save(path: string): Promise<void> {
     this.#shared.unsure = true;
-    await this.#ask("save the session", () => this.#store.save({ session: this.#session, path }));
+    await this.#call("save the session", () => this.#store.save({ session: this.#session, path }));
   }
 
-  /** The store has taken what was meant. */
+  /** The store has taken the zip that was meant. */
   sent(): void {
     this.#shared.unsure = false;
   }
 
   async delete(retainMs: number | undefined): Promise<void> {
-    const what = "delete the session";
+    const doing = "delete the session";
     const session = this.#session;
-    // Four methods have no word for it; a store of this package has, also when it is used by these.
+    // whatsapp-web.js's `delete` has no such option; a store of this package takes it, also with `archive: "zip"`.
     const options = retainMs === undefined || !isProfileStore(this.#store) ? { session } : { session, retainMs };
-    // A save that nobody waits for any more must not arrive after the delete, nor the delete after the next save.
-    await this.#inTurn(what, this.#limits.deleteMs, undefined, [], async (limited, end) => {
-      const deleted = this.#ask(what, () => this.#store.delete(options)).finally(end);
+    // An aborted save must not take effect after the delete, nor the delete after the next save.
+    await this.#inTurn(doing, this.#limits.deleteMs, undefined, [], async (limited, end) => {
+      const deleted = this.#call(doing, () => this.#store.delete(options)).finally(end);
       await withSignal(deleted, limited);
     });
   }
 
   async #inTurn<T>(
-    what: string,
+    doing: string,
     limitMs: number,
     signal: AbortSignal | undefined,
-    more: readonly Mutex[],
+    fileMutexes: readonly Mutex[],
     work: (limited: AbortSignal, end: Release) => Promise<T>,
   ): Promise<T> {
-    let waits = true;
+    let isWaiting = true;
     const expired = (cause: unknown): VaultError =>
-      waits ? this.#busy(what, limitMs, cause) : this.#silent(what, limitMs, cause);
+      isWaiting ? this.#busyError(doing, limitMs, cause) : this.#timeoutError(doing, limitMs, cause);
     return await withDeadline({ limitMs, signal, expired }, async (limited) => {
-      const end = await lockAll([this.#shared.turns, ...more], limited);
-      waits = false;
+      const end = await lockAll([this.#shared.writes, ...fileMutexes], limited);
+      isWaiting = false;
       return await work(limited, end);
     });
   }
 
-  #silent(what: string, limitMs: number, cause: unknown): VaultError {
+  #timeoutError(doing: string, limitMs: number, cause: unknown): VaultError {
     const waited = `the store did not answer within ${limitMs / 1_000} s`;
-    const hint = "Check that the store can be reached. What it was asked for may still take effect.";
-    return new VaultError("UNAVAILABLE", `Could not ${what} ${this.#session}: ${waited}.`, { cause, hint });
+    const hint = "Check that the store can be reached. The call may still take effect.";
+    return new VaultError("UNAVAILABLE", `Could not ${doing} ${this.#session}: ${waited}.`, { cause, hint });
   }
 
-  #busy(what: string, limitMs: number, cause: unknown): VaultError {
-    const waited = `the store did not answer within ${limitMs / 1_000} s to what it was asked before`;
+  #busyError(doing: string, limitMs: number, cause: unknown): VaultError {
+    const waited = `the store did not answer within ${limitMs / 1_000} s to an earlier call`;
     const hint =
-      "A save or delete before it, of this bot or one with the same session name, has not ended and may still take " +
-      "effect. Check the store; start the process anew if it never ends.";
-    return new VaultError("UNAVAILABLE", `Could not ${what} ${this.#session}: ${waited}.`, { cause, hint });
+      "An earlier save or delete, of this bot or of a bot with the same session name, has not ended and may still take " +
+      "effect. Check the store; restart the process if the call never ends.";
+    return new VaultError("UNAVAILABLE", `Could not ${doing} ${this.#session}: ${waited}.`, { cause, hint });
   }
 
-  async #ask<T>(what: string, call: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
+  async #call<T>(doing: string, call: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
     try {
       signal?.throwIfAborted();
       const answer = Promise.resolve(call());
       return await (signal === undefined ? answer : withSignal(answer, signal));
     } catch (cause) {
       if (isVaultError(cause) || (signal?.aborted && cause === signal.reason)) throw cause;
-      throw new VaultError("UNAVAILABLE", `Could not ${what} ${this.#session}: ${safeMessage(cause)}`, {
+      throw new VaultError("UNAVAILABLE", `Could not ${doing} ${this.#session}: ${safeMessage(cause)}`, {
         cause: safeCause(cause),
         hint: "Check that the store can be reached and that its credentials are right.",
       });

@@ -96,10 +96,10 @@ describe("CredentialsCheck", () => {
     await check.expectNewLink(never);
     await expect(save(linked, since)).rejects.toMatchObject({
       code: "UNAVAILABLE",
-      message: expect.stringContaining("still that of the link before"),
+      message: expect.stringContaining("still has the credentials of the link before"),
     });
-    expect(await check.look(never)).toBe(false);
+    expect(await check.areOnDisk(never)).toBe(false);
     await put(linkedAnew);
-    expect(await check.look(never)).toBe(true);
+    expect(await check.areOnDisk(never)).toBe(true);
   });
 });

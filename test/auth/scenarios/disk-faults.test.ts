@@ -247,7 +247,11 @@ describe("what cannot be removed", () => {
 });
 
 describe("a marker", () => {
-  beforeAll(() => expectWarning(/is no copy of what is stored; what is stored is used, and it is at .*\.unsaved/));
+  beforeAll(() =>
+    expectWarning(
+      /is no copy of the stored session; the stored session is used, and the profile was moved to .*\.unsaved/,
+    ),
+  );
   const name = ".wa-vault.json";
   const markers: Record<string, (whole: string) => Promise<unknown>> = {
     "is torn": (whole) => writeFile(join(dir, name), whole.slice(0, 40)),

@@ -28,7 +28,7 @@ vi.mock("node:fs/promises", async (original) => {
   return { ...fs, open };
 });
 
-expectWarning(/is no copy of what is stored; what is stored is used, and it is at .*\.unsaved/);
+expectWarning(/is no copy of the stored session; the stored session is used, and the profile was moved to .*\.unsaved/);
 
 const session = "RemoteAuth";
 const old = linkedProfile("old");

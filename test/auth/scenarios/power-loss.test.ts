@@ -37,7 +37,7 @@ vi.mock("node:fs/promises", async (original) => {
 });
 
 // Without a marker the profile may be a session of its own.
-expectWarning(/is no copy of what is stored; what is stored is used, and it is at .*\.unsaved/);
+expectWarning(/is no copy of the stored session; the stored session is used, and the profile was moved to .*\.unsaved/);
 
 const session = "RemoteAuth";
 const LOGS = [`${INDEXED_DB}/000003.log`, `${LOCAL_STORAGE}/000003.log`];

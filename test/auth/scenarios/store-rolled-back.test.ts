@@ -12,7 +12,9 @@ import { linkedProfile, sessionOf } from "../support/linked-profile.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
 expectWarning(/The store has lost the newest saves of RemoteAuth/);
-expectWarning(/is no copy of what is stored; (what is stored is used|nothing is stored), and it is at .*\.unsaved/);
+expectWarning(
+  /is no copy of the stored session; (the stored session is used|no session is stored), and the profile was moved to .*\.unsaved/,
+);
 
 const session = "RemoteAuth";
 const [first, second] = [linkedProfile("first"), linkedProfile("second")];
@@ -91,7 +93,7 @@ describe("a store that has lost its newest entries", () => {
       assertSameFiles(files, second);
       expect(seen).toEqual([]);
     }
-    expect(await told()).toMatch(/saved as generation \d+, and there generation 2 is current\./);
+    expect(await told()).toMatch(/saved as generation \d+, and in the store generation 2 is current\./);
     expect(await beside()).toEqual([session]);
     await run("linked", second);
     // That the local profile works says nothing of the stored one.
@@ -107,7 +109,7 @@ describe("a store that has lost its newest entries", () => {
     await run("qr", second);
     await bringBack();
     for (let start = 0; start < 4; start++) assertSameFiles((await opened()).files, second);
-    expect(await told()).toContain("and there the session is deleted");
+    expect(await told()).toContain("and in the store the session is deleted");
     expect(await beside()).toEqual([session]);
   });
 
@@ -119,7 +121,7 @@ describe("a store that has lost its newest entries", () => {
     // A store that never heard of it may be a new one; one that was started on before is not.
     expect(await told()).toBe("");
     assertSameFiles((await opened()).files, second);
-    expect(await told()).toContain("and there the session is absent");
+    expect(await told()).toContain("and in the store the session is absent");
   });
 
   it("has an unlinked or refused local profile set aside under a name that nobody removes", async () => {

@@ -163,7 +163,7 @@ describe("what one run asked for and gave up", () => {
     const end = await givenUp(store, "old");
     const busy = {
       code: "UNAVAILABLE",
-      message: expect.stringContaining("to what it was asked before"),
+      message: expect.stringContaining("to an earlier call"),
       hint: expect.stringContaining("start the process anew"),
     };
     const next = runOn(store, { answerMs: 20, transferMs: 20, deleteMs: 20 });
