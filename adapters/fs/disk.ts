@@ -1,4 +1,6 @@
-// The calls to the disk that a directory of blobs needs, and the meaning of their errors.
+// `adapters/fs` keeps blobs in a directory. This file has its calls to the disk, and the meaning of their errors. An
+// adapter imports the contract of blobs, `lib/blobs`, `lib/vault/vault.ts`, `lib/disk`, `lib/async` and the errors, and
+// no other adapter; no folder of `lib` may import it.
 import { link, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncDirectory } from "../../lib/disk/durable.ts";

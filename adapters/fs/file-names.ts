@@ -1,5 +1,5 @@
-// Names on disk. Two keys never have one name, also where the disk ignores case, keeps names for devices, drops a trailing
-// dot, or allows 255 bytes. Keys hold neither "+" nor "=": "+x" is the capital X, and "=" begins a suffix.
+// Names on disk. Two keys never have one name, also where the disk ignores case, keeps names for devices, drops a
+// trailing dot, or allows 255 bytes. Keys hold neither "+" nor "=": "+x" is the capital X, and "=" begins a suffix.
 
 const BLOB = "=blob";
 const TEMPORARY = /=[0-9a-f]{16}\.tmp$/;

@@ -35,7 +35,9 @@ export class FileStore extends Vault {
  */
 export class FileBlobs implements BlobStore {
   readonly #directory: string;
-  /** The device of the directory once it was seen: a directory that vanishes then is a lost volume, not an empty store. */
+  /**
+   * The device of the directory once it was seen: a directory that vanishes then is a lost volume, not an empty store.
+   */
   #device: number | undefined;
   #hasLinks: boolean | undefined;
 

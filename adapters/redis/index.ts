@@ -1,3 +1,6 @@
+// `adapters/redis` keeps blobs in Redis; `wire.ts` speaks to the client libraries. An adapter imports the contract of
+// blobs, `lib/blobs`, `lib/vault/vault.ts`, `lib/async`, the errors and its own client library, and no other adapter;
+// no folder of `lib` may import it.
 import { withSignal } from "../../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
@@ -28,9 +31,9 @@ export interface RedisBlobsOptions {
 const MAX_BLOB_BYTES = 1024 * 1024;
 
 /**
- * Blobs as Redis strings, and beside them one hash per first segment, written in the same MULTI. Its fields are the keys:
- * a listing never scans the keys of other users, and a key that the server evicted is noticed. The keys of a session
- * share a hash tag, and so a Cluster slot.
+ * Blobs as Redis strings, and beside them one hash per first segment, written in the same MULTI. Its fields are the
+ * keys: a listing never scans the keys of other users, and a key that the server evicted is noticed. The keys of a
+ * session share a hash tag, and so a Cluster slot.
  */
 export class RedisBlobs implements BlobStore {
   readonly #redis: Wire;
@@ -161,12 +164,18 @@ export class RedisBlobs implements BlobStore {
       : [["expire", this.#index(key), String(this.#ttlSeconds)]];
   }
 
-  /** Whether a value may expire while its key stays in the index: in a reserved segment, where each key has its own time. */
+  /**
+   * Whether a value may expire while its key stays in the index: in a reserved segment, where each key has its own
+   * time.
+   */
   #mayExpireAlone(key: string): boolean {
     return this.#ttlSeconds !== undefined && isReserved(key);
   }
 
-  /** Renews the key that makes the session known. It expires a moment before the session: the other order would be a loss. */
+  /**
+   * Renews the key that makes the session known. It expires a moment before the session: the other order would be a
+   * loss.
+   */
   async #keepKnown(key: string): Promise<void> {
     if (this.#ttlSeconds === undefined || isReserved(key)) return;
     const known = this.#at(`_sessions/${key.split("/", 1)[0]}`);

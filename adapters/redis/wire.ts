@@ -12,7 +12,10 @@ export interface IoRedisClient {
   info(section: "memory"): Promise<string>;
 }
 
-/** The methods of a node-redis client, pool, sentinel or cluster that are used; they differ in the arguments before a command. */
+/**
+ * The methods of a node-redis client, pool, sentinel or cluster that are used; they differ in the arguments before a
+ * command.
+ */
 export interface NodeRedisClient {
   // biome-ignore lint/suspicious/noExplicitAny: four signatures, each generic over modules and protocol versions
   sendCommand(...args: any[]): Promise<any>;

@@ -1,6 +1,12 @@
+// `adapters/s3` keeps blobs in a bucket of S3. This file has the meaning of its errors. An adapter imports the contract
+// of blobs, `lib/blobs`, `lib/vault/vault.ts`, `lib/async`, the errors and its own client library, and no other
+// adapter; no folder of `lib` may import it.
 import { safeCause, safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
 
-/** Whether the object does not exist. Only this code says so: a bare 404 may be a proxy, a wrong endpoint or a missing bucket. */
+/**
+ * Whether the object does not exist. Only this code says so: a bare 404 may be a proxy, a wrong endpoint or a missing
+ * bucket.
+ */
 export function isAbsence(error: unknown): boolean {
   return nameOf(error) === "NoSuchKey";
 }

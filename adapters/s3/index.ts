@@ -127,8 +127,8 @@ export class S3Blobs implements BlobStore {
   }
 
   /**
-   * Whether `If-None-Match` excludes. Some clones ignore it, some refuse it, and some look first and write later, so that
-   * all racers win: only a race shows it. A success is remembered in the bucket.
+   * Whether `If-None-Match` excludes. Some clones ignore it, some refuse it, and some look first and write later, so
+   * that all racers win: only a race shows it. A success is remembered in the bucket.
    */
   async #probe(options: CallOptions): Promise<boolean> {
     const known = await this.get(PROBE_KEY, options);

@@ -1,3 +1,6 @@
+// `lib/blobs` holds the decorators of the contract `lib/blobs.ts` (retries, time limits, a bound of requests), the
+// check of keys, and the store in memory. It imports the contract, `lib/async` and the errors. `lib/vault` and the
+// adapters may import it.
 import { VaultError } from "../errors.ts";
 
 /** The longest key a backend must take, in characters. */

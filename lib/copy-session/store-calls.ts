@@ -18,8 +18,8 @@ export class StoreCalls {
   /**
    * The answer of a store.
    * @param doing named in errors, e.g. "read from the source".
-   * @throws a store's own `VaultError`; `UNAVAILABLE` for any other error of the store, or `CANCELLED` when the store says
-   *   that its call was aborted; the reason of the signal at once when that aborts: the store may still work then.
+   * @throws a store's own `VaultError`; `UNAVAILABLE` for any other error of the store, or `CANCELLED` when the store
+   *   says that its call was aborted; the reason of the signal at once when that aborts: the store may still work then.
    */
   async ask<T>(doing: string, call: () => Promise<T> | T): Promise<T> {
     this.#signal?.throwIfAborted();
@@ -32,14 +32,19 @@ export class StoreCalls {
     return withSignal(answer, this.#signal);
   }
 
-  /** Whether the store has the session. @throws `UNAVAILABLE` also when the store answers neither `true` nor `false`. */
+  /**
+   * Whether the store has the session.
+   * @throws `UNAVAILABLE` also when the store answers neither `true` nor `false`.
+   */
   async exists(store: SessionStore, session: string): Promise<boolean> {
     const answer: unknown = await this.ask("look for the session", () => store.sessionExists({ session }));
     if (typeof answer === "boolean") return answer;
     throw new VaultError("UNAVAILABLE", `Could not look for ${session}: the store answered neither true nor false.`);
   }
 
-  /** Runs `work` once every store has answered: at once when there is none to wait for, else without being waited for. */
+  /**
+   * Runs `work` once every store has answered: at once when there is none to wait for, else without being waited for.
+   */
   async afterAnswers(work: () => Promise<void>): Promise<void> {
     if (this.#unanswered.size === 0) return work();
     void Promise.allSettled(this.#unanswered)

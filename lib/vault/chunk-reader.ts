@@ -1,3 +1,7 @@
+// `lib/vault` stores sessions as generations over any blob store: the log, the lease, the chunks, retention and
+// deletion. `FORMAT.md` has the stored bytes. It imports `lib/blobs`, `lib/archive`, `lib/profile/verify.ts`,
+// `lib/disk`, `lib/async`, the types of stores and the errors. The adapters and `lib/index.ts` may import `vault.ts`;
+// no other folder imports it.
 import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
 import { decodeFrame } from "./frame.ts";
@@ -49,7 +53,9 @@ export class ChunkReader {
   }
 }
 
-/** The backend does not have a chunk that a generation refers to: damage, unless the generation was pruned meanwhile. */
+/**
+ * The backend does not have a chunk that a generation refers to: damage, unless the generation was pruned meanwhile.
+ */
 class MissingChunk extends VaultError {
   constructor(key: string) {
     super("CORRUPT", `Could not read chunk ${key}: it is missing.`);
