@@ -65,5 +65,6 @@ function classify(what: string, cause: unknown): unknown {
   if (codeOf(cause) === "EEXIST" && (cause as NodeJS.ErrnoException).syscall === "link") {
     return new VaultError("CONFLICT", `Could not ${what}: it exists.`, { cause });
   }
+  if (codeOf(cause) === "EFBIG") return new VaultError("TOO_LARGE", `Could not ${what}: EFBIG.`, { cause });
   return asDiskError(what, cause);
 }

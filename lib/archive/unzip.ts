@@ -11,7 +11,7 @@ import { VaultError } from "../errors.ts";
 import type { CaptureFile } from "../store.ts";
 import { damaged } from "./errors.ts";
 import { flow } from "./flow.ts";
-import type { DirectoryEntry, ZipDirectory } from "./zip-directory.ts";
+import { type DirectoryEntry, readDirectory, type ZipDirectory } from "./zip-directory.ts";
 import { methods } from "./zip-format.ts";
 
 /** The result of an {@link unzip}. */
@@ -45,8 +45,6 @@ export async function unzip(
 ): Promise<UnzipReport> {
   const { signal } = options;
   signal?.throwIfAborted();
-  // Imported here, so that yauzl is loaded only when a zip is read.
-  const { readDirectory } = await import("./zip-directory.ts");
   try {
     const handle = await open(zipPath, "r");
     try {

@@ -30,7 +30,7 @@ export async function forEachConcurrent<T>(
   try {
     for (const item of items) {
       await permits.acquire(stop);
-      const one: Promise<void> = work(item, stop)
+      const one: Promise<void> = (async () => await work(item, stop))()
         .catch((error: unknown) => failed.abort(error))
         .finally(() => {
           permits.release();

@@ -1,4 +1,5 @@
 import type { PublicClient } from "../browser/client.ts";
+import { callListener } from "../warnings.ts";
 
 /** The events that `RemoteAuth` emits on the client. */
 export type RemoteSessionEvent =
@@ -11,11 +12,5 @@ export type RemoteSessionEvent =
 
 /** Emits an event on the client. The exception of a listener becomes an uncaught exception, and harms no save. */
 export function emitEvent(client: PublicClient, event: RemoteSessionEvent, payload: unknown): void {
-  try {
-    client.emit(event, payload);
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
+  callListener(() => client.emit(event, payload));
 }

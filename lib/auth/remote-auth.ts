@@ -177,6 +177,7 @@ export class RemoteAuth extends BaseAuth {
     const run = this.#run;
     const browserOpen = this.#guards.loggedOut();
     run?.unlink();
+    if (!browserOpen) run?.browserClosed();
     try {
       await this.#hooks.run(async () => {
         await run?.stopBackups();

@@ -104,7 +104,17 @@ export class RemoteRun {
    */
   async browserStarted(browser: BrowserLike): Promise<void> {
     this.#browser.begin(browser);
-    await this.#launch.started(browser);
+    try {
+      await this.#launch.started(browser);
+    } catch (error) {
+      this.browserClosed();
+      throw error;
+    }
+  }
+
+  /** The browser is closed on purpose: its end is no interruption. */
+  browserClosed(): void {
+    this.#browser.end();
   }
 
   /** READY: from now on the profile carries a session. */
@@ -125,15 +135,15 @@ export class RemoteRun {
   async authenticationNeeded(): Promise<void> {
     const { session } = this.#options;
     const { wasReady } = this;
-    const wasLinked = this.#opened?.linked;
     this.#phase.unlink();
-    this.#opened = undefined;
+    this.#isProven = true;
     this.#readyAt = undefined;
     await this.#saver.markSuperseded().catch((error) => this.report(error));
     await this.stopBackups();
     if (wasReady) await this.#saver.rollBack(this.#ending.signal).catch((error) => this.report(error));
     await this.#saver.expectNewLink(this.#ending.signal);
-    if (!wasLinked) return;
+    if (!this.#opened?.linked) return;
+    this.#opened = undefined;
     this.report(sessionRefused(session));
   }
 
@@ -177,8 +187,9 @@ export class RemoteRun {
     if (this.#deleted) await this.#saver.forget();
   }
 
-  /** Aborts the operations under way, so that `finish` need not wait for them. */
+  /** The client is being destroyed: aborts the operations under way, so that `finish` need not wait for them. */
   interrupt(): void {
+    this.browserClosed();
     this.#ending.abort(clientDestroyed(this.#options.session));
   }
 
@@ -205,7 +216,6 @@ export class RemoteRun {
   /** Ends the run without a save: releases the lease, the lock and the signals. Never rejects; may be called twice. */
   async end(): Promise<void> {
     this.#phase.end();
-    this.#browser.end();
     this.interrupt();
     await this.stopBackups();
     await this.store.close().catch((error) => this.report(error));

@@ -10,7 +10,9 @@ const BUSY_PAUSE_MS = 100;
 /** The number of syncs at once: disks write several files together in fewer operations. */
 export const SYNCS_AT_ONCE = 16;
 /** Errors of disks that cannot sync, or not by a descriptor that was opened for reading. */
-const NOT_SYNCED = ["EINVAL", "EBADF", "ENOTSUP", "EROFS"];
+const NOT_SYNCED = ["EINVAL", "EBADF", "ENOTSUP"];
+/** A disk that became read-only has lost what this process wrote to it; what others wrote may be there. */
+const NOT_SYNCED_OF_OTHERS = [...NOT_SYNCED, "EROFS"];
 
 /** Syncs every file and directory below `dir` to disk, and `dir` last. */
 export async function syncTree(dir: string): Promise<void> {
@@ -41,8 +43,14 @@ export async function syncDirectory(dir: string): Promise<void> {
 
 /** Syncs the bytes that another process has written into `path` to disk, unless the file was removed. */
 export async function syncWritten(path: string): Promise<void> {
+  const isWindows = process.platform === "win32";
   // Windows syncs only files that were opened for writing.
-  await syncForgiving(path, process.platform === "win32" ? [...NOT_SYNCED, "EPERM", "EACCES"] : NOT_SYNCED);
+  await syncForgiving(path, isWindows ? [...NOT_SYNCED_OF_OTHERS, "EPERM", "EACCES"] : NOT_SYNCED_OF_OTHERS);
+}
+
+/** As {@link syncDirectory}, for names that another process has written. */
+export async function syncWrittenNames(dir: string): Promise<void> {
+  if (process.platform !== "win32") await syncForgiving(dir, NOT_SYNCED_OF_OTHERS);
 }
 
 async function syncForgiving(path: string, forgiven: readonly string[]): Promise<void> {

@@ -12,7 +12,7 @@ const FULL: Refusal = { code: "UNAVAILABLE", hint: "The disk is full: free some 
 const FORBIDDEN: Refusal = { code: "DENIED", hint: "Let this user read and write that directory and what is in it." };
 const MOUNTED: Refusal = {
   code: "UNAVAILABLE",
-  hint: "The directory is a mount of its own: mount its parent directory instead.",
+  hint: "Close other programs that use it. If the directory is a mount of its own, mount its parent directory instead.",
 };
 
 /** The code of an error of the disk, and a hint for a person, by the code of the system. */
@@ -24,12 +24,10 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   EROFS: FORBIDDEN,
   EBUSY: MOUNTED,
   EXDEV: MOUNTED,
-  EFBIG: { code: "TOO_LARGE", hint: "The disk takes no file of that size." },
 };
 
 /**
- * An error of the disk as a `VaultError`: `DENIED` for missing rights, `TOO_LARGE` for files that are too large, else
- * `UNAVAILABLE`. A `VaultError` is returned as it is.
+ * An error of the disk as a `VaultError`: `DENIED` for missing rights, else `UNAVAILABLE`. A `VaultError` is returned as it is.
  * @param doing the failed action, for the message: "Could not … : code."
  */
 export function diskError(doing: string, cause: unknown): VaultError {

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { forEachConcurrent } from "../async/semaphore.ts";
-import { SYNCS_AT_ONCE, syncDirectory, syncWritten } from "../disk/durable.ts";
+import { SYNCS_AT_ONCE, syncWritten, syncWrittenNames } from "../disk/durable.ts";
 import { diskError } from "../disk/errors.ts";
 import type { CaptureFile } from "../store.ts";
 
@@ -38,7 +38,7 @@ export class SyncedFiles {
     // A name is on disk once all directories above it are synced.
     for (const path of foldersOf(paths)) {
       signal.throwIfAborted();
-      await this.#attempt(path, syncDirectory);
+      await this.#attempt(path, syncWrittenNames);
     }
     for (const path of [...paths, ...foldersOf(paths)]) {
       if (this.#refused.has(path)) throw diskError(BRINGING, this.#refused.get(path));

@@ -9,6 +9,7 @@ import {
   syncDirectory,
   syncTree,
   syncWritten,
+  syncWrittenNames,
   uniqueName,
   writeFully,
 } from "../../lib/disk/durable.ts";
@@ -94,9 +95,16 @@ describe("removeJudged", () => {
 });
 
 describe("a directory's sync", () => {
-  it.each(["EINVAL", "EBADF", "ENOTSUP", "EROFS"])("is no failure where the disk answers %s", async (code) => {
+  it.each(["EINVAL", "EBADF", "ENOTSUP"])("is no failure where the disk answers %s", async (code) => {
     await failSyncs(code);
     await syncDirectory(folder);
+    await syncWritten(path);
+  });
+
+  it("is a failure on a disk that became read-only, unless another process wrote there", async () => {
+    await failSyncs("EROFS");
+    await expect(syncDirectory(folder)).rejects.toMatchObject({ code: "EROFS" });
+    await syncWrittenNames(folder);
     await syncWritten(path);
   });
 

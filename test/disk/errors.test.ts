@@ -15,7 +15,6 @@ describe("diskError", () => {
     ["EROFS", "DENIED", /read and write/],
     ["EBUSY", "UNAVAILABLE", /mount/],
     ["EXDEV", "UNAVAILABLE", /mount/],
-    ["EFBIG", "TOO_LARGE", /size/],
   ])("of %s is %s, with a hint", (reason, code, hint) => {
     const cause = systemError(reason);
     const error = diskError("write a file", cause);

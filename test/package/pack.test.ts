@@ -87,7 +87,7 @@ describe("the package", () => {
     for (const name of ["yauzl", "pend"]) expect(page).toContain(`\`${name}\``);
   });
 
-  it("loads yauzl when a zip is read, and not before", () => {
+  it("loads yauzl with itself, and reads zips with it", () => {
     writeFileSync(join(project, "empty.zip"), "");
     const script = `
       const isLoaded = () => Object.keys(require.cache).some((path) => path.includes("yauzl"));
@@ -98,10 +98,10 @@ describe("the package", () => {
         const store = new FileStore({ directory: "sessions" });
         const saved = store.save({ session: "RemoteAuth-zip", path: "empty.zip" });
         const { code } = await saved.catch((error) => error);
-        console.log(JSON.stringify({ before, code, after: isLoaded() }));
+        console.log(JSON.stringify({ before, code }));
       })();`;
     const said = JSON.parse(packed.run("node", ["--input-type=commonjs", "-e", script]));
-    expect(said).toEqual({ before: false, code: "CORRUPT", after: true });
+    expect(said).toEqual({ before: true, code: "CORRUPT" });
   });
 
   it("has entries that are all imported and required", () => {

@@ -122,9 +122,14 @@ export class ProfileSaver {
     return await this.#next;
   }
 
-  /** Saves if the credentials are on disk. @returns `undefined` when they are not on disk, and nothing was saved */
+  /**
+   * Saves if the session is linked and its credentials are on disk.
+   * @returns `undefined` when it is not, or the profile could not be captured yet: nothing was saved
+   */
   async nextWhenReady(signal: AbortSignal): Promise<SaveReport | undefined> {
-    return await this.#saves.run(() => this.#save(signal, true));
+    return await this.#saves.run(async () =>
+      this.#options.linkedSince() === undefined ? undefined : await this.#save(signal, true),
+    );
   }
 
   /** Resolves when no save is under way. Never rejects. */

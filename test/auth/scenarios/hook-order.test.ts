@@ -4,10 +4,11 @@ import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from "
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryStore } from "../../../adapters/memory.ts";
 import { LocalAuth } from "../../../lib/auth/local-auth.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../../lib/auth/remote-auth.ts";
+import { BrowserWatch } from "../../../lib/browser/browser-watch.ts";
 import { VaultError } from "../../../lib/errors.ts";
 import type { Lease } from "../../../lib/store.ts";
 import { captureOf, filesIn, writeFiles } from "../../contract/profile.ts";
@@ -276,6 +277,8 @@ describe("a browser", () => {
     expect(store.held).toBe(1);
     await client.pupBrowser?.close();
     await expect.poll(() => store.held, { timeout: 120_000 }).toBe(0);
+    expect(client.seen).toContain("interrupted");
+    expect(client.errors).toEqual([expect.objectContaining({ code: "DENIED" })]);
     await nothingIsLeft();
     await client.initialize("linked");
     await client.destroy();
@@ -288,6 +291,7 @@ describe("a browser", () => {
     await writeFiles(linkedProfile("later"), dir);
     await client.pupBrowser?.close();
     await expect.poll(() => store.held, { timeout: 120_000 }).toBe(0);
+    expect(client.seen).toContain("interrupted");
     expect(client.seen).toContain("error");
     await nothingIsLeft();
     await client.destroy();
@@ -318,13 +322,31 @@ describe("a browser", () => {
     await nothingIsLeft();
   });
 
+  it("that is closed by a logout is not reported as dead, however long the store takes", async () => {
+    const { client } = await started();
+    const watchEnd = vi.spyOn(BrowserWatch.prototype, "end");
+    const { reached, go } = store.hold("delete");
+    const loggedOut = client.logout();
+    await reached;
+    expect(watchEnd).toHaveBeenCalled();
+    watchEnd.mockRestore();
+    go();
+    await loggedOut;
+    expect(client.seen.slice(-1)).toEqual(["deleted"]);
+    await nothingIsLeft();
+  });
+
   it("started without its switches is closed before it opens a page", async () => {
     const { client } = make();
     await storeSession();
     const browser = new ScriptedBrowser();
     Object.assign(browser, { process: () => ({ spawnargs: ["chromium"], exitCode: null, signalCode: null }) });
     const closing = once(browser, "disconnected");
+    const watchEnd = vi.spyOn(BrowserWatch.prototype, "end");
     await expect(client.initialize("linked", async () => browser)).rejects.toMatchObject({ code: "INVALID" });
+    // Its end is not reported as the death of a browser.
+    expect(watchEnd).toHaveBeenCalled();
+    watchEnd.mockRestore();
     await closing;
     await client.destroy();
     await nothingIsLeft();

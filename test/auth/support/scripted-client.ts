@@ -48,7 +48,7 @@ export class ScriptedClient extends EventEmitter {
     super();
     this.#strategy = strategy;
     strategy.setup(this as never);
-    for (const name of ["saved", "restored", "error", "lost", "deleted"]) {
+    for (const name of ["saved", "restored", "error", "interrupted", "lost", "deleted"]) {
       this.on(`remote_session_${name}`, (value) => {
         this.seen.push(name);
         if (name === "error") this.errors.push(value);
