@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { ProfileLaunch } from "../browser/profile-launch.ts";
@@ -8,34 +8,17 @@ import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
 import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
-import { warningListener } from "../warnings.ts";
 import { BaseAuth } from "./base-auth.ts";
 import { HookGuards } from "./hook-guards.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
-import { checkClientId, sessionNameOf } from "./session-name.ts";
+import { sessionNameOf } from "./session-name.ts";
+import { checkStrategyOptions, type StrategyOptions, type StrategySettings } from "./strategy-options.ts";
 
 /** How long a `destroy()` waits for the processes of a closed browser to end, in milliseconds. */
 const EXIT_WAIT_MS = 3_000;
 
-/** Options of `LocalAuth`: whatsapp-web.js's own options, then those of this package. */
-export interface LocalAuthOptions {
-  /** Tells several sessions of one folder apart: letters, digits, `_` and `-`. @default none */
-  clientId?: string | undefined;
-  /** Folder of the profiles. @default "./.wwebjs_auth/" */
-  dataPath?: string | undefined;
-  /** How often the removal of the profile is tried again after a logout. @default 4 */
-  rmMaxRetries?: number | undefined;
-  /**
-   * On SIGTERM, SIGINT or SIGHUP, close the browser properly, then let the signal have its usual effect.
-   * Off when puppeteer's own `handleSIGTERM`, `handleSIGINT` or `handleSIGHUP` is set. @default true
-   */
-  closeOnSignals?: boolean | undefined;
-  /**
-   * Called with warnings that need no action now, e.g. that the browser is older than the profile.
-   * @default `process.emitWarning`
-   */
-  onWarning?: ((message: string) => void) | undefined;
-}
+/** Options of `LocalAuth`. */
+export type LocalAuthOptions = StrategyOptions;
 
 /**
  * Keeps the session of a whatsapp-web.js client in a folder of this machine, `<dataPath>/session-<clientId>`.
@@ -47,22 +30,19 @@ export class LocalAuth extends BaseAuth {
   readonly rmMaxRetries: number;
   /** Path of the profile; set by the first `initialize()`. */
   userDataDir: string | undefined;
-  readonly #closeOnSignals: boolean;
+  readonly #settings: StrategySettings;
   #launch: ProfileLaunch | undefined;
-  readonly #onWarning: (message: string) => void;
   readonly #guards: HookGuards = new HookGuards(() => this.client);
   /** Resolves when the browser is closed; pending from the call of `disconnect` until the call of `destroy`. */
   #closed: Promise<void> = Promise.resolve();
   #setClosed: () => void = () => {};
 
-  constructor({ clientId, dataPath, rmMaxRetries, closeOnSignals, onWarning }: LocalAuthOptions = {}) {
+  constructor(options: LocalAuthOptions = {}) {
     super();
-    checkClientId(clientId);
-    this.dataPath = resolve(dataPath || "./.wwebjs_auth/");
-    this.clientId = clientId;
-    this.rmMaxRetries = rmMaxRetries ?? 4;
-    this.#closeOnSignals = closeOnSignals ?? true;
-    this.#onWarning = warningListener(onWarning);
+    this.#settings = checkStrategyOptions(options);
+    this.clientId = this.#settings.clientId;
+    this.dataPath = this.#settings.dataPath;
+    this.rmMaxRetries = this.#settings.rmMaxRetries;
   }
 
   /**
@@ -86,12 +66,7 @@ export class LocalAuth extends BaseAuth {
     // The browser of the launch before may be just starting, which no hook tells: then this start fails, and that
     // launch continues.
     if (previous !== undefined) await checkNoBrowser(dir);
-    const launch = new ProfileLaunch({
-      client,
-      dir,
-      closeOnSignals: this.#closeOnSignals,
-      onWarning: this.#onWarning,
-    });
+    const launch = new ProfileLaunch({ ...this.#settings, client, dir });
     this.#launch = launch;
     try {
       await launch.prepare(async () => {
@@ -145,7 +120,7 @@ export class LocalAuth extends BaseAuth {
     if (this.#guards.loggedOut()) return;
     await this.destroy();
     const removed = await removeProfile(this.userDataDir, this.rmMaxRetries);
-    if (!removed) this.#onWarning(`${this.userDataDir} could not be removed after the logout.`);
+    if (!removed) this.#settings.onWarning(`${this.userDataDir} could not be removed after the logout.`);
   }
 }
 

@@ -1,26 +1,13 @@
-import { resolve } from "node:path";
 import { invalidOption, VaultError } from "../errors.ts";
 import { isProfileStore, type SessionStore } from "../store.ts";
-import { warningListener } from "../warnings.ts";
-import { checkClientId } from "./session-name.ts";
+import { checkStrategyOptions, type StrategyOptions, type StrategySettings } from "./strategy-options.ts";
 
-/** Options of `RemoteAuth`: whatsapp-web.js's own options, then those of this package. */
-export interface RemoteAuthOptions {
+/** Options of `RemoteAuth`. The first two, and the first three of every strategy, are whatsapp-web.js's own. */
+export interface RemoteAuthOptions extends StrategyOptions {
   /** The store of the session: a store of this package, or any store with whatsapp-web.js's four methods. */
   store: SessionStore;
   /** Time between two saves in milliseconds, 60000 at least. */
   backupSyncIntervalMs: number;
-  /** Tells several sessions of one store apart: letters, digits, `_` and `-`. @default none */
-  clientId?: string | undefined;
-  /** Folder of the local profiles. @default "./.wwebjs_auth/" */
-  dataPath?: string | undefined;
-  /** How often the removal of a local profile is tried again after a logout. @default 4 */
-  rmMaxRetries?: number | undefined;
-  /**
-   * On SIGTERM, SIGINT or SIGHUP, save and destroy the client, then let the signal have its usual effect.
-   * Off when puppeteer's own `handleSIGTERM`, `handleSIGINT` or `handleSIGHUP` is set. @default true
-   */
-  closeOnSignals?: boolean | undefined;
   /** The longest a `destroy()` waits for its last save, in milliseconds. @default 8000 (Docker kills after 10 s) */
   finalSaveTimeoutMs?: number | undefined;
   /**
@@ -28,27 +15,17 @@ export interface RemoteAuthOptions {
    * @default the `retainDeletedMs` of the store, which is 7 days by default
    */
   retainDeletedMs?: number | undefined;
-  /**
-   * Called with warnings that need no action now, e.g. that a local profile was set aside.
-   * @default `process.emitWarning`
-   */
-  onWarning?: ((message: string) => void) | undefined;
   /** `"zip"`: use the four methods also with a store that takes profiles file by file. */
   archive?: "zip" | undefined;
 }
 
 /** Checked options, with their defaults. */
-export interface RemoteAuthSettings {
+export interface RemoteAuthSettings extends StrategySettings {
   readonly store: SessionStore;
-  readonly clientId: string | undefined;
-  readonly dataPath: string;
-  readonly rmMaxRetries: number;
   readonly intervalMs: number;
   readonly finalSaveTimeoutMs: number;
   /** `undefined`: the store decides. */
   readonly retainDeletedMs: number | undefined;
-  readonly closeOnSignals: boolean;
-  readonly onWarning: (message: string) => void;
   /** Whether the store is used by its four methods. */
   readonly zip: boolean;
 }
@@ -61,8 +38,8 @@ const LONGEST_MS = 20 * 86_400_000;
  * @throws `INVALID`, with whatsapp-web.js's own sentence for the options that whatsapp-web.js checks
  */
 export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
-  const { clientId, dataPath, store, backupSyncIntervalMs, rmMaxRetries, archive } = options ?? {};
-  checkClientId(clientId);
+  const settings = checkStrategyOptions(options ?? {});
+  const { store, backupSyncIntervalMs, archive } = options ?? {};
   // whatsapp-web.js takes numbers as text too, as they come from the environment.
   if (!(Number(backupSyncIntervalMs) >= 60_000)) {
     throw new VaultError("INVALID", "Invalid backupSyncIntervalMs. Accepts values starting from 60000ms {1 minute}.");
@@ -70,15 +47,11 @@ export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
   checkStore(store);
   if (archive !== undefined && archive !== "zip") throw invalidOption("archive", '"zip" or undefined', archive);
   return {
+    ...settings,
     store,
-    clientId,
-    dataPath: resolve(dataPath || "./.wwebjs_auth/"),
-    rmMaxRetries: rmMaxRetries ?? 4,
     intervalMs: Math.min(Number(backupSyncIntervalMs), LONGEST_MS),
     finalSaveTimeoutMs: Math.min(milliseconds("finalSaveTimeoutMs", options.finalSaveTimeoutMs ?? 8_000), LONGEST_MS),
     retainDeletedMs: retention(options.retainDeletedMs),
-    closeOnSignals: options.closeOnSignals ?? true,
-    onWarning: warningListener(options.onWarning),
     zip: archive === "zip" || !isProfileStore(store),
   };
 }

@@ -106,7 +106,7 @@ export class ProfileSession implements StoreSession {
     const released = withDeadline({ limitMs: this.#limits.releaseMs, expired }, (signal) =>
       withSignal(lease.release(), signal),
     );
-    // The next process takes a lease over that was not released.
+    // The next process takes over a lease that was not released.
     await released.catch(() => undefined);
   }
 

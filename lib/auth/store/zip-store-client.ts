@@ -63,12 +63,8 @@ export class ZipStoreClient {
   }
 
   async exists(signal: AbortSignal): Promise<boolean> {
-    const doing = "look for the session";
-    const limitMs = this.#limits.answerMs;
-    const expired = (cause: unknown): VaultError => this.#timeoutError(doing, limitMs, cause);
-    const answer: unknown = await withDeadline({ limitMs, signal, expired }, (limited) =>
-      this.#call(doing, () => this.#store.sessionExists({ session: this.#session }), limited),
-    );
+    const ask = (): Promise<boolean> | boolean => this.#store.sessionExists({ session: this.#session });
+    const answer: unknown = await this.#callWithin("look for the session", this.#limits.answerMs, signal, ask);
     if (typeof answer === "boolean") return answer;
     throw new VaultError("UNAVAILABLE", `Could not look for the session ${this.#session}: the store gave no answer.`, {
       hint: "Its sessionExists answered neither true nor false, as wwebjs-aws-s3 does in an outage: check the store.",
@@ -76,12 +72,8 @@ export class ZipStoreClient {
   }
 
   async extract(path: string, signal: AbortSignal): Promise<void> {
-    const doing = "read the session";
-    const limitMs = this.#limits.transferMs;
-    const expired = (cause: unknown): VaultError => this.#timeoutError(doing, limitMs, cause);
-    await withDeadline({ limitMs, signal, expired }, (limited) =>
-      this.#call(doing, () => this.#store.extract({ session: this.#session, path }), limited),
-    );
+    const read = (): Promise<unknown> => this.#store.extract({ session: this.#session, path });
+    await this.#callWithin("read the session", this.#limits.transferMs, signal, read);
     this.#shared.unsure = false;
   }
 
@@ -136,6 +128,11 @@ export class ZipStoreClient {
       isWaiting = false;
       return await work(limited, end);
     });
+  }
+
+  async #callWithin<T>(doing: string, limitMs: number, signal: AbortSignal, call: () => Promise<T> | T): Promise<T> {
+    const expired = (cause: unknown): VaultError => this.#timeoutError(doing, limitMs, cause);
+    return await withDeadline({ limitMs, signal, expired }, (limited) => this.#call(doing, call, limited));
   }
 
   #timeoutError(doing: string, limitMs: number, cause: unknown): VaultError {
