@@ -164,7 +164,7 @@ describe("what one run asked for and gave up", () => {
     const busy = {
       code: "UNAVAILABLE",
       message: expect.stringContaining("to an earlier call"),
-      hint: expect.stringContaining("start the process anew"),
+      hint: expect.stringContaining("restart the process"),
     };
     const next = runOn(store, { answerMs: 20, transferMs: 20, deleteMs: 20 });
     await expect(next.open(signal)).rejects.toMatchObject(busy);
