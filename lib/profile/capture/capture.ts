@@ -27,11 +27,8 @@ export interface CaptureOptions {
   /** The facts of the last generation: a storage that it had and the profile has not is an error. */
   expected?: ProfileFacts | undefined;
   /**
-    const { live } = this.#options;
-    const common = { dir: this.#dir, pool: this.#pool, stored: this.#stored, checked: this.#checked };
-    for (const storage of layout.storages) {
-      if (storage.backend === "leveldb") {
-        yield [storage.path, () => new LevelDbCapture({ ...common, path: storage.path, blobs: storage.blobs })];
+   * Files of the last capture whose save succeeded: a file unchanged since is neither checked nor copied again, and
+   * reading it rejects with `StaleRead` when it changes after the capture.
    */
   stored?: readonly Pick<CaptureFile, "path" | "identity">[] | undefined;
   /**
