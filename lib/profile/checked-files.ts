@@ -1,9 +1,6 @@
-import { lstat } from "node:fs/promises";
-import { join } from "node:path";
-import { codeOf, diskError } from "../disk/errors.ts";
-import { exactIdentity, type FileIdentity, identifyFile, prefixIdentity } from "./file-identity.ts";
+import { exactIdentity, type FileIdentity, hasIdentity } from "./file-identity.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
-import { namesOf } from "./listing.ts";
+import { filesOf } from "./listing.ts";
 import { probeProfile } from "./storage-layout.ts";
 
 /**
@@ -24,13 +21,11 @@ export class CheckedFiles {
 
   /** A SQLite database, which Chromium overwrites in place: only a trustworthy identity tells that it is the same. */
   addDatabase(path: string, identity: FileIdentity): void {
-    const text = prefixIdentity(identity, identity.size);
-    if (text !== undefined) this.#identities.set(path, text);
+    if (identity.trustworthy) this.#identities.set(path, exactIdentity(identity));
   }
 
   hasDatabase(path: string, identity: FileIdentity): boolean {
-    const text = prefixIdentity(identity, identity.size);
-    return text !== undefined && this.#identities.get(path) === text;
+    return hasIdentity(identity, this.#identities.get(path));
   }
 
   /**
@@ -39,22 +34,11 @@ export class CheckedFiles {
    */
   async addVerified(dir: string): Promise<void> {
     for (const { backend, path, databases } of (await probeProfile(dir)).storages) {
-      for (const name of backend === "leveldb" ? await namesOf(join(dir, path)) : databases) {
-        if (backend === "leveldb" && parseLevelDbName(name)?.kind !== "table") continue;
-        const identity = await identityAt(join(dir, path, name));
-        if (identity === undefined) continue;
-        if (backend === "leveldb") this.addTable(`${path}/${name}`, identity);
-        else this.addDatabase(`${path}/${name}`, identity);
+      for (const [name, { identity }] of await filesOf(dir, path)) {
+        if (databases.includes(name)) this.addDatabase(`${path}/${name}`, identity);
+        if (backend === "leveldb" && parseLevelDbName(name)?.kind === "table")
+          this.addTable(`${path}/${name}`, identity);
       }
     }
-  }
-}
-
-async function identityAt(path: string): Promise<FileIdentity | undefined> {
-  try {
-    return identifyFile(await lstat(path, { bigint: true }));
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
-    throw diskError("read the profile", cause);
   }
 }

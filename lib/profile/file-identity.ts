@@ -40,5 +40,10 @@ export function exactIdentity({ file, size, times }: FileIdentity): string {
  * two seconds: another write within the same tick of the disk's clock would not show.
  */
 export function prefixIdentity(identity: FileIdentity, size: number): string | undefined {
-  return identity.trustworthy ? `${identity.file}:${size}:${identity.times}` : undefined;
+  return identity.trustworthy ? exactIdentity({ ...identity, size }) : undefined;
+}
+
+/** Whether a whole file still has an identity of {@link prefixIdentity}. */
+export function hasIdentity(file: FileIdentity, identity: string | undefined): boolean {
+  return identity !== undefined && identity === prefixIdentity(file, file.size);
 }

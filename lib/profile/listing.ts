@@ -1,47 +1,54 @@
-import { type Dirent, existsSync, readdirSync } from "node:fs";
-import { lstat, readdir, stat } from "node:fs/promises";
+import { type BigIntStats, type Dirent, existsSync, readdirSync } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { type FileSource, fileSource } from "../disk/file-source.ts";
+import { type FileIdentity, identifyFile } from "./file-identity.ts";
 
 /** How often a directory is listed whose entries are deleted meanwhile. */
 const MAX_LISTINGS = 20;
 
 /**
- * The wanted files in the directory `path`, not below it, by their paths relative to `dir`. None when it does not
- * exist.
+ * The files in the directory `path` of the profile at `dir`, not below it, by their names. None when it does not exist.
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses, as all functions of this file
  */
 export async function filesOf(
   dir: string,
   path: string,
-  isWanted: (name: string) => boolean,
-): Promise<Map<string, FileSource>> {
-  const files = new Map<string, FileSource>();
-  for (const entry of await entriesOf(join(dir, path))) {
-    if (!entry.isFile() || !isWanted(entry.name)) continue;
-    const at = join(dir, path, entry.name);
-    const size = await sizeOf(at);
-    if (size !== undefined) files.set(path ? `${path}/${entry.name}` : entry.name, fileSource(at, size));
+): Promise<Map<string, FileSource & { readonly identity: FileIdentity }>> {
+  const files = new Map<string, FileSource & { readonly identity: FileIdentity }>();
+  for (const { name } of (await entriesOf(join(dir, path))).filter((entry) => entry.isFile())) {
+    const stat = await lstatOf(dir, `${path}/${name}`);
+    if (stat === undefined) continue;
+    files.set(name, { ...fileSource(join(dir, path, name), Number(stat.size)), identity: identifyFile(stat) });
   }
   return files;
 }
 
+/** The `lstat` of an entry of the profile at `dir`; `undefined` when it does not exist. */
+export async function lstatOf(dir: string, path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(join(dir, path), { bigint: true });
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw diskError(`read ${path} of the profile`, cause);
+  }
+}
+
 /** The names in a directory; none when it does not exist. */
 export async function namesOf(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") return [];
-    throw diskError(`list ${basename(path)}`, cause);
-  }
+  return await listed(path, () => readdir(path));
 }
 
 /** The entries of a directory; none when it does not exist. */
 export async function entriesOf(path: string): Promise<Dirent[]> {
+  return await listed(path, () => readdir(path, { withFileTypes: true }));
+}
+
+async function listed<T>(path: string, list: () => Promise<T[]>): Promise<T[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await readdir(path, { withFileTypes: true });
+      return await list();
     } catch (cause) {
       if (mustListAgain(path, cause, attempt)) continue;
       if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") return [];
@@ -51,7 +58,7 @@ export async function entriesOf(path: string): Promise<Dirent[]> {
 }
 
 /** As {@link entriesOf}, synchronously; rethrows the error of the disk. */
-export function entriesOfSync(path: string): Dirent[] {
+function entriesOfSync(path: string): Dirent[] {
   for (let attempt = 1; ; attempt++) {
     try {
       return readdirSync(path, { withFileTypes: true });
@@ -73,10 +80,12 @@ function mustListAgain(path: string, cause: unknown, attempt: number): boolean {
   throw diskError(`list ${basename(path)}`, cause);
 }
 
-/** Paths of all files below `path`, relative to `dir`; symlinks and everything else that is not a file are left out. */
+/**
+ * Paths of all files below the directory `path`, relative to `dir`; symlinks and everything else that is not a file are
+ * left out.
+ */
 export async function walk(dir: string, path: string): Promise<string[]> {
   const found: string[] = [];
-  if (await isLink(join(dir, path))) return found;
   for (const entry of await entriesOf(join(dir, path))) {
     const below = `${path}/${entry.name}`;
     if (entry.isDirectory()) found.push(...(await walk(dir, below)));
@@ -85,20 +94,11 @@ export async function walk(dir: string, path: string): Promise<string[]> {
   return found;
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
-    throw diskError(`read ${basename(path)}`, cause);
-  }
-}
-
-async function isLink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink();
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return false;
-    throw diskError(`read ${basename(path)}`, cause);
-  }
+/** As {@link walk}, synchronously; rethrows the error of the disk. */
+export function walkSync(dir: string, path: string): string[] {
+  return entriesOfSync(join(dir, path)).flatMap((entry) => {
+    const below = `${path}/${entry.name}`;
+    if (entry.isDirectory()) return walkSync(dir, below);
+    return entry.isFile() ? [below] : [];
+  });
 }

@@ -2,9 +2,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { diskError } from "../disk/errors.ts";
 import type { FileSource } from "../disk/file-source.ts";
-import { byNumber } from "./leveldb/check.ts";
 import { scanLog } from "./leveldb/format.ts";
-import { manifestOf } from "./leveldb/manifest.ts";
+import { byNumber, readManifestName } from "./leveldb/manifest.ts";
 import { filesOf } from "./listing.ts";
 import { readAll } from "./sources.ts";
 import { scanWal, WAL_HEADER_BYTES } from "./sqlite/wal.ts";
@@ -16,7 +15,12 @@ export interface RepairReport {
   readonly trimmed: readonly { readonly path: string; readonly from: number; readonly to: number }[];
 }
 
-type Trim = RepairReport["trimmed"][number];
+/** A file of a storage that is to be cut. */
+interface Trim {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Repairs a local profile whose browser was killed: a log or manifest that ends inside a record is cut after its last
@@ -25,48 +29,41 @@ type Trim = RepairReport["trimmed"][number];
  * @throws `CORRUPT` as `probeProfile`; `UNAVAILABLE` or `DENIED` when the disk refuses
  */
 export async function repairProfile(dir: string): Promise<RepairReport> {
-  const trimmed: Trim[] = [];
-  for (const storage of (await probeProfile(dir)).storages) {
-    const files = await filesOf(dir, storage.path, () => true);
-    const wanted =
-      storage.backend === "leveldb" ? await levelDbTrims(files, storage.path) : await walTrims(files, storage);
-    for (const trim of wanted) {
-      await cut(join(dir, trim.path), trim.to);
-      trimmed.push(trim);
+  const trimmed: { path: string; from: number; to: number }[] = [];
+  for (const { backend, path, databases } of (await probeProfile(dir)).storages) {
+    const files = await filesOf(dir, path);
+    const trims = backend === "leveldb" ? await levelDbTrims(files) : await walTrims(files, databases);
+    for (const { name, from, to } of trims) {
+      await cut(join(dir, path, name), to);
+      trimmed.push({ path: `${path}/${name}`, from, to });
     }
   }
   return { trimmed };
 }
 
-async function levelDbTrims(files: ReadonlyMap<string, FileSource>, path: string): Promise<Trim[]> {
-  const names = new Map([...files].map(([key, source]) => [key.slice(path.length + 1), source]));
-  const current = names.get("CURRENT");
-  const manifest = current && current.size < 100 ? manifestOf(await readAll(current)) : undefined;
-  const { logs } = byNumber(names);
+async function levelDbTrims(files: ReadonlyMap<string, FileSource>): Promise<Trim[]> {
+  const current = files.get("CURRENT");
+  const { logs } = byNumber(files);
   const newest = logs.get(Math.max(...logs.keys()))?.name;
   const trims: Trim[] = [];
-  for (const name of [manifest, newest]) {
-    const source = names.get(name ?? "");
-    if (source === undefined) continue;
+  for (const name of [current && (await readManifestName(current)), newest]) {
+    const source = files.get(name ?? "");
+    if (name === undefined || source === undefined) continue;
     const { tail, end } = scanLog(await readAll(source), () => {});
-    if (tail === "partial") trims.push({ path: `${path}/${name}`, from: source.size, to: end });
+    if (tail === "partial") trims.push({ name, from: source.size, to: end });
   }
   return trims;
 }
 
-async function walTrims(
-  files: ReadonlyMap<string, FileSource>,
-  storage: { path: string; databases: readonly string[] },
-): Promise<Trim[]> {
+async function walTrims(files: ReadonlyMap<string, FileSource>, databases: readonly string[]): Promise<Trim[]> {
   const trims: Trim[] = [];
-  for (const name of storage.databases) {
-    const path = `${storage.path}/${name}-wal`;
-    const wal = files.get(path);
+  for (const name of databases.map((database) => `${database}-wal`)) {
+    const wal = files.get(name);
     if (wal === undefined) continue;
-    const { tail, end, pageSize } = await scanWal(wal);
+    const { reason, end, pageSize } = await scanWal(wal);
     // SQLite writes a header in one write: a damaged header was whole once, and so may be every commit after it.
     if (pageSize === 0 && wal.size > WAL_HEADER_BYTES) continue;
-    if (tail === "partial") trims.push({ path, from: wal.size, to: end });
+    if (reason) trims.push({ name, from: wal.size, to: end });
   }
   return trims;
 }

@@ -1,11 +1,10 @@
 import type { Dirent } from "node:fs";
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, diskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import type { ProfileFacts, StorageBackend } from "../store.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
-import { entriesOf } from "./listing.ts";
+import { entriesOf, lstatOf } from "./listing.ts";
 import { WAL_HEADER_BYTES } from "./sqlite/wal.ts";
 
 /** Chromium's name for `https://web.whatsapp.com` in its storage directories. */
@@ -168,24 +167,15 @@ async function browserVersion(dir: string): Promise<string | undefined> {
 
 /** The entries of a directory; none when it does not exist. */
 async function list(dir: string, path: string): Promise<Dirent[]> {
-  try {
-    const found = await lstat(join(dir, path));
-    if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a symbolic link.`);
-    if (!found.isDirectory()) throw unknownForm(path);
-    return await entriesOf(join(dir, path));
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return [];
-    throw diskError(`read ${path} of the profile`, cause);
-  }
+  const found = await lstatOf(dir, path);
+  if (found === undefined) return [];
+  if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a symbolic link.`);
+  if (!found.isDirectory()) throw unknownForm(path);
+  return await entriesOf(join(dir, path));
 }
 
 async function sizeOf(dir: string, path: string): Promise<number> {
-  try {
-    return (await lstat(join(dir, path))).size;
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return 0;
-    throw diskError(`read ${path} of the profile`, cause);
-  }
+  return Number((await lstatOf(dir, path))?.size ?? 0);
 }
 
 /** Whether Chromium has created the entry while it moves a storage to another form. */

@@ -1,7 +1,7 @@
 import type { FileSource } from "../disk/file-source.ts";
 import { isVaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
-import { checkLevelDb } from "./leveldb/check.ts";
+import { checkLevelDb, type FileProblem } from "./leveldb/check.ts";
 import { filesOf } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { probeProfile, type StorageLayout } from "./storage-layout.ts";
@@ -32,9 +32,6 @@ export function sessionProblem(report: VerifyReport): string | undefined {
   return report.empty ? "it carries no storage of WhatsApp Web" : firstProblem(report);
 }
 
-type Problem = VerifyReport["problems"][number];
-type Files = ReadonlyMap<string, FileSource>;
-
 /**
  * Verifies the profile at rest at `dir`. Damage of any kind is reported as a problem; an absent directory is empty.
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the signal's reason
@@ -42,11 +39,11 @@ type Files = ReadonlyMap<string, FileSource>;
 export async function verifyProfile(dir: string, options: { signal?: AbortSignal } = {}): Promise<VerifyReport> {
   try {
     const { storages, facts } = await probeProfile(dir);
-    const files = new Map<string, FileSource>();
+    const problems: VerifyReport["problems"][number][] = [];
     for (const storage of storages) {
-      for (const [path, source] of await filesOf(dir, storage.path, isStorageFile(storage))) files.set(path, source);
+      const found = await verifyStorage(storage, await filesOf(dir, storage.path), options.signal);
+      problems.push(...found.map(({ name, reason }) => ({ path: `${storage.path}/${name}`, reason })));
     }
-    const problems = await verifyStorages(storages, files, options.signal);
     return { problems, empty: storages.length === 0, profile: facts };
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
@@ -54,46 +51,19 @@ export async function verifyProfile(dir: string, options: { signal?: AbortSignal
   }
 }
 
-/**
- * Verifies the databases of some storages.
- * @param files by their paths relative to the profile
- */
-export async function verifyStorages(
-  storages: readonly StorageLayout[],
-  files: Files,
-  signal?: AbortSignal,
-): Promise<Problem[]> {
-  const problems: Problem[] = [];
-  for (const storage of storages) {
+/** @param files of the storage's directory, by name */
+async function verifyStorage(
+  { backend, databases }: StorageLayout,
+  files: ReadonlyMap<string, FileSource>,
+  signal: AbortSignal | undefined,
+): Promise<FileProblem[]> {
+  signal?.throwIfAborted();
+  const problems = backend === "leveldb" ? await checkLevelDb(files) : [];
+  for (const name of databases) {
     signal?.throwIfAborted();
-    if (storage.backend === "leveldb") problems.push(...(await verifyLevelDb(files, `${storage.path}/`)));
-    for (const name of storage.databases) {
-      signal?.throwIfAborted();
-      problems.push(...(await verifySqlite(files, `${storage.path}/${name}`)));
-    }
+    const report = await checkSqlite(files.get(name), files.get(`${name}-wal`));
+    if (report.database) problems.push({ name, reason: report.database });
+    if (report.wal) problems.push({ name: `${name}-wal`, reason: report.wal });
   }
   return problems;
-}
-
-async function verifyLevelDb(files: Files, prefix: string): Promise<Problem[]> {
-  const names = new Map<string, FileSource>();
-  for (const [path, source] of files) {
-    if (path.startsWith(prefix) && !path.slice(prefix.length).includes("/"))
-      names.set(path.slice(prefix.length), source);
-  }
-  const found = await checkLevelDb(names);
-  return found.map(({ name, reason }) => ({ path: `${prefix}${name}`, reason }));
-}
-
-async function verifySqlite(files: Files, path: string): Promise<Problem[]> {
-  const report = await checkSqlite(files.get(path), files.get(`${path}-wal`));
-  return [
-    ...(report.database ? [{ path, reason: report.database }] : []),
-    ...(report.wal ? [{ path: `${path}-wal`, reason: report.wal }] : []),
-  ];
-}
-
-function isStorageFile(storage: StorageLayout): (name: string) => boolean {
-  if (storage.backend === "leveldb") return () => true;
-  return (name) => storage.databases.includes(name.replace(/-wal$/, ""));
 }

@@ -1,3 +1,6 @@
+// `lib/profile/capture` takes a consistent view of a live profile: `capture.ts` for all databases,
+// `database-capture.ts` the steps of one. It imports `leveldb` and `sqlite`, which import from here `database-capture`,
+// `errors`, `file-pool` and `spool`. Outside of `lib/profile` only `capture.ts` and `errors.ts` may be imported.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { diskError, isOutOfDescriptors } from "../../disk/errors.ts";
@@ -8,7 +11,7 @@ import { LevelDbCapture } from "../leveldb/capture.ts";
 import { namesOf } from "../listing.ts";
 import { SqliteCapture } from "../sqlite/capture.ts";
 import { type ProfileLayout, probeProfile, VERSION_FILE } from "../storage-layout.ts";
-import { type DatabaseCapture, type DatabaseFile, type StoredIdentities, smallFile } from "./database-capture.ts";
+import { type DatabaseCapture, type DatabaseOptions, smallFile } from "./database-capture.ts";
 import { InconsistentCapture, StaleRead } from "./errors.ts";
 import { FilePool } from "./file-pool.ts";
 import { findMoment } from "./moment.ts";
@@ -59,31 +62,20 @@ export async function captureProfile(dir: string, options: CaptureOptions): Prom
   }
 }
 
-interface CapturedDatabase {
-  readonly database: DatabaseCapture;
-  files: DatabaseFile[];
-}
-
 /** The attempts at one capture. A database that one attempt has opened is kept for the next. */
 class ProfileCapture {
-  readonly #dir: string;
   readonly #options: CaptureOptions;
-  readonly #pool: FilePool;
-  readonly #stored: StoredIdentities;
-  readonly #checked: CheckedFiles;
+  /** What the captures of all databases are given. */
+  readonly #common: Omit<DatabaseOptions, "path" | "blobs">;
   readonly #started: number = performance.now();
   readonly #failures: InconsistentCapture[] = [];
-  #databases = new Map<string, CapturedDatabase>();
-  #spreadMs = 0;
+  #databases = new Map<string, DatabaseCapture>();
 
   constructor(dir: string, options: CaptureOptions, pool: FilePool) {
-    this.#dir = dir;
     this.#options = options;
-    this.#pool = pool;
     const stored = new Map<string, string>();
     for (const { path, identity } of options.stored ?? []) if (identity) stored.set(path, identity);
-    this.#stored = stored;
-    this.#checked = options.checked ?? new CheckedFiles();
+    this.#common = { dir, pool, stored, checked: options.checked ?? new CheckedFiles(), live: options.live };
   }
 
   async take(): Promise<Capture> {
@@ -92,9 +84,9 @@ class ProfileCapture {
       await this.#pause(attempt);
       try {
         const layout = await this.#layout();
-        await this.#attempt(layout);
+        const captured = await this.#attempt(layout);
         // A database that was created or dropped meanwhile needs another attempt.
-        if (signature(await this.#layout()) === signature(layout)) return this.#capture(layout, takenAt);
+        if (signature(await this.#layout()) === signature(layout)) return this.#capture(layout, captured, takenAt);
       } catch (error) {
         this.#noteFailure(error);
         await this.#mustExist();
@@ -113,7 +105,7 @@ class ProfileCapture {
   /** A profile that has disappeared is not a damaged one. */
   async #mustExist(): Promise<void> {
     try {
-      if ((await namesOf(join(this.#dir, "Default"))).length > 0) return;
+      if ((await namesOf(join(this.#common.dir, "Default"))).length > 0) return;
     } catch (error) {
       return this.#noteFailure(error);
     }
@@ -123,7 +115,7 @@ class ProfileCapture {
   }
 
   async #layout(): Promise<ProfileLayout> {
-    const layout = await probeProfile(this.#dir);
+    const layout = await probeProfile(this.#common.dir);
     const { expected } = this.#options;
     for (const storage of ["indexedDb", "localStorage"] as const) {
       if (expected?.[storage] !== undefined && layout.facts[storage] === undefined) {
@@ -139,55 +131,49 @@ class ProfileCapture {
     return layout;
   }
 
-  async #attempt(layout: ProfileLayout): Promise<void> {
+  async #attempt(layout: ProfileLayout): Promise<Pick<Capture, "files" | "spreadMs">> {
+    const { signal } = this.#options;
     const before = this.#databases;
     this.#databases = new Map();
-    for (const [key, open] of this.#openers(layout)) {
-      this.#databases.set(key, before.get(key) ?? { database: open(), files: [] });
+    for (const [key, open] of this.#openers(layout)) this.#databases.set(key, before.get(key) ?? open());
+    const databases = [...this.#databases.values()];
+    const spreadMs = await findMoment(databases, signal);
+    for (const database of databases) await database.holdFiles();
+    const files: CaptureFile[] = [];
+    for (const database of databases) {
+      signal?.throwIfAborted();
+      files.push(...(await database.finish()));
     }
-    const captured = [...this.#databases.values()];
-    this.#spreadMs = await findMoment(
-      captured.map(({ database }) => database),
-      this.#options.signal,
-    );
-    for (const { database } of captured) await database.holdFiles();
-    for (const each of captured) {
-      this.#options.signal?.throwIfAborted();
-      each.files = await each.database.finish();
-    }
+    return { files, spreadMs };
   }
 
   /** For each database of the profile a key that tells it from others, and how its capture is begun. */
-  *#openers(layout: ProfileLayout): Generator<[string, () => DatabaseCapture]> {
-    const { live } = this.#options;
-    const common = { dir: this.#dir, pool: this.#pool, stored: this.#stored, checked: this.#checked };
-    for (const storage of layout.storages) {
-      if (storage.backend === "leveldb") {
-        yield [storage.path, () => new LevelDbCapture({ ...common, path: storage.path, blobs: storage.blobs })];
-      }
-      for (const name of storage.databases) {
-        const path = `${storage.path}/${name}`;
-        const blobs = storage.blobs.filter((blob) => blob === `${path}_`);
+  *#openers({ storages }: ProfileLayout): Generator<[string, () => DatabaseCapture]> {
+    for (const { backend, path, databases, blobs } of storages) {
+      if (backend === "leveldb") yield [path, () => new LevelDbCapture({ ...this.#common, path, blobs })];
+      for (const name of databases) {
+        const database = `${path}/${name}`;
+        const own = blobs.filter((blob) => blob === `${database}_`);
         // A database whose blob directory has appeared meanwhile is captured anew.
-        const key = [path, ...blobs].join("\n");
-        yield [key, () => new SqliteCapture({ ...common, path, blobs, live })];
+        const key = [database, ...own].join("\n");
+        yield [key, () => new SqliteCapture({ ...this.#common, path: database, blobs: own })];
       }
     }
   }
 
-  #capture(layout: ProfileLayout, takenAt: Date): Capture {
-    const files = [...this.#databases.values()].flatMap(({ files }) => files);
-    const version = layout.facts.browserVersion;
-    if (version) files.push(smallFile(VERSION_FILE, Buffer.from(version)));
+  #capture({ facts }: ProfileLayout, captured: Pick<Capture, "files" | "spreadMs">, takenAt: Date): Capture {
+    const { pool, live } = this.#common;
+    const files = [...captured.files];
+    if (facts.browserVersion) files.push(smallFile(VERSION_FILE, Buffer.from(facts.browserVersion)));
     files.sort((a, b) => (a.path < b.path ? -1 : 1));
     return {
-      files: files.map((file) => bounded(file, this.#pool)),
-      profile: layout.facts,
-      live: this.#options.live,
+      files: files.map((file) => bounded(file, pool)),
+      profile: facts,
+      live,
       takenAt,
       captureMs: performance.now() - this.#started,
-      spreadMs: this.#spreadMs,
-      close: () => this.#pool.close(),
+      spreadMs: captured.spreadMs,
+      close: () => pool.close(),
     };
   }
 
@@ -215,12 +201,12 @@ class ProfileCapture {
   }
 }
 
-function signature({ storages, facts }: ProfileLayout): string {
-  return JSON.stringify([storages, facts.indexedDb, facts.localStorage]);
+function signature({ storages }: ProfileLayout): string {
+  return JSON.stringify(storages);
 }
 
 /** A file of the capture; a read past its captured end, or after the capture was closed, is refused. */
-function bounded(file: DatabaseFile, pool: FilePool): CaptureFile {
+function bounded(file: CaptureFile, pool: FilePool): CaptureFile {
   return {
     ...file,
     read: async (position, length) => {

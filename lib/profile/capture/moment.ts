@@ -5,13 +5,16 @@ const MAX_REFRESHES = 5;
 /** Rounds of polls after each of those, until one round finds nothing new: some milliseconds in all. */
 const MAX_POLLS = 50;
 
+/** The steps that find a moment. */
+export type PolledDatabase = Pick<DatabaseCapture, "prepare" | "refresh" | "poll" | "noteFiles">;
+
 /**
  * Prepares all databases and polls them until a consistent moment is found. Without one, each database is captured as
  * the last poll finds it.
  * @returns milliseconds between the states of the databases; 0 for a consistent moment
  * @throws the signal's reason; `InconsistentCapture`
  */
-export async function findMoment(databases: readonly DatabaseCapture[], signal?: AbortSignal): Promise<number> {
+export async function findMoment(databases: readonly PolledDatabase[], signal?: AbortSignal): Promise<number> {
   let [since, unprepared] = [performance.now(), databases];
   for (let refreshes = 0; refreshes < MAX_REFRESHES && unprepared.length > 0; refreshes++) {
     since = performance.now();

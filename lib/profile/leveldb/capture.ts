@@ -4,84 +4,44 @@ import { fstatSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { readExactly } from "../../disk/file-source.ts";
-import { BlobFiles } from "../capture/blob-files.ts";
-import {
-  type DatabaseCapture,
-  type DatabaseFile,
-  databaseFile,
-  type PollResult,
-  type StoredIdentities,
-  smallFile,
-} from "../capture/database-capture.ts";
+import type { CaptureFile } from "../../store.ts";
+import { captureFile, DatabaseCapture, heldFile, type PollResult, smallFile } from "../capture/database-capture.ts";
 import { InconsistentCapture } from "../capture/errors.ts";
-import type { FilePool, PooledFile } from "../capture/file-pool.ts";
-import type { CheckedFiles } from "../checked-files.ts";
+import type { PooledFile } from "../capture/file-pool.ts";
 import { prefixIdentity } from "../file-identity.ts";
 import { namesOf } from "../listing.ts";
-import { checkLogs, type LogBytes } from "./check.ts";
-import { manifestOf, parseLevelDbName, type Replay, replayManifest } from "./manifest.ts";
+import { checkLogs } from "./check.ts";
+import { MAX_CURRENT_BYTES, manifestOf, parseLevelDbName, replayManifest } from "./manifest.ts";
 import { checkTable } from "./table.ts";
-
-/** `CURRENT` holds one file name; more bytes than this are damage. */
-const MAX_CURRENT_BYTES = 100;
 
 /** A table, with the name it has in the directory. */
 interface HeldTable {
   readonly name: string;
-  readonly held: PooledFile;
+  readonly source: PooledFile;
 }
 
 /** A log or manifest, opened before the moment of the capture. */
 interface GrowingFile {
   readonly name: string;
+  readonly kind: "log" | "manifest";
   readonly number: number;
   readonly handle: FileHandle;
   /** Bytes at the last poll. */
   size: number;
 }
 
-/** What the capture of a LevelDB is taken of. Paths are relative to the profile at `dir`. */
-export interface LevelDbCaptureOptions {
-  readonly dir: string;
-  /** The LevelDB directory. */
-  readonly path: string;
-  /** Directories of blob files that belong to it. */
-  readonly blobs: readonly string[];
-  readonly pool: FilePool;
-  readonly stored: StoredIdentities;
-  readonly checked: CheckedFiles;
-}
-
 /** The capture of a LevelDB directory with its blob directories. */
-export class LevelDbCapture implements DatabaseCapture {
-  /** The LevelDB directory on disk. */
-  readonly #folder: string;
-  readonly #path: string;
-  readonly #pool: FilePool;
-  readonly #stored: StoredIdentities;
-  readonly #blobs: BlobFiles;
+export class LevelDbCapture extends DatabaseCapture {
   readonly #tables = new Map<number, HeldTable>();
-  /** Tables whose checksums were verified, by this capture or before. */
-  readonly #checked: CheckedFiles;
-  readonly #logs = new Map<number, GrowingFile>();
-  readonly #manifests = new Map<string, GrowingFile>();
+  /** The open logs and manifests by name. */
+  readonly #growing = new Map<string, GrowingFile>();
   #current: Buffer = Buffer.alloc(0);
 
-  constructor({ dir, path, blobs, pool, stored, checked }: LevelDbCaptureOptions) {
-    this.#folder = join(dir, path);
-    this.#path = path;
-    this.#blobs = new BlobFiles(dir, blobs, pool, stored);
-    this.#pool = pool;
-    this.#stored = stored;
-    this.#checked = checked;
-  }
-
-  async prepare(): Promise<void> {
-    for (const { handle } of [...this.#logs.values(), ...this.#manifests.values()]) await this.#pool.release(handle);
-    this.#logs.clear();
-    this.#manifests.clear();
+  override async prepare(): Promise<void> {
+    for (const { handle } of this.#growing.values()) await this.options.pool.release(handle);
+    this.#growing.clear();
     await this.#holdTables();
-    await this.#blobs.prepare();
+    await super.prepare();
     await this.refresh();
   }
 
@@ -89,152 +49,131 @@ export class LevelDbCapture implements DatabaseCapture {
    * Opens logs and manifests that LevelDB has begun. Those they replace stay open: together they are still a whole
    * state.
    */
-  async refresh(): Promise<void> {
-    this.#blobs.noteFiles();
+  override async refresh(): Promise<void> {
+    this.noteFiles();
     for (const name of await namesOf(this.#folder)) {
-      const parsed = parseLevelDbName(name);
-      if (parsed?.kind !== "log" && parsed?.kind !== "manifest") continue;
-      if (parsed.kind === "log" ? this.#logs.has(parsed.number) : this.#manifests.has(name)) continue;
-      const handle = await this.#pool.openChanging(join(this.#folder, name));
-      if (handle === undefined) continue;
-      const file = { name, number: parsed.number, handle, size: 0 };
-      if (parsed.kind === "log") this.#logs.set(parsed.number, file);
-      else this.#manifests.set(name, file);
+      const growing = parseGrowingName(name);
+      if (growing === undefined || this.#growing.has(name)) continue;
+      const handle = await this.options.pool.openChanging(join(this.#folder, name));
+      if (handle) this.#growing.set(name, { ...growing, name, handle, size: 0 });
     }
     this.#current = await this.#readCurrent();
   }
 
-  poll(): PollResult {
-    // Manifests first: a log that a manifest names has then grown at least as far as the manifest says.
-    const manifests = [...this.#manifests.values()];
-    const logs = [...this.#logs.values()].sort((a, b) => a.number - b.number);
+  protected override pollDatabase(): PollResult {
     let changed = false;
-    for (const file of [...manifests, ...logs]) {
+    // Manifests first: a log that a manifest names has then grown at least as far as the manifest says.
+    for (const file of [...this.#opened("manifest"), ...this.#opened("log")]) {
       const { size } = fstatSync(file.handle.fd);
       changed ||= size !== file.size;
       file.size = size;
     }
-    this.#blobs.clearList();
     if (this.#hasUnopenedFiles()) return "unprepared";
-    if (changed) return "changed";
-    this.#blobs.list();
-    return "unchanged";
+    return changed ? "changed" : "unchanged";
   }
 
-  noteFiles(): void {
-    this.#blobs.noteFiles();
-  }
-
-  async holdFiles(): Promise<void> {
-    await this.#blobs.holdFiles();
+  override async holdFiles(): Promise<void> {
+    await super.holdFiles();
     await this.#holdTables();
   }
 
-  async finish(): Promise<DatabaseFile[]> {
-    const manifest = this.#manifests.get(manifestOf(this.#current) ?? "");
+  override async finish(): Promise<CaptureFile[]> {
+    const manifest = this.#growing.get(manifestOf(this.#current) ?? "");
     if (manifest === undefined) throw this.#damage("CURRENT", "it names no manifest that is there");
-    const replay = replayManifest(await readExactly(manifest.handle, 0, manifest.size), {
-      table: (number) => this.#tables.get(number)?.held.size,
-      log: (number) => this.#logs.has(number),
-      logs: [...this.#logs.keys()],
-    });
-    if (replay.scan.tail === "damaged") throw this.#damage(manifest.name, replay.scan.reason);
-    if (replay.version === undefined) throw this.#damage(manifest.name, replay.behind);
+    const logs = this.#opened("log");
+    const available = { tables: this.#tables, logs: new Set(logs.map(({ number }) => number)) };
+    const bytes = await readExactly(manifest.handle, 0, manifest.size);
+    const { scan, version, behind, sequences } = replayManifest(bytes, available);
+    if (scan.tail === "damaged") throw this.#damage(manifest.name, scan.reason);
+    if (version === undefined) throw this.#damage(manifest.name, behind);
 
-    const files: DatabaseFile[] = [
-      smallFile(this.#under("CURRENT"), this.#current),
-      await this.#growingFile(manifest, replay.version.end),
-    ];
-    for (const { number } of replay.version.tables.values()) files.push(await this.#table(number));
-    files.push(...(await this.#liveLogs(replay)));
+    const files = [smallFile(this.#under("CURRENT"), this.#current), await this.#growingFile(manifest, version.end)];
+    for (const number of version.tables.keys()) files.push(await this.#table(this.#tables.get(number) as HeldTable));
+    const live = logs.filter(({ number }) => number >= version.logNumber);
+    const sources = live.map(({ name, handle, size }) => ({ name, source: this.options.pool.source(handle, size) }));
+    const { end, problem } = await checkLogs(sources, version, sequences);
+    // When the version is not the manifest's newest, the file that the newest lacks tells more than logs that do not
+    // fit.
+    if (problem && behind) throw this.#damage(manifest.name, behind);
+    if (problem) throw this.#damage(problem.name, problem.reason);
+    // The last log is cut after its last whole record.
+    for (const log of live) files.push(await this.#growingFile(log, log === live.at(-1) ? end : log.size));
+    return [...files, ...(await super.finish())];
+  }
 
-    files.push(...this.#blobs.files());
-    return files;
+  /** The LevelDB directory on disk. */
+  get #folder(): string {
+    return join(this.options.dir, this.options.path);
+  }
+
+  /** The open logs or manifests, by ascending number. */
+  #opened(kind: GrowingFile["kind"]): GrowingFile[] {
+    return [...this.#growing.values()].filter((file) => file.kind === kind).sort((a, b) => a.number - b.number);
   }
 
   /** Holds the tables, the newest first: the next compaction deletes those. */
   async #holdTables(): Promise<void> {
-    const names = await namesOf(this.#folder);
-    if (names.includes("corruption_info.json")) {
-      throw this.#damage("corruption_info.json", "Chromium has found this storage corrupt");
-    }
-    const tables = names.flatMap((name) => {
+    const tables = (await namesOf(this.#folder)).flatMap((name) => {
       const parsed = parseLevelDbName(name);
       return parsed?.kind === "table" ? [{ name, number: parsed.number }] : [];
     });
     for (const { name, number } of tables.sort((a, b) => b.number - a.number)) {
-      const held = await this.#pool.hold(join(this.#folder, name), this.#stored.get(this.#under(name)));
-      if (held) this.#tables.set(number, { name, held });
+      const source = await this.hold(this.#under(name));
+      if (source) this.#tables.set(number, { name, source });
     }
   }
 
   /** Whether LevelDB has begun a log or manifest that is not open here. */
   #hasUnopenedFiles(): boolean {
     try {
-      return readdirSync(this.#folder).some((name) => {
-        const parsed = parseLevelDbName(name);
-        if (parsed?.kind === "log") return !this.#logs.has(parsed.number);
-        return parsed?.kind === "manifest" && !this.#manifests.has(name);
-      });
+      return readdirSync(this.#folder).some((name) => parseGrowingName(name) && !this.#growing.has(name));
     } catch {
       return true;
     }
   }
 
   async #readCurrent(): Promise<Buffer> {
-    const handle = await this.#pool.openChanging(join(this.#folder, "CURRENT"));
+    const handle = await this.options.pool.openChanging(join(this.#folder, "CURRENT"));
     if (handle === undefined) throw this.#damage("CURRENT", "it is missing");
     try {
       const { size } = await handle.stat();
       if (size > MAX_CURRENT_BYTES) throw this.#damage("CURRENT", "it does not name a manifest");
       return await readExactly(handle, 0, size);
     } finally {
-      await this.#pool.release(handle);
+      await this.options.pool.release(handle);
     }
   }
 
-  async #table(number: number): Promise<DatabaseFile> {
-    const { name, held } = this.#tables.get(number) as HeldTable;
-    const file = databaseFile(this.#under(name), "never", held, prefixIdentity(held.identity, held.size));
-    // A stored table was checked before it was stored, and tables never change.
-    const isStored = file.identity !== undefined && this.#stored.get(file.path) === file.identity;
-    const isChecked = isStored || this.#checked.hasTable(file.path, held.identity);
-    const reason = isChecked ? undefined : await checkTable(held);
+  async #table({ name, source }: HeldTable): Promise<CaptureFile> {
+    const { checked } = this.options;
+    const file = heldFile(this.#under(name), source);
+    // Tables never change.
+    const isChecked = this.isStored(file.path, source.identity) || checked.hasTable(file.path, source.identity);
+    const reason = isChecked ? undefined : await checkTable(source);
     if (reason) throw this.#damage(name, reason);
-    this.#checked.addTable(file.path, held.identity);
+    checked.addTable(file.path, source.identity);
     return file;
   }
 
-  /** The logs that the version needs, checked, the last one cut after its last whole record. */
-  async #liveLogs(replay: Replay): Promise<DatabaseFile[]> {
-    const version = replay.version;
-    if (version === undefined) return [];
-    const live = [...this.#logs.values()].filter(({ number }) => number >= version.logNumber);
-    live.sort((a, b) => a.number - b.number);
-    const logs: LogBytes[] = [];
-    for (const { number, handle, size } of live) logs.push({ number, bytes: await readExactly(handle, 0, size) });
-    const report = checkLogs(logs, version, replay.sequences);
-    if (report.problem) {
-      // When the version is not the manifest's newest, the file that the newest lacks tells more than logs that do not
-      // fit.
-      if (replay.behind) throw this.#damage(manifestOf(this.#current) ?? "", replay.behind);
-      throw this.#damage(this.#logs.get(report.problem.number)?.name ?? "", report.problem.reason);
-    }
-    return await Promise.all(live.map((log) => this.#growingFile(log, log === live.at(-1) ? report.end : log.size)));
-  }
-
   /** The first `size` bytes of a log or manifest. */
-  async #growingFile(file: GrowingFile, size: number): Promise<DatabaseFile> {
-    const now = await this.#pool.identify(file.handle);
+  async #growingFile(file: GrowingFile, size: number): Promise<CaptureFile> {
+    const now = await this.options.pool.identify(file.handle);
     const identity = now.size === file.size ? prefixIdentity(now, size) : undefined;
-    return databaseFile(this.#under(file.name), "append", this.#pool.source(file.handle, size), identity);
+    return captureFile(this.#under(file.name), "append", this.options.pool.source(file.handle, size), identity);
   }
 
   #under(name: string): string {
-    return `${this.#path}/${name}`;
+    return `${this.options.path}/${name}`;
   }
 
   #damage(name: string, reason: string): InconsistentCapture {
     return new InconsistentCapture(`${this.#under(name)}: ${reason}`, true);
   }
+}
+
+/** @returns `undefined` for files that are neither log nor manifest */
+function parseGrowingName(name: string): Pick<GrowingFile, "kind" | "number"> | undefined {
+  const parsed = parseLevelDbName(name);
+  if (parsed?.kind !== "log" && parsed?.kind !== "manifest") return undefined;
+  return { kind: parsed.kind, number: parsed.number };
 }

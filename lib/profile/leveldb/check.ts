@@ -1,13 +1,14 @@
 import type { FileSource } from "../../disk/file-source.ts";
 import { readAll } from "../sources.ts";
 import { decodeBatch, scanLog } from "./format.ts";
-import { manifestOf, parseLevelDbName, replayManifest, type Version } from "./manifest.ts";
+import { byNumber, type NamedFile, readManifestName, replayManifest, type Version } from "./manifest.ts";
 import { checkTable } from "./table.ts";
 
-/** A log of a database, in memory. */
-export interface LogBytes {
-  readonly number: number;
-  readonly bytes: Buffer;
+/** What is wrong with one file. */
+export interface FileProblem {
+  /** Name in its directory. */
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** The result of checking the logs of a version. */
@@ -17,7 +18,7 @@ export interface LogsReport {
   /** Whether bytes follow that position. */
   readonly partial: boolean;
   /** What is wrong with the logs, apart from `partial`. */
-  readonly problem?: { readonly number: number; readonly reason: string };
+  readonly problem?: FileProblem;
 }
 
 /**
@@ -25,12 +26,16 @@ export interface LogsReport {
  * @param logs by ascending number
  * @param sequences every `lastSequence` that the manifest has carried
  */
-export function checkLogs(logs: readonly LogBytes[], version: Version, sequences: ReadonlySet<number>): LogsReport {
+export async function checkLogs(
+  logs: readonly NamedFile[],
+  version: Version,
+  sequences: ReadonlySet<number>,
+): Promise<LogsReport> {
   let next: number | undefined;
   let report: LogsReport = { end: 0, partial: false };
-  for (const { number, bytes } of logs) {
+  for (const log of logs) {
     let reason = "";
-    const scan = scanLog(bytes, (data, end) => {
+    const scan = scanLog(await readAll(log.source), (data, end) => {
       if (reason) return;
       try {
         const { sequence, count } = decodeBatch(data);
@@ -41,11 +46,10 @@ export function checkLogs(logs: readonly LogBytes[], version: Version, sequences
       }
     });
     if (!reason && scan.tail === "damaged") reason = scan.reason;
-    const isLast = number === logs.at(-1)?.number;
     // An older log is whole: LevelDB began the newer one after the last write to it.
-    if (!reason && !isLast && scan.tail !== "whole") reason = scan.reason;
+    if (!reason && log !== logs.at(-1) && scan.tail !== "whole") reason = scan.reason;
     report = { end: scan.end, partial: scan.tail !== "whole" };
-    if (reason) return { ...report, problem: { number, reason } };
+    if (reason) return { ...report, problem: { name: log.name, reason } };
   }
   return report;
 }
@@ -68,13 +72,6 @@ function sequenceGap(
   return `sequence ${sequence} follows ${next - 1}`;
 }
 
-/** What is wrong with one file. */
-export interface FileProblem {
-  /** Name in its directory; empty for the directory. */
-  readonly name: string;
-  readonly reason: string;
-}
-
 /**
  * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage
  * at its next write.
@@ -87,57 +84,30 @@ export async function checkLevelDb(files: ReadonlyMap<string, FileSource>): Prom
   }
   const current = files.get("CURRENT");
   if (current === undefined) return [{ name: "CURRENT", reason: "it is missing" }];
-  const name = current.size < 100 ? manifestOf(await readAll(current)) : undefined;
+  const name = await readManifestName(current);
   if (name === undefined) return [{ name: "CURRENT", reason: "it does not name a manifest" }];
   const manifest = files.get(name);
   if (manifest === undefined) return [{ name, reason: "it is missing" }];
 
   const { tables, logs } = byNumber(files);
-  const replay = replayManifest(await readAll(manifest), {
-    table: (number) => tables.get(number)?.source.size,
-    log: (number) => logs.has(number),
-    logs: [...logs.keys()],
-  });
+  const available = { tables, logs: new Set(logs.keys()) };
+  const { scan, version, behind, sequences } = replayManifest(await readAll(manifest), available);
   const problems: FileProblem[] = [];
-  if (replay.scan.tail !== "whole") problems.push({ name, reason: replay.scan.reason });
-  if (replay.behind) problems.push({ name, reason: replay.behind });
-  if (replay.version === undefined) return problems;
+  if (scan.tail !== "whole") problems.push({ name, reason: scan.reason });
+  if (behind) problems.push({ name, reason: behind });
+  if (version === undefined) return problems;
 
-  for (const { number } of replay.version.tables.values()) {
-    const table = tables.get(number);
-    const reason = table && (await checkTable(table.source));
-    if (table && reason) problems.push({ name: table.name, reason });
+  for (const number of version.tables.keys()) {
+    const table = tables.get(number) as NamedFile;
+    const reason = await checkTable(table.source);
+    if (reason) problems.push({ name: table.name, reason });
   }
   // The logs belong to the newest state: a gap in them proves nothing when `version` is an older one.
-  if (replay.behind) return problems;
-  const live = [...logs.keys()].filter((number) => number >= (replay.version?.logNumber ?? 0)).sort((a, b) => a - b);
-  const read: LogBytes[] = [];
-  for (const number of live) read.push({ number, bytes: await readAll((logs.get(number) as NamedFile).source) });
-  const report = checkLogs(read, replay.version, replay.sequences);
-  if (report.problem) {
-    problems.push({ name: logs.get(report.problem.number)?.name ?? "", reason: report.problem.reason });
-  } else if (report.partial) {
-    problems.push({ name: logs.get(live.at(-1) ?? 0)?.name ?? "", reason: "ends inside a record" });
-  }
+  if (behind) return problems;
+  const numbers = [...logs.keys()].filter((number) => number >= version.logNumber).sort((a, b) => a - b);
+  const live = numbers.map((number) => logs.get(number) as NamedFile);
+  const { problem, partial } = await checkLogs(live, version, sequences);
+  if (problem) problems.push(problem);
+  else if (partial) problems.push({ name: live.at(-1)?.name ?? "", reason: "ends inside a record" });
   return problems;
-}
-
-interface NamedFile {
-  readonly name: string;
-  readonly source: FileSource;
-}
-
-/** The tables and logs of a directory by number. */
-export function byNumber(files: ReadonlyMap<string, FileSource>): {
-  tables: Map<number, NamedFile>;
-  logs: Map<number, NamedFile>;
-} {
-  const tables = new Map<number, NamedFile>();
-  const logs = new Map<number, NamedFile>();
-  for (const [name, source] of files) {
-    const parsed = parseLevelDbName(name);
-    if (parsed?.kind === "table") tables.set(parsed.number, { name, source });
-    if (parsed?.kind === "log") logs.set(parsed.number, { name, source });
-  }
-  return { tables, logs };
 }

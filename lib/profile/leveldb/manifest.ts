@@ -1,3 +1,5 @@
+import type { FileSource } from "../../disk/file-source.ts";
+import { readAll } from "../sources.ts";
 import { decodeVersionEdit, type LogScan, scanLog, type TableEntry, type VersionEdit } from "./format.ts";
 
 /** The kind and number of a file in a LevelDB directory. */
@@ -15,9 +17,35 @@ export function parseLevelDbName(name: string): LevelDbName | undefined {
   return { kind: match[4] === "log" ? "log" : "table", number: Number(match[3]) };
 }
 
+/** A file with the name that it has in the directory. */
+export interface NamedFile {
+  readonly name: string;
+  readonly source: FileSource;
+}
+
+/** The tables and logs of a directory by number. */
+export function byNumber(files: ReadonlyMap<string, FileSource>): Record<"tables" | "logs", Map<number, NamedFile>> {
+  const tables = new Map<number, NamedFile>();
+  const logs = new Map<number, NamedFile>();
+  for (const [name, source] of files) {
+    const parsed = parseLevelDbName(name);
+    if (parsed?.kind === "table") tables.set(parsed.number, { name, source });
+    if (parsed?.kind === "log") logs.set(parsed.number, { name, source });
+  }
+  return { tables, logs };
+}
+
+/** `CURRENT` holds one file name; more bytes than this are damage. */
+export const MAX_CURRENT_BYTES = 100;
+
 /** The name of the manifest in the content of `CURRENT`; `undefined` when it names none. */
 export function manifestOf(current: Buffer): string | undefined {
   return /^(MANIFEST-\d+)\n$/.exec(current.toString("latin1"))?.[1];
+}
+
+/** The name of the manifest that the file `CURRENT` names; `undefined` when it names none. */
+export async function readManifestName(current: FileSource): Promise<string | undefined> {
+  return current.size <= MAX_CURRENT_BYTES ? manifestOf(await readAll(current)) : undefined;
 }
 
 /** A state of a LevelDB, as one prefix of its manifest describes it. */
@@ -32,11 +60,8 @@ export interface Version {
 
 /** The files that are available, by number. */
 export interface AvailableFiles {
-  /** Bytes of a table; `undefined` when it is missing. */
-  table(number: number): number | undefined;
-  log(number: number): boolean;
-  /** Numbers of all logs. */
-  readonly logs: readonly number[];
+  readonly tables: ReadonlyMap<number, NamedFile>;
+  readonly logs: ReadonlySet<number>;
 }
 
 /** The result of replaying a manifest. */
@@ -105,7 +130,7 @@ class ManifestState {
     }
     for (const table of edit.added) {
       this.#tables.set(table.number, table);
-      if (this.#available.table(table.number) !== table.size) this.#missing.add(table.number);
+      if (this.#available.tables.get(table.number)?.source.size !== table.size) this.#missing.add(table.number);
     }
   }
 
@@ -116,7 +141,7 @@ class ManifestState {
       return "it does not say its log, its next file and its last sequence";
     }
     for (const number of this.#missing) {
-      const size = this.#available.table(number);
+      const size = this.#available.tables.get(number)?.source.size;
       const name = `table ${padded(number)}`;
       return size === undefined
         ? `${name} is missing`
@@ -124,9 +149,10 @@ class ManifestState {
     }
     // LevelDB creates a log before the manifest names it, and deletes it after the manifest names the next one.
     for (const number of [this.#log, this.#previousLog]) {
-      if (number > 0 && !this.#available.log(number)) return `log ${padded(number)} is missing`;
+      if (number > 0 && !this.#available.logs.has(number)) return `log ${padded(number)} is missing`;
     }
-    if (!this.#available.logs.some((number) => number >= (this.#log ?? 0))) return "there is no log";
+    const from = this.#log;
+    if (![...this.#available.logs].some((number) => number >= from)) return "there is no log";
     return undefined;
   }
 

@@ -5,154 +5,110 @@ import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { type FileSource, readExactly } from "../../disk/file-source.ts";
-import { BlobFiles } from "../capture/blob-files.ts";
-import {
-  type DatabaseCapture,
-  type DatabaseFile,
-  databaseFile,
-  type PollResult,
-  type StoredIdentities,
-} from "../capture/database-capture.ts";
+import type { CaptureFile } from "../../store.ts";
+import { captureFile, DatabaseCapture, type DatabaseOptions, type PollResult } from "../capture/database-capture.ts";
 import { InconsistentCapture, StaleRead } from "../capture/errors.ts";
-import type { FilePool } from "../capture/file-pool.ts";
 import type { SpoolRegion } from "../capture/spool.ts";
-import type { CheckedFiles } from "../checked-files.ts";
-import { type FileIdentity, prefixIdentity } from "../file-identity.ts";
+import { exactIdentity, type FileIdentity, prefixIdentity } from "../file-identity.ts";
 import { cachedSource, prefixSource } from "../sources.ts";
 import { CopiedWal } from "./copied-wal.ts";
+import { HEADER_BYTES } from "./header.ts";
 import { openPages, type SqlitePages } from "./pages.ts";
 import { checkTrees } from "./tree.ts";
 import { WAL_HEADER_BYTES, WAL_TAIL_BYTES } from "./wal.ts";
 
-/** The header of a database: it holds the change counter of transactions that go without a write-ahead log. */
-const HEAD_BYTES = 100;
 /** Polls are synchronous: one buffer serves them all. */
 const SCRATCH: Buffer = Buffer.allocUnsafeSlow(WAL_TAIL_BYTES);
 
-/** What the capture of a SQLite database is taken of. Paths are relative to the profile at `dir`. */
-export interface SqliteCaptureOptions {
-  readonly dir: string;
-  /** The database file. */
-  readonly path: string;
-  /** Directories of blob files that belong to it. */
-  readonly blobs: readonly string[];
-  readonly pool: FilePool;
-  readonly stored: StoredIdentities;
-  readonly checked: CheckedFiles;
-  /** Whether a browser may be writing: then the database is copied, since a checkpoint overwrites it in place. */
-  readonly live: boolean;
-}
+const NO_HEADER: Buffer = Buffer.alloc(0);
 
+/** A file as it was when it was opened. */
 interface OpenFile {
   readonly handle: FileHandle;
-  /** As it was when it was opened. */
   readonly identity: FileIdentity;
+  /**
+   * Its header. That of a database changes with every transaction that goes without a log; that of a log changes when
+   * SQLite resets the log.
+   */
+  readonly header: Buffer;
 }
 
 /** The capture of a SQLite database with its write-ahead log and its blob directories. */
-export class SqliteCapture implements DatabaseCapture {
-  readonly #options: SqliteCaptureOptions;
-  readonly #blobs: BlobFiles;
-  #database: OpenFile | undefined;
-  #wal: OpenFile | undefined;
-  /** The header of the database before it was read: it changes with every transaction that goes without a log. */
-  #head: Buffer = Buffer.alloc(0);
-  /** The header of the log before the database was read: it changes when SQLite resets the log. */
-  #walHeader: Buffer = Buffer.alloc(0);
-  #databaseSource: FileSource | undefined;
+export class SqliteCapture extends DatabaseCapture {
+  /** The database, with the source of its captured bytes; `undefined` until it was read with its log. */
+  #database: (OpenFile & { readonly source: FileSource }) | undefined;
   #databaseCopy: SpoolRegion | undefined;
+  #wal: OpenFile | undefined;
   readonly #copiedWal: CopiedWal;
 
-  constructor(options: SqliteCaptureOptions) {
-    this.#options = options;
-    this.#blobs = new BlobFiles(options.dir, options.blobs, options.pool, options.stored);
+  constructor(options: DatabaseOptions) {
+    super(options);
     this.#copiedWal = new CopiedWal(options.pool, options.live);
   }
 
-  async prepare(): Promise<void> {
-    const { pool } = this.#options;
-    await this.#blobs.prepare();
+  override async prepare(): Promise<void> {
+    await super.prepare();
     // As long as SQLite has not reset the log, the log makes the earlier copy of the database whole.
-    if (this.#copiedWal.scanner.header && !(await this.#wasWalReset()) && (await this.#isReadable(this.#database)))
-      return;
-    for (const file of [this.#database, this.#wal]) await pool.release(file?.handle);
+    if (this.#copiedWal.scanner.header && !(await this.#wasWalReset()) && (await this.#isReadable())) return;
+    for (const file of [this.#database, this.#wal]) await this.options.pool.release(file?.handle);
     this.#database = undefined;
     this.#wal = undefined;
-    const database = await this.#open("");
+    const database = await this.#open("", HEADER_BYTES);
     if (database === undefined) throw this.#inconsistent("it is missing", true);
-    this.#head = await readExactly(database.handle, 0, Math.min(database.identity.size, HEAD_BYTES));
     await this.#mustHaveNoJournal();
-    this.#wal = await this.#open("-wal");
-    this.#walHeader = await this.#readHeader(this.#wal);
-    await this.#readDatabase(database);
+    this.#wal = await this.#open("-wal", WAL_HEADER_BYTES);
+    const source = await this.#readDatabase(database);
     await this.#copiedWal.read(this.#wal?.handle, this.#wal?.identity.size ?? 0);
-    this.#database = database;
+    this.#database = { ...database, source };
   }
 
-  poll(): PollResult {
-    const { dir, path } = this.#options;
-    this.#blobs.clearList();
-    if (this.#wal === undefined && existsSync(join(dir, `${path}-wal`))) return "unprepared";
-    const [scanner, fd] = [this.#copiedWal.scanner, this.#wal?.handle.fd];
+  protected override pollDatabase(): PollResult {
+    if (this.#wal === undefined) return existsSync(this.#pathOf("-wal")) ? "unprepared" : "unchanged";
+    const { handle, header } = this.#wal;
+    const { scanner } = this.#copiedWal;
+    const read = (position: number, length: number): Buffer =>
+      SCRATCH.subarray(0, readSync(handle.fd, SCRATCH, 0, length, position));
+    if (!header.equals(read(0, WAL_HEADER_BYTES))) return "unprepared";
     const before = scanner.end;
-    if (fd !== undefined) {
-      const read = (position: number, length: number): Buffer =>
-        SCRATCH.subarray(0, readSync(fd, SCRATCH, 0, length, position));
-      if (!this.#walHeader.equals(read(0, WAL_HEADER_BYTES))) return "unprepared";
-      scanner.recheck(read);
-      while (scanner.feed(read(scanner.next, SCRATCH.length)) > 0);
-    }
-    if (scanner.end !== before) return "changed";
-    this.#blobs.list();
-    return "unchanged";
+    scanner.recheck(read);
+    while (scanner.feed(read(scanner.next, SCRATCH.length)) > 0);
+    return scanner.end === before ? "unchanged" : "changed";
   }
 
-  async refresh(): Promise<void> {
-    await this.prepare();
-  }
-
-  noteFiles(): void {
-    this.#blobs.noteFiles();
-  }
-
-  async holdFiles(): Promise<void> {
-    await this.#blobs.holdFiles();
+  override async holdFiles(): Promise<void> {
+    await super.holdFiles();
     // The bytes of a commit stay where they are until the log is reset.
     if (this.#wal) await this.#copiedWal.copyCommits(this.#wal.handle);
     // The log was not reset so far, and all that changes is copied: the checks of `finish` may take their time.
     if (this.#database) await this.#mustBeUnchanged(this.#database);
   }
 
-  async finish(): Promise<DatabaseFile[]> {
-    const { path } = this.#options;
-    const [database, source, wal] = [this.#database, this.#databaseSource, this.#wal];
-    if (database === undefined || source === undefined) throw this.#inconsistent("it is missing", true);
+  override async finish(): Promise<CaptureFile[]> {
+    const { path, checked } = this.options;
+    const [database, wal] = [this.#database, this.#wal];
+    if (database === undefined) throw this.#inconsistent("it is missing", true);
     const report = this.#copiedWal.scanner.report();
     const log = wal && prefixSource(this.#copiedWal.source ?? this.#unchangedSource(wal), report.end);
-    const pages = await openPages(cachedSource(source), log && cachedSource(log), report.end > 0 ? report : undefined);
-    if (pages === undefined) throw this.#inconsistent("it is empty", true);
-    if (typeof pages === "string") throw this.#inconsistent(pages, true);
+    const carried = report.end > 0 ? report : undefined;
+    const pages = await openPages(cachedSource(database.source), log && cachedSource(log), carried);
+    if (typeof pages !== "object") throw this.#inconsistent(pages ?? "it is empty", true);
     // The frames that its log got since the database was checked have checksums.
-    const problem = this.#isChecked(database.identity) ? undefined : await this.#checkTrees(pages);
+    const isChecked = this.isStored(path, database.identity) || checked.hasDatabase(path, database.identity);
+    const problem = isChecked ? undefined : await this.#checkTrees(pages);
     if (problem) throw this.#inconsistent(problem, true);
-    this.#options.checked.addDatabase(path, database.identity);
+    checked.addDatabase(path, database.identity);
 
-    const files = [await this.#file(path, source, database)];
-    if (!(await this.#isReadable(database))) throw this.#inconsistent("a checkpoint wrote its log into it", false);
-    if (wal && log && report.end > 0) {
-      files.push(await this.#file(`${path}-wal`, log, wal));
-    }
-    files.push(...this.#blobs.files());
-    return files;
+    const files = [await this.#file(path, database.source, database)];
+    if (!(await this.#isReadable())) throw this.#inconsistent("a checkpoint wrote its log into it", false);
+    if (wal && log && carried) files.push(await this.#file(`${path}-wal`, log, wal));
+    return [...files, ...(await super.finish())];
   }
 
-  async #readDatabase({ handle, identity }: OpenFile): Promise<void> {
-    if (this.#options.live && !this.#isStored(identity)) {
-      this.#databaseCopy = await this.#options.pool.copy(handle, identity.size, this.#databaseCopy);
-      this.#databaseSource = this.#databaseCopy;
-    } else {
-      this.#databaseSource = this.#unchangedSource({ handle, identity });
-    }
+  async #readDatabase(database: OpenFile): Promise<FileSource> {
+    const { path, pool, live } = this.options;
+    if (!live || this.isStored(path, database.identity)) return this.#unchangedSource(database);
+    this.#databaseCopy = await pool.copy(database.handle, database.identity.size, this.#databaseCopy);
+    return this.#databaseCopy;
   }
 
   /**
@@ -166,91 +122,79 @@ export class SqliteCapture implements DatabaseCapture {
     // Its timestamps may hide a write within one tick of the disk's clock. But while a database is written it has a
     // rollback journal, and every write increases the change counter in its header.
     await this.#mustHaveNoJournal();
-    const after = await this.#options.pool.identify(database.handle);
-    const head = await readExactly(database.handle, 0, Math.min(after.size, HEAD_BYTES));
-    if (after.size !== database.identity.size || after.times !== database.identity.times || !head.equals(this.#head)) {
-      throw this.#inconsistent("it was written meanwhile", false);
-    }
+    const { handle, header } = database;
+    const isSame = (await this.#isUnchanged(database)) && (await readExactly(handle, 0, header.length)).equals(header);
+    if (!isSame) throw this.#inconsistent("it was written meanwhile", false);
   }
 
   /** Whether the captured bytes of the database can be read: it was copied, or has not changed. */
-  async #isReadable(database: OpenFile | undefined): Promise<boolean> {
-    if (database === undefined || this.#databaseSource === this.#databaseCopy) return database !== undefined;
-    return (await this.#options.pool.identify(database.handle)).times === database.identity.times;
+  async #isReadable(): Promise<boolean> {
+    if (this.#database === undefined) return false;
+    return this.#database.source === this.#databaseCopy || (await this.#isUnchanged(this.#database));
   }
 
   async #mustHaveNoJournal(): Promise<void> {
-    const journal = await this.#open("-journal");
-    await this.#options.pool.release(journal?.handle);
+    const journal = await this.#open("-journal", 0);
+    await this.options.pool.release(journal?.handle);
     if (journal && journal.identity.size > 0)
-      throw this.#inconsistent("its rollback journal is in use", !this.#options.live);
+      throw this.#inconsistent("its rollback journal is in use", !this.options.live);
   }
 
   async #wasWalReset(): Promise<boolean> {
-    const wal = await this.#open("-wal");
-    try {
-      const scanned = this.#copiedWal.scanner.header ?? this.#walHeader;
-      const isSameFile = wal?.identity.file === this.#wal?.identity.file;
-      return !isSameFile || !this.#walHeader.equals(scanned) || !this.#walHeader.equals(await this.#readHeader(wal));
-    } finally {
-      await this.#options.pool.release(wal?.handle);
-    }
+    const now = await this.#open("-wal", WAL_HEADER_BYTES);
+    await this.options.pool.release(now?.handle);
+    if (now?.identity.file !== this.#wal?.identity.file) return true;
+    const opened = this.#wal?.header ?? NO_HEADER;
+    const scanned = this.#copiedWal.scanner.header ?? opened;
+    return !opened.equals(scanned) || !opened.equals(now?.header ?? NO_HEADER);
   }
 
   #inconsistent(reason: string, damage: boolean): InconsistentCapture {
-    return new InconsistentCapture(`${this.#options.path}: ${reason}`, damage);
-  }
-
-  #isStored(identity: FileIdentity): boolean {
-    const { path, stored } = this.#options;
-    const text = prefixIdentity(identity, identity.size);
-    return text !== undefined && stored.get(path) === text;
-  }
-
-  #isChecked(identity: FileIdentity): boolean {
-    // A stored database was checked before it was stored.
-    return this.#isStored(identity) || this.#options.checked.hasDatabase(this.#options.path, identity);
+    return new InconsistentCapture(`${this.options.path}: ${reason}`, damage);
   }
 
   async #checkTrees(pages: SqlitePages): Promise<string | undefined> {
     const page = (number: number): Promise<Buffer> => {
-      this.#options.pool.throwIfAborted();
+      this.options.pool.throwIfAborted();
       return pages.page(number);
     };
     return await checkTrees({ ...pages, page });
   }
 
   /** Reads from the file itself. A read rejects with `StaleRead` when the file has changed since it was opened. */
-  #unchangedSource({ handle, identity }: OpenFile): FileSource {
-    const source = this.#options.pool.source(handle, identity.size);
+  #unchangedSource(file: OpenFile): FileSource {
+    const source = this.options.pool.source(file.handle, file.identity.size);
     return {
-      size: identity.size,
+      size: source.size,
       read: async (position, length) => {
         const read = await source.read(position, length).catch((cause: unknown) => ({ cause }));
         // Before the result of the read: a file that has become shorter has changed too.
-        if ((await this.#options.pool.identify(handle)).times !== identity.times)
-          throw new StaleRead(this.#options.path);
+        if (!(await this.#isUnchanged(file))) throw new StaleRead(this.options.path);
         if (Buffer.isBuffer(read)) return read;
         throw read.cause;
       },
     };
   }
 
-  async #open(suffix: string): Promise<OpenFile | undefined> {
-    const { dir, path, pool } = this.#options;
-    const handle = await pool.openChanging(join(dir, `${path}${suffix}`));
-    return handle && { handle, identity: await pool.identify(handle) };
+  #pathOf(suffix: string): string {
+    return join(this.options.dir, `${this.options.path}${suffix}`);
   }
 
-  async #readHeader(wal: OpenFile | undefined): Promise<Buffer> {
-    if (wal === undefined) return Buffer.alloc(0);
-    return await readExactly(wal.handle, 0, Math.min(wal.identity.size, WAL_HEADER_BYTES));
+  async #open(suffix: string, headerBytes: number): Promise<OpenFile | undefined> {
+    const { pool } = this.options;
+    const handle = await pool.openChanging(this.#pathOf(suffix));
+    if (handle === undefined) return undefined;
+    const identity = await pool.identify(handle);
+    return { handle, identity, header: await readExactly(handle, 0, Math.min(identity.size, headerBytes)) };
+  }
+
+  async #isUnchanged({ handle, identity }: OpenFile): Promise<boolean> {
+    return exactIdentity(await this.options.pool.identify(handle)) === exactIdentity(identity);
   }
 
   /** The identity counts only when the file has not changed since it was opened. */
-  async #file(path: string, source: FileSource, { handle, identity }: OpenFile): Promise<DatabaseFile> {
-    const after = await this.#options.pool.identify(handle);
-    const isUnchanged = identity.times === after.times && identity.size === after.size;
-    return databaseFile(path, "anywhere", source, isUnchanged ? prefixIdentity(identity, source.size) : undefined);
+  async #file(path: string, source: FileSource, file: OpenFile): Promise<CaptureFile> {
+    const identity = (await this.#isUnchanged(file)) ? prefixIdentity(file.identity, source.size) : undefined;
+    return captureFile(path, "anywhere", source, identity);
   }
 }

@@ -22,6 +22,6 @@ export async function checkSqlite(
   const problem = typeof pages === "object" ? await checkTrees(pages) : pages;
   return {
     ...(problem === undefined ? {} : { database: problem }),
-    ...(report?.tail === "partial" ? { wal: report.reason } : {}),
+    ...(report?.reason ? { wal: report.reason } : {}),
   };
 }

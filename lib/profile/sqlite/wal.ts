@@ -19,10 +19,9 @@ export interface WalReport {
   /** The pages that its commits carry, each with the position of its newest content in the log. */
   readonly carried: ReadonlyMap<number, number>;
   /**
-   * What follows the last commit. `whole`: nothing, or frames from before the log was reset. `partial`: a frame or
-   * transaction that was not finished; see `reason`.
+   * Why bytes after the last commit are not whole: a frame or transaction that was not finished. Empty when nothing
+   * follows, or frames from before the log was reset.
    */
-  readonly tail: "whole" | "partial";
   readonly reason: string;
 }
 
@@ -137,7 +136,6 @@ export class WalScanner {
       pageSize: this.#header ? this.#pageSize : 0,
       pages: this.#pages,
       carried: this.#carried,
-      tail: reason ? "partial" : "whole",
       reason,
     };
   }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { DatabaseCapture, PollResult } from "../../../lib/profile/capture/database-capture.ts";
-import { findMoment } from "../../../lib/profile/capture/moment.ts";
+import type { PollResult } from "../../../lib/profile/capture/database-capture.ts";
+import { findMoment, type PolledDatabase } from "../../../lib/profile/capture/moment.ts";
 
 /** A database whose polls give `results` in turn, the last one again and again; and the steps that were taken. */
-function database(...results: PollResult[]): { capture: DatabaseCapture; steps: string[] } {
+function database(...results: PollResult[]): { capture: PolledDatabase; steps: string[] } {
   const steps: string[] = [];
   const note = (step: string) => async (): Promise<void> => void steps.push(step);
-  const capture: DatabaseCapture = {
+  const capture: PolledDatabase = {
     prepare: note("prepare"),
     refresh: note("refresh"),
     poll: () => {
@@ -14,8 +14,6 @@ function database(...results: PollResult[]): { capture: DatabaseCapture; steps: 
       return (results.length > 1 ? results.shift() : results[0]) as PollResult;
     },
     noteFiles: () => void steps.push("noteFiles"),
-    holdFiles: note("holdFiles"),
-    finish: async () => [],
   };
   return { capture, steps };
 }

@@ -16,7 +16,7 @@ describe("scanWal", () => {
   it.each([false, true])("finds the commits (words big-endian: %s)", async (big) => {
     const wal = walBytes(twoCommits, { big });
     const report = await scanWal(bufferSource(wal));
-    expect(report).toMatchObject({ end: wal.length, pages: 3, pageSize: 512, tail: "whole" });
+    expect(report).toMatchObject({ end: wal.length, pages: 3, pageSize: 512, reason: "" });
     expect([...report.carried.keys()].sort()).toEqual([1, 2]);
   });
 
@@ -26,7 +26,7 @@ describe("scanWal", () => {
     for (let length = 0; length < wal.length; length++) {
       const report = await scanWal(bufferSource(wal.subarray(0, length)));
       expect(report.end).toBe(Math.max(...ends.filter((end) => end <= length)));
-      expect(report.tail).toBe([0, 32, 32 + 536].includes(length) ? "whole" : "partial");
+      expect(report.reason === "").toBe([0, 32, 32 + 536].includes(length));
     }
   });
 
@@ -42,7 +42,7 @@ describe("scanWal", () => {
     const earlier = walBytes([...twoCommits, ...twoCommits], { salt: 3 });
     const wal = walBytes(twoCommits.slice(0, 1), { salt: 4 });
     const report = await scanWal(bufferSource(Buffer.concat([wal, earlier.subarray(wal.length)])));
-    expect(report).toMatchObject({ end: wal.length, tail: "whole" });
+    expect(report).toMatchObject({ end: wal.length, reason: "" });
   });
 });
 
@@ -52,7 +52,7 @@ describe("WalScanner", () => {
     const scanner = new WalScanner();
     for (let length = 0; length <= wal.length; length += 7) scanner.feed(wal.subarray(scanner.next, length));
     scanner.feed(wal.subarray(scanner.next));
-    expect(scanner.report()).toMatchObject({ end: wal.length, tail: "whole" });
+    expect(scanner.report()).toMatchObject({ end: wal.length, reason: "" });
   });
 });
 
@@ -78,8 +78,8 @@ describe("WalScanner.recheck", () => {
 
   it("rewinds to the last commit when an open transaction was rolled back and overwritten", () => {
     const then = walBytes([...open.slice(0, 1), ...later]);
-    const { end, tail, carried } = rescanned(walBytes(open), then).report();
-    expect({ end, tail, pages: [...carried.keys()] }).toEqual({ end: then.length, tail: "whole", pages: [2, 3] });
+    const { end, reason, carried } = rescanned(walBytes(open), then).report();
+    expect({ end, reason, pages: [...carried.keys()] }).toEqual({ end: then.length, reason: "", pages: [2, 3] });
     // A shorter one leaves frames of the first behind it: their checksums do not go on from its own.
     const shorter = walBytes([...open.slice(0, 1), ...later.slice(1)]);
     const behind = Buffer.concat([shorter, walBytes(open).subarray(shorter.length)]);
@@ -88,12 +88,12 @@ describe("WalScanner.recheck", () => {
 
   it("rewinds when a page of an open transaction was overwritten, with new checksums", () => {
     const then = walBytes([...open.slice(0, 2), { page: 2, commit: 0, data: table }, ...later]);
-    expect(rescanned(walBytes(open), then).report()).toMatchObject({ end: then.length, tail: "whole" });
+    expect(rescanned(walBytes(open), then).report()).toMatchObject({ end: then.length, reason: "" });
   });
 
   it("goes on when no frame was overwritten", () => {
     const scanner = rescanned(walBytes(open), walBytes([...open, ...later]));
-    expect(scanner.report()).toMatchObject({ end: walBytes([...open, ...later]).length, tail: "whole" });
+    expect(scanner.report()).toMatchObject({ end: walBytes([...open, ...later]).length, reason: "" });
     scanner.recheck(() => {
       throw new Error("there is nothing to look at again");
     });
