@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf, diskError, isOutOfDescriptors } from "../../disk/errors.ts";
 import { type FileSource, readExactly } from "../../disk/file-source.ts";
-import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
+import { type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
 import { COPY_BYTES } from "../sources.ts";
 import { StaleRead } from "./errors.ts";
 import { openFile } from "./open-file.ts";
@@ -21,9 +21,10 @@ export interface PooledFile extends FileSource {
 export class FilePool {
   readonly #near: string;
   readonly #signal: AbortSignal | undefined;
-  readonly #files = new Map<string, PooledFile>();
-  readonly #handles = new Map<string, FileHandle>();
-  readonly #changing: FileHandle[] = [];
+  readonly #files = new Map<string, PoolEntry>();
+  /** The descriptors of the files that are held by one. */
+  readonly #handles = new Map<PoolEntry, FileHandle>();
+  readonly #changing = new Set<FileHandle>();
   #budget: number;
   #spool: Spool | undefined;
   /** One descriptor in reserve, so that a spool can be opened when the process has run out of descriptors. */
@@ -52,33 +53,33 @@ export class FilePool {
     if (before && (await this.#isStill(path, before.identity))) return before;
     const handle = await this.#open(path);
     if (handle === undefined) return before;
+    let isKept = false;
     try {
       const identity = await this.identify(handle);
-      await this.#forget(path);
-      if (this.#handles.size < this.#budget) {
-        this.#handles.set(path, handle);
-        return this.#keep(path, identity, this.source(handle, identity.size));
-      }
-      const isStored = stored !== undefined && stored === prefixIdentity(identity, identity.size);
-      const source = isStored ? this.#reopened(path, identity) : await this.copy(handle, identity.size);
-      return this.#keep(path, identity, source);
+      if (before) await this.#forget(path, before);
+      const file = new PoolEntry(identity, this.source(handle, identity.size));
+      isKept = this.#handles.size < this.#budget;
+      if (isKept) this.#handles.set(file, handle);
+      else if (hasIdentity(identity, stored)) file.source = this.#reopened(path, identity);
+      else file.source = await this.copy(handle, identity.size);
+      this.#files.set(path, file);
+      return file;
     } finally {
-      if (this.#handles.get(path) !== handle) await handle.close();
+      if (!isKept) await handle.close();
     }
   }
 
   /** Opens a file that goes on changing (a log, a manifest, a database); `undefined` when it does not exist. */
   async openChanging(path: string): Promise<FileHandle | undefined> {
     const handle = await this.#open(path);
-    if (handle) this.#changing.push(handle);
+    if (handle) this.#changing.add(handle);
     return handle;
   }
 
   /** Closes a handle of `openChanging`. */
   async release(handle: FileHandle | undefined): Promise<void> {
     if (handle === undefined) return;
-    const index = this.#changing.indexOf(handle);
-    if (index >= 0) this.#changing.splice(index, 1);
+    this.#changing.delete(handle);
     await handle.close();
   }
 
@@ -137,13 +138,8 @@ export class FilePool {
   /** Closes all files and the spool. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    const handles = [...this.#handles.values(), ...this.#changing.splice(0)];
-    this.#handles.clear();
-    this.#files.clear();
-    const [spool, reserve] = [this.#spool, this.#reserve];
-    this.#spool = undefined;
-    this.#reserve = undefined;
-    await Promise.allSettled([...handles.map((handle) => handle.close()), spool?.close(), reserve?.close()]);
+    const open = [...this.#handles.values(), ...this.#changing, this.#reserve, this.#spool];
+    await Promise.allSettled(open.map((each) => each?.close()));
   }
 
   async #open(path: string): Promise<FileHandle | undefined> {
@@ -161,15 +157,13 @@ export class FilePool {
    * Replaces half of the descriptors by copies; when there are none to replace, waits for other parts of the process.
    */
   async #freeDescriptors(attempt: number): Promise<void> {
-    const paths = [...this.#handles.keys()];
-    if (paths.length < 2) return await sleep(10 * (attempt + 1));
-    this.#budget = Math.floor(paths.length / 2);
-    for (const path of paths.slice(this.#budget)) {
-      const handle = this.#handles.get(path);
-      const file = this.#files.get(path);
-      if (handle === undefined || file === undefined) continue;
-      this.#keep(path, file.identity, await this.copy(handle, file.size));
-      this.#handles.delete(path);
+    const open = [...this.#handles];
+    if (open.length < 2) return await sleep(10 * (attempt + 1));
+    this.#budget = Math.floor(open.length / 2);
+    for (const [file, handle] of open.slice(this.#budget)) {
+      if (!this.#handles.has(file)) continue;
+      file.source = await this.copy(handle, file.size);
+      this.#handles.delete(file);
       await handle.close();
     }
   }
@@ -200,26 +194,15 @@ export class FilePool {
     };
   }
 
-  async #forget(path: string): Promise<void> {
+  async #forget(path: string, file: PoolEntry): Promise<void> {
+    const handle = this.#handles.get(file);
     this.#files.delete(path);
-    const handle = this.#handles.get(path);
-    this.#handles.delete(path);
+    this.#handles.delete(file);
     await handle?.close();
-  }
-
-  /** An entry stays the same object when its descriptor is replaced by a copy: each read uses the newest source. */
-  #keep(path: string, identity: FileIdentity, source: FileSource): PooledFile {
-    const entry = this.#files.get(path) as PoolEntry | undefined;
-    if (entry) {
-      entry.source = source;
-      return entry;
-    }
-    const made = new PoolEntry(identity, source);
-    this.#files.set(path, made);
-    return made;
   }
 }
 
+/** Stays the same object when its descriptor is replaced by a copy: each read uses the newest source. */
 class PoolEntry implements PooledFile {
   readonly identity: FileIdentity;
   source: FileSource;

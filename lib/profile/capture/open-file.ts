@@ -16,22 +16,18 @@ const NO_BLOCK = constants.O_NONBLOCK ?? 0;
  * @throws `CORRUPT` for a symlink and for anything else that is not a file; else the error of the disk
  */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle;
   try {
-    const handle = await open(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
-    if (await isFile(handle)) return handle;
-    await handle.close();
+    handle = await open(path, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK);
   } catch (cause) {
     const code = codeOf(cause);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (code !== "ELOOP") throw cause;
     throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is a symbolic link.`, { cause });
   }
-  throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is not a file.`);
-}
-
-async function isFile(handle: FileHandle): Promise<boolean> {
   try {
-    return (await handle.stat()).isFile();
+    if ((await handle.stat()).isFile()) return handle;
+    throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is not a file.`);
   } catch (error) {
     await handle.close();
     throw error;
