@@ -17,21 +17,14 @@ interface BlockHandle {
   readonly size: number;
 }
 
-/** The footer of a table. */
-interface Footer {
-  readonly metaindex: BlockHandle;
-  readonly index: BlockHandle;
-}
-
 /**
  * Checks a table: its footer, its index, and the checksum of every block. Reads all bytes.
  * @returns what is wrong; `undefined` when nothing is
  */
 export async function checkTable(table: FileSource): Promise<string | undefined> {
-  const footer = await readFooter(table);
-  if (typeof footer === "string") return footer;
   let blocks: BlockHandle[];
   try {
+    const footer = await readFooter(table);
     const data = await readHandles(table, footer.index);
     const meta = await readHandles(table, footer.metaindex);
     // An index block in an unknown compression: its checksum is right, and nothing more can be checked.
@@ -52,7 +45,6 @@ export async function checkTable(table: FileSource): Promise<string | undefined>
       const block = blocks[i] as BlockHandle;
       if (block.offset !== end) return `its blocks do not follow one another at ${end}`;
       end = block.offset + block.size + TRAILER_BYTES;
-      if (end > table.size - FOOTER_BYTES) return `a block at ${block.offset} runs into the footer`;
     }
     const bytes = await table.read(covered, end - covered);
     for (const block of blocks.slice(first, i)) {
@@ -71,35 +63,36 @@ export async function checkTable(table: FileSource): Promise<string | undefined>
  * @throws RangeError when the table is damaged
  */
 export async function readTable(table: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
-  const footer = await readFooter(table);
-  if (typeof footer === "string") throw new RangeError(footer);
-  for (const handle of (await readHandles(table, footer.index)) ?? [undefined]) {
+  const { index } = await readFooter(table);
+  for (const handle of (await readHandles(table, index)) ?? [undefined]) {
     const block = handle && (await readBlock(table, handle));
     if (block === undefined) throw new RangeError("it is compressed in a way that is not known");
     if (!eachEntry(block, onEntry)) return;
   }
 }
 
-async function readFooter(table: FileSource): Promise<Footer | string> {
-  if (table.size < FOOTER_BYTES) return "it is shorter than a footer";
+/** @throws RangeError when the table has no whole footer */
+async function readFooter(table: FileSource): Promise<{ metaindex: BlockHandle; index: BlockHandle }> {
+  if (table.size < FOOTER_BYTES) throw new RangeError("it is shorter than a footer");
   const bytes = await table.read(table.size - FOOTER_BYTES, FOOTER_BYTES);
-  if (!bytes.subarray(40).equals(MAGIC)) return "it does not end with a table's magic number";
+  if (!bytes.subarray(40).equals(MAGIC)) throw new RangeError("it does not end with a table's magic number");
+  const input = new Decoder(bytes.subarray(0, 40));
   try {
-    const input = new Decoder(bytes.subarray(0, 40));
-    const metaindex = decodeHandle(input);
-    const index = decodeHandle(input);
-    if (bytes.subarray(input.at, 40).some((byte) => byte !== 0)) return "its footer is damaged";
-    for (const handle of [metaindex, index]) {
-      if (handle.offset + handle.size + TRAILER_BYTES > table.size - FOOTER_BYTES) return "its footer is damaged";
-    }
-    return { metaindex, index };
+    const footer = { metaindex: decodeHandle(input, table), index: decodeHandle(input, table) };
+    if (bytes.subarray(input.at, 40).every((byte) => byte === 0)) return footer;
   } catch {
-    return "its footer is damaged";
+    // A handle that cannot be decoded, or that points past the end.
   }
+  throw new RangeError("its footer is damaged");
 }
 
-function decodeHandle(input: Decoder): BlockHandle {
-  return { offset: input.varint(), size: input.varint() };
+/** @throws RangeError when the block does not end before the footer of the table */
+function decodeHandle(input: Decoder, table: FileSource): BlockHandle {
+  const handle = { offset: input.varint(), size: input.varint() };
+  if (handle.offset + handle.size + TRAILER_BYTES > table.size - FOOTER_BYTES) {
+    throw new RangeError("its index points past its end");
+  }
+  return handle;
 }
 
 /** The blocks that an index block points to; `undefined` when its compression is unknown. */
@@ -108,11 +101,7 @@ async function readHandles(table: FileSource, handle: BlockHandle): Promise<Bloc
   if (block === undefined) return undefined;
   const handles: BlockHandle[] = [];
   eachEntry(block, (_key, value) => {
-    const at = decodeHandle(new Decoder(value));
-    if (at.offset + at.size + TRAILER_BYTES > table.size - FOOTER_BYTES) {
-      throw new RangeError("its index points past its end");
-    }
-    handles.push(at);
+    handles.push(decodeHandle(new Decoder(value), table));
     return true;
   });
   return handles;
