@@ -65,39 +65,31 @@ export async function probeCredentials(
 /** Whether a capture carries the credentials. Reads the storage, not the blobs. */
 export async function captureCredentials(capture: Capture): Promise<Credentials> {
   const files = new Map<string, FileSource>(capture.files.map((file) => [file.path, file]));
-  const missing = (await missingDatabases(capture, files))[0];
+  const missing = await missingDatabase(capture, files);
   if (missing !== undefined) return { hasCredentials: false, reason: `IndexedDB ${missing} is not on disk` };
-  const credentialsHash = await hashCredentials(capture, files);
+  const isSqlite = capture.profile.localStorage === "sqlite";
+  const credentialsHash = isSqlite ? await hashInSqlite(files) : await hashInLevelDb(files);
   return credentialsHash === undefined
     ? { hasCredentials: false, reason: "Local Storage is not on disk" }
     : { hasCredentials: true, reason: "the credentials are on disk", credentialsHash };
 }
 
-async function hashCredentials(capture: Capture, files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
-  return capture.profile.localStorage === "sqlite" ? await hashInSqlite(files) : await hashInLevelDb(files);
-}
-
-async function missingDatabases(capture: Capture, files: ReadonlyMap<string, FileSource>): Promise<string[]> {
-  if (capture.profile.indexedDb === undefined) return DATABASES;
+/** The first database that is not in the IndexedDB of a capture. */
+async function missingDatabase(capture: Capture, files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
+  const paths = [...files.keys()];
   if (capture.profile.indexedDb === "sqlite") {
-    const names = new Set([...files.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1)));
-    return DATABASES.filter((name) => !names.has(sqliteName(name)));
+    return DATABASES.find((name) => !paths.some((path) => path.endsWith(`/${sqliteName(name)}`)));
   }
-  const found = new Set<string>();
-  const prefix = [...files.keys()]
-    .find((path) => path.endsWith(".indexeddb.leveldb/CURRENT"))
-    ?.slice(0, -"CURRENT".length);
+  const prefix = paths.find((path) => path.endsWith(".indexeddb.leveldb/CURRENT"))?.slice(0, -"CURRENT".length);
   // The names of the databases are in IndexedDB's global metadata: keys of database 0, which sort before all others.
   const isMetadata = (key: Buffer): boolean => key[0] === 0 && key[1] === 0;
-  for (const key of (await newestEntries(files, prefix ?? "", isMetadata, true)).keys()) {
-    const name = databaseName(Buffer.from(key, "latin1"));
-    if (name !== undefined) found.add(name);
-  }
-  return DATABASES.filter((name) => !found.has(name));
+  const entries = prefix === undefined ? [] : (await newestEntries(files, prefix, isMetadata, true)).keys();
+  const found = new Set([...entries].map((key) => databaseName(Buffer.from(key, "latin1"))));
+  return DATABASES.find((name) => !found.has(name));
 }
 
 /** The file name of an IndexedDB database in SQLite: base32 of the SHA-256 of the database's name in UTF-16. */
-export function sqliteName(database: string): string {
+function sqliteName(database: string): string {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   let text = "";
   let bits = 0;
@@ -132,13 +124,13 @@ function databaseName(key: Buffer): string | undefined {
 
 /** Keys of Local Storage in LevelDB are `_<origin>\0<tag><key>`; values begin with a tag too. */
 async function hashInLevelDb(files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
-  const [linked, ...others] = CREDENTIAL_KEYS.map((key) => `_${SITE}\0${LATIN1}${key}`);
-  const wanted = new Set([linked, ...others]);
-  const entries = await newestEntries(files, LOCAL_STORAGE, (key) => wanted.has(key.toString("latin1")), false);
-  if (!entries.has(linked ?? "")) return undefined;
+  const storedKey = (key: string): string => `_${SITE}\0${LATIN1}${key}`;
+  const wanted = CREDENTIAL_KEYS.map(storedKey);
+  const entries = await newestEntries(files, LOCAL_STORAGE, (key) => wanted.includes(key.toString("latin1")), false);
+  if (!entries.has(storedKey(LINKED_KEY))) return undefined;
   const hash = createHash("sha256");
   for (const key of wanted) {
-    const entry = entries.get(key ?? "");
+    const entry = entries.get(key);
     // The sequence number differs when the same value was written again.
     if (entry) hash.update(`${key} ${entry.sequence} `).update(entry.value);
   }
@@ -177,7 +169,7 @@ async function newestEntries(
   atFront: boolean,
 ): Promise<Map<string, { sequence: number; value: Buffer }>> {
   const newest = new Map<string, { sequence: number; value: Buffer | undefined }>();
-  const note = (key: Buffer, sequence: number, value: Buffer | undefined): void => {
+  const note = (key: Buffer, value: Buffer | undefined, sequence: number): void => {
     if (!isWanted(key)) return;
     const before = newest.get(key.toString("latin1"));
     if (before && before.sequence > sequence) return;
@@ -187,16 +179,13 @@ async function newestEntries(
   for (const [path, source] of files) {
     const parsed = path.startsWith(prefix) ? parseLevelDbName(path.slice(prefix.length)) : undefined;
     if (parsed?.kind === "log") {
-      scanLog(await readAll(source), (data) => {
-        let sequence = Number(data.readBigUInt64LE(0));
-        decodeBatch(data, (key, value) => note(key, sequence++, value));
-      });
+      scanLog(await readAll(source), (data) => decodeBatch(data, note));
     } else if (parsed?.kind === "table") {
       await readTable(source, (key, value) => {
         const tag = key.readBigUInt64LE(key.length - 8);
         const user = key.subarray(0, -8);
         if (atFront && !isWanted(user)) return false;
-        note(user, Number(tag >> 8n), (tag & 0xffn) === 1n ? value : undefined);
+        note(user, (tag & 0xffn) === 1n ? value : undefined, Number(tag >> 8n));
         return true;
       });
     }

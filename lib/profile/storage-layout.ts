@@ -18,7 +18,6 @@ const SQLITE_SIDE = /-(?:wal|shm|journal)$/;
 
 /** One storage of the site: where it lies and in which form. Paths are relative to the profile, with `/`. */
 export interface StorageLayout {
-  readonly storage: "indexedDb" | "localStorage";
   readonly backend: StorageBackend;
   /** The LevelDB directory, or the directory that the SQLite databases lie in. */
   readonly path: string;
@@ -75,8 +74,7 @@ async function probeIndexedDb(dir: string): Promise<StorageLayout | undefined> {
     else if (name === `${ORIGIN}.indexeddb.leveldb`) {
       mustBeDirectory(entry, path);
       if (await isLevelDb(dir, path)) {
-        const blobs = [`${INDEXED_DB}/${ORIGIN}.indexeddb.blob`];
-        found.push({ storage: "indexedDb", backend: "leveldb", path, databases: [], blobs });
+        found.push({ backend: "leveldb", path, databases: [], blobs: [`${INDEXED_DB}/${ORIGIN}.indexeddb.blob`] });
       }
     } else if (name === ORIGIN) {
       mustBeDirectory(entry, path);
@@ -104,7 +102,7 @@ async function probeSqliteDirectory(dir: string, path: string): Promise<StorageL
   const databases: string[] = [];
   for (const name of [...names].sort()) if (await isSqlite(dir, `${path}/${name}`)) databases.push(name);
   if (databases.length === 0) return undefined;
-  return { storage: "indexedDb", backend: "sqlite", path, databases, blobs: blobs.sort() };
+  return { backend: "sqlite", path, databases, blobs: blobs.sort() };
 }
 
 async function probeLocalStorage(dir: string): Promise<StorageLayout | undefined> {
@@ -116,7 +114,7 @@ async function probeLocalStorage(dir: string): Promise<StorageLayout | undefined
     if (entry.name !== "leveldb") throw unknownForm(path);
     mustBeDirectory(entry, path);
     if (await isLevelDb(dir, path)) {
-      found.push({ storage: "localStorage", backend: "leveldb", path, databases: [], blobs: [] });
+      found.push({ backend: "leveldb", path, databases: [], blobs: [] });
     }
   }
   for (const entry of await list(dir, "Default")) {
@@ -125,8 +123,7 @@ async function probeLocalStorage(dir: string): Promise<StorageLayout | undefined
     if (!entry.isFile() || base !== LOCAL_STORAGE_FILE) throw unknownForm(`Default/${entry.name}`);
   }
   if (await isSqlite(dir, `Default/${LOCAL_STORAGE_FILE}`)) {
-    const databases = [LOCAL_STORAGE_FILE];
-    found.push({ storage: "localStorage", backend: "sqlite", path: "Default", databases, blobs: [] });
+    found.push({ backend: "sqlite", path: "Default", databases: [LOCAL_STORAGE_FILE], blobs: [] });
   }
   return onlyOne(found, "Local Storage");
 }
@@ -198,14 +195,9 @@ function unknownForm(path: string): VaultError {
 }
 
 function onlyOne(found: readonly StorageLayout[], what: string): StorageLayout | undefined {
-  if (found.length > 1) {
-    throw new VaultError(
-      "CORRUPT",
-      `The profile holds ${what} in two forms (${found.map((f) => f.backend).join(" and ")}).`,
-      {
-        hint: "Chromium opens one of them and deletes the other.",
-      },
-    );
-  }
-  return found[0];
+  if (found.length <= 1) return found[0];
+  const forms = found.map(({ backend }) => backend).join(" and ");
+  throw new VaultError("CORRUPT", `The profile holds ${what} in two forms (${forms}).`, {
+    hint: "Chromium opens one of them and deletes the other.",
+  });
 }

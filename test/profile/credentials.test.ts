@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { probeCredentials, sqliteName } from "../../lib/profile/credentials.ts";
+import { probeCredentials } from "../../lib/profile/credentials.ts";
 import { useFolder } from "../support/folder.ts";
 import { bothDatabases, database, VALUE, WID } from "./support/credentials.ts";
 import { editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
@@ -9,6 +9,8 @@ import {
   type Files,
   INDEXED_DB,
   LOCAL_STORAGE,
+  SIGNAL_STORAGE_DB,
+  SQLITE_DB,
   sqliteProfile,
   writeFiles,
   youngLevelDb,
@@ -69,18 +71,14 @@ describe("probeCredentials", () => {
     });
   });
 
-  it("finds none in SQLite storage without the site's databases", async () => {
-    await writeFiles(dir, sqliteProfile());
-    expect(await probeCredentials(dir)).toEqual({
-      hasCredentials: false,
-      reason: "IndexedDB signal-storage is not on disk",
-    });
-  });
-});
-
-describe("sqliteName", () => {
-  it("gives the file name that Chromium uses for a database", () => {
-    expect(sqliteName("wawc")).toBe("SZSJWAVN6DYSSNAXXGI7HBTGS2WLKVMPWIE75RP2WMNQZHINSBTQ");
-    expect(sqliteName("signal-storage")).toBe("K7PKRLEBDQU4YLXTFM33G7BNV2BYEPRTR65JYNAFPHTW7PKPPBEA");
+  it("finds the databases in SQLite by the names that Chromium gives to their files", async () => {
+    const missing = async (): Promise<string> => (await probeCredentials(dir)).reason;
+    const bytes = sqliteProfile()[SQLITE_DB] as Buffer;
+    await writeFiles(dir, { "Default/LocalStorage": bytes, [`${dirname(SQLITE_DB)}/0`]: bytes });
+    expect(await missing()).toBe("IndexedDB wawc is not on disk");
+    await writeFiles(dir, { [SQLITE_DB]: bytes });
+    expect(await missing()).toBe("IndexedDB signal-storage is not on disk");
+    await writeFiles(dir, { [SIGNAL_STORAGE_DB]: bytes });
+    expect(await missing()).toBe("Local Storage is not on disk");
   });
 });

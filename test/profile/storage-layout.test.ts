@@ -2,7 +2,6 @@ import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture/capture.ts";
-import { sqliteName } from "../../lib/profile/credentials.ts";
 import { probeProfile, profileFacts } from "../../lib/profile/storage-layout.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
@@ -11,6 +10,7 @@ import {
   INDEXED_DB,
   LOCAL_STORAGE,
   levelDbProfile,
+  SIGNAL_STORAGE_DB,
   SQLITE_DB,
   sqliteProfile,
   writeFiles,
@@ -70,19 +70,18 @@ describe("probeProfile", () => {
     const name = SQLITE_DB.slice(SQLITE_DB.lastIndexOf("/") + 1);
     expect(storages).toEqual([
       {
-        storage: "indexedDb",
         backend: "sqlite",
         path: "Default/IndexedDB/https_web.whatsapp.com_0",
         databases: [name],
         blobs: [`${SQLITE_DB}_`],
       },
-      { storage: "localStorage", backend: "sqlite", path: "Default", databases: ["LocalStorage"], blobs: [] },
+      { backend: "sqlite", path: "Default", databases: ["LocalStorage"], blobs: [] },
     ]);
     await rm(dir, { recursive: true });
     await writeFiles(dir, levelDbProfile());
     expect((await probeProfile(dir)).storages).toEqual([
-      { storage: "indexedDb", backend: "leveldb", path: INDEXED_DB, databases: [], blobs: [BLOBS] },
-      { storage: "localStorage", backend: "leveldb", path: LOCAL_STORAGE, databases: [], blobs: [] },
+      { backend: "leveldb", path: INDEXED_DB, databases: [], blobs: [BLOBS] },
+      { backend: "leveldb", path: LOCAL_STORAGE, databases: [], blobs: [] },
     ]);
   });
 
@@ -102,7 +101,7 @@ describe("probeProfile", () => {
 
   it("ignores an empty SQLite database without commits, and reports a log whose database is lost", async () => {
     const wal = sqliteProfile()[`${SQLITE_DB}-wal`] as Buffer;
-    const other = SQLITE_DB.replace(/[^/]+$/, sqliteName("to be"));
+    const other = SIGNAL_STORAGE_DB;
     await writeFiles(dir, { ...sqliteProfile(), [other]: "", [`${other}-wal`]: wal.subarray(0, 32) });
     await writeFiles(dir, { [`${SQLITE_DB}-journal`]: "", "Default/LocalStorage-journal": "" });
     expect((await verifyProfile(dir)).problems).toEqual([]);

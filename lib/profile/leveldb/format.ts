@@ -159,18 +159,16 @@ function decodeLevel(input: Decoder): number {
   return level;
 }
 
-/** The head of a write batch, one record of a log. */
-export interface BatchHead {
-  readonly sequence: number;
-  readonly count: number;
-}
-
 /**
- * Decodes a write batch.
- * @param onEntry called with each key and its value; the value of a deletion is `undefined`
+ * Decodes a write batch, one record of a log.
+ * @param onEntry called with each key, its value, and its sequence number; the value of a deletion is `undefined`
+ * @returns the sequence number of the first entry, and the number of entries
  * @throws RangeError when `bytes` are not a write batch
  */
-export function decodeBatch(bytes: Buffer, onEntry?: (key: Buffer, value: Buffer | undefined) => void): BatchHead {
+export function decodeBatch(
+  bytes: Buffer,
+  onEntry?: (key: Buffer, value: Buffer | undefined, sequence: number) => void,
+): { sequence: number; count: number } {
   if (bytes.length < 12) throw new RangeError("a write batch is too short");
   const sequence = Number(bytes.readBigUInt64LE(0));
   const count = bytes.readUInt32LE(8);
@@ -181,7 +179,7 @@ export function decodeBatch(bytes: Buffer, onEntry?: (key: Buffer, value: Buffer
     if (kind > 1) throw new RangeError(`unknown entry ${kind} in a write batch`);
     const key = input.string();
     const value = kind === 1 ? input.string() : undefined;
-    onEntry?.(key, value);
+    onEntry?.(key, value, sequence + entries);
   }
   if (entries !== count) throw new RangeError(`a write batch holds ${entries} entries and says ${count}`);
   return { sequence, count };

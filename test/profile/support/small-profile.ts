@@ -1,12 +1,16 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { sqliteName } from "../../../lib/profile/credentials.ts";
 import { batchBytes, editBytes, logBytes, smallLevelDb } from "./leveldb-bytes.ts";
 import { smallSqlite, walBytes } from "./sqlite-bytes.ts";
 
 export const INDEXED_DB = "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb";
 export const BLOBS = "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.blob";
-export const SQLITE_DB: string = `Default/IndexedDB/https_web.whatsapp.com_0/${sqliteName("wawc")}`;
+/** The file of the database `wawc`. */
+export const SQLITE_DB =
+  "Default/IndexedDB/https_web.whatsapp.com_0/SZSJWAVN6DYSSNAXXGI7HBTGS2WLKVMPWIE75RP2WMNQZHINSBTQ";
+/** The file of the database `signal-storage`. */
+export const SIGNAL_STORAGE_DB =
+  "Default/IndexedDB/https_web.whatsapp.com_0/K7PKRLEBDQU4YLXTFM33G7BNV2BYEPRTR65JYNAFPHTW7PKPPBEA";
 export const LOCAL_STORAGE = "Default/Local Storage/leveldb";
 
 export type Files = Record<string, Buffer | string>;
