@@ -67,6 +67,7 @@ class ProfileCapture {
   readonly #options: CaptureOptions;
   /** What the captures of all databases are given. */
   readonly #common: Omit<DatabaseOptions, "path" | "blobs">;
+  readonly #takenAt: Date = new Date();
   readonly #started: number = performance.now();
   readonly #failures: InconsistentCapture[] = [];
   #databases = new Map<string, DatabaseCapture>();
@@ -79,14 +80,13 @@ class ProfileCapture {
   }
 
   async take(): Promise<Capture> {
-    const takenAt = new Date();
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await this.#pause(attempt);
       try {
         const layout = await this.#layout();
         const captured = await this.#attempt(layout);
         // A database that was created or dropped meanwhile needs another attempt.
-        if (signature(await this.#layout()) === signature(layout)) return this.#capture(layout, captured, takenAt);
+        if (signature(await this.#layout()) === signature(layout)) return this.#capture(layout, captured);
       } catch (error) {
         this.#noteFailure(error);
         await this.#mustExist();
@@ -161,7 +161,7 @@ class ProfileCapture {
     }
   }
 
-  #capture({ facts }: ProfileLayout, captured: Pick<Capture, "files" | "spreadMs">, takenAt: Date): Capture {
+  #capture({ facts }: ProfileLayout, captured: Pick<Capture, "files" | "spreadMs">): Capture {
     const { pool, live } = this.#common;
     const files = [...captured.files];
     if (facts.browserVersion) files.push(smallFile(VERSION_FILE, Buffer.from(facts.browserVersion)));
@@ -170,7 +170,7 @@ class ProfileCapture {
       files: files.map((file) => bounded(file, pool)),
       profile: facts,
       live,
-      takenAt,
+      takenAt: this.#takenAt,
       captureMs: performance.now() - this.#started,
       spreadMs: captured.spreadMs,
       close: () => pool.close(),

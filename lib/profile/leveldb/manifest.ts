@@ -108,27 +108,20 @@ class ManifestState {
   readonly #available: AvailableFiles;
   readonly #tables = new Map<number, TableEntry>();
   readonly #missing = new Set<number>();
-  #comparator: string | undefined;
-  #log: number | undefined;
-  #previousLog = 0;
-  #nextFile: number | undefined;
-  #lastSequence: number | undefined;
+  /** Each as the newest edit that carries it says. */
+  readonly #fields: Omit<VersionEdit, "deleted" | "added"> = {};
 
   constructor(available: AvailableFiles) {
     this.#available = available;
   }
 
-  apply(edit: VersionEdit): void {
-    this.#comparator = edit.comparator ?? this.#comparator;
-    this.#log = edit.logNumber ?? this.#log;
-    this.#previousLog = edit.prevLogNumber ?? this.#previousLog;
-    this.#nextFile = edit.nextFile ?? this.#nextFile;
-    this.#lastSequence = edit.lastSequence ?? this.#lastSequence;
-    for (const { number } of edit.deleted) {
+  apply({ deleted, added, ...fields }: VersionEdit): void {
+    Object.assign(this.#fields, fields);
+    for (const { number } of deleted) {
       this.#tables.delete(number);
       this.#missing.delete(number);
     }
-    for (const table of edit.added) {
+    for (const table of added) {
       this.#tables.set(table.number, table);
       if (this.#available.tables.get(table.number)?.source.size !== table.size) this.#missing.add(table.number);
     }
@@ -136,8 +129,9 @@ class ManifestState {
 
   /** Why this state cannot be opened with the available files; `undefined` when it can. */
   problem(): string | undefined {
-    if (this.#comparator === undefined) return "it names no comparator";
-    if (this.#log === undefined || this.#nextFile === undefined || this.#lastSequence === undefined) {
+    const { comparator, logNumber, prevLogNumber = 0, nextFile, lastSequence } = this.#fields;
+    if (comparator === undefined) return "it names no comparator";
+    if (logNumber === undefined || nextFile === undefined || lastSequence === undefined) {
       return "it does not say its log, its next file and its last sequence";
     }
     for (const number of this.#missing) {
@@ -148,17 +142,16 @@ class ManifestState {
         : `${name} has ${size} bytes, not ${this.#tables.get(number)?.size}`;
     }
     // LevelDB creates a log before the manifest names it, and deletes it after the manifest names the next one.
-    for (const number of [this.#log, this.#previousLog]) {
+    for (const number of [logNumber, prevLogNumber]) {
       if (number > 0 && !this.#available.logs.has(number)) return `log ${padded(number)} is missing`;
     }
-    const from = this.#log;
-    if (![...this.#available.logs].some((number) => number >= from)) return "there is no log";
+    if (![...this.#available.logs].some((number) => number >= logNumber)) return "there is no log";
     return undefined;
   }
 
   version(end: number): Version {
-    const logNumber = Math.min(this.#log ?? 0, this.#previousLog || (this.#log ?? 0));
-    return { end, tables: this.#tables, logNumber, lastSequence: this.#lastSequence ?? 0 };
+    const { logNumber = 0, prevLogNumber = 0, lastSequence = 0 } = this.#fields;
+    return { end, tables: this.#tables, logNumber: Math.min(logNumber, prevLogNumber || logNumber), lastSequence };
   }
 }
 

@@ -56,12 +56,12 @@ function decodeValue(bytes: Buffer, type: number): SqliteValue {
 /** @throws RangeError past the end of `bytes` */
 export function readVarint(bytes: Buffer, at: number): { value: number; next: number } {
   let value = 0;
-  for (let i = 0; i < 9; i++) {
+  for (let i = 0; ; i++) {
     const byte = bytes[at + i];
     if (byte === undefined) throw new RangeError("a number runs past its page");
+    // The ninth byte is the last one, and all of its bits count.
     if (i === 8) return { value: value * 256 + byte, next: at + 9 };
     value = value * 128 + (byte & 0x7f);
     if (byte < 0x80) return { value, next: at + i + 1 };
   }
-  return { value, next: at + 9 };
 }
