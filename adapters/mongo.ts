@@ -1,6 +1,7 @@
 import type { Collection } from "mongodb";
 import { withSignal } from "../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../lib/blobs/keys.ts";
+import { assertSize, request } from "../lib/blobs/request.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../lib/blobs.ts";
 import { invalidOption, safeCause, safeMessage, VaultError, type VaultErrorCode } from "../lib/errors.ts";
 import { Vault, type VaultOptions } from "../lib/vault/vault.ts";
@@ -80,9 +81,7 @@ export class MongoBlobs implements BlobStore {
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     assertKey(key);
-    if (bytes.length > MAX_BLOB_BYTES) {
-      throw new VaultError("TOO_LARGE", `MongoDB put failed: ${bytes.length} bytes are more than ${MAX_BLOB_BYTES}.`);
-    }
+    assertSize("MongoDB put failed", bytes, MAX_BLOB_BYTES);
     const content = { bytes, size: bytes.length, at: new Date() };
     await this.#call("put", options, async (blobs) => {
       if (options.ifAbsent) return void (await blobs.insertOne({ _id: key, ...content }, DURABLE));
@@ -121,14 +120,11 @@ export class MongoBlobs implements BlobStore {
     options: CallOptions,
     work: (blobs: Collection<BlobDocument>) => Promise<T>,
   ): Promise<T> {
-    try {
-      return await withSignal(async () => {
-        const database = await this.#database();
-        return work(database.collection(this.#name) as Collection<BlobDocument>);
-      }, options.signal);
-    } catch (error) {
-      throw options.signal?.aborted ? options.signal.reason : toVaultError(what, error);
-    }
+    const send = async (): Promise<T> => {
+      const database = await this.#database();
+      return work(database.collection(this.#name) as Collection<BlobDocument>);
+    };
+    return request(what, toVaultError, () => withSignal(send, options.signal), options.signal);
   }
 }
 
@@ -177,7 +173,6 @@ const DENIED_HINT = "The user needs find, insert, update and remove on the colle
 const TOO_LARGE = new Set([10_334, 17_280, 17_420]);
 
 function toVaultError(what: string, error: unknown): VaultError {
-  if (error instanceof VaultError) return error;
   const { name = "", code } = error as { name?: string; code?: unknown };
   const message = safeMessage(error);
   // Atlas has one number for two refusals: of a password, and of data beyond the quota.

@@ -51,17 +51,8 @@ export async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefine
   }
 }
 
-/** The result of `work`; its errors as {@link VaultError}s, or the signal's reason once it has aborted. */
-export async function during<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  try {
-    signal?.throwIfAborted();
-    return await work();
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : classify(what, error);
-  }
-}
-
-function classify(what: string, cause: unknown): unknown {
+/** An error of the disk as a {@link VaultError}; any other as it is. @param what named in the message, e.g. "read s/a" */
+export function toVaultError(what: string, cause: unknown): unknown {
   if (codeOf(cause) === "EEXIST" && (cause as NodeJS.ErrnoException).syscall === "link") {
     return new VaultError("CONFLICT", `Could not ${what}: it exists.`, { cause });
   }

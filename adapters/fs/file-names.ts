@@ -14,16 +14,12 @@ export type NameOnDisk =
 
 /** The directories that stand for one segment of a key: one, unless it is very long. */
 export function directoryNames(segment: string): string[] {
-  const parts = split(segment);
-  const last = parts.pop() ?? "";
-  return [...parts.map((part) => part + CONTINUES), RESERVED.test(last) ? last + GUARD : last];
+  return namesOf(segment, (last) => (RESERVED.test(last) ? last + GUARD : last));
 }
 
 /** The directories, if any, and the file that stand for the last segment of a key. */
 export function fileNames(segment: string): string[] {
-  const parts = split(segment);
-  const last = parts.pop() ?? "";
-  return [...parts.map((part) => part + CONTINUES), last + BLOB];
+  return namesOf(segment, (last) => last + BLOB);
 }
 
 /** A name for a file that becomes `name` once it is whole. @param random 16 hexadecimal digits */
@@ -41,10 +37,11 @@ export function readName(name: string, isDirectory: boolean): NameOnDisk {
   return { kind: TEMPORARY.test(name) ? "temporary" : "foreign" };
 }
 
-/** Never between an escape and its letter. */
-function split(segment: string): string[] {
+function namesOf(segment: string, ended: (last: string) => string): string[] {
   const escaped = segment.replace(/[A-Z]/g, (capital) => `+${capital.toLowerCase()}`);
-  return escaped.match(/(?:\+.|[^+]){1,90}/g) ?? [escaped];
+  // Never cut between an escape and its letter.
+  const parts = escaped.match(/(?:\+.|[^+]){1,90}/g) ?? [escaped];
+  return parts.map((part, index) => (index < parts.length - 1 ? part + CONTINUES : ended(part)));
 }
 
 function join(escaped: string): string {

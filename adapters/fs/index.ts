@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { link, open, readdir, readFile, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
+import { assertSize, request } from "../../lib/blobs/request.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { syncDirectory } from "../../lib/disk/durable.ts";
 import { codeOf } from "../../lib/disk/errors.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
-import { during, FILE_MODE, hasLinks, isWithoutLinks, makeDirectory, unlessAbsent } from "./disk.ts";
+import { FILE_MODE, hasLinks, isWithoutLinks, makeDirectory, toVaultError, unlessAbsent } from "./disk.ts";
 import { directoryNames, fileNames, readName, temporaryName } from "./file-names.ts";
 
 /** What {@link FileBlobs} takes. */
@@ -48,8 +50,8 @@ export class FileBlobs implements BlobStore {
 
   /** Tries whether the disk has hard links: without them no file can be created exclusively and whole. */
   async traits({ signal }: CallOptions = {}): Promise<BlobTraits> {
-    return during("read the traits of the directory", async () => {
-      signal?.throwIfAborted();
+    signal?.throwIfAborted();
+    return request("read the traits of the directory", toVaultError, async () => {
       await this.#mustBeThere();
       await makeDirectory(this.#directory);
       const exclusiveCreate = await this.#canLink();
@@ -60,31 +62,40 @@ export class FileBlobs implements BlobStore {
 
   async get(key: string, { signal }: CallOptions = {}): Promise<Buffer | undefined> {
     assertKey(key);
-    return during(
-      `read ${key}`,
-      async () => {
-        const bytes = await unlessAbsent(readFile(this.#file(key), { signal }));
-        await (bytes ? this.#remember() : this.#mustBeThere());
-        return bytes;
-      },
-      signal,
-    );
+    const read = async (): Promise<Buffer | undefined> => {
+      const bytes = await unlessAbsent(readFile(this.#file(key), { signal }));
+      await (bytes ? this.#remember() : this.#mustBeThere());
+      return bytes;
+    };
+    return request(`read ${key}`, toVaultError, read, signal);
   }
 
   async put(key: string, bytes: Buffer, { ifAbsent = false, signal }: PutOptions = {}): Promise<void> {
     assertKey(key);
-    if (bytes.length > MAX_BLOB_BYTES) {
-      throw new VaultError("TOO_LARGE", `Could not put ${key}: ${bytes.length} bytes are more than ${MAX_BLOB_BYTES}.`);
-    }
-    const what = `put ${key}`;
-    await during(what, () => this.#put(what, this.#file(key), bytes, ifAbsent, signal), signal);
+    assertSize(`Could not put ${key}`, bytes, MAX_BLOB_BYTES);
+    const target = this.#file(key);
+    const temporary = temporaryName(target, randomBytes(8).toString("hex"));
+    const write = async (): Promise<void> => {
+      try {
+        await this.#write(temporary, bytes);
+        signal?.throwIfAborted();
+        if (ifAbsent) await this.#create(key, temporary, target);
+        else await rename(temporary, target);
+      } finally {
+        // After a rename it does not exist.
+        await rm(temporary, { force: true });
+      }
+      await syncDirectory(dirname(target));
+      await this.#remember();
+    };
+    await request(`put ${key}`, toVaultError, write, signal);
   }
 
   async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<BlobInfo> {
     assertPrefix(prefix);
     const segments = prefix.split("/").slice(0, -1);
     const start = join(this.#directory, ...segments.flatMap(directoryNames));
-    await during(`list ${prefix}`, () => this.#mustBeThere(), signal);
+    await request(`list ${prefix}`, toVaultError, () => this.#mustBeThere(), signal);
     for await (const info of walk(start, `${segments.join("/")}/`, signal)) {
       if (info.key.startsWith(prefix)) yield info;
     }
@@ -92,32 +103,26 @@ export class FileBlobs implements BlobStore {
 
   async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
     for (const key of keys) assertKey(key);
-    await during(`delete ${keys.length} keys`, () => this.#delete(keys, signal), signal);
-  }
-
-  async #put(
-    what: string,
-    target: string,
-    bytes: Buffer,
-    ifAbsent: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const temporary = temporaryName(target, randomBytes(8).toString("hex"));
-    try {
-      await this.#write(temporary, bytes);
-      signal?.throwIfAborted();
-      if (ifAbsent) await this.#create(what, temporary, target);
-      else await rename(temporary, target);
-    } finally {
-      // After a rename it does not exist.
-      await rm(temporary, { force: true });
-    }
-    await syncDirectory(dirname(target));
-    await this.#remember();
+    const remove = async (): Promise<void> => {
+      const directories = new Set<string>();
+      for (const key of keys) {
+        signal?.throwIfAborted();
+        const file = this.#file(key);
+        const gone = (await unlessAbsent(unlink(file).then(() => true))) ?? false;
+        if (gone) directories.add(dirname(file));
+        else await this.#mustBeThere();
+      }
+      for (const directory of directories) {
+        await syncDirectory(directory);
+        // Succeeds when the directory is empty: the last chunk of an epoch leaves none behind.
+        await rmdir(directory).catch(() => {});
+      }
+    };
+    await request(`delete ${keys.length} keys`, toVaultError, remove, signal);
   }
 
   /** Gives the file its name, unless that is taken. */
-  async #create(what: string, temporary: string, target: string): Promise<void> {
+  async #create(key: string, temporary: string, target: string): Promise<void> {
     try {
       await link(temporary, target);
       return;
@@ -125,7 +130,7 @@ export class FileBlobs implements BlobStore {
       if (!isWithoutLinks(error) || (await this.#canLink())) throw error;
     }
     // Without links, looking first is all that can be done, and the traits say so.
-    if (await unlessAbsent(stat(target))) throw new VaultError("CONFLICT", `Could not ${what}: it exists.`);
+    if (await unlessAbsent(stat(target))) throw new VaultError("CONFLICT", `Could not put ${key}: it exists.`);
     await rename(temporary, target);
   }
 
@@ -171,22 +176,6 @@ export class FileBlobs implements BlobStore {
     }
   }
 
-  async #delete(keys: readonly string[], signal: AbortSignal | undefined): Promise<void> {
-    const directories = new Set<string>();
-    for (const key of keys) {
-      signal?.throwIfAborted();
-      const file = this.#file(key);
-      const gone = (await unlessAbsent(unlink(file).then(() => true))) ?? false;
-      if (gone) directories.add(dirname(file));
-      else await this.#mustBeThere();
-    }
-    for (const directory of directories) {
-      await syncDirectory(directory);
-      // Succeeds when the directory is empty: the last chunk of an epoch leaves none behind.
-      await rmdir(directory).catch(() => {});
-    }
-  }
-
   #file(key: string): string {
     const segments = key.split("/");
     const name = segments.pop() ?? "";
@@ -196,37 +185,22 @@ export class FileBlobs implements BlobStore {
 
 /** All blobs below `directory`, whose keys begin with `text`. */
 async function* walk(directory: string, text: string, signal: AbortSignal | undefined): AsyncGenerator<BlobInfo> {
-  for (const { name, isDirectory } of await namesIn(directory, text, signal)) {
+  const names = (): Promise<Dirent[] | undefined> => unlessAbsent(readdir(directory, { withFileTypes: true }));
+  for (const entry of (await request(`list ${text}`, toVaultError, names, signal)) ?? []) {
     signal?.throwIfAborted();
-    const path = join(directory, name);
-    const found = readName(name, isDirectory);
+    const path = join(directory, entry.name);
+    const found = readName(entry.name, entry.isDirectory());
     if (found.kind === "directory") yield* walk(path, text + found.text, signal);
     else if (found.kind === "temporary") await removeIfStale(path);
     else if (found.kind === "blob") {
-      const info = await during(`list ${text}`, () => unlessAbsent(stat(path)));
+      const info = await request(`list ${text}`, toVaultError, () => unlessAbsent(stat(path)));
       if (info) yield { key: text + found.text, size: info.size, modifiedAt: info.mtime };
     }
   }
 }
 
-async function namesIn(
-  directory: string,
-  text: string,
-  signal: AbortSignal | undefined,
-): Promise<{ name: string; isDirectory: boolean }[]> {
-  return during(
-    `list ${text}`,
-    async () => {
-      signal?.throwIfAborted();
-      const entries = (await unlessAbsent(readdir(directory, { withFileTypes: true }))) ?? [];
-      return entries.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }));
-    },
-    signal,
-  );
-}
-
 async function removeIfStale(path: string): Promise<void> {
-  const info = await during("list", () => unlessAbsent(stat(path)));
+  const info = await request("list", toVaultError, () => unlessAbsent(stat(path)));
   // A file that cannot be removed does not make the listing fail.
   if (info && Date.now() - info.mtimeMs > STALE_MS) await rm(path, { force: true }).catch(() => {});
 }

@@ -3,6 +3,7 @@
 // no folder of `lib` may import it.
 import { withSignal } from "../../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
+import { assertSize, request } from "../../lib/blobs/request.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -83,9 +84,7 @@ export class RedisBlobs implements BlobStore {
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     assertKey(key);
-    if (bytes.length > MAX_BLOB_BYTES) {
-      throw new VaultError("TOO_LARGE", `Redis put failed: ${bytes.length} bytes are more than ${MAX_BLOB_BYTES}.`);
-    }
+    assertSize("Redis put failed", bytes, MAX_BLOB_BYTES);
     await this.#call("put", options, () => this.#put(key, bytes, options.ifAbsent === true));
   }
 
@@ -130,7 +129,9 @@ export class RedisBlobs implements BlobStore {
       ...this.#indexExpiry(key),
     ]);
     if (ifAbsent && set === null) {
-      if (this.#ttlSeconds === undefined || indexed === 0) throw exists();
+      if (this.#ttlSeconds === undefined || indexed === 0) {
+        throw new VaultError("CONFLICT", "Redis put failed: the key exists.");
+      }
       // Left over from a session that has expired.
       await this.#redis.multi(index, [
         ["unlink", at],
@@ -207,11 +208,7 @@ export class RedisBlobs implements BlobStore {
   }
 
   async #call<T>(what: string, options: CallOptions, work: () => Promise<T>): Promise<T> {
-    try {
-      return await withSignal(work, options.signal);
-    } catch (error) {
-      throw options.signal?.aborted ? options.signal.reason : toVaultError(what, error);
-    }
+    return request(what, toVaultError, () => withSignal(work, options.signal), options.signal);
   }
 }
 
@@ -238,10 +235,6 @@ function groupBy<T>(items: readonly T[], nameOf: (item: T) => string): Map<strin
     groups.set(name, [...(groups.get(name) ?? []), item]);
   }
   return groups;
-}
-
-function exists(): VaultError {
-  return new VaultError("CONFLICT", "Redis put failed: the key exists.");
 }
 
 function evicted(key: string): VaultError {

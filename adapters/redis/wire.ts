@@ -168,7 +168,6 @@ function codeOf(error: unknown): VaultErrorCode {
 
 /** A client's error as a {@link VaultError}. @param what named in the message, e.g. "get" */
 export function toVaultError(what: string, error: unknown): VaultError {
-  if (error instanceof VaultError) return error;
   const message = messageOf(error);
   // A client's error holds the command, and with it the value: only the message is kept.
   const cause = new Error(message);

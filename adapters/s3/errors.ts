@@ -55,7 +55,6 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** An error of the SDK as a {@link VaultError}. @param what named in the message, e.g. "get" */
 export function toVaultError(what: string, error: unknown): VaultError {
-  if (error instanceof VaultError) return error;
   const name = nameOf(error);
   const status = statusOf(error);
   const isWordless = status !== undefined && safeMessage(error) === WORDLESS;

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { forEachConcurrent } from "../../lib/async/semaphore.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
+import { assertSize, request } from "../../lib/blobs/request.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -78,14 +79,13 @@ export class S3Blobs implements BlobStore {
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     assertKey(key);
-    if (bytes.length > MAX_BLOB_BYTES) throw tooLarge(bytes.length);
-    if (options.ifAbsent && this.#exclusiveCreate === false) {
-      // The header would be ignored or refused: looking first is all that can be done, and the traits say so.
-      if ((await this.get(key, options)) !== undefined)
-        throw new VaultError("CONFLICT", "S3 put failed: the key exists.");
-      return this.#put(key, bytes, false, options);
+    assertSize("S3 put failed", bytes, MAX_BLOB_BYTES);
+    // Where the header would be ignored or refused, looking first is all that can be done, and the traits say so.
+    const looksFirst = options.ifAbsent === true && this.#exclusiveCreate === false;
+    if (looksFirst && (await this.get(key, options)) !== undefined) {
+      throw new VaultError("CONFLICT", "S3 put failed: the key exists.");
     }
-    return this.#put(key, bytes, options.ifAbsent === true, options);
+    await this.#put(key, bytes, options.ifAbsent === true && !looksFirst, options);
   }
 
   async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
@@ -166,12 +166,7 @@ export class S3Blobs implements BlobStore {
 
   async #call<T>(what: string, options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const signal = options.signal ?? new AbortController().signal;
-    signal.throwIfAborted();
-    try {
-      return await work(signal);
-    } catch (error) {
-      throw signal.aborted ? signal.reason : toVaultError(what, error);
-    }
+    return request(what, toVaultError, () => work(signal), signal);
   }
 }
 
@@ -184,8 +179,4 @@ export class S3Store extends Vault {
     const { client, bucket, prefix, ...vault } = options;
     super({ ...vault, blobs: new S3Blobs({ client, bucket, prefix }) });
   }
-}
-
-function tooLarge(bytes: number): VaultError {
-  return new VaultError("TOO_LARGE", `S3 put failed: ${bytes} bytes are more than ${MAX_BLOB_BYTES}.`);
 }

@@ -1,5 +1,5 @@
 import { Semaphore } from "../async/semaphore.ts";
-import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
+import type { BlobStore } from "../blobs.ts";
 
 /** What {@link limit} takes. */
 export interface LimitOptions {
@@ -15,13 +15,10 @@ export function limit(blobs: BlobStore, { concurrency, urgent = () => false }: L
   const run = <T>(key: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
     urgent(key) ? call() : permits.run(call, signal);
   return {
-    traits: (options?: CallOptions): Promise<BlobTraits> => blobs.traits(options),
-    get: (key: string, options?: CallOptions): Promise<Buffer | undefined> =>
-      run(key, options?.signal, () => blobs.get(key, options)),
-    put: (key: string, bytes: Buffer, options?: PutOptions): Promise<void> =>
-      run(key, options?.signal, () => blobs.put(key, bytes, options)),
-    list: (prefix: string, options?: CallOptions): AsyncIterable<BlobInfo> => blobs.list(prefix, options),
-    delete: (keys: readonly string[], options?: CallOptions): Promise<void> =>
-      run(keys[0] ?? "", options?.signal, () => blobs.delete(keys, options)),
+    traits: (options) => blobs.traits(options),
+    get: (key, options) => run(key, options?.signal, () => blobs.get(key, options)),
+    put: (key, bytes, options) => run(key, options?.signal, () => blobs.put(key, bytes, options)),
+    list: (prefix, options) => blobs.list(prefix, options),
+    delete: (keys, options) => run(keys[0] ?? "", options?.signal, () => blobs.delete(keys, options)),
   };
 }

@@ -1,6 +1,7 @@
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
 import { invalidOption, VaultError } from "../errors.ts";
 import { assertKey, assertPrefix } from "./keys.ts";
+import { assertSize } from "./request.ts";
 
 /** What {@link MemoryBlobs} takes. */
 export interface MemoryBlobsOptions {
@@ -39,12 +40,7 @@ export class MemoryBlobs implements BlobStore {
   async put(key: string, bytes: Buffer, { ifAbsent = false, signal }: PutOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     assertKey(key);
-    if (bytes.length > this.#traits.maxBlobBytes) {
-      throw new VaultError(
-        "TOO_LARGE",
-        `Could not put ${key}: ${bytes.length} bytes are more than ${this.#traits.maxBlobBytes}.`,
-      );
-    }
+    assertSize(`Could not put ${key}`, bytes, this.#traits.maxBlobBytes);
     if (ifAbsent && this.#traits.exclusiveCreate && this.#blobs.has(key)) {
       throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
     }

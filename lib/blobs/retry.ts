@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
+import type { BlobInfo, BlobStore, CallOptions, PutOptions } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 
 /** What {@link retry} takes. */
@@ -30,32 +30,27 @@ const LONGEST_PAUSE_MS = 5_000;
  * then reports `CONFLICT`: its caller has to read the value back.
  */
 export function retry(blobs: BlobStore, options: RetryOptions): RetriedBlobs {
-  const again = <T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> =>
-    attempt(options, signal, call);
+  const again = async <T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> => {
+    const pause = pauses(options, signal);
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        await pause(error);
+      }
+    }
+  };
   return {
-    traits: (call?: CallOptions): Promise<BlobTraits> => again(call?.signal, () => blobs.traits(call)),
-    get: (key: string, call?: CallOptions): Promise<Buffer | undefined> =>
-      again(call?.signal, () => blobs.get(key, call)),
-    put: (key: string, bytes: Buffer, { onAttempt, ...call }: RetriedPutOptions = {}): Promise<void> =>
+    traits: (call) => again(call?.signal, () => blobs.traits(call)),
+    get: (key, call) => again(call?.signal, () => blobs.get(key, call)),
+    put: (key, bytes, { onAttempt, ...call } = {}) =>
       again(call.signal, () => {
         onAttempt?.();
         return blobs.put(key, bytes, call);
       }),
-    list: (prefix: string, call?: CallOptions): AsyncIterable<BlobInfo> => listAgain(blobs, options, prefix, call),
-    delete: (keys: readonly string[], call?: CallOptions): Promise<void> =>
-      again(call?.signal, () => blobs.delete(keys, call)),
+    list: (prefix, call) => listAgain(blobs, options, prefix, call),
+    delete: (keys, call) => again(call?.signal, () => blobs.delete(keys, call)),
   };
-}
-
-async function attempt<T>(options: RetryOptions, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
-  const pause = pauses(options, signal);
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      await pause(error);
-    }
-  }
 }
 
 /** A listing that broke off begins again, and yields each key once. */

@@ -1,5 +1,5 @@
 import { withDeadline, withSignal } from "../async/deadline.ts";
-import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../blobs.ts";
+import type { BlobInfo, BlobStore } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 
 /** What {@link timeout} takes. */
@@ -19,17 +19,16 @@ export function timeout(blobs: BlobStore, { attemptTimeoutMs }: TimeoutOptions):
   const ms = (key: string, bytes?: number): number =>
     typeof attemptTimeoutMs === "number" ? attemptTimeoutMs : attemptTimeoutMs(key, bytes);
   return {
-    traits: (options?: CallOptions): Promise<BlobTraits> =>
+    traits: (options) =>
       within(ms("_"), "Reading the traits of the store", options?.signal, (signal) => blobs.traits({ signal })),
-    get: (key: string, options?: CallOptions): Promise<Buffer | undefined> =>
-      within(ms(key), `Reading ${key}`, options?.signal, (signal) => blobs.get(key, { signal })),
-    put: (key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> =>
+    get: (key, options) => within(ms(key), `Reading ${key}`, options?.signal, (signal) => blobs.get(key, { signal })),
+    put: (key, bytes, options = {}) =>
       within(ms(key, bytes.length), `Writing ${key}`, options.signal, (signal) =>
         blobs.put(key, bytes, { ...options, signal }),
       ),
-    list: (prefix: string, options?: CallOptions): AsyncIterable<BlobInfo> =>
+    list: (prefix, options) =>
       listWithin(ms(prefix), `Listing ${prefix}`, options?.signal, (signal) => blobs.list(prefix, { signal })),
-    delete: (keys: readonly string[], options?: CallOptions): Promise<void> =>
+    delete: (keys, options) =>
       within(ms(keys[0] ?? "_"), `Deleting ${keys.length} keys`, options?.signal, (signal) =>
         blobs.delete(keys, { signal }),
       ),
