@@ -44,21 +44,12 @@ export class ChunkReader {
     try {
       const frame = await this.#context.blobs.get(key, { signal });
       if (frame) return frame;
-      throw new MissingChunk(key);
+      throw new VaultError("CORRUPT", `Could not read chunk ${key}: it is missing.`);
     } catch (error) {
-      // Some backends notice by themselves that they have lost a value.
+      // Missing, or lost: some backends notice that by themselves.
       if (isVaultError(error, "CORRUPT")) this.#context.chunkTrust.distrust([key]);
       throw error;
     }
-  }
-}
-
-/**
- * The backend does not have a chunk that a generation refers to: damage, unless the generation was pruned meanwhile.
- */
-class MissingChunk extends VaultError {
-  constructor(key: string) {
-    super("CORRUPT", `Could not read chunk ${key}: it is missing.`);
   }
 }
 

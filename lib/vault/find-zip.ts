@@ -10,7 +10,7 @@ export interface FindZipOptions {
   /** The path that the caller names. */
   readonly path?: string | undefined;
   /** The `dataPath` of the strategy. */
-  readonly dataPath?: string | undefined;
+  readonly dataPath: string;
   /** Milliseconds since 1970: an older zip is a leftover. */
   readonly notBefore: number;
 }
@@ -26,7 +26,7 @@ const CLOCK_SLACK_MS = 2_000;
 export async function findZip({ session, path, dataPath, notBefore }: FindZipOptions): Promise<string> {
   if (path !== undefined && (await timeOf(path)) !== undefined) return path;
   const file = `${sessionName(session)}.zip`;
-  const candidates = [`${session}.zip`, ...(dataPath ? [join(dataPath, file)] : []), join(".wwebjs_auth", file), file];
+  const candidates = [`${session}.zip`, join(dataPath, file), join(".wwebjs_auth", file), file];
   let newest: { path: string; at: number } | undefined;
   for (const candidate of candidates) {
     const at = await timeOf(candidate);
@@ -35,13 +35,8 @@ export async function findZip({ session, path, dataPath, notBefore }: FindZipOpt
   }
   if (newest) return newest.path;
   const tried = [...new Set([...(path === undefined ? [] : [path]), ...candidates].map((tried) => resolve(tried)))];
-  throw new VaultError(
-    "INVALID",
-    `Found no zip of ${session} written since this store was made: tried ${tried.join(", ")}.`,
-    {
-      hint: "Give the store the same `dataPath` as the strategy.",
-    },
-  );
+  const message = `Found no zip of ${session} written since this store was made: tried ${tried.join(", ")}.`;
+  throw new VaultError("INVALID", message, { hint: "Give the store the same `dataPath` as the strategy." });
 }
 
 async function timeOf(path: string): Promise<number | undefined> {

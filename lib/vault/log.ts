@@ -1,4 +1,4 @@
-import type { RetriedBlobs, RetriedPutOptions } from "../blobs/retry.ts";
+import type { RetriedBlobs } from "../blobs/retry.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
@@ -61,20 +61,14 @@ export class SessionLog {
       const entry = await this.#readNewest(n, signal);
       if (entry) return entry;
       // Only an entry that is no longer the newest may be pruned: the log has grown between the two requests.
-      if (n === last)
-        throw new VaultError(
-          "CORRUPT",
-          `Could not read log entry ${n} of ${this.session}, the newest: it is listed and gone.`,
-          {
-            hint: repairHint(this.session, n),
-          },
-        );
+      if (n === last) {
+        const message = `Could not read log entry ${n} of ${this.session}, the newest: it is listed and gone.`;
+        throw new VaultError("CORRUPT", message, { hint: repairHint(this.session, n) });
+      }
       last = n;
     }
-    throw new VaultError(
-      "UNAVAILABLE",
-      `Could not read the log of ${this.session}: its newest entry changed at each of ${LOOKS} attempts.`,
-    );
+    const why = `its newest entry changed at each of ${LOOKS} attempts`;
+    throw new VaultError("UNAVAILABLE", `Could not read the log of ${this.session}: ${why}.`);
   }
 
   /** Entry `n`, or `undefined` when there is none. */
@@ -109,11 +103,15 @@ export class SessionLog {
    * @throws when it is unknown whether the entry was or will be created.
    */
   async append(entry: Entry, signal?: AbortSignal): Promise<AppendResult> {
+    const key = entryKey(this.session, entry.n);
     const frame = await encodeEntry(this.session, entry);
     let failure: unknown;
     let puts = 0;
     try {
-      await this.#create(entry.n, frame, { signal, onAttempt: () => puts++ });
+      if (!this.exclusiveCreate && (await this.#blobs.get(key, { signal }))) {
+        throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
+      }
+      await this.#blobs.put(key, frame, { ifAbsent: true, signal, onAttempt: () => puts++ });
       return { committed: true, bytes: frame.length, atOnce: puts <= 1 };
     } catch (error) {
       if (signal?.aborted || !isUncertain(error)) throw error;
@@ -126,14 +124,6 @@ export class SessionLog {
     if (isVaultError(failure, "CONFLICT")) throw new VaultError("UNAVAILABLE", notShown(entry), { cause: failure });
     // Not there after a failure that left the outcome open: the put may still take effect.
     throw failure;
-  }
-
-  async #create(n: number, frame: Buffer, { signal, onAttempt }: RetriedPutOptions): Promise<void> {
-    const key = entryKey(this.session, n);
-    if (!this.exclusiveCreate && (await this.#blobs.get(key, { signal }))) {
-      throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
-    }
-    await this.#blobs.put(key, frame, { ifAbsent: true, signal, onAttempt });
   }
 }
 

@@ -26,17 +26,9 @@ export interface VaultOptions {
 }
 
 /** Options with their defaults. */
-export interface CheckedOptions {
+export type CheckedOptions = { readonly [Name in keyof VaultOptions]-?: NonNullable<VaultOptions[Name]> } & {
   readonly blobs: BlobStore;
-  readonly keep: number;
-  readonly retainDeletedMs: number;
-  readonly concurrency: number;
-  readonly attemptTimeoutMs: number;
-  readonly retries: number;
-  readonly retryDelayMs: number;
-  readonly dataPath: string | undefined;
-  readonly onWarning: (message: string) => void;
-}
+};
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** The longest time of a timer in Node. */
@@ -44,15 +36,13 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The options with their defaults. @throws `INVALID` naming the first option that is wrong. */
 export function checkOptions(options: VaultOptions & { blobs: BlobStore }): CheckedOptions {
-  const { blobs, dataPath } = options;
+  const { blobs, dataPath = "./.wwebjs_auth/" } = options;
   if (
     !["traits", "get", "put", "list", "delete"].every((name) => typeof Reflect.get(Object(blobs), name) === "function")
   ) {
     throw invalidOption("blobs", "a BlobStore", blobs);
   }
-  if (dataPath !== undefined && (typeof dataPath !== "string" || dataPath === "")) {
-    throw invalidOption("dataPath", "a path", dataPath);
-  }
+  if (typeof dataPath !== "string" || dataPath === "") throw invalidOption("dataPath", "a path", dataPath);
   return {
     blobs,
     keep: whole("keep", options.keep, 5, 1, 1000),

@@ -8,11 +8,6 @@ export class PendingAppends {
     return this.#numbers.size === 0;
   }
 
-  /** The highest number, 0 when there is none. */
-  get last(): number {
-    return Math.max(0, ...this.#numbers.values());
-  }
-
   /** Numbers below `n`: given up. */
   below(n: number): number[] {
     return [...this.#numbers.values()].filter((number) => number < n);
@@ -37,6 +32,6 @@ export class PendingAppends {
    * used again: that append could replace the entry that was committed there meanwhile.
    */
   numberAfter(n: number, { exclusiveCreate }: { exclusiveCreate: boolean }): number {
-    return (exclusiveCreate ? n : Math.max(n, this.last)) + 1;
+    return (exclusiveCreate ? n : Math.max(n, ...this.#numbers.values())) + 1;
   }
 }

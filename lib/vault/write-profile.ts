@@ -11,6 +11,7 @@ import type { Chunk, Manifest, Piece } from "./manifest.ts";
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
+const WRITE = constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
 /** Files that are written or synced at once. */
 const FILES_AT_ONCE = 16;
 
@@ -38,41 +39,30 @@ export async function writeProfile(
   manifest: Manifest,
   directory: string,
   reader: ChunkReader,
-  options: { permits: Permits; signal?: AbortSignal | undefined },
+  { permits, signal }: { permits: Permits; signal?: AbortSignal | undefined },
 ): Promise<void> {
+  const paths = manifest.files.map(({ path }) => join(directory, path));
+  const directories = directoriesOf(manifest).map((name) => join(directory, name));
+  const write = async ([chunk, writes]: [Chunk, Map<string, Write[]>], stop: AbortSignal): Promise<void> => {
+    const content = await reader.read(chunk, stop);
+    for (const [path, parts] of writes) await writeParts(join(directory, path), parts, content);
+  };
   try {
-    await writeAll(manifest, directory, reader, options);
+    for (const path of directories) await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    // All files are created first, exclusively: later writes go into these files, never through a link.
+    await forEachConcurrent(paths, FILES_AT_ONCE, createFile, signal);
+    await forEachConcurrent(writesOf(manifest), permits, write, signal);
+    await forEachConcurrent(paths, FILES_AT_ONCE, syncFile, signal);
+    for (const path of directories.reverse()) await syncDirectory(path);
+    await syncDirectory(directory);
   } catch (error) {
     throw asDiskError(`write the profile into ${directory}`, error);
   }
 }
 
-async function writeAll(
-  manifest: Manifest,
-  directory: string,
-  reader: ChunkReader,
-  { permits, signal }: { permits: Permits; signal?: AbortSignal | undefined },
-): Promise<void> {
-  const directories = directoriesOf(manifest);
-  for (const name of directories) await mkdir(join(directory, name), { recursive: true, mode: DIRECTORY_MODE });
-  // All files are created first, exclusively: later writes go into these files, never through a link.
-  const { files } = manifest;
-  await forEachConcurrent(files, FILES_AT_ONCE, ({ path }) => writeAt(join(directory, path), "wx", []), signal);
-  await forEachConcurrent(
-    writesOf(manifest),
-    permits,
-    async ([chunk, writes], stop) => {
-      const content = await reader.read(chunk, stop);
-      for (const [path, parts] of writes) await writeAt(join(directory, path), WRITE, parts, content);
-    },
-    signal,
-  );
-  await forEachConcurrent(files, FILES_AT_ONCE, ({ path }) => syncFile(join(directory, path)), signal);
-  for (const name of [...directories].reverse()) await syncDirectory(join(directory, name));
-  await syncDirectory(directory);
+async function createFile(path: string): Promise<void> {
+  await (await open(path, "wx", FILE_MODE)).close();
 }
-
-const WRITE = constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
 
 interface Write {
   readonly piece: Piece;
@@ -95,25 +85,20 @@ function writesOf({ files }: Manifest): Map<Chunk, Map<string, Write[]>> {
 }
 
 /** Directories of the files, parents first. */
-function directoriesOf({ files }: Manifest): Set<string> {
+function directoriesOf({ files }: Manifest): string[] {
   const directories = new Set<string>();
   for (const { path } of files) {
     const segments = path.split("/");
     for (let depth = 1; depth < segments.length; depth++) directories.add(segments.slice(0, depth).join("/"));
   }
-  return directories;
+  return [...directories];
 }
 
-async function writeAt(
-  path: string,
-  flags: string | number,
-  writes: readonly Write[],
-  content?: Buffer,
-): Promise<void> {
-  const file = await open(path, flags, FILE_MODE);
+async function writeParts(path: string, parts: readonly Write[], content: Buffer): Promise<void> {
+  const file = await open(path, WRITE);
   try {
-    for (const { piece, position } of writes) {
-      if (content) await writeFully(file, content.subarray(piece.offset, piece.offset + piece.bytes), position);
+    for (const { piece, position } of parts) {
+      await writeFully(file, content.subarray(piece.offset, piece.offset + piece.bytes), position);
     }
   } finally {
     await file.close();

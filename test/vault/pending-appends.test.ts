@@ -10,7 +10,7 @@ beforeEach(() => {
 describe("pending appends", () => {
   it("are none at first", () => {
     expect(pending.isEmpty).toBe(true);
-    expect(pending.last).toBe(0);
+    expect(pending.numberAfter(0, { exclusiveCreate: false })).toBe(1);
     expect(pending.below(100)).toEqual([]);
     expect(pending.has("a")).toBe(false);
   });
@@ -44,7 +44,7 @@ describe("pending appends", () => {
     ] as const)
       pending.add({ id, n });
     expect(pending.below(5)).toEqual([3, 4]);
-    expect(pending.last).toBe(5);
+    expect(pending.numberAfter(0, { exclusiveCreate: false })).toBe(6);
   });
 });
 
