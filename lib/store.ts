@@ -41,21 +41,11 @@ export interface ProfileStore extends SessionStore {
   /**
    * Commits the capture as a new generation. When nothing changed since the current generation, writes nothing and
    * reports `unchanged`. The capture is not closed.
-   * @param options.wid the WhatsApp id of the linked phone; stored as a keyed hash only.
-   * @param options.beforeCommit called once, after every byte is uploaded and before the commit; when it throws, nothing
-   *   is committed and `saveProfile` rejects with the same error.
    * @throws `LEASE_LOST` when another process has taken the session, or the lease was released; `UNAVAILABLE` when the
    *   store does not answer: the save may have been committed, or be committed later; `INVALID` when the capture carries
    *   no storage of the site and the session has a generation that does.
    */
-  saveProfile(options: {
-    session: string;
-    capture: Capture;
-    lease: Lease;
-    wid?: string | undefined;
-    beforeCommit?: (() => void) | undefined;
-    signal?: AbortSignal | undefined;
-  }): Promise<SaveReport>;
+  saveProfile(options: SaveProfileOptions): Promise<SaveReport>;
 
   /**
    * Writes a generation (the current one by default) into `into`, a directory that is empty or does not exist, and
@@ -63,21 +53,10 @@ export interface ProfileStore extends SessionStore {
    * `skipped`). After an error `into` may hold a part of the files: throw it away.
    * @throws `ABSENT` when there is no session (never saved, or deleted); `CORRUPT` when no generation verifies.
    */
-  restoreProfile(options: {
-    session: string;
-    into: string;
-    generation?: number | undefined;
-    signal?: AbortSignal | undefined;
-  }): Promise<RestoreReport>;
+  restoreProfile(options: RestoreProfileOptions): Promise<RestoreReport>;
 
   /** Records that a browser started from exactly this generation reached `ready`, or that it was rejected. */
-  mark(options: {
-    session: string;
-    lease: Lease;
-    generation: number;
-    as: "proven" | "rejected";
-    signal?: AbortSignal;
-  }): Promise<void>;
+  mark(options: MarkOptions): Promise<void>;
 
   /** Makes an older kept generation the current one. Nothing is deleted. */
   rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void>;
@@ -93,6 +72,39 @@ export interface ProfileStore extends SessionStore {
 
   /** Removes the data that no kept generation needs. */
   prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void>;
+}
+
+/** What {@link ProfileStore.saveProfile} takes. */
+export interface SaveProfileOptions {
+  session: string;
+  capture: Capture;
+  lease: Lease;
+  /** The WhatsApp id of the linked phone; stored as a keyed hash only. */
+  wid?: string | undefined;
+  /**
+   * Called once, after every byte is uploaded and before the commit; when it throws, nothing is committed and
+   * `saveProfile` rejects with the same error.
+   */
+  beforeCommit?: (() => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What {@link ProfileStore.restoreProfile} takes. */
+export interface RestoreProfileOptions {
+  session: string;
+  into: string;
+  /** @default the current one */
+  generation?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What {@link ProfileStore.mark} takes. */
+export interface MarkOptions {
+  session: string;
+  lease: Lease;
+  generation: number;
+  as: "proven" | "rejected";
+  signal?: AbortSignal;
 }
 
 /** The right to write a session. */

@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
-import type { VaultContext } from "./context.ts";
 import { encodeFrame } from "./frame.ts";
 import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
+import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
 import { isSaveWaiting } from "./memory-budget.ts";
-import type { Location, Uploads } from "./uploads.ts";
+import type { Location } from "./uploads.ts";
 
 /** A piece of at least this size is a chunk of its own; smaller pieces share chunks. */
 const ALONE_BYTES = 512 * 1024;
@@ -22,16 +22,6 @@ export interface PlacedPiece {
   offset: number;
 }
 
-/** What {@link ChunkWriter} takes. */
-export interface ChunkWriterOptions {
-  readonly context: VaultContext;
-  readonly session: string;
-  readonly uploads: Uploads;
-  /** The largest content of a chunk. */
-  readonly chunkBytes: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
  * Puts new pieces into chunks and uploads the chunks in parallel. Memory is bounded for the whole process by two kinds of
  * permits: one for each chunk under way, and one for each save that holds bytes of files.
@@ -40,7 +30,9 @@ export class ChunkWriter {
   bytesSent = 0;
   /** The chunks that were stored. */
   readonly sent: Set<Chunk> = new Set();
-  readonly #options: ChunkWriterOptions;
+  /** The largest content of a chunk. */
+  readonly chunkBytes: number;
+  readonly #lease: VaultLease;
   readonly #placed = new Map<string, PlacedPiece>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #failed = new AbortController();
@@ -49,9 +41,10 @@ export class ChunkWriter {
   /** Set while this save may hold bytes of files: the bytes it has stored since, and whether it holds a permit for them. */
   #allowance: { bytes: number; hasPermit: boolean } | undefined;
 
-  constructor(options: ChunkWriterOptions) {
-    this.#options = options;
-    this.#signal = AbortSignal.any([...(options.signal ? [options.signal] : []), this.#failed.signal]);
+  constructor(lease: VaultLease, chunkBytes: number, signal: AbortSignal | undefined) {
+    this.#lease = lease;
+    this.chunkBytes = chunkBytes;
+    this.#signal = AbortSignal.any([...(signal ? [signal] : []), this.#failed.signal]);
     // Every chunk under way listens; Node warns above ten.
     setMaxListeners(0, this.#signal);
   }
@@ -105,7 +98,7 @@ export class ChunkWriter {
   }
 
   async #packIn(piece: PlacedPiece, content: Buffer): Promise<void> {
-    const { chunkBytes } = this.#options;
+    const { chunkBytes } = this;
     if (this.#pack && this.#pack.used + content.length > chunkBytes) await this.#closePack();
     this.#pack ??= { content: Buffer.alloc(0), used: 0, pieces: [] };
     const needed = this.#pack.used + content.length;
@@ -123,10 +116,9 @@ export class ChunkWriter {
 
   /** Whether a permit was free in time. */
   async #acquirePermit(): Promise<boolean> {
-    const { savePermits } = this.#options.context;
     const late = AbortSignal.timeout(PERMIT_WAIT_MS);
     try {
-      await savePermits.acquire(AbortSignal.any([this.#signal, late]));
+      await this.#lease.context.savePermits.acquire(AbortSignal.any([this.#signal, late]));
       return true;
     } catch (error) {
       if (error !== late.reason) throw error;
@@ -135,7 +127,7 @@ export class ChunkWriter {
   }
 
   #endAllowance(): void {
-    if (this.#allowance?.hasPermit) this.#options.context.savePermits.release();
+    if (this.#allowance?.hasPermit) this.#lease.context.savePermits.release();
     this.#allowance = undefined;
   }
 
@@ -147,11 +139,12 @@ export class ChunkWriter {
 
   /** Resolves once the upload has begun. */
   async #send(content: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
-    const { uploads } = this.#options;
+    const { chunkPermits } = this.#lease.context;
+    const { uploads } = this.#lease.writer.memory;
     const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : sha256(content);
     const chunk: Chunk = { ...uploads.address(id), bytes: content.length };
     for (const piece of pieces) piece.chunk = chunk;
-    await this.#options.context.chunkPermits.acquire(this.#signal);
+    await chunkPermits.acquire(this.#signal);
     if (this.#allowance) this.#allowance.bytes += content.length;
     const upload = encodeFrame("chunk", content)
       .then((frame) => this.#upload(chunk, frame))
@@ -160,7 +153,7 @@ export class ChunkWriter {
         (error: unknown) => this.#failed.abort(error),
       );
     const tracked: Promise<void> = upload.finally(() => {
-      this.#options.context.chunkPermits.release();
+      chunkPermits.release();
       this.#underWay.delete(tracked);
     });
     this.#underWay.add(tracked);
@@ -168,7 +161,7 @@ export class ChunkWriter {
 
   /** Holds the frame alone: the content it was made of need not stay in memory until the backend answers. */
   async #upload(chunk: Chunk, frame: Buffer): Promise<void> {
-    const { context, session } = this.#options;
+    const { context, session } = this.#lease;
     const key = chunkKey(session, chunk);
     await context.blobs.put(key, frame, { signal: this.#signal });
     context.chunkTrust.trust(key);

@@ -5,6 +5,7 @@ import { decodeManifest, type Entry } from "./entry.ts";
 import { type ChunkAddress, chunkKey } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
+import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** A cache of generations: the keys of their chunks, and one manifest. */
 export class Generations {
@@ -39,13 +40,13 @@ export class Generations {
   }
 
   /**
-   * Keys of all chunks that entry `n` needs (none, when it is not a generation), or `undefined` when there is no such
-   * entry. @throws `CORRUPT`
+   * Keys of all chunks that entry `n` needs (none, when it is not a generation), or `undefined` when that entry or its
+   * manifest is missing or damaged.
    */
   async keys(n: number, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
     const known = this.#keys.get(n);
     if (known) return known;
-    const loaded = await this.#load(n, signal);
+    const loaded = await unlessCorrupt(this.#load(n, signal));
     return loaded && (this.#keys.get(n) ?? new Set());
   }
 

@@ -15,20 +15,21 @@ const TRIES = 20;
 
 /** The right to write one session, won with a `hold` entry. */
 export class VaultLease implements Lease {
+  /** The vault that gave the lease. */
+  readonly context: VaultContext;
   readonly session: string;
   readonly epoch: number;
   /** Appends to the session's log; only by work that {@link run} runs. */
   readonly writer: SessionWriter;
-  readonly #context: VaultContext;
   readonly #lost = new AbortController();
   readonly #operations: Mutex = new Mutex();
   #isReleased = false;
 
   private constructor(context: VaultContext, log: SessionLog, hold: Entry) {
+    this.context = context;
     this.session = log.session;
     this.epoch = hold.epoch;
-    this.writer = new SessionWriter({ context, log, hold, leaseLost: (taken) => this.#lose(taken) });
-    this.#context = context;
+    this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken));
   }
 
   /**
@@ -57,15 +58,8 @@ export class VaultLease implements Lease {
       if (state.content === 0) await announce(context, session, signal);
       return new VaultLease(context, log, hold);
     }
-    throw new VaultError(
-      "UNAVAILABLE",
-      `Could not take ${session}: other processes kept taking it at the same moment.`,
-    );
-  }
-
-  /** Whether the vault with this context gave the lease. */
-  isOf(context: VaultContext): boolean {
-    return context === this.#context;
+    const why = "other processes kept taking it at the same moment";
+    throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);
   }
 
   get lost(): AbortSignal {
@@ -78,11 +72,10 @@ export class VaultLease implements Lease {
 
   /** Runs `work` once all work before it on this lease has ended. @throws `LEASE_LOST` */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const checked = (): Promise<T> => {
+    return await this.#operations.run(() => {
       this.assertHeld();
       return work();
-    };
-    return await this.#operations.run(checked, signal);
+    }, signal);
   }
 
   /** @throws `LEASE_LOST` when another process has taken the session, or the lease was released. */

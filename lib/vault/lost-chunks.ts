@@ -1,17 +1,14 @@
-import type { VaultContext } from "./context.ts";
 import { chunksPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
-import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** Keys of all chunks of the session that the backend lists. */
 export async function listChunks(
-  { blobs }: VaultContext,
-  session: string,
+  { context, session }: VaultLease,
   signal: AbortSignal | undefined,
 ): Promise<Set<string>> {
   const keys = new Set<string>();
-  for await (const { key } of blobs.list(chunksPrefix(session), { signal })) keys.add(key);
+  for await (const { key } of context.blobs.list(chunksPrefix(session), { signal })) keys.add(key);
   return keys;
 }
 
@@ -21,16 +18,15 @@ export async function listChunks(
  * @throws `LEASE_LOST` when another process has taken the session: it may have pruned them.
  */
 export async function distrustLostChunks(
-  context: VaultContext,
-  { session, writer }: VaultLease,
+  { context, session, writer }: VaultLease,
   listed: ReadonlySet<string>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const lost = new Set<string>();
   const damaged: number[] = [];
   for (const { n } of writer.state.live) {
-    const keys = await unlessCorrupt(writer.generations.keys(n, signal));
-    const missing = [...(keys ?? [])].filter((key) => !listed.has(key));
+    const keys = (await writer.generations.keys(n, signal)) ?? [];
+    const missing = [...keys].filter((key) => !listed.has(key));
     if (missing.length > 0) damaged.push(n);
     for (const key of missing) lost.add(key);
   }
@@ -48,17 +44,16 @@ export async function distrustLostChunks(
  * what ends the save anyway makes it fail.
  */
 export async function checkEarlierChunks(
-  context: VaultContext,
   lease: VaultLease,
   current: Manifest,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { session, epoch, writer } = lease;
+  const { epoch, writer } = lease;
   if (writer.memory.hasCheckedChunks || [...chunksOf(current)].every((chunk) => chunk.epoch === epoch)) return;
   try {
-    const listed = await listChunks(context, session, signal);
+    const listed = await listChunks(lease, signal);
     const needed = (await writer.generations.keys(writer.state.content, signal)) ?? [];
-    if ([...needed].some((key) => !listed.has(key))) await distrustLostChunks(context, lease, listed, signal);
+    if ([...needed].some((key) => !listed.has(key))) await distrustLostChunks(lease, listed, signal);
     writer.memory.hasCheckedChunks = true;
   } catch (error) {
     // A later save checks again.

@@ -1,11 +1,11 @@
 import { readPart } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
 import type { Capture, CaptureFile } from "../store.ts";
-import type { ChunkTrust } from "./chunk-trust.ts";
 import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
 import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
+import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
 import type { Location } from "./uploads.ts";
 import type { WriterMemory } from "./writer-memory.ts";
@@ -16,81 +16,64 @@ const READ_BYTES = 4 * 1024 * 1024;
 const WASTE_SHARE = 0.5;
 const WASTE_BYTES = 4 * 1024 * 1024;
 
-interface PlacedFile {
-  readonly file: CaptureFile;
-  readonly pieceBytes: number;
-  readonly pieces: FilePiece[];
-}
-
 interface FilePiece {
+  readonly file: CaptureFile;
   readonly hash: string;
   readonly bytes: number;
+  /** Where in the file it begins. */
   readonly position: number;
   location: Location | PlacedPiece;
 }
 
-/** What {@link placeFiles} takes. */
-export interface PlaceOptions {
-  readonly session: string;
-  readonly capture: Capture;
-  readonly memory: WriterMemory;
-  /** The current generation. */
-  readonly previous: Manifest | undefined;
-  readonly writer: ChunkWriter;
-  readonly chunkBytes: number;
-  readonly chunkTrust: ChunkTrust;
-  readonly signal?: AbortSignal | undefined;
-}
+type Find = (hash: string) => Location | PlacedPiece | undefined;
 
 /**
  * Cuts the files of a capture into pieces, finds those that are stored already and stores the others. Resolves when all
  * of them are stored.
+ * @param previous the current generation.
  */
-export async function placeFiles(options: PlaceOptions): Promise<ManifestFile[]> {
-  const { capture, memory, writer, signal } = options;
-  const before = new Map(options.previous?.files.map((file) => [file.path, file]));
-  const stored = storedPieces(options);
-  const find = (hash: string): Location | PlacedPiece | undefined => writer.find(hash) ?? stored(hash);
-  const files: PlacedFile[] = [];
-  for (const file of capture.files) {
+export async function placeFiles(
+  { files }: Capture,
+  { context, session, writer: { memory } }: VaultLease,
+  previous: Manifest | undefined,
+  writer: ChunkWriter,
+  signal: AbortSignal | undefined,
+): Promise<ManifestFile[]> {
+  const before = new Map(previous?.files.map((file) => [file.path, file]));
+  const current = new Map(previous?.files.flatMap(({ pieces }) => pieces.map((piece) => [piece.hash, piece])));
+  // Without being sent, a piece is taken from this save, from the current generation, or from the uploads of this epoch:
+  // chunks of other epochs are taken from the current generation alone.
+  const find: Find = (hash) => {
+    const stored = current.get(hash) ?? memory.uploads.find(hash);
+    const isUsable = stored && context.chunkTrust.isTrusted(chunkKey(session, stored.chunk));
+    return writer.find(hash) ?? (isUsable ? stored : undefined);
+  };
+  const placed: { file: CaptureFile; pieceBytes: number; pieces: FilePiece[] }[] = [];
+  for (const file of files) {
     signal?.throwIfAborted();
-    const pieceBytes = choosePieceBytes(file, before.get(file.path), options.chunkBytes);
+    const pieceBytes = choosePieceBytes(file, before.get(file.path), writer.chunkBytes);
     const known = knownHashes(memory, file, pieceBytes);
     const pieces = known
       ? await reuse(file, pieceBytes, known, find, writer)
       : await readAll(file, pieceBytes, find, writer, signal);
-    files.push({ file, pieceBytes, pieces });
+    placed.push({ file, pieceBytes, pieces });
   }
-  await repack(files, writer);
+  const all = placed.flatMap(({ pieces }) => pieces);
+  await repack(all, writer);
   await writer.finish();
   // Only now, when every piece that was read is stored.
   memory.filesRead.clear();
-  for (const { file, pieceBytes, pieces } of files) {
+  for (const { file, pieceBytes, pieces } of placed) {
     if (!file.identity) continue;
     memory.filesRead.set(file.path, { identity: file.identity, pieceBytes, hashes: pieces.map(({ hash }) => hash) });
   }
-  return files.map(({ file: { path, size, change }, pieceBytes, pieces }) => ({
+  return placed.map(({ file: { path, size, change }, pieceBytes, pieces }) => ({
     path,
     bytes: size,
     change,
     pieceBytes,
     pieces: pieces.map(({ hash, bytes, location }) => ({ hash, bytes, ...locationOf(location) })),
   }));
-}
-
-/**
- * Finds pieces that may be referred to without being sent: those of the current generation, and those that were uploaded
- * in this epoch. Chunks of other epochs are taken from the current generation alone.
- */
-function storedPieces({ session, memory, previous, chunkTrust }: PlaceOptions): (hash: string) => Location | undefined {
-  const current = new Map<string, Location>();
-  for (const { pieces } of previous?.files ?? []) {
-    for (const { hash, chunk, offset } of pieces) current.set(hash, { chunk, offset });
-  }
-  return (hash) => {
-    const location = current.get(hash) ?? memory.uploads.find(hash);
-    return location && chunkTrust.isTrusted(chunkKey(session, location.chunk)) ? location : undefined;
-  };
 }
 
 /**
@@ -107,15 +90,15 @@ async function reuse(
   file: CaptureFile,
   pieceBytes: number,
   hashes: readonly string[],
-  find: (hash: string) => Location | PlacedPiece | undefined,
+  find: Find,
   writer: ChunkWriter,
 ): Promise<FilePiece[]> {
   const pieces: FilePiece[] = [];
   for (const [index, hash] of hashes.entries()) {
     const position = index * pieceBytes;
     const bytes = Math.min(pieceBytes, file.size - position);
-    const location = find(hash) ?? (await storePiece(writer, file, { hash, bytes, position }));
-    pieces.push({ hash, bytes, position, location });
+    const piece = { file, hash, bytes, position };
+    pieces.push({ ...piece, location: find(hash) ?? (await storePiece(writer, piece)) });
   }
   return pieces;
 }
@@ -123,7 +106,7 @@ async function reuse(
 async function readAll(
   file: CaptureFile,
   pieceBytes: number,
-  find: (hash: string) => Location | PlacedPiece | undefined,
+  find: Find,
   writer: ChunkWriter,
   signal: AbortSignal | undefined,
 ): Promise<FilePiece[]> {
@@ -137,7 +120,7 @@ async function readAll(
       const content = block.subarray(offset, offset + pieceBytes);
       const hash = sha256(content);
       const location = find(hash) ?? (await writer.place(hash, content));
-      pieces.push({ hash, bytes: content.length, position: start + offset, location });
+      pieces.push({ file, hash, bytes: content.length, position: start + offset, location });
     }
   }
   return pieces;
@@ -147,23 +130,18 @@ async function readAll(
  * Stores the needed pieces of the emptiest reused chunks anew, where reused chunks hold too many unused bytes: a chunk is
  * kept as long as one piece of it is needed.
  */
-async function repack(files: readonly PlacedFile[], writer: ChunkWriter): Promise<void> {
-  const chunks = new Map<
-    Chunk,
-    { used: number; hashes: Set<string>; pieces: { file: CaptureFile; piece: FilePiece }[] }
-  >();
+async function repack(pieces: readonly FilePiece[], writer: ChunkWriter): Promise<void> {
+  const chunks = new Map<Chunk, { used: number; hashes: Set<string>; pieces: FilePiece[] }>();
   let total = 0;
-  for (const { file, pieces } of files) {
-    for (const piece of pieces) {
-      total += piece.bytes;
-      const { chunk } = piece.location;
-      if (!chunk || writer.find(piece.hash)) continue;
-      const users = chunks.get(chunk) ?? { used: 0, hashes: new Set(), pieces: [] };
-      if (!users.hashes.has(piece.hash)) users.used += piece.bytes;
-      users.hashes.add(piece.hash);
-      users.pieces.push({ file, piece });
-      chunks.set(chunk, users);
-    }
+  for (const piece of pieces) {
+    total += piece.bytes;
+    const { chunk } = piece.location;
+    if (!chunk || writer.find(piece.hash)) continue;
+    const users = chunks.get(chunk) ?? { used: 0, hashes: new Set(), pieces: [] };
+    if (!users.hashes.has(piece.hash)) users.used += piece.bytes;
+    users.hashes.add(piece.hash);
+    users.pieces.push(piece);
+    chunks.set(chunk, users);
   }
   let waste = 0;
   for (const [chunk, { used }] of chunks) waste += chunk.bytes - used;
@@ -172,17 +150,14 @@ async function repack(files: readonly PlacedFile[], writer: ChunkWriter): Promis
   for (const [chunk, { used, pieces }] of emptiest) {
     if (waste <= allowed) return;
     waste -= chunk.bytes - used;
-    for (const { file, piece } of pieces) {
-      piece.location = await storePiece(writer, file, piece);
-    }
+    for (const piece of pieces) piece.location = await storePiece(writer, piece);
   }
 }
 
 /** Stores a piece whose hash is known. */
 async function storePiece(
   writer: ChunkWriter,
-  file: CaptureFile,
-  { hash, bytes, position }: Pick<FilePiece, "hash" | "bytes" | "position">,
+  { file, hash, bytes, position }: Omit<FilePiece, "location">,
 ): Promise<PlacedPiece> {
   await writer.ready();
   const content = await readPart(file, position, bytes);

@@ -1,4 +1,3 @@
-import type { VaultContext } from "./context.ts";
 import { chunkEpoch, entryKey, entryNumber, logPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { distrustLostChunks, listChunks } from "./lost-chunks.ts";
@@ -13,14 +12,14 @@ const KEYS_PER_DELETE = 64;
 const HOLD_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** Prunes after a commit when there is a batch to delete. Never fails the commit; ends early when `signal` aborts. */
-export async function pruneWhenDue(context: VaultContext, lease: VaultLease, signal?: AbortSignal): Promise<void> {
+export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Promise<void> {
   const { memory, state } = lease.writer;
   if (memory.undeleted(state.dead).length < BATCH) return;
   try {
-    await prune(context, lease, { sweep: memory.isSweepDue, signal });
+    await prune(lease, { sweep: memory.isSweepDue, signal });
   } catch (error) {
     if (signal?.aborted || lease.lost.aborted) return;
-    context.warn(`Could not remove old data of ${lease.session}; it will be tried again. ${String(error)}`);
+    lease.context.warn(`Could not remove old data of ${lease.session}; it will be tried again. ${String(error)}`);
   }
 }
 
@@ -31,7 +30,6 @@ export async function pruneWhenDue(context: VaultContext, lease: VaultLease, sig
  * @throws `LEASE_LOST`
  */
 export async function prune(
-  context: VaultContext,
   lease: VaultLease,
   { sweep, signal }: { sweep: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
@@ -39,25 +37,27 @@ export async function prune(
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!writer.pending.isEmpty) return;
-  const isWhole = await hasAllLiveEntries(context, lease, signal);
-  const listed = isWhole ? await listChunks(context, session, signal) : undefined;
-  if (listed) await distrustLostChunks(context, lease, listed, signal);
+  const listed = (await hasAllLiveEntries(lease, signal)) ? await listChunks(lease, signal) : undefined;
+  if (listed) await distrustLostChunks(lease, listed, signal);
   const needed = listed ? await neededChunks(writer, signal) : undefined;
   if (!listed || !needed) {
     await writer.look(signal);
-    context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
+    lease.context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
     return;
   }
   const dead = writer.memory.undeleted(writer.state.dead);
   // Generations share chunks: each is deleted once.
   const doomed = new Set<string>();
-  for (const n of dead) for (const key of await chunksOfDead(writer, n, signal)) doomed.add(key);
-  await deleteChunks(context, lease, unneeded(doomed, needed), signal);
-  await deleteEntries(context, lease, dead, signal);
+  for (const n of dead) {
+    // Those of a damaged entry are found by a sweep.
+    for (const key of (await writer.generations.keys(n, signal)) ?? []) doomed.add(key);
+  }
+  await deleteChunks(lease, unneeded(doomed, needed), signal);
+  await deleteEntries(lease, dead, signal);
   if (!sweep) return;
-  await deleteEntries(context, lease, await oldEntries(context, writer, signal), signal);
+  await deleteEntries(lease, await oldEntries(lease, signal), signal);
   const left = leftovers(session, listed, epoch).filter((key) => !doomed.has(key));
-  await deleteChunks(context, lease, unneeded(left, needed), signal);
+  await deleteChunks(lease, unneeded(left, needed), signal);
   writer.memory.isSweepDue = false;
 }
 
@@ -89,58 +89,44 @@ function unneeded(keys: Iterable<string>, needed: ReadonlySet<string>): string[]
  * session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no chunk that
  * was stored before is trusted, and the next save sends everything anew.
  */
-async function hasAllLiveEntries(
-  context: VaultContext,
-  { writer }: VaultLease,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const there = new Set(await writer.log.numbers(signal));
+async function hasAllLiveEntries({ context, writer }: VaultLease, signal: AbortSignal | undefined): Promise<boolean> {
+  const { log, generations, memory } = writer;
+  const there = new Set(await log.numbers(signal));
   const missing = [writer.state, ...writer.state.live].filter(({ n }) => !there.has(n));
-  if (missing.every(({ n }) => writer.memory.isMissing(n))) return missing.length === 0;
+  if (missing.every(({ n }) => memory.missing.has(n))) return missing.length === 0;
   await writer.look(signal);
-  for (const { n } of writer.state.live) {
-    context.chunkTrust.distrust((await unlessCorrupt(writer.generations.keys(n, signal))) ?? []);
+  for (const { n } of writer.state.live) context.chunkTrust.distrust((await generations.keys(n, signal)) ?? []);
+  for (const { n } of missing) {
+    // Read as well as listed: an entry that is given up here is never restored. A damaged entry is there.
+    const isGone = await unlessCorrupt(log.read(n, signal).then((entry) => entry === undefined));
+    if (isGone) memory.missing.add(n);
   }
-  // Read as well as listed: an entry that is given up here is never restored.
-  for (const { n } of missing) if (await isGone(writer, n, signal)) writer.memory.noteMissing(n);
   return false;
-}
-
-async function isGone(writer: SessionWriter, n: number, signal: AbortSignal | undefined): Promise<boolean> {
-  // A damaged entry is there.
-  return (await unlessCorrupt(writer.log.read(n, signal).then((entry) => entry === undefined))) ?? false;
 }
 
 /**
  * Keys of the chunks of all kept generations; `undefined` when a generation cannot be read: then another process has
  * taken the session and pruned it, and this holder knows too little to delete anything.
  */
-async function neededChunks(writer: SessionWriter, signal: AbortSignal | undefined): Promise<Set<string> | undefined> {
+async function neededChunks(
+  { state, generations }: SessionWriter,
+  signal: AbortSignal | undefined,
+): Promise<Set<string> | undefined> {
   const needed = new Set<string>();
-  for (const { n } of writer.state.live) {
-    const keys = await unlessCorrupt(writer.generations.keys(n, signal));
+  for (const { n } of state.live) {
+    const keys = await generations.keys(n, signal);
     if (!keys) return undefined;
     for (const key of keys) needed.add(key);
   }
   return needed;
 }
 
-/** Keys of the chunks of entry `n`; none when it is damaged: a sweep finds them. */
-async function chunksOfDead(
-  writer: SessionWriter,
-  n: number,
-  signal: AbortSignal | undefined,
-): Promise<Iterable<string>> {
-  return (await unlessCorrupt(writer.generations.keys(n, signal))) ?? [];
-}
-
 async function oldEntries(
-  { blobs }: VaultContext,
-  { session, state }: SessionWriter,
+  { context, session, writer: { state } }: VaultLease,
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
   const storedAt = new Map<number, number>();
-  for await (const { key, modifiedAt } of blobs.list(logPrefix(session), { signal })) {
+  for await (const { key, modifiedAt } of context.blobs.list(logPrefix(session), { signal })) {
     const n = entryNumber(session, key);
     if (n !== undefined) storedAt.set(n, modifiedAt.getTime());
   }
@@ -148,7 +134,6 @@ async function oldEntries(
 }
 
 async function deleteChunks(
-  { blobs }: VaultContext,
   lease: VaultLease,
   keys: readonly string[],
   signal: AbortSignal | undefined,
@@ -157,26 +142,24 @@ async function deleteChunks(
     lease.assertHeld();
     const batch = keys.slice(at, at + KEYS_PER_DELETE);
     lease.writer.memory.uploads.giveUp(batch);
-    await blobs.delete(batch, { signal });
+    await lease.context.blobs.delete(batch, { signal });
   }
 }
 
 async function deleteEntries(
-  { blobs }: VaultContext,
   lease: VaultLease,
   numbers: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const { context, session, writer } = lease;
   for (let at = 0; at < numbers.length; at += KEYS_PER_DELETE) {
     lease.assertHeld();
     const batch = numbers.slice(at, at + KEYS_PER_DELETE);
-    await blobs.delete(
-      batch.map((n) => entryKey(lease.session, n)),
-      { signal },
-    );
+    const keys = batch.map((n) => entryKey(session, n));
+    await context.blobs.delete(keys, { signal });
     for (const n of batch) {
-      lease.writer.memory.noteDeleted(n);
-      lease.writer.generations.forget(n);
+      writer.memory.deleted.add(n);
+      writer.generations.forget(n);
     }
   }
 }

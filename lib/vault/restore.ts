@@ -1,6 +1,6 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import { firstProblem, verifyProfile } from "../profile/verify.ts";
-import type { ProfileFacts, RestoreReport } from "../store.ts";
+import type { ProfileFacts, RestoreProfileOptions, RestoreReport } from "../store.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
 import type { Generation, LogState } from "./entry.ts";
@@ -13,29 +13,20 @@ import { claimDirectory, emptyDirectory, writeProfile } from "./write-profile.ts
 /** How often a restore starts at most: again when the generation it read was pruned meanwhile. */
 const STARTS = 5;
 
-/** What {@link restoreGeneration} takes. */
-export interface RestoreOptions {
-  readonly session: string;
-  readonly into: string;
-  readonly generation?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Writes a generation into an empty directory and verifies it. */
-export async function restoreGeneration(context: VaultContext, options: RestoreOptions): Promise<RestoreReport> {
-  const { session, into, signal } = options;
+export async function restoreGeneration(context: VaultContext, options: RestoreProfileOptions): Promise<RestoreReport> {
+  const { session, into, generation: named, signal } = options;
   const began = performance.now();
   const log = new SessionLog(context.blobs, session);
   const reader = new ChunkReader(context, session);
   let state = presentState(session, await log.newest(signal));
   await claimDirectory(into);
-  const skipped: { generation: number; code: string; error: unknown }[] = [];
+  const skipped: Skipped[] = [];
   let starts = 1;
-  let candidates = candidatesOf(session, state, options.generation);
+  let candidates = candidatesOf(session, state, named);
   for (let candidate = candidates.shift(); candidate; candidate = candidates.shift()) {
     try {
-      const named = options.generation !== undefined;
-      const { manifest, profile } = await restoreOne(context, log, reader, candidate, { into, signal, named });
+      const { manifest, profile } = await restoreOne(context, log, reader, candidate, options);
       return {
         generation: candidate.n,
         id: candidate.id,
@@ -43,7 +34,7 @@ export async function restoreGeneration(context: VaultContext, options: RestoreO
         bytes: bytesOf(manifest),
         bytesReceived: reader.bytesReceived,
         ms: Math.round(performance.now() - began),
-        skipped: skipped.map(({ generation, code }) => ({ generation, code })),
+        skipped: skipped.map(({ generation, error }) => ({ generation, code: error.code })),
         profile,
       };
     } catch (error) {
@@ -56,13 +47,18 @@ export async function restoreGeneration(context: VaultContext, options: RestoreO
         starts++;
         state = newer;
         skipped.length = 0;
-        candidates = candidatesOf(session, state, options.generation);
+        candidates = candidatesOf(session, state, named);
       } else {
-        skipped.push({ generation: n, code: error.code, error });
+        skipped.push({ generation: n, error });
       }
     }
   }
-  throw nothingLeft(session, state, skipped, options.generation);
+  throw nothingLeft(session, state, skipped, named);
+}
+
+interface Skipped {
+  readonly generation: number;
+  readonly error: VaultError;
 }
 
 /** @throws `ABSENT` when there is no session. */
@@ -74,22 +70,21 @@ export function presentState<T extends LogState>(session: string, state: T | und
   });
 }
 
+/** @throws `ABSENT` when generation `n` is not kept. */
+export function keptGeneration(session: string, { live }: LogState, n: number): Generation {
+  const found = live.find((one) => one.n === n);
+  if (found) return found;
+  const kept = live.map((one) => one.n).join(", ");
+  throw new VaultError("ABSENT", `There is no generation ${n} of ${session}; kept are ${kept}.`);
+}
+
 /**
  * The generations to try, in order: the named one alone; or the current one, then older ones of the same phone and link,
  * proven ones first. A rejected or suspect generation is restored by name or as the current one only.
  */
-function candidatesOf(
-  session: string,
-  { content, live, since = 0 }: LogState,
-  named: number | undefined,
-): Generation[] {
-  const first = live.find(({ n }) => n === (named ?? content));
-  if (!first) {
-    throw new VaultError(
-      "ABSENT",
-      `There is no generation ${named ?? content} of ${session}; kept are ${live.map(({ n }) => n).join(", ")}.`,
-    );
-  }
+function candidatesOf(session: string, state: LogState, named: number | undefined): Generation[] {
+  const { content, live, since = 0 } = state;
+  const first = keptGeneration(session, state, named ?? content);
   if (named !== undefined) return [first];
   const older = live
     .filter((one) => one.n >= since && one.n < content && one.pairing === first.pairing && isGood(one))
@@ -102,21 +97,18 @@ async function restoreOne(
   log: SessionLog,
   reader: ChunkReader,
   { n, id, suspect }: Generation,
-  { into, signal, named }: { into: string; signal: AbortSignal | undefined; named: boolean },
+  { into, generation: named, signal }: RestoreProfileOptions,
 ): Promise<{ manifest: Manifest; profile: ProfileFacts }> {
   const entry = await log.read(n, signal);
   const manifest = entry?.id === id ? await manifestOf(context, log.session, entry, signal) : undefined;
-  if (!manifest)
-    throw new VaultError("CORRUPT", `Could not restore generation ${n} of ${log.session}: it is missing from its log.`);
+  const failed = `Could not restore generation ${n} of ${log.session}`;
+  if (!manifest) throw new VaultError("CORRUPT", `${failed}: it is missing from its log.`);
   await writeProfile(manifest, into, reader, { permits: context.chunkPermits, signal });
   const report = await verifyProfile(into, signal ? { signal } : {});
   const problem = firstProblem(report);
   // A caller that names a suspect generation wants it as it is.
-  if (problem !== undefined && !(named && suspect)) {
-    throw new VaultError(
-      "CORRUPT",
-      `Could not restore generation ${n} of ${log.session}, which does not verify: ${problem}.`,
-    );
+  if (problem !== undefined && !(named !== undefined && suspect)) {
+    throw new VaultError("CORRUPT", `${failed}, which does not verify: ${problem}.`);
   }
   return { manifest, profile: { ...report.profile, ...manifest.profile } };
 }
@@ -124,19 +116,16 @@ async function restoreOne(
 function nothingLeft(
   session: string,
   { live }: LogState,
-  skipped: readonly { generation: number; error: unknown }[],
+  skipped: readonly Skipped[],
   named: number | undefined,
 ): unknown {
   const [first] = skipped;
   if (named !== undefined) return first?.error;
   const tried = new Set(skipped.map(({ generation }) => generation));
   const others = live.filter(({ n }) => !tried.has(n)).map(({ n }) => n);
-  return new VaultError(
-    "CORRUPT",
-    `Could not restore ${session}: no generation is whole (tried ${[...tried].join(", ")}).`,
-    {
-      cause: first?.error,
-      ...(others.length > 0 ? { hint: `Generations ${others.join(", ")} can be restored by number.` } : {}),
-    },
-  );
+  const message = `Could not restore ${session}: no generation is whole (tried ${[...tried].join(", ")}).`;
+  return new VaultError("CORRUPT", message, {
+    cause: first?.error,
+    ...(others.length > 0 ? { hint: `Generations ${others.join(", ")} can be restored by number.` } : {}),
+  });
 }

@@ -1,8 +1,7 @@
 import { pathProblem } from "../disk/safe-paths.ts";
 import { isVaultError, VaultError } from "../errors.ts";
-import type { Capture, SaveReport } from "../store.ts";
+import type { Capture, SaveProfileOptions, SaveReport } from "../store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
-import type { VaultContext } from "./context.ts";
 import { encodeManifest, type Generation, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
@@ -12,7 +11,6 @@ import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./man
 import { placeFiles } from "./place-files.ts";
 import { pruneWhenDue } from "./prune.ts";
 import { retain } from "./retention.ts";
-import type { SessionWriter } from "./session-writer.ts";
 
 /** A manifest of more bytes is stored in chunks, so that entries stay quick to read. */
 const INLINE_MANIFEST_BYTES = 256 * 1024;
@@ -20,55 +18,41 @@ const INLINE_MANIFEST_BYTES = 256 * 1024;
 const ENTRY_ROOM = 32 * 1024;
 
 /** What {@link saveCapture} takes. */
-export interface SaveOptions {
-  readonly capture: Capture;
-  readonly lease: VaultLease;
-  readonly wid?: string | undefined;
-  readonly beforeCommit?: (() => void) | undefined;
+export interface SaveOptions extends Omit<SaveProfileOptions, "session"> {
+  lease: VaultLease;
   /** Whether the profile did not verify: its generation is current only where there is no better one. @default false */
-  readonly suspect?: boolean | undefined;
+  suspect?: boolean | undefined;
   /** Whether a profile without a session is kept as suspect where there is a good one, instead of refused. @default false */
-  readonly mayBeEmpty?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
+  mayBeEmpty?: boolean | undefined;
 }
 
 /** Commits the capture as a new generation, unless it is the current one. */
-export async function saveCapture(context: VaultContext, options: SaveOptions): Promise<SaveReport> {
+export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   const { capture, lease, beforeCommit, signal } = options;
   const began = performance.now();
-  const { session, writer } = lease;
-  const { memory } = writer;
+  const { context, session, writer } = lease;
   const problem = pathProblem(capture.files.map(({ path }) => path));
   if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${session}: ${problem}.`);
   await writer.resolvePending(signal);
   refuseEmpty(writer.state, options);
-  const previous = await currentManifest(context, writer, signal);
-  if (previous) await checkEarlierChunks(context, lease, previous, signal);
-  const chunkBytes = await context.chunkBytes(signal);
-  const chunks = new ChunkWriter({ context, session, uploads: memory.uploads, chunkBytes, signal });
+  const previous = await currentManifest(lease, signal);
+  if (previous) await checkEarlierChunks(lease, previous, signal);
+  const chunks = new ChunkWriter(lease, await context.chunkBytes(signal), signal);
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;
   try {
-    const { chunkTrust } = context;
-    const files = await placeFiles({
-      session,
-      capture,
-      memory,
-      previous,
-      writer: chunks,
-      chunkBytes,
-      chunkTrust,
-      signal,
-    });
+    const files = await placeFiles(capture, lease, previous, chunks, signal);
     const { profile, live, takenAt, spreadMs } = capture;
     manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
     const current = currentOf(writer.state);
     // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
     const isSame = chunks.sent.size === 0 && isUnchanged(writer.state, current, previous, manifest, options);
-    if (current && isSame && (await hasTrustedChunks(context, writer, current))) {
+    // Those of its manifest included.
+    const keys = current && isSame ? await writer.generations.keys(current.n) : undefined;
+    if (current && keys && context.chunkTrust.areTrusted(keys)) {
       return { ...report(options, manifest, chunks, began), generation: current.n, id: current.id, unchanged: true };
     }
-    manifestChunks = await placeManifest(manifest, chunks, chunkBytes);
+    manifestChunks = await placeManifest(manifest, chunks);
   } catch (error) {
     await chunks.abandon(error);
     throw error;
@@ -77,13 +61,13 @@ export async function saveCapture(context: VaultContext, options: SaveOptions): 
   beforeCommit?.();
   const entryBytes = await writer.commit((state, next) => {
     refuseEmpty(state, options);
-    return draftSave(context, state, newGeneration(state, next, manifest, options), manifest, manifestChunks);
+    return draftSave(state, next, manifest, manifestChunks, options);
   }, signal);
-  const { content, live } = writer.state;
-  await pruneWhenDue(context, lease, signal);
+  const { state } = writer;
+  await pruneWhenDue(lease, signal);
   const { bytesSent, ...rest } = report(options, manifest, chunks, began);
-  const id = live.find(({ n }) => n === content)?.id ?? "";
-  return { ...rest, bytesSent: bytesSent + entryBytes, generation: content, id, unchanged: false };
+  const id = currentOf(state)?.id ?? "";
+  return { ...rest, bytesSent: bytesSent + entryBytes, generation: state.content, id, unchanged: false };
 }
 
 function currentOf({ live, content }: LogState): Generation | undefined {
@@ -103,13 +87,6 @@ function refuseEmpty({ content }: LogState, { capture, lease, mayBeEmpty }: Save
   });
 }
 
-/** Decided by the state that the entry follows: a good generation may have arrived late. */
-function isSuspect(state: LogState, { capture, suspect }: SaveOptions): boolean {
-  if (suspect) return true;
-  const current = currentOf(state);
-  return isEmpty(capture) && current !== undefined && !current.suspect && !state.deleted;
-}
-
 function report(
   { capture }: SaveOptions,
   manifest: Manifest,
@@ -127,23 +104,33 @@ function report(
   };
 }
 
+/** Decided by the state that the entry follows: a good generation may have arrived late. */
 function draftSave(
-  { options: { keep, retainDeletedMs } }: VaultContext,
   state: LogState,
-  generation: Generation,
+  { n, id, at }: EntryFacts,
   manifest: Manifest,
   manifestChunks: readonly Chunk[] | undefined,
+  { capture, lease, wid, suspect }: SaveOptions,
 ): Draft {
+  const { keep, retainDeletedMs } = lease.context.options;
   const current = currentOf(state);
-  const isWorse = generation.suspect && !state.deleted && current && !current.suspect;
-  const content = isWorse ? current.n : generation.n;
-  const live = retain([...state.live, generation], content, { keep, retainMs: retainDeletedMs, now: generation.at });
-  const since = state.deleted ? generation.n : state.since;
+  const better = current && !current.suspect && !state.deleted ? current : undefined;
+  const isSuspect = suspect || (isEmpty(capture) && better !== undefined);
+  const generation: Generation = {
+    n,
+    id,
+    at,
+    bytes: bytesOf(manifest),
+    files: manifest.files.length,
+    ...(wid === undefined ? {} : { pairing: pairingHash(state.salt, wid) }),
+    ...(isSuspect ? { suspect: true } : {}),
+  };
+  const content = isSuspect && better ? better.n : n;
   return {
     kind: "save",
     content,
-    live,
-    since,
+    live: retain([...state.live, generation], content, { keep, retainMs: retainDeletedMs, now: at }),
+    since: state.deleted ? n : state.since,
     deleted: undefined,
     manifest,
     ...(manifestChunks ? { manifestChunks } : {}),
@@ -151,11 +138,8 @@ function draftSave(
 }
 
 /** Stores a manifest that is too large for an entry. @returns its chunks, `undefined` when it fits */
-async function placeManifest(
-  manifest: Manifest,
-  writer: ChunkWriter,
-  chunkBytes: number,
-): Promise<Chunk[] | undefined> {
+async function placeManifest(manifest: Manifest, writer: ChunkWriter): Promise<Chunk[] | undefined> {
+  const { chunkBytes } = writer;
   const bytes = encodeManifest(manifest);
   if (bytes.length <= Math.min(INLINE_MANIFEST_BYTES, chunkBytes - ENTRY_ROOM)) return undefined;
   const chunks: Chunk[] = [];
@@ -168,28 +152,18 @@ async function placeManifest(
 
 /** The current manifest; `undefined` also when it is damaged: then everything is sent anew, which repairs it. */
 async function currentManifest(
-  context: VaultContext,
-  { session, state, generations }: SessionWriter,
+  { context, session, writer }: VaultLease,
   signal: AbortSignal | undefined,
 ): Promise<Manifest | undefined> {
-  const { content } = state;
+  const { content } = writer.state;
   if (content === 0) return undefined;
   try {
-    return await generations.manifest(content, signal);
+    return await writer.generations.manifest(content, signal);
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
     context.warn(`Generation ${content} of ${session} is damaged; this save sends everything anew. ${error.message}`);
     return undefined;
   }
-}
-
-/** Whether nothing is known to be wrong with the generation's chunks, those of its manifest included. */
-async function hasTrustedChunks(
-  { chunkTrust }: VaultContext,
-  { generations }: SessionWriter,
-  { n }: Generation,
-): Promise<boolean> {
-  return chunkTrust.areTrusted((await generations.keys(n)) ?? []);
 }
 
 /** Whether a new generation would say nothing that the current one does not. */
@@ -208,22 +182,4 @@ function isUnchanged(
     (wid === undefined || current.pairing === pairingHash(state.salt, wid)) &&
     (suspect || !current.suspect)
   );
-}
-
-function newGeneration(
-  state: LogState,
-  { n, id, at }: EntryFacts,
-  manifest: Manifest,
-  options: SaveOptions,
-): Generation {
-  const { wid } = options;
-  return {
-    n,
-    id,
-    at,
-    bytes: bytesOf(manifest),
-    files: manifest.files.length,
-    ...(wid === undefined ? {} : { pairing: pairingHash(state.salt, wid) }),
-    ...(isSuspect(state, options) ? { suspect: true } : {}),
-  };
 }

@@ -1,25 +1,14 @@
-import { isVaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
 import type { Entry, LogState } from "./entry.ts";
 import { type Draft, type EntryFacts, entryAfter, entryFacts, stateAfter } from "./entry-draft.ts";
 import { Generations } from "./generations.ts";
 import type { SessionLog } from "./log.ts";
 import { PendingAppends } from "./pending-appends.ts";
+import { unlessCorrupt } from "./unless-corrupt.ts";
 import { WriterMemory } from "./writer-memory.ts";
-
-/** What {@link SessionWriter} needs. */
-export interface SessionWriterOptions {
-  readonly context: VaultContext;
-  readonly log: SessionLog;
-  /** The entry that gave the session to this writer. */
-  readonly hold: Entry;
-  /** Called with an entry of another holder; throws `LEASE_LOST`. */
-  readonly leaseLost: (taken: Entry) => never;
-}
 
 /** Appends entries to the log of one session, for as long as one holder has it. */
 export class SessionWriter {
-  readonly session: string;
   readonly epoch: number;
   readonly log: SessionLog;
   readonly generations: Generations;
@@ -29,8 +18,11 @@ export class SessionWriter {
   readonly #leaseLost: (taken: Entry) => never;
   #state: LogState;
 
-  constructor({ context, log, hold, leaseLost }: SessionWriterOptions) {
-    this.session = log.session;
+  /**
+   * @param hold the entry that gave the session to this writer.
+   * @param leaseLost called with an entry of another holder; throws `LEASE_LOST`.
+   */
+  constructor(context: VaultContext, log: SessionLog, hold: Entry, leaseLost: (taken: Entry) => never) {
     this.epoch = hold.epoch;
     this.log = log;
     this.generations = new Generations(context, log);
@@ -58,7 +50,7 @@ export class SessionWriter {
   async confirm(signal?: AbortSignal): Promise<void> {
     const { n, id } = this.#state;
     // Without exclusive create two appends of one holder may have met at this number.
-    const found = this.log.exclusiveCreate ? await this.#readUnlessDamaged(n, signal) : undefined;
+    const found = this.log.exclusiveCreate ? await unlessCorrupt(this.log.read(n, signal)) : undefined;
     if (found && found.id !== id) this.#leaseLost(found);
     await this.look(signal);
   }
@@ -107,16 +99,6 @@ export class SessionWriter {
       // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
       if (!isOnlyAppend || !result.atOnce) await this.look(signal);
       return result.bytes;
-    }
-  }
-
-  /** Entry `n`, or `undefined` when it is missing or damaged: that is dealt with elsewhere. */
-  async #readUnlessDamaged(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
-    try {
-      return await this.log.read(n, signal);
-    } catch (error) {
-      if (isVaultError(error, "CORRUPT")) return undefined;
-      throw error;
     }
   }
 

@@ -1,9 +1,18 @@
 import { withSignal } from "../async/deadline.ts";
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
-import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../store.ts";
+import type {
+  Lease,
+  MarkOptions,
+  ProfileStore,
+  RestoreProfileOptions,
+  RestoreReport,
+  SaveProfileOptions,
+  SaveReport,
+  SessionState,
+} from "../store.ts";
 import { VaultContext } from "./context.ts";
-import { type Generation, generationInfo, type LogState } from "./entry.ts";
+import { generationInfo, type LogState } from "./entry.ts";
 import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
@@ -12,7 +21,7 @@ import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { PendingAppends } from "./pending-appends.ts";
 import { prune } from "./prune.ts";
-import { presentState, restoreGeneration } from "./restore.ts";
+import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
 import { saveCapture } from "./save.ts";
 import type { SessionWriter } from "./session-writer.ts";
@@ -53,37 +62,19 @@ export class Vault implements ProfileStore {
     return this.#take(sessionName(session), signal);
   }
 
-  async saveProfile(options: {
-    session: string;
-    capture: Capture;
-    lease: Lease;
-    wid?: string | undefined;
-    beforeCommit?: (() => void) | undefined;
-    signal?: AbortSignal | undefined;
-  }): Promise<SaveReport> {
+  async saveProfile(options: SaveProfileOptions): Promise<SaveReport> {
     const lease = this.#leaseOf(options.session, options.lease);
-    return lease.run(() => saveCapture(this.#context, { ...options, lease }), options.signal);
+    return lease.run(() => saveCapture({ ...options, lease }), options.signal);
   }
 
-  async restoreProfile(options: {
-    session: string;
-    into: string;
-    generation?: number | undefined;
-    signal?: AbortSignal | undefined;
-  }): Promise<RestoreReport> {
+  async restoreProfile(options: RestoreProfileOptions): Promise<RestoreReport> {
     return restoreGeneration(this.#context, { ...options, session: sessionName(options.session) });
   }
 
-  async mark(options: {
-    session: string;
-    lease: Lease;
-    generation: number;
-    as: "proven" | "rejected";
-    signal?: AbortSignal;
-  }): Promise<void> {
-    const { session, generation, as, signal } = options;
-    await this.#change(options, signal, (state) => {
-      const marked = kept(session, state, generation);
+  async mark(options: MarkOptions): Promise<void> {
+    const { session, generation, as } = options;
+    await this.#change(options, (state) => {
+      const marked = keptGeneration(session, state, generation);
       if (as === "proven" ? marked.proven && !marked.rejected : marked.rejected) return undefined;
       const now = as === "proven" ? { ...marked, proven: true, rejected: undefined } : { ...marked, rejected: true };
       return { kind: as, live: state.live.map((one) => (one === marked ? now : one)) };
@@ -91,9 +82,9 @@ export class Vault implements ProfileStore {
   }
 
   async rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void> {
-    const { session, generation, signal } = options;
-    await this.#change(options, signal, (state) => {
-      const { n } = kept(session, presentState(session, state), generation);
+    const { session, generation } = options;
+    await this.#change(options, (state) => {
+      const { n } = keptGeneration(session, presentState(session, state), generation);
       const since = Math.min(state.since ?? 0, n);
       return n === state.content ? undefined : { kind: "rollback", content: n, since };
     });
@@ -105,24 +96,23 @@ export class Vault implements ProfileStore {
     const retainMs = whole("retainMs", options.retainMs, retainDeletedMs, 0);
     // With nothing to delete the session is not taken either.
     if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
-    await this.#change(options, signal, (state, { at }) => {
+    await this.#change(options, (state, { at }) => {
       if (state.content === 0 || (state.deleted && retainMs > 0)) return undefined;
       if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
       return { kind: "deleted", deleted: { at, until: at + retainMs } };
     });
-    if (retainMs === 0) await this.#prune(options, signal);
+    if (retainMs === 0) await this.#prune(options);
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
-    const { session, signal } = options;
-    await this.#change(options, signal, (state, { at }) => {
+    await this.#change(options, (state, { at }) => {
       if (state.content !== 0 && !state.deleted) return undefined;
       if (state.content !== 0 && state.deleted && state.deleted.until > at) {
         return { kind: "undeleted", deleted: undefined };
       }
       const until = state.deleted && new Date(state.deleted.until).toISOString();
       const why = until ? `its deletion could be taken back until ${until}` : "it was never saved";
-      throw new VaultError("ABSENT", `Could not undelete ${session}: ${why}.`);
+      throw new VaultError("ABSENT", `Could not undelete ${options.session}: ${why}.`);
     });
   }
 
@@ -134,8 +124,8 @@ export class Vault implements ProfileStore {
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };
     // A pending save may take effect later.
-    await this.#change(options, options.signal, draft, { isFinal: false });
-    await this.#prune(options, options.signal);
+    await this.#change(options, draft, { isFinal: false });
+    await this.#prune(options);
   }
 
   async sessionExists({ session }: { session: string }): Promise<boolean> {
@@ -150,7 +140,7 @@ export class Vault implements ProfileStore {
   async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
     const { dataPath } = this.#context.options;
     const zip = await findZip({ session, path, dataPath, notBefore: this.#madeAt });
-    return this.#withOwn(sessionName(session), (lease) => saveZip(this.#context, lease, zip));
+    return this.#withOwn(sessionName(session), (lease) => saveZip(lease, zip));
   }
 
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
@@ -159,27 +149,27 @@ export class Vault implements ProfileStore {
 
   #leaseOf(session: string, lease: Lease): VaultLease {
     const name = sessionName(session);
-    if (lease instanceof VaultLease && lease.session === name && lease.isOf(this.#context)) return lease;
+    if (lease instanceof VaultLease && lease.session === name && lease.context === this.#context) return lease;
     throw new VaultError("INVALID", `Expected \`lease\` to be one that this store gave for ${name}.`);
   }
 
   async #change(
-    options: { session: string; lease?: Lease },
-    signal: AbortSignal | undefined,
+    options: LeasedOptions,
     draft: Parameters<SessionWriter["commit"]>[0],
     how?: Parameters<SessionWriter["commit"]>[2],
   ): Promise<void> {
-    const commit = async (lease: VaultLease): Promise<unknown> => lease.writer.commit(draft, signal, how);
-    if (!options.lease) return void (await this.#withOwn(sessionName(options.session), commit, signal));
-    const lease = this.#leaseOf(options.session, options.lease);
-    await lease.run(() => commit(lease), signal);
+    await this.#withLease(options, ({ writer }) => writer.commit(draft, options.signal, how));
   }
 
-  async #prune(options: { session: string; lease?: Lease }, signal: AbortSignal | undefined): Promise<void> {
-    const work = (lease: VaultLease): Promise<void> => prune(this.#context, lease, { sweep: true, signal });
-    if (!options.lease) return this.#withOwn(sessionName(options.session), work, signal);
+  async #prune(options: LeasedOptions): Promise<void> {
+    await this.#withLease(options, (lease) => prune(lease, { sweep: true, signal: options.signal }));
+  }
+
+  /** Runs `work` under the lease that the caller has named, else under one of this vault's own. */
+  async #withLease<T>(options: LeasedOptions, work: (lease: VaultLease) => Promise<T>): Promise<T> {
+    if (!options.lease) return this.#withOwn(sessionName(options.session), work, options.signal);
     const lease = this.#leaseOf(options.session, options.lease);
-    await lease.run(() => work(lease), signal);
+    return lease.run(() => work(lease), options.signal);
   }
 
   /** Whether `delete` has anything to do. */
@@ -221,14 +211,10 @@ export class Vault implements ProfileStore {
   }
 }
 
-/** @throws `ABSENT` when the generation is not kept. */
-function kept(session: string, { live }: LogState, generation: number): Generation {
-  const found = live.find(({ n }) => n === generation);
-  if (found) return found;
-  throw new VaultError(
-    "ABSENT",
-    `There is no generation ${generation} of ${session}; kept are ${live.map(({ n }) => n).join(", ")}.`,
-  );
+interface LeasedOptions {
+  session: string;
+  lease?: Lease;
+  signal?: AbortSignal;
 }
 
 function publicState({ n, epoch, by, content, live, deleted }: LogState): SessionState {

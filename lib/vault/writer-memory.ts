@@ -21,35 +21,22 @@ export class WriterMemory {
   hasCheckedChunks = false;
   /** Whether leftovers of earlier holders may still be in the backend. */
   isSweepDue = true;
-  readonly #deleted = new Set<number>();
-  readonly #missing = new Set<number>();
+  /** Numbers of the entries that this holder has deleted. */
+  readonly deleted: Set<number> = new Set();
+  /** Numbers of the entries that the backend has lost, although this holder knows them. */
+  readonly missing: Set<number> = new Set();
 
   constructor(session: string, epoch: number) {
     this.uploads = new Uploads(session, epoch);
   }
 
-  /** Notes that this holder has deleted entry `n`. */
-  noteDeleted(n: number): void {
-    this.#deleted.add(n);
-  }
-
-  /** Notes that the backend has lost entry `n`, which this holder knows. */
-  noteMissing(n: number): void {
-    this.#missing.add(n);
-  }
-
-  /** Whether the backend is known to have lost entry `n`. */
-  isMissing(n: number): boolean {
-    return this.#missing.has(n);
-  }
-
   /** The dead entries that this holder has not deleted yet. */
   undeleted(dead: readonly number[]): number[] {
-    return dead.filter((n) => !this.#deleted.has(n));
+    return dead.filter((n) => !this.deleted.has(n));
   }
 
   /** The state without the generations that the backend has lost; the current one stays until a save replaces it. */
   withoutMissing<State extends LogState>(state: State): State {
-    return { ...state, live: state.live.filter(({ n }) => n === state.content || !this.#missing.has(n)) };
+    return { ...state, live: state.live.filter(({ n }) => n === state.content || !this.missing.has(n)) };
   }
 }

@@ -12,15 +12,14 @@ import { restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
 
 /** Saves the profile in a zip as a generation. A profile that does not verify becomes a suspect one, with a warning. */
-export async function saveZip(context: VaultContext, lease: VaultLease, zip: string): Promise<SaveReport> {
+export async function saveZip(lease: VaultLease, zip: string): Promise<SaveReport> {
   return inTemporary(async (directory) => {
     const began = performance.now();
     const { files } = await unzip(zip, directory);
     const verified = await verifyProfile(directory);
-    const { profile } = verified;
     const capture: Capture = {
       files,
-      profile,
+      profile: verified.profile,
       live: true,
       takenAt: new Date(),
       captureMs: Math.round(performance.now() - began),
@@ -28,7 +27,7 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
       close: async () => {},
     };
     const problem = firstProblem(verified);
-    const report = await saveCapture(context, { capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
+    const report = await saveCapture({ capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
     const { n, live, content } = lease.writer.state;
     if (problem !== undefined || (!report.unchanged && live.some((one) => one.n === n && one.suspect))) {
       const kept =
@@ -36,7 +35,7 @@ export async function saveZip(context: VaultContext, lease: VaultLease, zip: str
           ? `generation ${content} stays the current one`
           : "there is no better generation";
       const why = problem ?? "it carries no session";
-      context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.`);
+      lease.context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.`);
     }
     return report;
   });
@@ -48,7 +47,8 @@ export async function extractZip(context: VaultContext, session: string, path: s
     const into = join(directory, "profile");
     const report = await restoreGeneration(context, { session, into });
     // The files that were restored, not those of its manifest: the generation may be pruned by now.
-    await zipFiles(await filesIn(into), path);
+    const files = (await fileSources(into)).map((file): CaptureFile => ({ ...file, change: "never" }));
+    await zipFiles(files, path);
     if (report.skipped.length > 0) {
       const newer = report.skipped.map(({ generation }) => generation).join(", ");
       context.warn(
@@ -57,10 +57,6 @@ export async function extractZip(context: VaultContext, session: string, path: s
     }
     return report;
   });
-}
-
-async function filesIn(directory: string): Promise<CaptureFile[]> {
-  return (await fileSources(directory)).map((file) => ({ ...file, change: "never" }));
 }
 
 async function inTemporary<T>(work: (directory: string) => Promise<T>): Promise<T> {

@@ -3,6 +3,8 @@ import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { VaultContext } from "../../lib/vault/context.ts";
 import { VaultLease } from "../../lib/vault/lease.ts";
 import { checkOptions } from "../../lib/vault/options.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
 import { gate } from "../support/gate.ts";
 
 const session = "RemoteAuth-bot";
@@ -21,9 +23,13 @@ describe("a lease", () => {
     expect(next.writer.state).toMatchObject({ kind: "hold", epoch: 2 });
   });
 
-  it("belongs to the vault that gave it, and to no other on the same blobs", () => {
-    expect(lease.isOf(context)).toBe(true);
-    expect(lease.isOf(new VaultContext(context.options))).toBe(false);
+  it("belongs to the vault that gave it, and to no other on the same blobs", async () => {
+    const [own, other] = [new Vault(context.options), new Vault(context.options)];
+    const given = await own.acquire({ session });
+    const capture = captureOf(profileFiles("one"));
+    const refused = { code: "INVALID", message: `Expected \`lease\` to be one that this store gave for ${session}.` };
+    await expect(other.saveProfile({ session, lease: given, capture })).rejects.toMatchObject(refused);
+    await own.saveProfile({ session, lease: given, capture });
   });
 
   it("runs one work at a time, in the order they came, also after one that failed", async () => {

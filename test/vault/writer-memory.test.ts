@@ -16,30 +16,30 @@ it("begins with nothing read, a check of earlier chunks to make, and a sweep tha
 });
 
 it("leaves the entries that it has deleted out of the dead ones", () => {
-  memory.noteDeleted(4);
+  memory.deleted.add(4);
   expect(memory.undeleted([3, 4, 5])).toEqual([3, 5]);
 });
 
 describe("an entry that the backend has lost", () => {
   it("is known as missing, and no other one", () => {
-    memory.noteMissing(7);
-    expect(memory.isMissing(7)).toBe(true);
-    expect(memory.isMissing(9)).toBe(false);
+    memory.missing.add(7);
+    expect(memory.missing.has(7)).toBe(true);
+    expect(memory.missing.has(9)).toBe(false);
   });
 
   it("is no live generation any more", () => {
-    memory.noteMissing(7);
+    memory.missing.add(7);
     expect(memory.withoutMissing(stateOf()).live).toEqual([generation(9)]);
   });
 
   it("stays live while it is the current generation", () => {
-    memory.noteMissing(7);
-    memory.noteMissing(9);
+    memory.missing.add(7);
+    memory.missing.add(9);
     expect(memory.withoutMissing(stateOf()).live).toEqual([generation(9)]);
   });
 
   it("leaves the rest of the state, and the given state, as they are", () => {
-    memory.noteMissing(7);
+    memory.missing.add(7);
     const state = stateOf();
     expect({ ...memory.withoutMissing(state), live: state.live }).toEqual(stateOf());
   });
