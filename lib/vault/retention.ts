@@ -1,26 +1,22 @@
 import type { Generation } from "./entry.ts";
+import type { CheckedOptions } from "./options.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
-
-/** What {@link retain} decides by. */
-export interface RetentionOptions {
-  /** How many of the newest are kept. */
-  readonly keep: number;
-  /** How long the sessions of other phones are kept after another was linked, in milliseconds. */
-  readonly retainMs: number;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
 
 /**
  * Which of `generations` (oldest first) stay when `content` is current: the newest, the newest proven one, one that is at
  * least an hour old and one at least a day old, and those that grow into these. A suspect or rejected generation never
  * takes the place of a good one. Of every other phone the best generation stays for a while: linking another account by
- * mistake must not cost the session before.
+ * mistake must not cost the session before. It stays for `retainDeletedMs`.
+ * @param now milliseconds since 1970.
  */
-export function retain(generations: readonly Generation[], content: number, options: RetentionOptions): Generation[] {
-  const { keep, retainMs, now } = options;
+export function retain(
+  generations: readonly Generation[],
+  content: number,
+  { keep, retainDeletedMs }: Pick<CheckedOptions, "keep" | "retainDeletedMs">,
+  now: number,
+): Generation[] {
   const current = generations.find(({ n }) => n === content);
   const kept = new Set<number>([content]);
   const add = (generation: Generation | undefined): void => {
@@ -45,7 +41,7 @@ export function retain(generations: readonly Generation[], content: number, opti
   for (const pairing of new Set(generations.filter((one) => !isOwn(one)).map((one) => one.pairing))) {
     const others = generations.filter((generation) => generation.pairing === pairing && isGood(generation));
     const best = others.findLast(({ proven }) => proven) ?? others.at(-1);
-    const end = best?.until ?? now + retainMs;
+    const end = best?.until ?? now + retainDeletedMs;
     if (best && end > now) until.set(best.n, end);
   }
   return generations

@@ -112,7 +112,6 @@ function draftSave(
   manifestChunks: readonly Chunk[] | undefined,
   { capture, lease, wid, suspect }: SaveOptions,
 ): Draft {
-  const { keep, retainDeletedMs } = lease.context.options;
   const current = currentOf(state);
   const better = current && !current.suspect && !state.deleted ? current : undefined;
   const isSuspect = suspect || (isEmpty(capture) && better !== undefined);
@@ -129,7 +128,7 @@ function draftSave(
   return {
     kind: "save",
     content,
-    live: retain([...state.live, generation], content, { keep, retainMs: retainDeletedMs, now: at }),
+    live: retain([...state.live, generation], content, lease.context.options, at),
     since: state.deleted ? n : state.since,
     deleted: undefined,
     manifest,

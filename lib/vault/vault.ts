@@ -117,10 +117,9 @@ export class Vault implements ProfileStore {
   }
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
-    const { keep, retainDeletedMs } = this.#context.options;
     const draft = ({ live, content, deleted }: LogState, { at }: { at: number }): Draft | undefined => {
       if (deleted && deleted.until <= at && live.length > 0) return { kind: "retained", content: 0, live: [] };
-      const retained = retain(live, content, { keep, retainMs: retainDeletedMs, now: at });
+      const retained = retain(live, content, this.#context.options, at);
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };
     // A pending save may take effect later.

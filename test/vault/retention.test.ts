@@ -15,14 +15,14 @@ const generation = (n: number, at: number, more: Partial<Generation> = {}): Gene
   files: 1,
   ...more,
 });
-const options = (now: number): Parameters<typeof retain>[2] => ({ keep: 5, retainMs: 7 * DAY, now: START + now });
+const options = { keep: 5, retainDeletedMs: 7 * DAY };
 const numbers = (generations: readonly Generation[]): number[] => generations.map(({ n }) => n);
 
 /** Saves every `every` ms for `until` ms, and what is kept after each. */
 function saveFor(until: number, every: number, mark: (n: number) => Partial<Generation> = () => ({})): Generation[] {
   let kept: Generation[] = [];
   for (let n = 1, at = 0; at <= until; n++, at += every) {
-    kept = retain([...kept, generation(n, at, mark(n))], n, options(at));
+    kept = retain([...kept, generation(n, at, mark(n))], n, options, START + at);
   }
   return kept;
 }
@@ -30,8 +30,8 @@ function saveFor(until: number, every: number, mark: (n: number) => Partial<Gene
 describe("retention", () => {
   it("keeps the newest five, and the current one wherever it is", () => {
     const all = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => generation(n, -10 * DAY + n));
-    expect(numbers(retain(all, 8, options(0)))).toEqual([4, 5, 6, 7, 8]);
-    expect(numbers(retain(all, 2, options(0)))).toEqual([2, 4, 5, 6, 7, 8]);
+    expect(numbers(retain(all, 8, options, START))).toEqual([4, 5, 6, 7, 8]);
+    expect(numbers(retain(all, 2, options, START))).toEqual([2, 4, 5, 6, 7, 8]);
   });
 
   it("always has one that is an hour old and one that is a day old, and not many in all", () => {
@@ -52,22 +52,22 @@ describe("retention", () => {
   it("lets nothing bad push out what is good", () => {
     const good = [1, 2, 3].map((n) => generation(n, n));
     const bad = [4, 5, 6, 7, 8, 9].map((n) => generation(n, n, { suspect: true }));
-    expect(numbers(retain([...good, ...bad], 3, options(10)))).toEqual([1, 2, 3, 9]);
+    expect(numbers(retain([...good, ...bad], 3, options, START + 10))).toEqual([1, 2, 3, 9]);
     const rejected = [4, 5, 6, 7, 8, 9].map((n) => generation(n, n, { rejected: true }));
-    expect(numbers(retain([...good, ...rejected], 9, options(10)))).toEqual([1, 2, 3, 9]);
+    expect(numbers(retain([...good, ...rejected], 9, options, START + 10))).toEqual([1, 2, 3, 9]);
   });
 
   it("keeps the best of another phone for a while after a new one was linked", () => {
     const before = [1, 2, 3, 4].map((n) => generation(n, n, { pairing: "old", ...(n === 2 ? { proven: true } : {}) }));
-    let kept = retain([...before, generation(5, HOUR, { pairing: "new" })], 5, options(HOUR));
+    let kept = retain([...before, generation(5, HOUR, { pairing: "new" })], 5, options, START + HOUR);
     expect(numbers(kept)).toEqual([2, 5]);
     for (let n = 6; n < 30; n++) {
-      kept = retain([...kept, generation(n, HOUR + n, { pairing: "new" })], n, options(HOUR + n));
+      kept = retain([...kept, generation(n, HOUR + n, { pairing: "new" })], n, options, START + HOUR + n);
     }
     expect(numbers(kept)).toContain(2);
-    kept = retain([...kept, generation(30, 7 * DAY, { pairing: "new" })], 30, options(7 * DAY));
+    kept = retain([...kept, generation(30, 7 * DAY, { pairing: "new" })], 30, options, START + 7 * DAY);
     expect(numbers(kept)).toContain(2);
-    kept = retain([...kept, generation(31, 8 * DAY, { pairing: "new" })], 31, options(8 * DAY));
+    kept = retain([...kept, generation(31, 8 * DAY, { pairing: "new" })], 31, options, START + 8 * DAY);
     expect(numbers(kept)).not.toContain(2);
   });
 
@@ -75,7 +75,8 @@ describe("retention", () => {
     const kept = retain(
       [generation(1, 1, { pairing: "old", until: START + DAY }), generation(2, 2, { pairing: "new" })],
       1,
-      options(2 * DAY),
+      options,
+      START + 2 * DAY,
     );
     expect(kept[0]).toEqual(generation(1, 1, { pairing: "old" }));
   });
@@ -84,14 +85,14 @@ describe("retention", () => {
     // A zip of the shipped RemoteAuth says nothing of whose it is.
     const known = [1, 2, 3].map((n) => generation(n, n, { pairing: "own", ...(n === 1 ? { proven: true } : {}) }));
     let kept: readonly Generation[] = known;
-    for (let n = 4; n < 40; n++) kept = retain([...kept, generation(n, n * DAY)], n, options(n * DAY));
+    for (let n = 4; n < 40; n++) kept = retain([...kept, generation(n, n * DAY)], n, options, START + n * DAY);
     expect(numbers(kept)).toContain(1);
     expect(kept.every(({ until }) => until === undefined)).toBe(true);
     // And the other way round.
     const unknown = [1, 2, 3].map((n) => generation(n, n, n === 1 ? { proven: true } : {}));
     kept = unknown;
     for (let n = 4; n < 40; n++)
-      kept = retain([...kept, generation(n, n * DAY, { pairing: "own" })], n, options(n * DAY));
+      kept = retain([...kept, generation(n, n * DAY, { pairing: "own" })], n, options, START + n * DAY);
     expect(numbers(kept)).toContain(1);
     expect(kept.length).toBeLessThanOrEqual(9);
   });
