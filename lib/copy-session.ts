@@ -96,9 +96,8 @@ class Copy {
     this.#tell("reading");
     const fromSession = await this.#nameInSource();
     const zip = join(this.#directory, "source.zip");
-    const skipped = skippedOf(
-      await this.#calls.ask("read from the source", () => from.extract({ session: fromSession, path: zip })),
-    );
+    const extract = (): unknown => from.extract({ session: fromSession, path: zip });
+    const skipped = skippedOf(await this.#calls.ask("read from the source", extract));
     if (skipped.length > 0 && !allowOlder) throw notWhole(this.#session, skipped);
     this.#tell("checking");
     const source = await this.#unpacked(zip, "source");
@@ -121,13 +120,8 @@ class Copy {
     this.#tell("comparing", source);
     const difference = await this.#difference(source.files);
     if (difference !== undefined) {
-      throw new VaultError(
-        "CORRUPT",
-        `The target returned another ${this.#session} than it was given: ${difference}.`,
-        {
-          hint: "The source is as it was. Check the target, and copy again.",
-        },
-      );
+      const message = `The target returned another ${this.#session} than it was given: ${difference}.`;
+      throw new VaultError("CORRUPT", message, { hint: "The source is as it was. Check the target, and copy again." });
     }
     return { ...done, unchanged: false, ms: performance.now() - began };
   }
@@ -174,9 +168,8 @@ class Copy {
     if (isProfileStore(to)) return void (await this.#calls.ask("write to the target", save));
     const place = resolve(`${this.#session}.zip`);
     await copyFile(zip, place, constants.COPYFILE_EXCL).catch((cause) => {
-      throw new VaultError("INVALID", `The zip cannot be put at ${place}, where the target may look for it.`, {
-        cause,
-      });
+      const message = `The zip cannot be put at ${place}, where the target may look for it.`;
+      throw new VaultError("INVALID", message, { cause });
     });
     await this.#calls.ask("write to the target", async () => {
       try {
@@ -192,24 +185,17 @@ class Copy {
     const zip = join(this.#directory, "target.zip");
     await rm(join(this.#directory, "target"), { recursive: true, force: true });
     const { to, signal } = this.#options;
-    const report = await this.#calls.ask("read from the target", () =>
-      to.extract({ session: this.#session, path: zip }),
-    );
-    const [damaged] = skippedOf(report);
+    const extract = (): unknown => to.extract({ session: this.#session, path: zip });
+    const [damaged] = skippedOf(await this.#calls.ask("read from the target", extract));
     if (damaged !== undefined) return `its generation ${damaged.generation} is not whole`;
     const kept = await this.#unpacked(zip, "target");
     return differenceOf(kept.files, files, signal);
   }
 
-  #tell(step: CopyProgress["step"], known: { files?: readonly CaptureFile[]; bytes?: number } = {}): void {
+  #tell(step: CopyProgress["step"], profile?: { files: readonly CaptureFile[]; bytes: number }): void {
     this.#options.signal?.throwIfAborted();
-    const { files, bytes } = known;
-    this.#options.onProgress?.({
-      step,
-      session: this.#session,
-      ...(files === undefined ? {} : { files: files.length }),
-      ...(bytes === undefined ? {} : { bytes }),
-    });
+    const sizes = profile && { files: profile.files.length, bytes: profile.bytes };
+    this.#options.onProgress?.({ step, session: this.#session, ...sizes });
   }
 }
 

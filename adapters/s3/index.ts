@@ -64,10 +64,8 @@ export class S3Blobs implements BlobStore {
         const answer = await this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal });
         const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
         if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
-          throw new VaultError(
-            "UNAVAILABLE",
-            `S3 get failed: ${bytes.length} of ${answer.ContentLength} bytes were received.`,
-          );
+          const why = `${bytes.length} of ${answer.ContentLength} bytes were received`;
+          throw new VaultError("UNAVAILABLE", `S3 get failed: ${why}.`);
         }
         return bytes;
       } catch (error) {
