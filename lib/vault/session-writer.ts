@@ -9,7 +9,6 @@ import { WriterMemory } from "./writer-memory.ts";
 
 /** Appends entries to the log of one session, for as long as one holder has it. */
 export class SessionWriter {
-  readonly epoch: number;
   readonly log: SessionLog;
   readonly generations: Generations;
   readonly memory: WriterMemory;
@@ -23,7 +22,6 @@ export class SessionWriter {
    * @param leaseLost called with an entry of another holder; throws `LEASE_LOST`.
    */
   constructor(context: VaultContext, log: SessionLog, hold: Entry, leaseLost: (taken: Entry) => never) {
-    this.epoch = hold.epoch;
     this.log = log;
     this.generations = new Generations(context, log);
     this.memory = new WriterMemory(log.session, hold.epoch);
@@ -78,7 +76,7 @@ export class SessionWriter {
     await this.resolvePending(signal);
     for (;;) {
       const state = this.memory.withoutMissing(this.#state);
-      const facts = entryFacts(this.pending.numberAfter(state.n, this.log), this.epoch, this.#by);
+      const facts = entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by);
       const wanted = draft(state, facts);
       if (!wanted && (this.pending.isEmpty || !isFinal)) {
         await this.look(signal);
@@ -112,7 +110,7 @@ export class SessionWriter {
 
   /** Goes on after an entry that has the next number: an append of this writer that took effect late, or a lost lease. */
   #adopt(taken: Entry): void {
-    const isOwn = this.pending.has(taken.id) && taken.epoch === this.epoch;
+    const isOwn = this.pending.has(taken.id) && taken.epoch === this.#state.epoch;
     this.pending.resolve(taken.n);
     if (!isOwn) this.#leaseLost(taken);
     this.#state = stateAfter(taken);

@@ -184,8 +184,9 @@ export class Vault implements ProfileStore {
     const known = this.#pending.get(session) ?? { epoch: 0, appends: new PendingAppends() };
     this.#pending.set(session, known);
     const lease = await VaultLease.take(this.#context, session, signal, known.appends);
-    const { epoch, pending: appends } = lease.writer;
-    if (epoch >= (this.#pending.get(session)?.epoch ?? 0)) this.#pending.set(session, { epoch, appends });
+    const { epoch, writer } = lease;
+    if (epoch >= (this.#pending.get(session)?.epoch ?? 0))
+      this.#pending.set(session, { epoch, appends: writer.pending });
     return lease;
   }
 
