@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../../adapters/fs/index.ts";
@@ -216,23 +216,5 @@ describe("a marker", () => {
     const back = await readMarker(dir);
     expect(back).toMatchObject({ history: [{ id: opening }], isSuperseded: true });
     await client.destroy();
-  });
-
-  it("is read with ancestors, without, and with what is none", async () => {
-    await mkdir(dir, { recursive: true });
-    for (const [ancestors, read] of [
-      [
-        ["a", "b"],
-        ["a", "b"],
-      ],
-      [undefined, []],
-      ["a", []],
-      [[1], []],
-    ]) {
-      await writeFile(join(dir, ".wa-vault.json"), JSON.stringify({ v: 1, session, base: "c", ancestors }));
-      const ids = (await readMarker(dir))?.history.map(({ id }) => id);
-      expect(ids).toEqual([...(read as string[]), "c"]);
-    }
-    expect(await readFile(join(dir, ".wa-vault.json"), "utf8")).toContain("[1]");
   });
 });

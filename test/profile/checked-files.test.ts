@@ -1,0 +1,101 @@
+import { lstat, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { CheckedFiles } from "../../lib/profile/checked-files.ts";
+import { type FileIdentity, identifyFile } from "../../lib/profile/file-identity.ts";
+import { useFolder } from "../support/folder.ts";
+import { trustFiles } from "./support/clock.ts";
+import { INDEXED_DB, levelDbProfile, SQLITE_DB, sqliteProfile, writeFiles } from "./support/small-profile.ts";
+
+const TABLE = `${INDEXED_DB}/000005.ldb`;
+const identity: FileIdentity = { file: "1:2", size: 3, times: "4:5", trustworthy: true };
+const changes: [string, Partial<FileIdentity>][] = [
+  ["inode", { file: "1:9" }],
+  ["size", { size: 9 }],
+  ["time", { times: "4:9" }],
+];
+
+let checked: CheckedFiles;
+beforeEach(() => {
+  checked = new CheckedFiles();
+});
+
+describe("a LevelDB table", () => {
+  it("is checked after it was added, also when it was written just now", () => {
+    expect(checked.hasTable("a", identity)).toBe(false);
+    checked.addTable("a", { ...identity, trustworthy: false });
+    expect(checked.hasTable("a", { ...identity, trustworthy: false })).toBe(true);
+    expect(checked.hasTable("a", identity)).toBe(true);
+    expect(checked.hasTable("b", identity)).toBe(false);
+  });
+
+  it.each(changes)("is not checked with another %s", (_, change) => {
+    checked.addTable("a", identity);
+    expect(checked.hasTable("a", { ...identity, ...change })).toBe(false);
+  });
+});
+
+describe("a SQLite database", () => {
+  it("is checked after it was added", () => {
+    checked.addDatabase("a", identity);
+    expect(checked.hasDatabase("a", identity)).toBe(true);
+    expect(checked.hasDatabase("b", identity)).toBe(false);
+  });
+
+  it.each(changes)("is not checked with another %s", (_, change) => {
+    checked.addDatabase("a", identity);
+    expect(checked.hasDatabase("a", { ...identity, ...change })).toBe(false);
+  });
+
+  it("is not checked when it was written just now", () => {
+    checked.addDatabase("a", { ...identity, trustworthy: false });
+    expect(checked.hasDatabase("a", { ...identity, trustworthy: false })).toBe(false);
+    expect(checked.hasDatabase("a", identity)).toBe(false);
+    checked.addDatabase("a", identity);
+    expect(checked.hasDatabase("a", { ...identity, trustworthy: false })).toBe(false);
+  });
+});
+
+describe("addVerified", () => {
+  let dir: string;
+  const folder = useFolder();
+  beforeEach(() => {
+    dir = folder();
+  });
+  const identityOf = async (path: string): Promise<FileIdentity> =>
+    identifyFile(await lstat(join(dir, path), { bigint: true }));
+
+  it("adds tables, and no table that replaces one of them", async () => {
+    await writeFiles(dir, levelDbProfile());
+    await checked.addVerified(dir);
+    expect(checked.hasTable(TABLE, await identityOf(TABLE))).toBe(true);
+    expect(checked.hasTable(`${INDEXED_DB}/CURRENT`, await identityOf(`${INDEXED_DB}/CURRENT`))).toBe(false);
+    await writeFile(join(dir, "copy"), levelDbProfile()[TABLE] ?? "");
+    await rename(join(dir, "copy"), join(dir, TABLE));
+    expect(checked.hasTable(TABLE, await identityOf(TABLE))).toBe(false);
+  });
+
+  it("adds databases whose timestamps are trustworthy, and no database that is written later", async () => {
+    await writeFiles(dir, sqliteProfile());
+    await trustFiles(dir);
+    await checked.addVerified(dir);
+    expect(checked.hasDatabase(SQLITE_DB, await identityOf(SQLITE_DB))).toBe(true);
+    await writeFile(join(dir, SQLITE_DB), sqliteProfile()[SQLITE_DB] ?? "");
+    expect(checked.hasDatabase(SQLITE_DB, await identityOf(SQLITE_DB))).toBe(false);
+  });
+
+  it("adds no database that was written just now", async () => {
+    await writeFiles(dir, sqliteProfile());
+    await checked.addVerified(dir);
+    const written = await identityOf(SQLITE_DB);
+    expect(checked.hasDatabase(SQLITE_DB, { ...written, trustworthy: true })).toBe(false);
+  });
+
+  it("adds nothing of a profile that was removed", async () => {
+    await writeFiles(dir, levelDbProfile());
+    const table = await identityOf(TABLE);
+    await rm(dir, { recursive: true });
+    await checked.addVerified(dir);
+    expect(checked.hasTable(TABLE, table)).toBe(false);
+  });
+});
