@@ -1,7 +1,7 @@
 // `lib/vault` stores sessions as generations over any blob store: the log, the lease, the chunks, retention and
 // deletion. `FORMAT.md` has the stored bytes. It imports `lib/blobs`, `lib/archive`, `lib/profile/verify.ts`,
-// `lib/disk`, `lib/async`, the types of stores and the errors. The adapters and `lib/index.ts` may import `vault.ts`;
-// no other folder imports it.
+// `lib/disk`, `lib/async`, the types of stores and the errors. The adapters and `lib/index.ts` may import `vault.ts`,
+// `lib/copy-session.ts` may import `layout.ts`; no other file of `lib` may import it.
 import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
 import { decodeFrame } from "./frame.ts";
