@@ -2,7 +2,7 @@ import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { BrowserLike } from "../browser/client.ts";
 import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
-import type { RestoreReport, SaveReport } from "../store.ts";
+import type { SaveReport } from "../store.ts";
 import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
 import { chooseProfile, type OpenedProfile } from "./local/choose-profile.ts";
 import { browserGone, clientDestroyed, leaseLost, sessionRefused } from "./run-errors.ts";
@@ -42,7 +42,8 @@ export class RemoteRun {
   #isProven = false;
   /** When READY of this link was first seen, by `performance.now()`. */
   #readyAt: number | undefined;
-  #deleted = false;
+  /** Whether the stored session was deleted, and no other is linked since. */
+  deleted = false;
   #finished: Promise<void> | undefined;
 
   constructor(options: RemoteRunOptions) {
@@ -66,10 +67,6 @@ export class RemoteRun {
     this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
   }
 
-  get deleted(): boolean {
-    return this.#deleted;
-  }
-
   get wasReady(): boolean {
     return this.#readyAt !== undefined;
   }
@@ -83,10 +80,8 @@ export class RemoteRun {
   async begin(): Promise<void> {
     const { store, session, dir, onWarning: warn } = this.#options;
     const { signal } = this.#ending;
-    let restored: RestoreReport | undefined;
     await this.#launch.prepare(async (lock) => {
       const opened = await chooseProfile({ store, session, dir, lock, signal, warn });
-      ({ restored } = opened);
       // A lease that was lost while the profile was chosen emits no event any more.
       store.lost?.throwIfAborted();
       store.lost?.addEventListener("abort", () => void this.#lose(store.lost?.reason), { once: true });
@@ -95,6 +90,7 @@ export class RemoteRun {
       return opened.profile;
     });
     this.#phase.opened();
+    const restored = this.#opened?.restored;
     if (restored !== undefined) this.#emit("remote_session_restored", restored);
   }
 
@@ -120,7 +116,7 @@ export class RemoteRun {
   /** READY: from now on the profile carries a session. */
   link(): void {
     // Also after a logout in the page: the profile carries a new session now.
-    this.#deleted = false;
+    this.deleted = false;
     if (this.isEnding || this.store.lost?.aborted) return;
     this.#phase.link();
     this.#readyAt ??= performance.now();
@@ -133,7 +129,6 @@ export class RemoteRun {
 
   /** The page asks for a link: the link that the profile carried has ended. Never rejects. */
   async authenticationNeeded(): Promise<void> {
-    const { session } = this.#options;
     const { wasReady } = this;
     this.#phase.unlink();
     this.#isProven = true;
@@ -144,7 +139,7 @@ export class RemoteRun {
     await this.#saver.expectNewLink(this.#ending.signal);
     if (!this.#opened?.linked) return;
     this.#opened = undefined;
-    this.report(sessionRefused(session));
+    this.report(sessionRefused(this.#options.session));
   }
 
   /** Starts the saves; may be called at every READY. */
@@ -173,7 +168,7 @@ export class RemoteRun {
 
   /** The stored session was deleted; the profile must not be saved again before a new link. */
   markDeleted(): void {
-    this.#deleted = true;
+    this.deleted = true;
     this.#emit("remote_session_deleted", { session: this.#options.session });
   }
 
@@ -184,7 +179,7 @@ export class RemoteRun {
     await this.#saver.expectNewLink(this.#ending.signal);
     // If the deletion failed, the next start finds the stored session, and the marker must say that this profile is a
     // descendant of it.
-    if (this.#deleted) await this.#saver.forget();
+    if (this.deleted) await this.#saver.forget();
   }
 
   /** The client is being destroyed: aborts the operations under way, so that `finish` need not wait for them. */

@@ -28,11 +28,16 @@ export class CheckedFiles {
     return hasIdentity(identity, this.#identities.get(path));
   }
 
+  /** Forgets all files but these. */
+  retain(paths: ReadonlySet<string>): void {
+    for (const path of this.#identities.keys()) if (!paths.has(path)) this.#identities.delete(path);
+  }
+
   /**
-   * Adds the files of a profile that was verified just now, before anything else could write to it.
+   * Adds the files of a profile that a store has restored and verified just now, before anything else could write to it.
    * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; `CORRUPT` as `probeProfile`
    */
-  async addVerified(dir: string): Promise<void> {
+  async addRestored(dir: string): Promise<void> {
     for (const { backend, path, databases } of (await probeProfile(dir)).storages) {
       for (const [name, { identity }] of await filesOf(dir, path)) {
         if (databases.includes(name)) this.addDatabase(`${path}/${name}`, identity);

@@ -8,15 +8,17 @@ import { type FileIdentity, identifyFile } from "./file-identity.ts";
 /** How often a directory is listed whose entries are deleted meanwhile. */
 const MAX_LISTINGS = 20;
 
+/** A file of a profile, and its identity when it was listed. */
+export interface IdentifiedFile extends FileSource {
+  readonly identity: FileIdentity;
+}
+
 /**
  * The files in the directory `path` of the profile at `dir`, not below it, by their names. None when it does not exist.
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses, as all functions of this file
  */
-export async function filesOf(
-  dir: string,
-  path: string,
-): Promise<Map<string, FileSource & { readonly identity: FileIdentity }>> {
-  const files = new Map<string, FileSource & { readonly identity: FileIdentity }>();
+export async function filesOf(dir: string, path: string): Promise<Map<string, IdentifiedFile>> {
+  const files = new Map<string, IdentifiedFile>();
   for (const { name } of (await entriesOf(join(dir, path))).filter((entry) => entry.isFile())) {
     const stat = await lstatOf(dir, `${path}/${name}`);
     if (stat === undefined) continue;

@@ -56,14 +56,6 @@ export async function probeProfile(dir: string): Promise<ProfileLayout> {
   };
 }
 
-/**
- * The facts that are needed to open the profile at `dir`; none for an absent or empty one.
- * @throws as {@link probeProfile}
- */
-export async function profileFacts(dir: string): Promise<ProfileFacts> {
-  return (await probeProfile(dir)).facts;
-}
-
 async function probeIndexedDb(dir: string): Promise<StorageLayout | undefined> {
   const found: StorageLayout[] = [];
   for (const entry of await list(dir, INDEXED_DB)) {

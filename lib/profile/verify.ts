@@ -1,8 +1,8 @@
-import type { FileSource } from "../disk/file-source.ts";
 import { isVaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
+import type { CheckedFiles } from "./checked-files.ts";
 import { checkLevelDb, type FileProblem } from "./leveldb/check.ts";
-import { filesOf } from "./listing.ts";
+import { filesOf, type IdentifiedFile } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { probeProfile, type StorageLayout } from "./storage-layout.ts";
 
@@ -34,14 +34,18 @@ export function sessionProblem(report: VerifyReport): string | undefined {
 
 /**
  * Verifies the profile at rest at `dir`. Damage of any kind is reported as a problem; an absent directory is empty.
+ * @param options.checked gets the files that are sound, as they were before they were read
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the signal's reason
  */
-export async function verifyProfile(dir: string, options: { signal?: AbortSignal } = {}): Promise<VerifyReport> {
+export async function verifyProfile(
+  dir: string,
+  options: { signal?: AbortSignal; checked?: CheckedFiles } = {},
+): Promise<VerifyReport> {
   try {
     const { storages, facts } = await probeProfile(dir);
     const problems: VerifyReport["problems"][number][] = [];
     for (const storage of storages) {
-      const found = await verifyStorage(storage, await filesOf(dir, storage.path), options.signal);
+      const found = await verifyStorage(storage, await filesOf(dir, storage.path), options);
       problems.push(...found.map(({ name, reason }) => ({ path: `${storage.path}/${name}`, reason })));
     }
     return { problems, empty: storages.length === 0, profile: facts };
@@ -53,17 +57,23 @@ export async function verifyProfile(dir: string, options: { signal?: AbortSignal
 
 /** @param files of the storage's directory, by name */
 async function verifyStorage(
-  { backend, databases }: StorageLayout,
-  files: ReadonlyMap<string, FileSource>,
-  signal: AbortSignal | undefined,
+  { backend, path, databases }: StorageLayout,
+  files: ReadonlyMap<string, IdentifiedFile>,
+  { signal, checked }: { signal?: AbortSignal; checked?: CheckedFiles },
 ): Promise<FileProblem[]> {
   signal?.throwIfAborted();
-  const problems = backend === "leveldb" ? await checkLevelDb(files) : [];
+  const addTable = (name: string): void => {
+    const file = files.get(name);
+    if (file) checked?.addTable(`${path}/${name}`, file.identity);
+  };
+  const problems = backend === "leveldb" ? await checkLevelDb(files, addTable) : [];
   for (const name of databases) {
     signal?.throwIfAborted();
-    const report = await checkSqlite(files.get(name), files.get(`${name}-wal`));
+    const database = files.get(name);
+    const report = await checkSqlite(database, files.get(`${name}-wal`));
     if (report.database) problems.push({ name, reason: report.database });
     if (report.wal) problems.push({ name: `${name}-wal`, reason: report.wal });
+    if (database && !report.database && !report.wal) checked?.addDatabase(`${path}/${name}`, database.identity);
   }
   return problems;
 }

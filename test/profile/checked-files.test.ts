@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
 import { type FileIdentity, identifyFile } from "../../lib/profile/file-identity.ts";
+import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
 import { trustFiles } from "./support/clock.ts";
 import { INDEXED_DB, levelDbProfile, SQLITE_DB, sqliteProfile, writeFiles } from "./support/small-profile.ts";
@@ -35,6 +36,13 @@ describe("a LevelDB table", () => {
   });
 });
 
+it("retain forgets every other file", () => {
+  checked.addTable("a", identity);
+  checked.addTable("b", identity);
+  checked.retain(new Set(["b", "c"]));
+  expect([checked.hasTable("a", identity), checked.hasTable("b", identity)]).toEqual([false, true]);
+});
+
 describe("a SQLite database", () => {
   it("is checked after it was added", () => {
     checked.addDatabase("a", identity);
@@ -56,9 +64,10 @@ describe("a SQLite database", () => {
   });
 });
 
-describe("addVerified", () => {
+const folder = useFolder();
+
+describe("addRestored", () => {
   let dir: string;
-  const folder = useFolder();
   beforeEach(() => {
     dir = folder();
   });
@@ -67,7 +76,7 @@ describe("addVerified", () => {
 
   it("adds tables, and no table that replaces one of them", async () => {
     await writeFiles(dir, levelDbProfile());
-    await checked.addVerified(dir);
+    await checked.addRestored(dir);
     expect(checked.hasTable(TABLE, await identityOf(TABLE))).toBe(true);
     expect(checked.hasTable(`${INDEXED_DB}/CURRENT`, await identityOf(`${INDEXED_DB}/CURRENT`))).toBe(false);
     await writeFile(join(dir, "copy"), levelDbProfile()[TABLE] ?? "");
@@ -78,7 +87,7 @@ describe("addVerified", () => {
   it("adds databases whose timestamps are trustworthy, and no database that is written later", async () => {
     await writeFiles(dir, sqliteProfile());
     await trustFiles(dir);
-    await checked.addVerified(dir);
+    await checked.addRestored(dir);
     expect(checked.hasDatabase(SQLITE_DB, await identityOf(SQLITE_DB))).toBe(true);
     await writeFile(join(dir, SQLITE_DB), sqliteProfile()[SQLITE_DB] ?? "");
     expect(checked.hasDatabase(SQLITE_DB, await identityOf(SQLITE_DB))).toBe(false);
@@ -86,7 +95,7 @@ describe("addVerified", () => {
 
   it("adds no database that was written just now", async () => {
     await writeFiles(dir, sqliteProfile());
-    await checked.addVerified(dir);
+    await checked.addRestored(dir);
     const written = await identityOf(SQLITE_DB);
     expect(checked.hasDatabase(SQLITE_DB, { ...written, trustworthy: true })).toBe(false);
   });
@@ -95,7 +104,24 @@ describe("addVerified", () => {
     await writeFiles(dir, levelDbProfile());
     const table = await identityOf(TABLE);
     await rm(dir, { recursive: true });
-    await checked.addVerified(dir);
+    await checked.addRestored(dir);
     expect(checked.hasTable(TABLE, table)).toBe(false);
+  });
+});
+
+describe("verifyProfile", () => {
+  it("adds the tables that a manifest names and that are sound, and no others", async () => {
+    const dir = folder();
+    await writeFiles(dir, { ...levelDbProfile(), [`${INDEXED_DB}/000099.ldb`]: "no manifest names it" });
+    await verifyProfile(dir, { checked });
+    const identityOf = async (path: string): Promise<FileIdentity> =>
+      identifyFile(await lstat(join(dir, path), { bigint: true }));
+    expect(checked.hasTable(TABLE, await identityOf(TABLE))).toBe(true);
+    const orphan = `${INDEXED_DB}/000099.ldb`;
+    expect(checked.hasTable(orphan, await identityOf(orphan))).toBe(false);
+    await writeFile(join(dir, TABLE), Buffer.alloc(500));
+    checked = new CheckedFiles();
+    await verifyProfile(dir, { checked });
+    expect(checked.hasTable(TABLE, await identityOf(TABLE))).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture/capture.ts";
-import { probeProfile, profileFacts } from "../../lib/profile/storage-layout.ts";
+import { probeProfile } from "../../lib/profile/storage-layout.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
 import {
@@ -23,27 +23,27 @@ beforeEach(() => {
   dir = newFolder();
 });
 
-describe("profileFacts", () => {
+describe("the facts of probeProfile", () => {
   it("yields no facts for an absent, an empty and an unrelated directory", async () => {
-    expect(await profileFacts(join(dir, "absent"))).toEqual({});
-    expect(await profileFacts(dir)).toEqual({});
+    expect((await probeProfile(join(dir, "absent"))).facts).toEqual({});
+    expect((await probeProfile(dir)).facts).toEqual({});
     await writeFiles(dir, {
       "Default/Preferences": "{}",
       "Default/IndexedDB/https_example.org_0.indexeddb.leveldb/CURRENT": "",
     });
-    expect(await profileFacts(dir)).toEqual({});
+    expect((await probeProfile(dir)).facts).toEqual({});
   });
 
   it("yields the version of the browser and the form of each storage", async () => {
     await writeFiles(dir, levelDbProfile());
-    expect(await profileFacts(dir)).toEqual({
+    expect((await probeProfile(dir)).facts).toEqual({
       browserVersion: "156.0.8078.79",
       indexedDb: "leveldb",
       localStorage: "leveldb",
     });
     await rm(dir, { recursive: true });
     await writeFiles(dir, sqliteProfile());
-    expect(await profileFacts(dir)).toEqual({
+    expect((await probeProfile(dir)).facts).toEqual({
       browserVersion: "156.0.8078.79",
       indexedDb: "sqlite",
       localStorage: "sqlite",
@@ -54,12 +54,12 @@ describe("profileFacts", () => {
     await writeFiles(dir, levelDbProfile());
     await rm(join(dir, LOCAL_STORAGE), { recursive: true });
     await writeFiles(dir, { "Default/LocalStorage": sqliteProfile()["Default/LocalStorage"] as Buffer });
-    expect(await profileFacts(dir)).toMatchObject({ indexedDb: "leveldb", localStorage: "sqlite" });
+    expect((await probeProfile(dir)).facts).toMatchObject({ indexedDb: "leveldb", localStorage: "sqlite" });
   });
 
   it("leaves out a version that is malformed", async () => {
     await writeFiles(dir, { ...levelDbProfile(), "Last Version": "not a version" });
-    expect(await profileFacts(dir)).not.toHaveProperty("browserVersion");
+    expect((await probeProfile(dir)).facts).not.toHaveProperty("browserVersion");
   });
 });
 
@@ -96,7 +96,7 @@ describe("probeProfile", () => {
       "Default/LocalStorage": "",
       "Default/Local Storage/https_web.whatsapp.com_0.localstorage": "from before 2017",
     });
-    expect(await profileFacts(dir)).toMatchObject({ indexedDb: "leveldb", localStorage: "leveldb" });
+    expect((await probeProfile(dir)).facts).toMatchObject({ indexedDb: "leveldb", localStorage: "leveldb" });
   });
 
   it("ignores an empty SQLite database without commits, and reports a log whose database is lost", async () => {

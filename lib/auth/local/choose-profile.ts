@@ -144,7 +144,7 @@ async function restore(
   await writeMarker(staging, { session, history: [version], isSuperseded: false, refusedCredentials: undefined });
   // The store has verified the files that it wrote there, and no other process knows that directory.
   const checked = new CheckedFiles();
-  await checked.addVerified(staging);
+  await checked.addRestored(staging);
   const beforeMove = async (): Promise<void> => {
     // Another process may have opened the profile during the restore.
     await mayChange(dir, lock);

@@ -5,7 +5,6 @@ import { isVaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Credentials } from "../../profile/credentials.ts";
 import { repairProfile } from "../../profile/repair.ts";
-import { profileFacts } from "../../profile/storage-layout.ts";
 import { firstProblem, verifyProfile } from "../../profile/verify.ts";
 import type { ProfileFacts } from "../../store.ts";
 import { credentialsAtRest } from "../saving/credentials.ts";
@@ -65,14 +64,12 @@ export class LocalProfile {
     const checked = new CheckedFiles();
     try {
       await repairProfile(dir);
-      const report = await verifyProfile(dir, { signal });
-      const problem = firstProblem(report);
-      if (problem === undefined) await checked.addVerified(dir);
+      const report = await verifyProfile(dir, { signal, checked });
       return new LocalProfile(dir, session, {
         marker,
-        profile: await profileFacts(dir),
+        profile: report.profile,
         empty: report.empty,
-        problem,
+        problem: firstProblem(report),
         writtenAt: await lastWrite(join(dir, "Default")),
         checked,
       });

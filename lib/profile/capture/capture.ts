@@ -162,8 +162,9 @@ class ProfileCapture {
   }
 
   #capture({ facts }: ProfileLayout, captured: Pick<Capture, "files" | "spreadMs">): Capture {
-    const { pool, live } = this.#common;
+    const { pool, live, checked } = this.#common;
     const files = [...captured.files];
+    checked.retain(new Set(files.map(({ path }) => path)));
     if (facts.browserVersion) files.push(smallFile(VERSION_FILE, Buffer.from(facts.browserVersion)));
     files.sort((a, b) => (a.path < b.path ? -1 : 1));
     return {

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { captureProfile } from "../../../lib/profile/capture/capture.ts";
 import { type Credentials, probeCredentials } from "../../../lib/profile/credentials.ts";
 import { repairProfile } from "../../../lib/profile/repair.ts";
-import { profileFacts } from "../../../lib/profile/storage-layout.ts";
+import { probeProfile } from "../../../lib/profile/storage-layout.ts";
 import { verifyProfile } from "../../../lib/profile/verify.ts";
 import { isChromiumMissing } from "../../support/chromium.ts";
 import { isLong, times } from "../../support/length.ts";
@@ -74,7 +74,7 @@ describe.skipIf(isChromiumMissing()).each<Form>(["leveldb", "sqlite"])("a real p
       indexedDb: form,
       localStorage: form,
     };
-    expect(await profileFacts(killed)).toEqual(facts);
+    expect((await probeProfile(killed)).facts).toEqual(facts);
     expect(await verifyProfile(captured)).toEqual({ problems: [], empty: false, profile: facts });
   });
 
