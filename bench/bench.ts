@@ -115,7 +115,7 @@ function describeMachine(): Record<string, string | number> {
   };
 }
 
-/** How much else there was to do in the last minute: what was measured under a load says less. */
+/** The load of the last minute: figures that were measured under a load are less reliable. */
 function load(): string {
   return (loadavg()[0] ?? 0).toFixed(1);
 }

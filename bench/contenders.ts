@@ -65,7 +65,7 @@ export class Shipped implements Contender {
 
 const AN_HOUR_MS = 3_600_000;
 
-/** Our `RemoteAuth`: its start, and what it saves with, one vault for all sessions, as in a bot. */
+/** Our `RemoteAuth`: its start and its saves, with one vault for all sessions, as in a bot. */
 export class Ours implements Contender {
   readonly #dataPath: string;
   readonly #vault: Vault;

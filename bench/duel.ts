@@ -14,7 +14,7 @@ export interface DuelOptions {
   readonly sessions: number;
   readonly runs: number;
   readonly store: StartedStore;
-  /** An empty folder; what is put there is removed. */
+  /** An empty folder; its files are removed. */
   readonly folder: string;
   readonly cpuProfiles?: string | undefined;
   readonly log: (line: string) => void;
@@ -23,7 +23,7 @@ export interface DuelOptions {
 /** A file of which a change could hide in the same tick of the clock is read again; saves are minutes apart. */
 const SETTLE_MS = 2_200;
 
-/** Both sides on the same profiles, step by step in turn. @throws when a side does not restore what was saved. */
+/** Both sides on the same profiles, step by step in turn. @throws when a side does not restore the saved bytes. */
 export async function duel(options: DuelOptions): Promise<Samples> {
   const samples = noSamples();
   for (let run = 0; run < options.runs; run++) {
@@ -102,12 +102,12 @@ async function withBoth(
   }
 }
 
-/** A B, then B A: whoever comes second finds other caches. */
+/** A B, then B A: the second side finds other caches. */
 function inTurn(turn: number): readonly Side[] {
   return turn % 2 === 0 ? sides : [...sides].reverse();
 }
 
-/** Lets the disk finish what others wrote, so that nobody waits for somebody else's bytes. */
+/** Lets the disk finish all writes, so that no side waits for the bytes of another. */
 async function alone<T>(folder: string, work: () => Promise<T>): Promise<T> {
   spawnSync("sync", ["-f", folder], { stdio: "ignore" });
   return work();

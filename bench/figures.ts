@@ -1,4 +1,4 @@
-/** What one step cost. Everything is of the process that made it and of nobody else. */
+/** The cost of one step. All figures are of the process that made the step alone. */
 export interface Figures {
   readonly wallMs: number;
   /** User and system time of all threads. */
@@ -7,7 +7,7 @@ export interface Figures {
   readonly restBytes: number;
   /** The high-water mark of resident memory during the step. */
   readonly peakBytes: number;
-  /** The longest time in which the event loop answered nobody. */
+  /** The longest time in which the event loop was blocked. */
   readonly stallMs: number;
   /** Calls to the store. */
   readonly requests: number;
@@ -23,7 +23,7 @@ export type Step = (typeof steps)[number];
 export const sides = ["shipped", "ours"] as const;
 export type Side = (typeof sides)[number];
 
-/** What was measured on one size with so many sessions, by side and step: for each run the mean of its steps. */
+/** The figures of one size and number of sessions, by side and step: the mean of the steps of each run. */
 export type Samples = Record<Side, Record<Step, Figures[]>>;
 
 export function noSamples(): Samples {

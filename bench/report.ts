@@ -1,7 +1,7 @@
 import type { StorageBackend } from "../lib/store.ts";
 import { type FigureName, type Figures, median, type Samples, type Step, steps } from "./figures.ts";
 
-/** What was measured, and on what. */
+/** The measurements, and the machine and stores of the run. */
 export interface Result {
   readonly bytes: number;
   readonly backend: StorageBackend;

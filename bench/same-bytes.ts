@@ -3,15 +3,15 @@ import { captureProfile } from "../lib/profile/capture/capture.ts";
 import { hashOf } from "./tree.ts";
 
 /**
- * What the shipped strategy leaves out: the browser's version, which is no part of the site's storage, and Local Storage
- * in its SQLite form, which is. Its list of directories knows the LevelDB form only, and without the other one a restored
- * profile shows a QR.
+ * What the shipped strategy leaves out: the browser's version, which is no part of the site's storage, and Local
+ * Storage in its SQLite form, which is. Its list of directories knows the LevelDB form only, and without the other one
+ * a restored profile shows a QR.
  */
 const ONLY_OURS = /^(?:Last Version|Default\/LocalStorage(?:-wal)?)$/;
 
 /**
- * Looks whether every file of `state` that carries the session is, byte for byte, in each of the `restored` profiles, by
- * the side that restored them.
+ * Looks whether every file of `state` that carries the session is, byte for byte, in each of the `restored` profiles,
+ * by the side that restored them.
  * @returns how many files were compared.
  * @throws naming the first file that differs.
  */
@@ -25,7 +25,7 @@ export async function assertSameBytes(state: string, restored: Readonly<Record<s
       if (side === "shipped" && ONLY_OURS.test(path)) continue;
       compared++;
       if (expected === undefined || (await hashOf(join(directory, path), size)) !== expected) {
-        throw new Error(`What ${side} has restored is not what was saved: ${path} differs.`);
+        throw new Error(`The profile that ${side} has restored differs from the saved one: ${path}.`);
       }
     }
   }

@@ -34,7 +34,10 @@ export interface SeriesOptions {
   readonly saves: number;
   /** Bytes that are written between two states, beside the messages. */
   readonly useBytes: number;
-  /** Milliseconds without a write before a state is copied. @default 6500: Chromium keeps Local Storage back for 5000 */
+  /**
+   * Milliseconds without a write before a state is copied.
+   * @default 6500: Chromium keeps Local Storage back for 5000
+   */
   readonly quietMs?: number | undefined;
   readonly log: (line: string) => void;
 }
@@ -95,7 +98,7 @@ async function fillTo(bytes: number, phone: Phone, live: string): Promise<void> 
   }
 }
 
-/** What a bot gets in some minutes. */
+/** The messages of a bot in some minutes. */
 async function use(phone: Phone, bytes: number): Promise<void> {
   for (let n = 0; n < MESSAGES; n++) await phone.write(`message ${n} `.repeat(20));
   await phone.fill(bytes, { blobShare: BLOB_SHARE });

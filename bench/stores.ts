@@ -13,9 +13,9 @@ export const storeKinds: readonly string[] = ["file", "s3", "redis"];
 
 /** A backend that was started for this run. */
 export interface StartedStore {
-  /** One line: what it is and how it was had. */
+  /** One line: the kind of the store, and where it was found. */
   readonly way: string;
-  /** A place on it that nobody has used: each run of each side gets its own. */
+  /** A new prefix, folder or database on the store: each run of each side gets its own. */
   fresh(): Promise<StoreSpec>;
   stop(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Figures, Side } from "./figures.ts";
 import type { StoreSpec } from "./stores.ts";
 
-/** What a worker is started with. */
+/** Options of a worker. */
 export interface WorkerSpec {
   readonly side: Side;
   readonly store: StoreSpec;
@@ -19,7 +19,7 @@ export interface WorkerRequest {
 
 export type WorkerReply = { readonly ready: true } | { readonly figures: Figures } | { readonly error: string };
 
-/** One side in a process of its own; it does what it is told with all its sessions at once. */
+/** One side in a process of its own; it makes each step with all its sessions at once. */
 export interface Worker {
   run(action: WorkerRequest["action"]): Promise<Figures>;
   /** Resolves once its process has ended by itself. */

@@ -1,4 +1,4 @@
-// One side in a process of its own, so that what is measured is its own. Started by worker-process.ts.
+// One side in a process of its own, so that the measurements are of this side alone. Started by worker-process.ts.
 import { readFileSync, writeFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Ours, Shipped } from "./contenders.ts";
@@ -22,7 +22,7 @@ process.on("message", (request: WorkerRequest) => {
     (error: unknown) => reply({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });
-// Whatever is still being written is written; then nothing keeps this process.
+// Pending writes end; then nothing keeps this process running.
 process.once("disconnect", () => {
   store.close().catch(() => {});
 });

@@ -76,7 +76,7 @@ export async function tell(options: StoryOptions): Promise<void> {
     out.line("ready, without a QR");
 
     if (!live) {
-      out.step("Look at what came back");
+      out.step("Look at the restored session");
       await judge(second, last, out);
     }
     await second.close();

@@ -63,7 +63,7 @@ describe("LocalAuth", () => {
     await auth.beforeBrowserInitialized();
   });
 
-  it("gives its profile back once the browser has let go of it, and does not wait for one that is open", async () => {
+  it("releases the profile once the closed browser's processes have ended, and does not wait for an open browser", async () => {
     const { auth, client } = strategy();
     const exit = vi.spyOn(BrowserWatch.prototype, "exit").mockResolvedValue();
     connect(client);
@@ -74,7 +74,7 @@ describe("LocalAuth", () => {
     expect(exit).toHaveBeenCalledOnce();
   });
 
-  it("takes its own directory as userDataDir, and no other", async () => {
+  it("accepts its own directory as userDataDir, and refuses any other", async () => {
     const own = join(root, "data", "session");
     await strategy({}, { userDataDir: own }).auth.beforeBrowserInitialized();
     const { auth } = strategy({}, { userDataDir: root });
@@ -84,7 +84,7 @@ describe("LocalAuth", () => {
     expect(auth.userDataDir).toBeUndefined();
   });
 
-  it("handles signals, unless the user or puppeteer does", async () => {
+  it("handles signals, unless the user has set puppeteer's options for them", async () => {
     const before = process.listenerCount("SIGTERM");
     const { auth, client } = strategy();
     await auth.beforeBrowserInitialized();
@@ -110,7 +110,7 @@ describe("LocalAuth", () => {
     }
   });
 
-  it("leaves a running browser and its profile alone", async () => {
+  it("does not touch a running browser or its profile", async () => {
     const { auth, client } = strategy();
     await auth.beforeBrowserInitialized();
     const launched = client.options.puppeteer;
@@ -123,7 +123,7 @@ describe("LocalAuth", () => {
     expect(readdirSync(auth.userDataDir ?? "")).toContain("file");
   });
 
-  it("removes the profile at a logout, twice and without one", async () => {
+  it("removes the profile at a logout, and accepts a second logout and a missing profile", async () => {
     const { auth } = strategy();
     await auth.logout();
     await auth.beforeBrowserInitialized();
@@ -147,7 +147,7 @@ describe("LocalAuth", () => {
 });
 
 describe("NoAuth", () => {
-  it("has every hook, and none does anything", async () => {
+  it("has every hook, and no hook does anything", async () => {
     const auth = new NoAuth();
     expect(() => auth.client).toThrow(TypeError);
     const client = new Client({ authStrategy: auth });

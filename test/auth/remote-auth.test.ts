@@ -54,7 +54,7 @@ describe("options", () => {
     expect(without(undefined)).toThrow("Invalid backupSyncIntervalMs.");
   });
 
-  it("name what is wrong with a store, a time or an archive", () => {
+  it("are named in the error for a wrong store, time or archive", () => {
     const store = new MemoryStore();
     const base = { backupSyncIntervalMs: 60_000 };
     expect(without({ ...base, store: { sessionExists() {}, save() {}, extract() {} } })).toThrow("`delete`");
@@ -63,7 +63,7 @@ describe("options", () => {
     expect(without({ ...base, store, archive: "tar" })).toThrow("`archive`");
   });
 
-  it("give the names whatsapp-web.js gives", () => {
+  it("result in the names that whatsapp-web.js uses", () => {
     const { strategy } = make({ clientId: "bot-1" });
     expect(strategy.sessionName).toBe("RemoteAuth-bot-1");
     expect(strategy.userDataDir).toBe(join(dataPath, "RemoteAuth-bot-1"));
@@ -73,7 +73,7 @@ describe("options", () => {
 });
 
 describe("beforeBrowserInitialized", () => {
-  it("makes an empty profile where the store knows it has nothing", async () => {
+  it("makes an empty profile when the store knows that it has no session", async () => {
     const { strategy, client } = make({ dataPath: join(dataPath, "not", "there") });
     await strategy.beforeBrowserInitialized();
     expect(client.options.puppeteer.userDataDir).toBe(strategy.userDataDir);
@@ -82,7 +82,7 @@ describe("beforeBrowserInitialized", () => {
     await strategy.destroy();
   });
 
-  it("refuses another userDataDir with whatsapp-web.js's sentence, and a browser that is not ours", async () => {
+  it("refuses another userDataDir with whatsapp-web.js's sentence, and a connection to a running browser", async () => {
     const { strategy, client } = make();
     client.options.puppeteer = { userDataDir: "/elsewhere" };
     await expect(strategy.beforeBrowserInitialized()).rejects.toThrow(
@@ -92,7 +92,7 @@ describe("beforeBrowserInitialized", () => {
     await expect(strategy.beforeBrowserInitialized()).rejects.toMatchObject({ code: "INVALID" });
   });
 
-  it("touches nothing under a browser that runs", async () => {
+  it("changes no file while a browser runs", async () => {
     const { strategy, client } = make({ store: downStore });
     client.pupBrowser = { isConnected: () => true };
     await strategy.beforeBrowserInitialized();
@@ -119,8 +119,8 @@ describe("beforeBrowserInitialized", () => {
   });
 });
 
-describe("hooks that nobody awaits", () => {
-  it("never reject, before a start and with a store that is down", async () => {
+describe("hooks that whatsapp-web.js does not await", () => {
+  it("never reject, neither before a start nor with a store that is down", async () => {
     const { strategy, client } = make({ store: downStore });
     await strategy.afterAuthReady();
     await strategy.disconnect();
@@ -130,7 +130,7 @@ describe("hooks that nobody awaits", () => {
     await strategy.destroy();
   });
 
-  it("tell of a logout that the store did not hear of", async () => {
+  it("emit the error when the store could not delete the session at a logout", async () => {
     const store = { ...downStore, sessionExists: () => false };
     const { strategy, client } = make({ store });
     await strategy.beforeBrowserInitialized();
@@ -144,7 +144,7 @@ describe("hooks that nobody awaits", () => {
 });
 
 describe("backup", () => {
-  it("says why it saves nothing", async () => {
+  it("throws INVALID with the reason when the client is not running or not linked", async () => {
     const { strategy } = make();
     await expect(strategy.backup()).rejects.toMatchObject({ code: "INVALID" });
     await strategy.beforeBrowserInitialized();

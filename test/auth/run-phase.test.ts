@@ -44,7 +44,7 @@ describe("a run", () => {
     expect(phase).toMatchObject({ isLinked: false, isEnding: true, lost: undefined });
   });
 
-  it("is lost for good, whatever comes", () => {
+  it("stays lost after every later event", () => {
     phase.link();
     phase.lose(lost);
     for (const step of ["link", "unlink", "opened", "finish", "end"] as const) phase[step]();

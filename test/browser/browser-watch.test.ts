@@ -20,7 +20,7 @@ function watched(): BrowserWatch {
 }
 
 describe.skipIf(process.platform === "win32")("BrowserWatch", () => {
-  it("calls a browser running as long as a process of it does", async () => {
+  it("reports a browser as running as long as one of its processes runs", async () => {
     // The first process ends at once, and leaves another one behind.
     child = spawn("sh", ["-c", "sleep 600 & exit 0"], { detached: true, stdio: "ignore" });
     await once(child, "exit");

@@ -13,7 +13,7 @@ import { usersOwnSignals } from "../../lib/browser/signals.ts";
 const userDataDir = "/data/session";
 
 describe("checkLaunchable", () => {
-  it("takes options that name no profile, or this one", () => {
+  it("accepts options that name no profile, or the strategy's own profile", () => {
     for (const options of [undefined, {}, { userDataDir }, { args: ["--no-sandbox"] }]) {
       expect(checkLaunchable(options, "LocalAuth", userDataDir)).toBeUndefined();
     }
@@ -35,7 +35,7 @@ describe("checkLaunchable", () => {
     { args: ["--user-data-dir"] },
     { args: ["--profile-directory=Profile 1"] },
     { args: ["--incognito"] },
-  ])("refuses a browser whose profile is not ours: %j", (options) => {
+  ])("refuses a browser with another profile: %j", (options) => {
     expect(() => checkLaunchable(options, "RemoteAuth", userDataDir)).toThrow(
       expect.objectContaining({
         code: "INVALID",
@@ -57,10 +57,10 @@ describe("launchOptions", () => {
     expect(launch.args).not.toBe(users.args);
   });
 
-  it("starts again from the user's own for a second launch", () => {
+  it("uses the user's own options again for a second launch", () => {
     const users: PuppeteerOptions = { args: ["--a"] };
     const first = launchOptions(users, { userDataDir, profile, handleSignals: true });
-    // As puppeteer does, whatever the array.
+    // As puppeteer does with every array.
     first.args?.splice(0);
     expect(usersOwnSignals(first)).toBe(false);
     checkLaunchable(first, "LocalAuth", userDataDir);
@@ -71,7 +71,7 @@ describe("launchOptions", () => {
     expect(third.handleSIGTERM).toBeUndefined();
   });
 
-  it("takes the signals from puppeteer only when told", () => {
+  it("turns puppeteer's signal handlers off only with handleSignals", () => {
     const taken = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
     expect(launchOptions({}, { userDataDir, profile: {}, handleSignals: true })).toMatchObject(taken);
     expect(launchOptions({}, { userDataDir, profile: {} })).toEqual({ userDataDir, args: [] });
@@ -80,7 +80,7 @@ describe("launchOptions", () => {
     expect(usersOwnSignals(undefined)).toBe(false);
   });
 
-  it("names the profile itself where puppeteer does not", () => {
+  it("adds the argument for the profile when puppeteer does not", () => {
     const launch = launchOptions({ ignoreDefaultArgs: true }, { userDataDir, profile: {} });
     expect(launch.args).toEqual([`--user-data-dir=${userDataDir}`]);
     expect(checkLaunchable(launch, "LocalAuth", userDataDir)).toBeUndefined();
@@ -96,7 +96,7 @@ describe("checkLaunched", () => {
     once: () => undefined,
   });
 
-  it("sees that a switch did not arrive", () => {
+  it("throws INVALID when a switch is missing", () => {
     const launch = launchOptions({}, { userDataDir, profile });
     expect(() => checkLaunched(started("chromium", "--enable-features=PdfOopif"), launch)).toThrow(
       expect.objectContaining({ code: "INVALID" }),
@@ -113,7 +113,7 @@ describe("versions", () => {
     expect(compareVersions("156", "156.0.0")).toBe(0);
   });
 
-  it("are warned of when the browser is older than the profile", () => {
+  it("lead to a warning when the browser is older than the profile", () => {
     expect(downgradeWarning("156.0.8078.73", "HeadlessChrome/149.0.1.2")).toMatch(/156\.0\.8078\.73.*149\.0\.1\.2/);
     expect(downgradeWarning("156.0.8078.73", "Chrome/156.0.8078.73")).toBeUndefined();
     expect(downgradeWarning("149.0.0.1", "Chrome/156.0.8078.73")).toBeUndefined();

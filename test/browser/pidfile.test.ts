@@ -40,7 +40,7 @@ async function forge(change: (owner: { bot: { pid: number; startedAt: string } }
 }
 
 describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
-  it("leaves a browser alone whose bot lives", async () => {
+  it("does not end a browser whose bot runs", async () => {
     await recordBrowser(dir, pidOf(child));
     await endOrphanedBrowser(dir);
     expect(child.exitCode).toBeNull();
@@ -48,7 +48,7 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     expect(await readdir(dir)).toEqual([record]);
   });
 
-  it("ends a browser whose bot's number belongs to a later process now", async () => {
+  it("ends a browser when a later process has its bot's number", async () => {
     await forge(({ bot }) => {
       bot.startedAt = "1";
     });
@@ -57,7 +57,7 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  it("ends nobody whose number belongs to a later process than the browser", async () => {
+  it("does not end a later process that has the browser's number", async () => {
     await forge((owner) => {
       owner.bot.startedAt = "1";
       (owner as unknown as { browser: { startedAt: string } }).browser.startedAt = "1";
@@ -68,7 +68,7 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
   });
 
   it.each(["", "{", "null", '{"bot":{"pid":"x"},"browser":{"pid":-1}}'])(
-    "ends nobody for a record of %j",
+    "ends no process for a record of %j",
     async (text) => {
       await writeFile(join(dir, record), text);
       await endOrphanedBrowser(dir);
@@ -77,7 +77,7 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     },
   );
 
-  it("ends a browser whose bot died before it knew it, by the lock of the profile", async () => {
+  it("ends the browser that the profile's lock names when the bot died before it recorded the number", async () => {
     await forge((owner) => {
       owner.bot.startedAt = "1";
       delete (owner as { browser?: unknown }).browser;
@@ -87,7 +87,7 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     expect(await exited).toEqual([null, "SIGTERM"]);
   });
 
-  it("is fine without a record, and without a profile", async () => {
+  it("resolves without a record, and without a profile", async () => {
     await endOrphanedBrowser(dir);
     await endOrphanedBrowser(join(dir, "missing"));
     expect(await readdir(dir)).toEqual([]);

@@ -33,7 +33,7 @@ async function leave(claim: object | string, ageMs = 0): Promise<void> {
 }
 
 describe("lockProfile", () => {
-  it("is for one start at a time, in one process too", async () => {
+  it("locks for one start at a time, also within one process", async () => {
     const first = await lockProfile(dir);
     await expect(lockProfile(dir)).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.pid}` });
     await first.check();
@@ -44,7 +44,7 @@ describe("lockProfile", () => {
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
-  it("has one winner of many", async () => {
+  it("gives the lock to one of many starts", async () => {
     const claims = await Promise.allSettled(Array.from({ length: 20 }, () => lockProfile(dir)));
     const won = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
     expect(won).toHaveLength(1);
@@ -53,7 +53,7 @@ describe("lockProfile", () => {
     await won[0]?.release();
   });
 
-  it("may be had by a later start of this process when no browser came of it", async () => {
+  it("gives the lock to a later start of this process when the first start got no browser", async () => {
     const first = await lockProfile(dir);
     first.chosen();
     const second = await lockProfile(dir);
@@ -65,7 +65,7 @@ describe("lockProfile", () => {
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
-  it("tells whoever had it that somebody else has it now", async () => {
+  it("throws from check() when another process has taken the lock over", async () => {
     const first = await lockProfile(dir);
     await rm(file);
     await expect(first.check()).rejects.toMatchObject(HELD);
@@ -75,14 +75,14 @@ describe("lockProfile", () => {
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "other" });
   });
 
-  it("leaves the claim of a process that lives, however old", async () => {
+  it("keeps the lock file of a running process at any age", async () => {
     const owner = await identify(process.ppid);
     await leave({ ...owner, id: "a", host: hostname() }, owner.startedAt === undefined ? 0 : 10 ** 9);
     await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "a" });
   });
 
-  it("is taken over from a process that was killed, by one of many", async () => {
+  it("is taken over from a killed process by one of many starts", async () => {
     const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
     await once(child, "spawn");
     const owner = await identify(child.pid as number);
@@ -105,9 +105,9 @@ describe("lockProfile", () => {
     "another machine": [{ pid: process.ppid, id: "a", host: "another" }, 0],
     "a number that belongs to a later process": [{ pid: process.ppid, startedAt: "1", id: "a", host: hostname() }, 0],
     "a number that nothing tells apart, from long ago": [{ pid: process.ppid, id: "a", host: hostname() }, 3_700_000],
-    "nobody (it is empty), from a while ago": ["", 11_000],
-    "nobody (it is torn), from a while ago": ['{"pid":1,"id":', 11_000],
-    "nobody (it says something else), from a while ago": ["null", 11_000],
+    "an unknown process (the file is empty and old)": ["", 11_000],
+    "an unknown process (the file is torn and old)": ['{"pid":1,"id":', 11_000],
+    "an unknown process (the file has other content and is old)": ["null", 11_000],
   };
   it.each(Object.entries(free))("is taken over from %s", async (_what, [claim, ageMs]) => {
     await leave(claim, ageMs);
@@ -117,13 +117,13 @@ describe("lockProfile", () => {
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
-  it("is held by somebody who is just about to write into the claim", async () => {
+  it("counts as held while a process has created the lock file and not yet written it", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     await leave("");
     await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
   });
 
-  it("is UNAVAILABLE where there can be none", async () => {
+  it("throws UNAVAILABLE when the lock file cannot be created", async () => {
     await writeFile(join(root, "data"), "a file");
     await expect(lockProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
     await rm(join(root, "data"));

@@ -24,35 +24,35 @@ async function run(scenario: string, signals: Record<string, NodeJS.Signals>) {
   return { said: said.filter((line) => line !== "up"), code, signal };
 }
 
-describe("a process that is asked to end", () => {
+describe("a process that receives a signal", () => {
   it.each<NodeJS.Signals>(["SIGTERM", ...onlyLong<NodeJS.Signals>("SIGINT", "SIGHUP")])(
-    "closes, then dies of %s as it would have",
+    "runs its callback, then ends by %s as without one",
     async (signal) => {
       expect(await run("one", { up: signal })).toEqual({ said: ["closed"], code: null, signal });
     },
   );
 
-  it("closes all, whichever fails", async () => {
+  it("runs all callbacks, also when one fails", async () => {
     const { said, signal } = await run("several", { up: "SIGTERM" });
     expect(said.sort()).toEqual(["first", "second"]);
     expect(signal).toBe("SIGTERM");
   });
 
-  it("leaves its end to whoever else listens", async () => {
+  it("leaves its end to other listeners of the signal", async () => {
     const ended = await run("other listener", { up: "SIGTERM" });
     expect(ended).toEqual({ said: ["theirs", "closed"], code: 7, signal: null });
   });
 
-  it("does not wait for ever", async () => {
+  it("waits for a callback up to its limit", async () => {
     expect(await run("hanging", { up: "SIGTERM" })).toEqual({ said: [], code: null, signal: "SIGTERM" });
   });
 
-  it("does not wait when asked again", async () => {
+  it("does not wait after a second signal", async () => {
     const ended = await run("patient", { up: "SIGINT", closing: "SIGINT" });
     expect(ended).toEqual({ said: ["closing"], code: null, signal: "SIGINT" });
   });
 
-  it("does nothing for what was taken back", async () => {
+  it("does not run a callback that was removed", async () => {
     expect(await run("taken back", { up: "SIGTERM" })).toEqual({ said: [], code: null, signal: "SIGTERM" });
     expect((await run("one of two taken back", { up: "SIGTERM" })).said).toEqual(["closed"]);
   });

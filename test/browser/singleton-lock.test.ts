@@ -39,13 +39,13 @@ async function idle(...args: string[]): Promise<number> {
 }
 
 describe("removeStaleLocks", () => {
-  it("is content without a lock, and without a profile", async () => {
+  it("resolves without a lock, and without a profile", async () => {
     await removeStaleLocks(profile);
     await removeStaleLocks(join(profile, "not there"));
     expect(readdirSync(profile)).toEqual([]);
   });
 
-  it.each(["another-host", "a-b-c", `${hostname()}x`])("removes the lock of %s, and nothing else", async (host) => {
+  it.each(["another-host", "a-b-c", `${hostname()}x`])("removes the lock of %s, and no other file", async (host) => {
     lock(`${host}-${process.pid}`);
     await removeStaleLocks(profile);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
@@ -58,25 +58,25 @@ describe("removeStaleLocks", () => {
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
-  it("removes a lock that is no link: a copy, which no browser made", async () => {
+  it("removes a lock that is no link, as in a copied profile", async () => {
     writeFileSync(join(profile, "SingletonLock"), "");
     await removeStaleLocks(profile);
     expect(readdirSync(profile)).toEqual([]);
   });
 
-  it.runIf(linux)("removes the lock of a number that now belongs to something else", async () => {
+  it.runIf(linux)("removes the lock when another program has its number now", async () => {
     lock(`${hostname()}-${process.pid}`);
     await removeStaleLocks(profile);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
-  it.runIf(linux)("removes the lock of a number that now is the browser of another profile", async () => {
+  it.runIf(linux)("removes the lock when the browser of another profile has its number now", async () => {
     lock(`${hostname()}-${await idle("--user-data-dir=/elsewhere/session-b")}`);
     await removeStaleLocks(profile);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
-  it.runIf(linux)("removes the lock of a browser that has ended and was not waited for", async () => {
+  it.runIf(linux)("removes the lock of a browser that is a zombie", async () => {
     // It ends when its parent has become a program that waits for no child.
     const parent = spawn("sh", ["-c", "exec 3<&0; head -c 1 <&3 >&2 & echo $!; exec sleep 600"]);
     children.push(parent);
@@ -91,7 +91,7 @@ describe("removeStaleLocks", () => {
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
-  it("leaves the lock of a browser that runs, and says which it is", async () => {
+  it("keeps the lock of a running browser, and throws LEASE_HELD with its owner", async () => {
     const pid = await idle(`--user-data-dir=${profile}`);
     lock(`${hostname()}-${pid}`);
     const before = readdirSync(profile);
@@ -104,7 +104,7 @@ describe("removeStaleLocks", () => {
     expect(readdirSync(profile)).toEqual(before);
   });
 
-  it("knows the profile by another path", async () => {
+  it("recognises the profile by another path", async () => {
     const other = `${profile}-link`;
     symlinkSync(profile, other);
     try {
@@ -124,7 +124,7 @@ describe("a real Chromium", () => {
     return spawnSync(findChromium().executablePath, args, { encoding: "utf8", timeout: 250_000 });
   }
 
-  it("refuses a profile with another machine's lock, and takes it once that is removed", () => {
+  it("refuses a profile with another machine's lock, and opens it once the lock is removed", () => {
     symlinkSync("another-host-7", join(profile, "SingletonLock"));
     const refused = start();
     expect(refused.stdout).not.toContain("<html>");

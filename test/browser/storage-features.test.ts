@@ -20,14 +20,14 @@ describe("the switches for a site's storage", () => {
     expect(storageFeatures([], { browserVersion: "156.0.0.0" })).toEqual([]);
   });
 
-  it("pin each store that is there, in either form", () => {
+  it("pin each existing store, in either form", () => {
     for (const profile of [leveldb, sqlite])
       expect(features(storageFeatures([], profile)).sort()).toEqual([local, idb]);
     expect(features(storageFeatures([], { indexedDb: "sqlite" }))).toEqual([idb]);
     expect(features(storageFeatures([], { localStorage: "leveldb" }))).toEqual([local]);
   });
 
-  it("make one switch of all, before the user's own features, and change no array", () => {
+  it("become one switch, before the user's own features, in a new array", () => {
     const args = Object.freeze(["--enable-features=A,B", "--x", "--disable-features=C", "--enable-features= D"]);
     const merged = storageFeatures(args, sqlite);
     expect(merged.filter((argument) => !argument.includes("-features="))).toEqual(["--x"]);
@@ -41,7 +41,7 @@ describe("the switches for a site's storage", () => {
     expect(merged.filter((feature) => feature.startsWith("IdbSqliteOnDiskRollout"))).toEqual([idb]);
   });
 
-  it("leave a migration to whoever asks for one", () => {
+  it("keep a migration that the user has enabled", () => {
     const migrate = "IdbSqliteOnDiskRollout:stage/MigrateDataToSqliteGentle";
     for (const profile of [leveldb, sqlite]) {
       const merged = features(storageFeatures([`--enable-features=${migrate}`], profile));
@@ -63,7 +63,7 @@ describe("the switches for a site's storage", () => {
     expect(storageFeatures([argument], profile === sqlite ? leveldb : sqlite)).toBeInstanceOf(Array);
   });
 
-  it("know that what is enabled and disabled is disabled", () => {
+  it("count a feature that is both enabled and disabled as disabled", () => {
     const both = ["--enable-features=IdbSqliteBackingStore", "--disable-features=IdbSqliteBackingStore"];
     expect(features(storageFeatures(both, leveldb))).toContain(idb);
   });

@@ -10,7 +10,7 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
 
-describe("a local profile that nobody stored", () => {
+describe("a local profile that was never stored", () => {
   it("of LocalAuth is adopted and stored, without a QR, once it has RemoteAuth's name", async () => {
     const dataPath = rig.folder();
     const before = rig.open({ authStrategy: new LocalAuth({ dataPath, clientId: "bot" }) });
@@ -34,7 +34,7 @@ describe("a local profile that nobody stored", () => {
     expect(await elsewhere.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("is kept and stored anew in a store that knows that it has nothing", async () => {
+  it("is kept and stored in a store that knows that it has no session", async () => {
     const { dataPath, sequence } = await savedSession(rig, rig.folder());
     const moved = rig.folder();
     const client = openRemote(rig, { store: moved, dataPath });
@@ -46,7 +46,7 @@ describe("a local profile that nobody stored", () => {
     expect(await new FileStore({ directory: moved }).sessionExists({ session: "RemoteAuth" })).toBe(true);
   });
 
-  it("is not opened when the session was deleted since, and lies aside", async () => {
+  it("is set aside, and not opened, when the session was deleted since", async () => {
     const store = rig.folder();
     const { dataPath, profile } = await savedSession(rig, store);
     await new FileStore({ directory: store }).delete({ session: "RemoteAuth" });
@@ -56,8 +56,8 @@ describe("a local profile that nobody stored", () => {
   });
 });
 
-describe("a local profile that is no copy of what is stored", () => {
-  it("gives way to what is stored, and lies aside", async () => {
+describe("a local profile that is no copy of the stored session", () => {
+  it("is replaced by the stored session, and set aside", async () => {
     const store = rig.folder();
     const stored = await savedSession(rig, store);
     const other = await linkAndSave(rig, { store: rig.folder(), wid: "15550005678@c.us" });

@@ -7,7 +7,7 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 const rig = useRig();
 
 describe("a client that is started again", () => {
-  it("by its own `disconnected` handler saves on, although the browser was still closing", async () => {
+  it("by its own `disconnected` handler continues to save, although the browser was still closing", async () => {
     const store = rig.folder();
     const { dataPath } = await savedSession(rig, store);
     const client = openRemote(rig, { store, dataPath });
@@ -26,7 +26,7 @@ describe("a client that is started again", () => {
     expect(await fresh.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("without waiting for destroy() has the last save of the run before, and saves on", async () => {
+  it("without waiting for destroy() has the last save of the run before, and continues to save", async () => {
     const store = rig.folder();
     const { dataPath } = await savedSession(rig, store);
     const client = openRemote(rig, { store, dataPath });
@@ -40,7 +40,7 @@ describe("a client that is started again", () => {
     await client.strategy.backup();
   });
 
-  it("and destroyed before its browser was there fails, says so, and leaves no browser", async () => {
+  it("and destroyed before its browser has started throws CANCELLED, and leaves no browser", async () => {
     const store = rig.folder();
     const { dataPath } = await savedSession(rig, store);
     const client = openRemote(rig, { store, dataPath });
@@ -67,7 +67,7 @@ describe("a device that is linked again in the same browser", () => {
     await client.phone.pair({ wid: "15550002222@c.us" });
     await client.until("ready", undefined, 2);
     const before = client.saves().length;
-    // Chromium may hold Local Storage back for a minute, and what was tried before that is tried again later and later.
+    // Chromium may write Local Storage a minute late, and the waits between the retries of a save grow.
     await client.until("remote_session_saved", 400_000, before + 1);
     client.killBrowser();
     const fresh = openRemote(rig, { store, dataPath: join(rig.folder(), "new") });

@@ -20,18 +20,18 @@ function find(env: Record<string, string>) {
 }
 
 describe("finding a Chromium", () => {
-  it("takes the one in PUPPETEER_EXECUTABLE_PATH before any other", () => {
+  it("prefers the Chromium in PUPPETEER_EXECUTABLE_PATH", () => {
     const { executablePath } = findChromium();
     expect(find({ PUPPETEER_EXECUTABLE_PATH: executablePath, PATH: "/nonexistent" })).toBe(
       `chromium: ${executablePath} (PUPPETEER_EXECUTABLE_PATH)`,
     );
   });
 
-  it("says so when PUPPETEER_EXECUTABLE_PATH names none", () => {
+  it("throws when PUPPETEER_EXECUTABLE_PATH names no file", () => {
     expect(find({ PUPPETEER_EXECUTABLE_PATH: "/nonexistent/chromium" })).toContain("/nonexistent/chromium");
   });
 
-  it("says what to do when there is none", () => {
+  it("throws with the next steps when there is no Chromium", () => {
     const said = find({ PATH: "/nonexistent" });
     expect(said).toContain("No Chromium was found: install one");
     expect(said).toContain("PUPPETEER_EXECUTABLE_PATH");

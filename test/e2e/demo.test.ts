@@ -30,7 +30,7 @@ async function demo(args: string[] = [], folder = leftovers()) {
     env: { ...process.env, NO_COLOR: "1", TMPDIR: folder, [RUN_DIRECTORY]: folder },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // It takes along what it has started.
+  // The processes that it has started end with it.
   onTestFinished(() => void child.kill("SIGTERM"));
   const [[status], stdout, stderr] = await Promise.all([exitOf(child), text(child.stdout), text(child.stderr)]);
   return { status, stdout, stderr };
@@ -78,7 +78,7 @@ describe("the demo", () => {
     );
   });
 
-  it("knows its options", async () => {
+  it("accepts its options, and refuses others", async () => {
     expect(await demo(["--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("--store <kind>") });
     expect(await demo(["--store", "tape"])).toMatchObject({ status: 1, stdout: expect.stringContaining("got tape") });
   });
@@ -96,7 +96,7 @@ for (const [kind, start] of servers) {
     return { way: service.way, stop: async () => {} };
   };
   await suiteWith(`the demo with --store ${kind}`, look, ({ way }) => {
-    it("ends with 0 when the session came back without a QR, and leaves nothing behind", async () => {
+    it("ends with 0 when the session came back without a QR, and leaves no files or processes", async () => {
       const folder = leftovers();
       const { status, stdout, stderr } = await demo(["--store", kind], folder);
       expect(status, stdout + stderr).toBe(0);

@@ -51,7 +51,7 @@ describe("disconnect", () => {
     },
   );
 
-  it("UNPAIRED of a linked device deletes it, and never saves what is left", async () => {
+  it("UNPAIRED of a linked device deletes the session, and saves nothing afterwards", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const client = await readyAndSaved(folder, dataPath);
@@ -100,7 +100,7 @@ describe("logout", () => {
     });
   });
 
-  it("twice, on the phone and by client.logout(), is harmless", async () => {
+  it("twice, on the phone and by client.logout(), deletes the session without an error", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const client = await ready(folder, dataPath);
@@ -116,7 +116,7 @@ describe("logout", () => {
 });
 
 describe("a QR", () => {
-  it("never overwrites what is stored, until the new link is ready", async () => {
+  it("does not replace the stored session before the new link is ready", async () => {
     const folder = rig.folder();
     const { sequence } = await savedSession(rig, folder);
     const client = await readyAndSaved(folder);

@@ -48,7 +48,7 @@ describe.each(whatsappVersionsHere)("our LocalAuth with whatsapp-web.js %s", (ve
     expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("is ready on what the shipped LocalAuth has linked", async () => {
+  it("is ready on a profile that the shipped LocalAuth has linked", async () => {
     const dataPath = rig.folder();
     const theirs = rig.open({
       version,
@@ -76,7 +76,7 @@ describe("our LocalAuth", () => {
     expect(await readlink(join(profile, "SingletonLock"))).not.toContain("some-other-container");
   });
 
-  it("refuses a profile that another browser has open, and harms neither", async () => {
+  it("refuses a profile that another browser has open, and changes neither", async () => {
     const dataPath = rig.folder();
     const first = await linked(dataPath);
     const second = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
@@ -87,12 +87,12 @@ describe("our LocalAuth", () => {
     await third.until("ready");
   });
 
-  it.each(Object.entries(storageForms))("opens a profile of the %s form again and again", async (form, args) => {
+  it.each(Object.entries(storageForms))("opens a profile of the %s form several times", async (form, args) => {
     const dataPath = rig.folder();
     await closed(dataPath, args);
     const names = await readdir(join(dataPath, "session", "Default"));
     expect(names.includes("LocalStorage")).toBe(form === "SQLite");
-    // From now on nobody says which form it is.
+    // From now on no option names the storage form.
     const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
     await client.until("ready");
     for (let n = 2; n < 3; n++) {
@@ -133,7 +133,8 @@ describe("our LocalAuth", () => {
         await bot.until("qr");
         await bot.phone.pair();
         await bot.until("ready");
-        // Local Storage comes to disk seconds later, or when the browser is closed: killed now, the session would be lost.
+        // Local Storage comes to disk seconds later, or when the browser is closed: killed now, the session would be
+        // lost.
         const signalled = Date.now();
         bot.signal(signal);
         const { at, values } = await bot.until("exit");

@@ -11,7 +11,7 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
 
-/** What a disk, a half-finished copy or a tidy colleague does. */
+/** Damage by a disk, an unfinished copy or a person who deletes files. */
 type Damage = (levelDb: string, storage: string) => Promise<void>;
 const damages: Record<string, Damage> = {
   "no Local Storage": (_levelDb, storage) => rm(join(storage, "Local Storage"), { recursive: true }),
@@ -36,7 +36,7 @@ async function largest(folder: string, names: RegExp): Promise<string> {
 }
 
 describe("machines", () => {
-  it("a local profile that is behind what another machine has saved gives way", async () => {
+  it("a local profile that is older than another machine's save is replaced", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const other = openRemote(rig, { store: folder, dataPath: rig.folder() });
@@ -52,7 +52,7 @@ describe("machines", () => {
   // The others: test/profile/scenarios/real-profile.test.ts.
   const shown = ["no Local Storage", "no IndexedDB of the site", "a table with a flipped bit"];
   const some = Object.entries(damages).filter(([name]) => isLong || shown.includes(name));
-  it.each(some)("a local profile with %s gives way to what is stored", async (_what, damage) => {
+  it.each(some)("a local profile with %s is replaced by the stored session", async (_what, damage) => {
     const folder = rig.folder();
     const { dataPath, profile, sequence } = await savedSession(rig, folder, { fillBytes: 14_000_000 });
     const storage = join(profile, "Default");
@@ -63,7 +63,7 @@ describe("machines", () => {
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("a local profile whose page asked to link again gives way to what is stored at the next start", async () => {
+  it("a local profile whose page asked to link again is replaced by the stored session at the next start", async () => {
     const folder = rig.folder();
     const { dataPath, sequence } = await savedSession(rig, folder);
     const client = openRemote(rig, { store: folder, dataPath });
@@ -81,7 +81,7 @@ describe("machines", () => {
     expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("a save of a page that had lost its databases, and not yet asked to link, is not what comes back", async () => {
+  it("a save of a page that had lost its databases, and not yet asked to link, is not restored", async () => {
     const { folder, sequence, generation, unchanged } = await inTime(async () => {
       const folder = rig.folder();
       const { sequence } = await savedSession(rig, folder);
@@ -107,7 +107,7 @@ describe("machines", () => {
     expect((values[0] as { generation: number }).generation).toBeLessThan(generation);
   });
 
-  it("a new link that was never saved is kept at the next start, over the dead one that is stored", async () => {
+  it("a new link that was never saved is kept at the next start, instead of the stored link that has ended", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const bot = rig.start(remoteBot(folder, dataPath));

@@ -66,7 +66,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(report.bytes);
   });
 
-  it("keeps a local profile that descends from what is stored", async () => {
+  it("keeps a local profile that descends from the stored version", async () => {
     const folder = rig.folder();
     const { dataPath, sequence } = await savedSession(rig, folder, { open });
     const client = openRemote(rig, { store: open(folder), dataPath });
@@ -75,7 +75,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("an empty store and a linked local profile: it is kept and saved", async () => {
+  it("a linked local profile is kept and saved when the store is empty", async () => {
     const { dataPath, sequence } = await savedSession(rig, rig.folder(), { open });
     const bucket = rig.folder();
     const client = openRemote(rig, { store: open(bucket), dataPath });
@@ -91,7 +91,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     const folder = join(rig.folder(), "store");
     const { dataPath, profile } = await savedSession(rig, folder, { open });
     const before = await folderPrint(profile);
-    // A disk that is not what it was: neither there nor empty.
+    // A path that is neither missing nor an empty directory.
     await rename(folder, `${folder}.away`);
     await writeFile(folder, "not a folder");
     const client = openRemote(rig, { store: open(folder), dataPath });
@@ -108,7 +108,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
   });
 
   it.each(Object.entries(damages))(
-    "a stored session that %s throws, shows no QR, leaves the local profile",
+    "a stored session that %s throws, shows no QR, and leaves the local profile as it was",
     async (_how, how) => {
       const folder = rig.folder();
       await savedSession(rig, folder, { open });
@@ -148,7 +148,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
 });
 
 describe("a restore", () => {
-  it("a store that does not say whether it has the session is an outage, not an absence", async () => {
+  it("a store without an answer whether it has the session is an outage, not an absence", async () => {
     const store = new ZipFolder(rig.folder());
     // As a published store answers when its bucket cannot be reached.
     store.sessionExists = async () => undefined as unknown as boolean;
@@ -159,7 +159,7 @@ describe("a restore", () => {
 });
 
 describe("a session that is absent", () => {
-  it("is linked by a QR, and its folder is made", async () => {
+  it("is linked by a QR, in a new folder", async () => {
     const dataPath = join(rig.folder(), "new");
     const client = openRemote(rig, { store: join(rig.folder(), "new"), dataPath });
     await client.until("qr");
@@ -168,7 +168,7 @@ describe("a session that is absent", () => {
   });
 });
 
-/** Does the same to every file of a folder but the small ones, which say what there is. */
+/** Changes every file of a folder except the small files, which have the log. */
 async function damage(folder: string, how: (bytes: Buffer) => Buffer): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;

@@ -29,7 +29,7 @@ function bytesSent(reports: readonly SaveReport[]): number {
 }
 
 describe("saves", () => {
-  it("the first one is made by itself, once the storage is on disk, and restores", async () => {
+  it("the first save is made without a call, once the storage is on disk, and restores", async () => {
     const folder = rig.folder();
     const bot = rig.start(remoteBot(folder, rig.folder()));
     await bot.until("qr");
@@ -43,7 +43,7 @@ describe("saves", () => {
     expect(await other.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: 1 });
   });
 
-  it("destroy() saves, and each save is told with its report", async () => {
+  it("destroy() saves, and every save emits its report", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const client = openRemote(rig, { store: folder, dataPath });
@@ -65,7 +65,7 @@ describe("saves", () => {
     expect(await other.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("of a profile that has not changed send nothing, and after small use only what changed", async () => {
+  it("of an unchanged profile send nothing, and after small use only the changes", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder, { fillBytes: 12_000_000 });
     const client = openRemote(rig, { store: folder, dataPath });
@@ -88,7 +88,7 @@ describe("saves", () => {
     expect(bytesSent(changed)).toBeLessThan(before.bytes / 10);
   });
 
-  it("two that overlap both settle, and the later one has what was written before it was asked for", async () => {
+  it("two overlapping saves both resolve, and the later one has every write from before its call", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const client = openRemote(rig, { store: folder, dataPath });
@@ -104,7 +104,7 @@ describe("saves", () => {
     expect(await other.phone.record(sequence)).toBe(hash);
   });
 
-  it("after a READY that comes again and again, destroy() leaves no timer", async () => {
+  it("after several READYs, destroy() leaves no timer", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const bot = rig.start(remoteBot(folder, dataPath));

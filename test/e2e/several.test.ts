@@ -8,8 +8,8 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
 
-describe("several", () => {
-  it("sessions live in one process, one folder and one store, each by itself", async () => {
+describe("several sessions", () => {
+  it("share one process, one folder and one store, and stay separate", async () => {
     const store = rig.folder();
     const dataPath = rig.folder();
     const names = ["a", "A", ...onlyLong("a-b")];
@@ -33,7 +33,7 @@ describe("several", () => {
     await kept.until("ready");
   });
 
-  it("runs of the same client follow one another, each after a destroy", async () => {
+  it("may be runs of the same client, one after the other, each after a destroy", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const client = openRemote(rig, { store: folder, dataPath });

@@ -42,7 +42,7 @@ describe.each(whatsappVersionsHere)("the RemoteAuth of whatsapp-web.js %s", (ver
     expect(await second.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("reads what our RemoteAuth has saved, and the other way round", async () => {
+  it("reads the saves of our RemoteAuth, and the other way round", async () => {
     const folder = rig.folder();
     const { sequence } = await savedSession(rig, folder);
     const dataPath = rig.folder();

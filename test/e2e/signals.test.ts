@@ -11,7 +11,7 @@ const rig = useRig();
 describe("signals", () => {
   // Another one than a bot with LocalAuth gets (local-auth.test.ts): all three take the same way.
   it.each<NodeJS.Signals>(["SIGTERM", ...onlyLong<NodeJS.Signals>("SIGINT", "SIGHUP")])(
-    "%s saves what was written a second before",
+    "%s saves writes of a second before",
     async (signal) => {
       const { folder, sequence, hash } = await inTime(async () => {
         const folder = rig.folder();
@@ -23,7 +23,7 @@ describe("signals", () => {
         const signalled = Date.now();
         bot.signal(signal);
         const { at, values } = await bot.until("exit");
-        // The signal does, in the end, what it would have done.
+        // In the end the signal has its usual effect.
         expect(values).toEqual([null, signal]);
         return { folder, ...written, inTime: at - signalled < SIGNAL_LIMIT_MS };
       });

@@ -7,7 +7,7 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 const rig = useRig();
 
 describe("a restore", () => {
-  it("opens a profile with the storage it was written with, which nobody has to say", async () => {
+  it("opens a profile in the storage form in which it was written, without an option", async () => {
     for (const args of Object.values(storageForms)) {
       const folder = rig.folder();
       const { sequence } = await savedSession(rig, folder, { puppeteer: { args } });

@@ -38,7 +38,7 @@ describe("kill -9", () => {
         await bot.phone.startWriter();
         let written = sequence;
         while (written < sequence + 100) written = (await bot.phone.write()).sequence;
-        // The next save is half a minute away: until then what is on this machine is newer than what is stored.
+        // The next save is half a minute away: until then the local profile is newer than the stored session.
         const inTime = Date.now() - saved.at < 25_000;
         await kill(bot);
         await bot.vanish();
@@ -83,7 +83,7 @@ describe("kill -9", () => {
     expect(verdict.lastSequence).toBeGreaterThanOrEqual(sequence);
   });
 
-  it("of a restore is taken up by the next start", async () => {
+  it("of a restore is recovered by the next start", async () => {
     const folder = rig.folder();
     const { sequence } = await savedSession(rig, folder, { fillBytes: 6_000_000 });
     const dataPath = rig.folder();
@@ -96,7 +96,7 @@ describe("kill -9", () => {
     expect(verdict).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("a crash of the browser is told, and what it left is saved", async () => {
+  it("a crash of the browser is reported, and its profile is saved", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
     const bot = rig.start(remoteBot(folder, dataPath));
@@ -105,7 +105,7 @@ describe("kill -9", () => {
     bot.killBrowser();
     const told = await bot.until("remote_session_error");
     await bot.untilAfter(told, "remote_session_saved");
-    // That may be one of the loop, of what was there before the record: the last one is waited for.
+    // An event may be of a save in the loop, from before the record: the test waits for the last save.
     await bot.destroy();
     await bot.vanish();
     const { verdict } = await comeBack(folder);

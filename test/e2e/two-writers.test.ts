@@ -16,7 +16,7 @@ async function expectOvertaken(client: RemoteClient, error: unknown): Promise<vo
 }
 
 describe("two writers on one session", () => {
-  it("lose nothing that was committed: the one that was overtaken commits nothing more", async () => {
+  it("keep every committed save: a writer that has lost the lease commits nothing more", async () => {
     const folder = rig.folder();
     await savedSession(rig, folder);
     const first = openRemote(rig, { store: folder, dataPath: rig.folder() });
@@ -43,14 +43,14 @@ describe("two writers on one session", () => {
     expect(await third.phone.record(committed.sequence)).toBe(committed.hash);
   });
 
-  it("a rolling deploy: the first is told CONFLICT, and the session stays for the second", async () => {
+  it("a rolling deploy: the first gets CONFLICT, and the session stays for the second", async () => {
     const folder = rig.folder();
     const { sequence } = await savedSession(rig, folder);
     const first = openRemote(rig, { store: folder, dataPath: rig.folder() });
     await first.until("ready");
     const second = openRemote(rig, { store: folder, dataPath: rig.folder() });
     await second.until("ready");
-    // What the server says to the older of two connections, unless that has noticed by itself and is gone already.
+    // The server's message to the older of two connections, unless that client has already ended by itself.
     await first.phone.setState("CONFLICT").catch(() => first.until("remote_session_lost"));
     await first.until("browser_gone");
     expect(first.count("remote_session_deleted")).toBe(0);
@@ -63,10 +63,10 @@ describe("two writers on one session", () => {
     expect((await third.phone.verdict()).lastSequence).toBe(sequence + 1);
   });
 
-  it("that save at the same time, over and over: the newest committed one is what comes back", async () => {
+  it("that save at the same time, several times: the newest committed save is restored", async () => {
     const folder = rig.folder();
     await savedSession(rig, folder);
-    // Both at once: whoever takes the session last has it, and nobody takes it from that one.
+    // Both at once: the last one to acquire the lease keeps it.
     const clients = [0, 1].map(() => openRemote(rig, { store: folder, dataPath: rig.folder() }));
     for (const client of clients) await client.until("ready");
     const rounds = 8;

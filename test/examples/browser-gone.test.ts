@@ -5,7 +5,7 @@ import { useRig } from "../support/rig.ts";
 const rig = useRig();
 
 // What docs/troubleshooting.md says.
-it("a client whose browser is gone is told so, and comes back by destroy() and initialize()", async () => {
+it("a client emits the death of its browser, and is ready again after destroy() and initialize()", async () => {
   const store = rig.folder();
   const { dataPath } = await savedSession(rig, store);
   const client = openRemote(rig, { store, dataPath });
@@ -23,7 +23,7 @@ it("a client whose browser is gone is told so, and comes back by destroy() and i
   expect(client.count("qr")).toBe(0);
 });
 
-it("a client whose browser dies before it is linked is told by the event alone", async () => {
+it("a client whose browser dies before it is linked emits remote_session_interrupted alone", async () => {
   const client = openRemote(rig, { store: rig.folder(), dataPath: rig.folder() });
   await client.until("qr");
   await client.until("initialized");

@@ -52,7 +52,7 @@ export class Example {
     await Promise.race([seen(), ended]);
   }
 
-  /** Asks it to end, as whoever runs it would. @returns its exit code and signal */
+  /** Sends SIGTERM, as a service manager does. @returns the exit code and signal */
   async end(signal?: NodeJS.Signals): Promise<unknown[]> {
     if (signal) this.#child.kill(signal);
     return await this.#ended;
@@ -63,7 +63,7 @@ export class Example {
   }
 }
 
-/** Runs an example that ends by itself. @returns what it said */
+/** Runs an example that ends by itself. @returns its output */
 export async function ended(name: string, cwd: string, args: readonly string[], more: object = {}): Promise<string> {
   const example = new Example(name, cwd, args, more);
   expect(await example.end(), example.output).toEqual([0, null]);

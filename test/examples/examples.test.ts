@@ -8,7 +8,7 @@ import { Example, ended, folder, session } from "./example.ts";
 const rig = useRig();
 
 describe("the examples", () => {
-  it("are short, and modules in whatever project they are copied into", () => {
+  it("are short, and are modules in every project", () => {
     const names = readdirSync(folder);
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) {
@@ -18,7 +18,7 @@ describe("the examples", () => {
     }
   });
 
-  it("first-bot.mts links once", async () => {
+  it("first-bot.mts links once, and is ready without a QR afterwards", async () => {
     const cwd = rig.folder();
     const first = new Example("first-bot.mts", cwd);
     await first.until("ready");
@@ -46,7 +46,7 @@ describe("the examples", () => {
     await second.end("SIGTERM");
   });
 
-  it("recover.mts shows what is stored, goes back, and takes a deletion back", async () => {
+  it("recover.mts shows the stored generations, rolls back, and undeletes", async () => {
     const cwd = rig.folder();
     for (let run = 0; run < 2; run++) {
       const bot = new Example("remote-auth.mts", cwd);

@@ -32,7 +32,7 @@ beforeEach(async () => {
   parent = newFolder();
 });
 
-/** Does to the newest entry what `damage` does, then word for word what the error says, and looks what is there. */
+/** Damages the newest entry, follows the hint of the error word by word, and checks the result. */
 async function damageAndRepair(blobs: BlobStore, damage: (key: string) => Promise<unknown>): Promise<void> {
   const store = open(blobs);
   const lease = await store.acquire({ session });

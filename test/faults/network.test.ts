@@ -41,7 +41,7 @@ for (const target of targets) {
         "the line is too slow": () => line.poison({ type: "bandwidth", attributes: { rate: 50 } }),
       };
       for (const [name, spoil] of Object.entries(bad)) {
-        it(`${name}: unavailable, or done; never absent, never half`, async () => {
+        it(`${name}: every call is UNAVAILABLE or done, never absent, never half done`, async () => {
           await spoil();
           const read = bounded.get("s/large").then(expectWhole, expectOutage);
           const key = `s/put/${name.replaceAll(" ", "-")}`;
@@ -54,7 +54,7 @@ for (const target of targets) {
         });
       }
 
-      it("a late and chopped line is only slow", async () => {
+      it("a connection with delays and small packets is only slow", async () => {
         await line.poison({ type: "latency", attributes: { latency: 30, jitter: 20 } });
         await line.poison({ type: "slicer", attributes: { average_size: 5_000, size_variation: 2_000, delay: 100 } });
         expectWhole(await patient.get("s/large"));

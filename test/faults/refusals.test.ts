@@ -62,7 +62,7 @@ for (const [name, start] of s3Servers) {
 
     it("credentials that may only read: reads answer, writes are denied and change nothing", async () => {
       await letEverybodyRead(client, bucket);
-      // Nobody in particular: the request goes out unsigned.
+      // Without credentials: the request goes out unsigned.
       const anonymous = { signer: { sign: async <T>(request: T): Promise<T> => request } } as S3ClientConfig;
       await withClient(anonymous, async (blobs) => {
         expect(String(await blobs.get("s/log/1"))).toBe("kept");
@@ -168,7 +168,7 @@ await suiteWith<OwnService>(
       ["ioredis", new RedisBlobs({ client, prefix: "io:" })],
       ["node-redis", new RedisBlobs({ client: node, prefix: "node:" })],
     ] as const) {
-      it(`full, by ${name}: the put that does not fit says so and is not there`, async () => {
+      it(`full, by ${name}: the put that does not fit throws, and its key is absent`, async () => {
         await client.flushall();
         const stored: string[] = [];
         const fill = async (): Promise<void> => {
@@ -184,7 +184,7 @@ await suiteWith<OwnService>(
       });
     }
 
-    it("set to evict: refused", async () => {
+    it("set to evict: every write is refused", async () => {
       await client.config("SET", "maxmemory-policy", "allkeys-random");
       const refused = { code: "INVALID", hint: /noeviction/ };
       await expect(new RedisBlobs({ client }).traits()).rejects.toMatchObject(refused);
@@ -193,7 +193,7 @@ await suiteWith<OwnService>(
       await expect(store.acquire({ session: "RemoteAuth" })).rejects.toMatchObject(refused);
     });
 
-    it("set to evict after the start: what it evicts is corrupt, never absent", async () => {
+    it("set to evict after the start: an evicted session is CORRUPT, never absent", async () => {
       const blobs = new RedisBlobs({ client, prefix: "evict:" });
       const numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
       for (let round = 0; round < 50; round++) {
@@ -238,7 +238,7 @@ describe.runIf(canMount())("a full disk", () => {
 });
 
 describe("MongoDB's refusals", () => {
-  // A user without rights cannot be had on every server that speaks the protocol; what a real one answers is known.
+  // Not every server that speaks the protocol has users without rights; the answers of a real MongoDB are known.
   const answering = (error: object): MongoBlobs => {
     const fail = (): Promise<never> => Promise.reject(Object.assign(new Error("refused"), error));
     const collection = { findOne: fail, insertOne: fail, replaceOne: fail, deleteMany: fail };

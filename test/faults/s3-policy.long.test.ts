@@ -21,7 +21,7 @@ await suiteWith<OwnService>("docs/s3-policy.json", startMinio, (service) => {
     for (const client of clients) client.destroy();
   });
 
-  /** A client that may do what the policy allows, but for one action. */
+  /** A client with the rights of the policy, except one action. */
   const allowed = async (without?: string) => {
     const policy = policyFor(bucket, without);
     const client = s3Client(service, { credentials: await assumeRole(service, policy), maxAttempts: 1 });

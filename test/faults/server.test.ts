@@ -24,7 +24,7 @@ for (const target of targets) {
     afterEach(() => service.resume());
     afterAll(() => opened.close());
 
-    it("killed in the middle of calls: each call is done or UNAVAILABLE, and no blob is half there", async () => {
+    it("killed in the middle of calls: each call is done or UNAVAILABLE, and no blob is half written", async () => {
       await patient.put("s/log/1", filled(1));
       const done = new Set<number>();
       const begun = new Set<number>();
@@ -53,7 +53,7 @@ for (const target of targets) {
       const work = [write(), write(), write(), read(), read()];
       await expect.poll(() => done.size, { timeout: 120_000, interval: 5 }).toBeGreaterThan(10);
       await service.kill();
-      // What it had answered may still be on its way.
+      // Its answers may still be on their way.
       await expect.poll(() => errors.length, { timeout: 120_000, interval: 5 }).toBeGreaterThan(0);
       killed = true;
       await Promise.all(work);
@@ -67,7 +67,7 @@ for (const target of targets) {
       }
     });
 
-    it("gone: every call is UNAVAILABLE, and the same client goes on when it is back", async () => {
+    it("gone: every call is UNAVAILABLE, and the same client works again when the server is back", async () => {
       await patient.put("s/log/1", filled(1));
       await service.kill();
       for (const result of await outcomes(bounded)) expect(result).toSatisfy(isOutage);
@@ -79,7 +79,7 @@ for (const target of targets) {
       expect((await patient.get("s/log/2"))?.equals(filled(2))).toBe(true);
     });
 
-    it("paused: every call ends as UNAVAILABLE in its time, and takes effect as a whole or not at all", async () => {
+    it("paused: every call is UNAVAILABLE within its time limit, and takes effect as a whole or not at all", async () => {
       await patient.put("s/log/1", filled(1));
       await service.pause();
       const stalled = timeout(opened.blobs, { attemptTimeoutMs: 300 });

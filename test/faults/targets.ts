@@ -23,9 +23,9 @@ import {
 export interface Target {
   readonly name: string;
   start(): Promise<OwnService>;
-  /** Blobs that nobody else has, in a place that is prepared through the server's own port. */
+  /** Blobs under a new prefix, prepared through the server's own port. */
   open(service: OwnService, port?: number): Promise<OpenTarget>;
-  /** Whether what it answered for is still there after it was killed. */
+  /** Whether the server keeps confirmed writes after it was killed. */
   remembers(service: OwnService): boolean;
 }
 

@@ -24,7 +24,7 @@ for (const [old, start, own] of [
   await suiteWith(old, shared(start), ({ env }) => {
     const open = (kind: StoreKind): Promise<SessionStore> => openStore({ kind, env, name: `c${unique()}` });
 
-    it("a session that it saved goes into ours, and stays where it was", async () => {
+    it("copies a session from it into our store, and keeps the original", async () => {
       const [from, to, session] = [await open(old), await open(own), `RemoteAuth-${unique()}`];
       await saveOld(from, session, files);
       const steps: CopyProgress[] = [];
@@ -37,7 +37,7 @@ for (const [old, start, own] of [
       expect(await copySession({ from, to, session })).toMatchObject({ unchanged: true });
     });
 
-    it("a session that it misfiled under a path, too", async () => {
+    it("copies a session that it has stored under a path", async () => {
       const [from, to, session] = [await open(old), await open(own), `RemoteAuth-${unique()}`];
       const dataPath = join(folder, "the bot", unique());
       await saveOld(from, join(dataPath, session), files);
@@ -47,7 +47,7 @@ for (const [old, start, own] of [
       assertSameFiles(await filesOf(to, session), files);
     });
 
-    it("one that it has under both names is not chosen by chance", async () => {
+    it("refuses a session that it has under both names", async () => {
       const [from, to, session] = [await open(old), await open(own), `RemoteAuth-${unique()}`];
       const dataPath = join(folder, unique());
       const misfiled = join(dataPath, session);
@@ -59,7 +59,7 @@ for (const [old, start, own] of [
       assertSameFiles(await filesOf(to, session), files);
     });
 
-    it("ours goes into it, and leaves no zip behind", async () => {
+    it("copies our session into it, and leaves no zip", async () => {
       const [from, to, session] = [await open(own), await open(old), `RemoteAuth-${unique()}`];
       await saveOld(from, session, files);
       await copySession({ from, to, session });
@@ -72,7 +72,7 @@ for (const [old, start, own] of [
 describe("copySession", () => {
   const session = "RemoteAuth-a";
 
-  it("does not replace another version unless it is told to", async () => {
+  it("does not replace another version without `replace`", async () => {
     const [from, to] = [new MemoryStore(), new MemoryStore()];
     await saveOld(from, session, files);
     await saveOld(to, session, profileFiles("newer"));
@@ -83,7 +83,7 @@ describe("copySession", () => {
     expect((await to.state({ session }))?.generations).toHaveLength(2);
   });
 
-  it("writes nothing when what it reads would not open", async () => {
+  it("writes nothing when the source's session does not verify", async () => {
     const [from, to] = [zipStore(), new MemoryStore()];
     const broken = { ...files, "Default/Local Storage/leveldb/CURRENT": Buffer.from("") };
     await saveOld(from, session, broken);
@@ -93,7 +93,7 @@ describe("copySession", () => {
     expect(await to.state({ session })).toBeUndefined();
   });
 
-  it("does not take silence for an absence, nor an absence for an outage", async () => {
+  it("does not mistake a missing answer for an absence, nor an absence for an outage", async () => {
     const silent = { ...zipStore(), sessionExists: async () => undefined as unknown as boolean };
     const to = new MemoryStore();
     await expect(copySession({ from: silent, to, session })).rejects.toMatchObject({ code: "UNAVAILABLE" });
@@ -103,7 +103,7 @@ describe("copySession", () => {
     });
   });
 
-  it("notices a target that keeps something else", async () => {
+  it("throws when the target stores other bytes", async () => {
     const from = new MemoryStore();
     await saveOld(from, session, files);
     const kept = zipStore();
@@ -111,7 +111,7 @@ describe("copySession", () => {
     await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CORRUPT", hint: /as it was/ });
   });
 
-  it("copies an older version only when it is told to, and says so", async () => {
+  it("copies an older version only with `allowOlder`, and reports the skipped one", async () => {
     const { from, newest, warnings } = await damaged();
     const to = new MemoryStore();
     const refused = { code: "CORRUPT", message: expect.stringContaining(`${newest}`), hint: /allowOlder/ };
@@ -124,7 +124,7 @@ describe("copySession", () => {
     expect(warnings[0]).toMatch(new RegExp(`Generation ${newest} .* is not whole: generation \\d+ was extracted`));
   });
 
-  it("does not take an older version in the target for the one that it has", async () => {
+  it("does not mistake an older version in the target for its current version", async () => {
     const from = new MemoryStore();
     await saveOld(from, session, profileFiles("old"));
     const { from: to } = await damaged();
@@ -155,32 +155,35 @@ describe("copySession", () => {
   it.each([
     ["reading", "extract"],
     ["writing", "save"],
-  ] as const)("does not wait for a store that hangs while %s, and leaves it what it works with", async (_, method) => {
-    const good = zipStore();
-    await saveOld(good, session, files);
-    const controller = new AbortController();
-    let path = "";
-    let finish = (): void => {};
-    const held = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    const hang = async (options: { path?: string }): Promise<void> => {
-      path = options.path ?? "";
-      setImmediate(() => controller.abort(new Error("enough")));
-      await held;
-    };
-    const hung = { ...zipStore(), sessionExists: async () => method === "extract", [method]: hang };
-    const stores = method === "extract" ? { from: hung, to: good } : { from: good, to: hung };
-    const copy = copySession({ ...stores, session, fromSession: session, signal: controller.signal });
-    await expect(copy).rejects.toThrow("enough");
-    const isThere = (): boolean[] => [existsSync(join(path, "..")), existsSync(`${session}.zip`)];
-    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-    expect(isThere()).toEqual([true, method === "save"]);
-    finish();
-    await expect.poll(isThere, { timeout: 240_000 }).toEqual([false, false]);
-  });
+  ] as const)(
+    "does not wait for a store that hangs while %s, and leaves the store's files in place",
+    async (_, method) => {
+      const good = zipStore();
+      await saveOld(good, session, files);
+      const controller = new AbortController();
+      let path = "";
+      let finish = (): void => {};
+      const held = new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      const hang = async (options: { path?: string }): Promise<void> => {
+        path = options.path ?? "";
+        setImmediate(() => controller.abort(new Error("enough")));
+        await held;
+      };
+      const hung = { ...zipStore(), sessionExists: async () => method === "extract", [method]: hang };
+      const stores = method === "extract" ? { from: hung, to: good } : { from: good, to: hung };
+      const copy = copySession({ ...stores, session, fromSession: session, signal: controller.signal });
+      await expect(copy).rejects.toThrow("enough");
+      const isThere = (): boolean[] => [existsSync(join(path, "..")), existsSync(`${session}.zip`)];
+      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+      expect(isThere()).toEqual([true, method === "save"]);
+      finish();
+      await expect.poll(isThere, { timeout: 240_000 }).toEqual([false, false]);
+    },
+  );
 
-  it("does not wait for a store that does not say whether it has the session", async () => {
+  it("does not wait for a store that gives no answer whether it has the session", async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const hang = (): Promise<boolean> => {
@@ -191,7 +194,7 @@ describe("copySession", () => {
     await expect(copySession({ from, to: zipStore(), session, signal })).rejects.toThrow("enough");
   });
 
-  it("stops when it is told to", async () => {
+  it("stops when its signal aborts", async () => {
     const from = new MemoryStore();
     await saveOld(from, session, files);
     const to = new MemoryStore();
@@ -222,7 +225,7 @@ async function filesOf(store: SessionStore, session: string): Promise<Files> {
   return filesIn(into);
 }
 
-/** A store of whole zips, as anybody may have written one. */
+/** A four-method store of whole zips. */
 function zipStore(): SessionStore {
   const zips = new Map<string, string>();
   return {

@@ -18,7 +18,7 @@ const moves: [StoreKind, StoreKind, WhatsappVersion, () => Promise<Service>][] =
 ];
 for (const [old, own, version, start] of moves) {
   await suiteWith(`${old} under whatsapp-web.js ${version}`, shared(start), ({ env }) => {
-    it("is moved to ours: linked there, ready here, without a QR", async () => {
+    it("is moved to our store: linked there, ready here, without a QR", async () => {
       const [clientId, name] = [unique(), `m${unique()}`];
       const from = { kind: old, env, name };
       const [cwd, dataPath] = [rig.folder(), rig.folder()];

@@ -50,7 +50,7 @@ for (const [kind, [start, open]] of Object.entries(makers)) {
     afterAll(() => maker.close());
 
     describe.each(whatsappVersions)("under the RemoteAuth of whatsapp-web.js %s", (version) => {
-      it("takes what it saves, gives it back on another machine, and deletes it on logout", async () => {
+      it("stores its saves, restores them on another machine, and deletes them on logout", async () => {
         const [clientId, name] = [unique(), `w${unique()}`];
         const machine = async (): Promise<Machine> => {
           const dataPath = await newFolder();
@@ -123,7 +123,7 @@ interface Machine {
   start(): Promise<void>;
 }
 
-/** What is called of a strategy that was shipped. */
+/** The methods of the shipped strategies that the tests call. */
 interface ShippedRemoteAuth {
   setup(client: EventEmitter): void;
   beforeBrowserInitialized(): Promise<void>;

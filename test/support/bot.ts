@@ -1,5 +1,5 @@
-// A bot as people run them, in a process of its own: `node --import tsx bot.ts <BotSpec as JSON>`, started and driven by
-// `startBot` over the IPC channel. It does nothing about signals or crashes: that is what is tested.
+// A bot as people run them, in a process of its own: `node --import tsx bot.ts <BotSpec as JSON>`, started and driven
+// by `startBot` over the IPC channel. It does nothing about signals or crashes: that is what is tested.
 import { openClient } from "./client.ts";
 import type { BotReply, BotRequest, BotSpec } from "./start-bot.ts";
 import { openStrategy } from "./strategies.ts";
@@ -40,7 +40,7 @@ process.on("message", async ({ id, action, values }: BotRequest) => {
   }
 });
 
-// Whoever started this is gone, or has let go of a bot that was destroyed: leave nothing behind.
+// The process that started this one has ended, or a destroyed bot was released: leave no process.
 let destroyed = false;
 process.once("disconnect", () => {
   if (!destroyed) process.exit(1);

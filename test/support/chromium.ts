@@ -27,7 +27,11 @@ const flags = [
   "--disable-quic",
 ];
 
-/** A fresh array each time: puppeteer edits the one it is given. @param offline resolve no name at all. @default true */
+/**
+ * A fresh array each time: puppeteer edits the one it is given.
+ * @param offline resolve no name at all.
+ * @default true
+ */
 export function chromiumFlags(options: { offline?: boolean } = {}): string[] {
   return options.offline === false ? [...flags] : [...flags, "--host-resolver-rules=MAP * ~NOTFOUND"];
 }
@@ -46,8 +50,8 @@ let found: Chromium | undefined;
 let refused = "";
 
 /**
- * A Chromium: `PUPPETEER_EXECUTABLE_PATH`, puppeteer's own, `chromium` or `google-chrome` on PATH, else Debian's package
- * when this is root. Asked once per process.
+ * A Chromium: `PUPPETEER_EXECUTABLE_PATH`, puppeteer's own, `chromium` or `google-chrome` on PATH, else Debian's
+ * package when this is root. Asked once per process.
  * @throws when there is none: the sentence says how to provide one.
  */
 export function findChromium(log: (line: string) => void = () => {}): Chromium {
@@ -74,7 +78,9 @@ export async function obtainChromium(): Promise<Pick<Program, "way">> {
   }
 }
 
-/** For test files that start browsers themselves: whether they must be skipped. Says why; with `CI=true` it throws that. */
+/**
+ * For test files that start browsers themselves: whether they must be skipped. Says why; with `CI=true` it throws that.
+ */
 export function isChromiumMissing(): boolean {
   try {
     findChromium();
@@ -113,7 +119,7 @@ function fromPath(how: string): Chromium | undefined {
   return isExecutable(mac) ? { executablePath: mac, how: `chromium: ${mac}` } : undefined;
 }
 
-/** In a process of its own, which can wait for others that install something: whoever asks here cannot. */
+/** In a process of its own, which can wait for other installations: a synchronous caller cannot. */
 function fromDebian(log: (line: string) => void): Chromium | undefined {
   try {
     aptForRoot();

@@ -44,7 +44,7 @@ export interface OpenClient {
   browserPid(): number;
   /** `kill -9` for the browser and all its processes. */
   killBrowser(): void;
-  /** `client.destroy()`; what is left of the browser is killed. Resolves when no process of it is left. */
+  /** `client.destroy()`; remaining processes of the browser are killed. Resolves when no process of it is left. */
   close(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ const names = [
 const browsers = new Set<number>();
 process.once("exit", () => browsers.forEach(killTree));
 
-/** One that has ended is not in there any more, and its number may be somebody else's. */
+/** A process that has ended is removed, because another process may have its number. */
 function killRunning(pid: number): void {
   if (browsers.has(pid)) killTree(pid);
 }
@@ -111,7 +111,7 @@ export function openClient(options: OpenClientOptions): OpenClient {
     killBrowser: () => killRunning(browserPid()),
     async close() {
       try {
-        // Whoever is in the middle of one has not yet said all that a test may want to see.
+        // A client in the middle of a step has not yet emitted every event that a test may check.
         await Promise.race([Promise.allSettled(injections), setTimeout(5_000, undefined, { ref: false })]);
         await client.destroy();
       } finally {
@@ -146,7 +146,9 @@ export function clientOptions(options: OpenClientOptions): ClientOptions {
 
 let temporary: string | undefined;
 
-/** A browser that is killed leaves its sockets in the temp folder; on Linux, where paths are short, that is one of ours. */
+/**
+ * A browser that is killed leaves its sockets in the temp folder; on Linux, where paths are short, that is one of ours.
+ */
 function browserEnvironment(): Record<string, string | undefined> {
   if (process.platform !== "linux") return process.env;
   temporary ??= scratchFolder("tmp-");

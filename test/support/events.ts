@@ -6,7 +6,7 @@ export interface SeenEvent {
   values: unknown[];
 }
 
-/** What is waited for comes within seconds; on a machine that has much else to do, within so many milliseconds. */
+/** Limit of each wait in milliseconds: an event comes within seconds, and later on a busy machine. */
 const UNTIL_MS = 180_000;
 
 interface Waiter {
@@ -37,7 +37,7 @@ export class EventLog {
     }
   }
 
-  /** Nothing more can come: whoever still waits is told why. */
+  /** No more events can come: every wait rejects with the reason. */
   end(reason: Error): void {
     this.#ended ??= reason;
     for (const waiter of [...this.#waiters]) waiter.fail(reason);

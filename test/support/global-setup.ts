@@ -7,9 +7,9 @@ import { identify, processesBeside, untilGone } from "./process-tree.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
 
 /**
- * Runs once before all test files. Services are started by the files that need them (`services/suite.ts`), so that a run
- * of one file starts nothing else; here is only the place where they keep their data, and what ends those whose test
- * worker crashed before it could.
+ * Runs once before all test files. Services are started by the files that need them (`services/suite.ts`), so that a
+ * run of one file starts nothing else; here is only the place where they keep their data, and what ends those whose
+ * test worker crashed before it could.
  */
 export default async function setup(): Promise<() => Promise<void>> {
   // Asked for each project of the configuration: the first one makes it, and its end is the last.
@@ -44,8 +44,8 @@ async function end(pid: number): Promise<void> {
 }
 
 /**
- * Servers, bots and browsers that are left: what was started in this run was told of its directory. A worker that is still
- * ending counts what it started as its own, so servers are known by the number that was noted as well.
+ * Servers, bots and browsers that are left: what was started in this run was told of its directory. A worker that is
+ * still ending counts what it started as its own, so servers are known by the number that was noted as well.
  */
 function leftOver(directory: string): number[] {
   const noted = notedIn(join(directory, "pids"));
@@ -57,7 +57,7 @@ function notedIn(folder: string): number[] {
   return existsSync(folder) ? readdirSync(folder).map(Number) : [];
 }
 
-/** Redis writes its title over what it was told, but it is in its directory. */
+/** Redis overwrites its arguments with its title, but runs in its directory. */
 function isOurs(pid: number, directory: string): boolean {
   try {
     if (readlinkSync(`/proc/${pid}/cwd`).startsWith(join(directory, sep))) return true;

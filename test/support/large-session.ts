@@ -1,5 +1,5 @@
-// `tsx test/support/large-session.ts <file|redis|s3|mongo> <megabytes>`: one session of that size through a store, saved
-// three times and restored, in a process of its own; prints what it took as JSON.
+// `tsx test/support/large-session.ts <file|redis|s3|mongo> <megabytes>`: one session of that size through a store,
+// saved three times and restored, in a process of its own; prints the measurements as JSON.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";

@@ -1,7 +1,7 @@
 /** Whether this is `npm run test:long`, which a release needs, and not `npm test`, which every change needs. */
 export const isLong: boolean = process.env.WA_VAULT_TESTS === "long";
 
-/** Rows of a table that repeat what the others show, on more machines, stores or versions: none in `npm test`. */
+/** Rows of a table that repeat other rows on more machines, stores or versions: none in `npm test`. */
 export function onlyLong<T>(...rows: T[]): T[] {
   return isLong ? rows : [];
 }

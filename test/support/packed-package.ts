@@ -32,7 +32,7 @@ export const entries: readonly string[] = Object.keys(exports)
   .filter((path) => path !== "./package.json")
   .map((path) => path.replace(/^\./, "wa-vault"));
 
-/** Runs a program to its end and answers what it wrote to stdout. @throws what it said, when it fails */
+/** Runs a program to its end and returns its stdout. @throws an error with its output, when it fails */
 export function run(command: string, args: readonly string[], cwd: string): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8", timeout: 300_000 });
   if (status === 0) return stdout;
@@ -86,7 +86,7 @@ function closureOf(dependencies: Readonly<Record<string, string>>, known = new S
 export async function projectIn(folder: string): Promise<Project> {
   const tarball = await pack();
   writeFileSync(join(folder, "package.json"), '{ "private": true }');
-  // What it depends on is this repository's, so no registry is asked.
+  // Its dependencies are those of this repository, so no registry is used.
   for (const name of closureOf(manifest.dependencies)) {
     cpSync(join(root, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
   }

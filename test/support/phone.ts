@@ -7,9 +7,9 @@ export interface Written {
   hash: string;
 }
 
-/** What can be done to the page of a client: the phone, the server, and the user who writes. */
+/** The actions of the phone, the server and the writing user on the page of a client. */
 export interface Phone {
-  /** What the page found when it was loaded. */
+  /** The state that the page found when it was loaded. */
   verdict(): Promise<Verdict>;
   /** Scans the QR, or types the code. */
   pair(options?: { wid?: string }): Promise<{ wid: string }>;

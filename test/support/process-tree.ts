@@ -43,7 +43,7 @@ export function processTree(pid: number): number[] {
   );
 }
 
-/** Ids of all processes but `pid` and what it started. */
+/** Ids of all processes except `pid` and its descendants. */
 export function processesBeside(pid: number): number[] {
   const rows = processTable();
   const own = withChildren(
@@ -68,8 +68,8 @@ function withChildren(rows: readonly ProcessRow[], first: readonly ProcessRow[])
 }
 
 /**
- * `kill -9` for a process and all that {@link processTree} finds: what a host that vanishes does to a browser. Nobody is
- * killed for having the number of a process that ended before.
+ * `kill -9` for a process and all that {@link processTree} finds: what a host that vanishes does to a browser. Nobody
+ * is killed for having the number of a process that ended before.
  */
 export function killTree(target: number | ProcessId): void {
   const { pid } = typeof target === "number" ? { pid: target } : target;

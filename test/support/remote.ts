@@ -25,7 +25,7 @@ export interface RemoteClient extends OpenClient {
   saves(): SaveReport[];
 }
 
-/** The last save of a client on a busy machine: what is tested is what it saves, not how fast. */
+/** The last save of a client on a busy machine: the tests check its content, not its speed. */
 const FINAL_SAVE_MS = 120_000;
 
 export function openRemote(rig: Rig, { store: given, dataPath, auth, ...options }: RemoteOptions): RemoteClient {
@@ -91,8 +91,8 @@ type Seed = LinkedSession & { folder: string };
 const seeds: { options: SavedOptions; making: Promise<Seed> }[] = [];
 
 /**
- * A session in the store in the folder `store`, and the local profile it came from: copies of one that is linked once per
- * test worker.
+ * A session in the store in the folder `store`, and the local profile it came from: copies of one that is linked once
+ * per test worker.
  */
 export async function savedSession(rig: Rig, store: string, options: SavedOptions = {}): Promise<LinkedSession> {
   let seed = seeds.find((known) => isDeepStrictEqual(known.options, options));

@@ -44,7 +44,7 @@ function tellOnce(line: string): void {
 
 /** Tests that use this are skipped, with the reason, where no Chromium can be had; with `CI=true` they fail. */
 export function useRig(): Rig {
-  // A browser on a busy machine takes its time; what is waited for are events, not these.
+  // A browser on a busy machine takes its time; the tests wait for events, not for these limits.
   vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
   beforeAll(() => {
     missing ??= chromiumMissing();

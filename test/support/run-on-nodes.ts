@@ -37,7 +37,7 @@ exitOnSignals();
 for (const version of wanted) {
   try {
     const { command, way } = await obtainNode(version);
-    // What is started as `node` is found by that name.
+    // Programs that start `node` find it by that name.
     if (basename(command) !== "node") throw new Error(`${command} must be named node.`);
     console.log(`\n${way}`);
     if (!(await passes(command, `.reports/vitest-node-${majorOf(version)}.json`))) process.exitCode = 1;
@@ -58,7 +58,7 @@ async function passes(node: string, report: string): Promise<boolean> {
   return (await run(node, ["scripts/count-tests.mjs", report, String(code)])) === 0;
 }
 
-/** Runs a program of Node; `node` means the same one in what it starts. @returns its exit code */
+/** Runs a program of Node; its child processes find the same `node`. @returns the exit code */
 async function run(node: string, args: readonly string[], named: Record<string, string> = {}): Promise<number | null> {
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}`, ...named };
   const child = spawn(node, args, { env, stdio: "inherit" });

@@ -10,7 +10,7 @@ import { scratchFolder } from "./scratch.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
 import type { StrategySpec } from "./strategies.ts";
 
-/** What a bot is started with. */
+/** Options of a bot. */
 export interface BotSpec extends StrategySpec {
   client?: ClientOptions;
   /** Arguments of the browser beside the shared ones. */
@@ -34,7 +34,7 @@ export type BotReply =
   | { id: number; result: unknown }
   | { id: number; error: unknown };
 
-/** A bot in another process. Whatever becomes of it, nothing of it outlives this process. */
+/** A bot in another process. None of its processes outlives this process. */
 export interface Bot {
   readonly pid: number;
   readonly phone: Phone;
@@ -49,7 +49,7 @@ export interface Bot {
   count(name: string): number;
   /** Process id of the browser that was started last. */
   browserPid(): number;
-  /** What the process wrote to stderr. */
+  /** The output of the process on stderr. */
   stderr(): string;
   backup(): Promise<SaveReport>;
   destroy(): Promise<void>;
@@ -65,7 +65,7 @@ export interface Bot {
   browserGone(): Promise<void>;
   /** The host is gone: bot and browser are killed at once. Resolves when no process is left. */
   vanish(): Promise<void>;
-  /** Ends the bot in order: `destroy()`, then its process. Whatever is left is killed. */
+  /** Ends the bot in order: `destroy()`, then its process. Remaining processes are killed. */
   close(): Promise<void>;
 }
 
@@ -124,8 +124,8 @@ export function startBot(spec: BotSpec): Bot {
     if (running.browser !== undefined) await untilGone(running.browser);
   };
   const vanish = async () => {
-    // Stopped first: all are killed before one can see that another is gone, and it starts no browser meanwhile. One that
-    // it has not told of yet is among its children.
+    // Stopped first: all are killed before one can see that another is gone, and it starts no browser meanwhile. One
+    // that it has not told of yet is among its children.
     const left = child.kill("SIGSTOP") ? processTree(pid).map(identify) : [];
     killTree(running.bot);
     killBrowser();
@@ -156,7 +156,7 @@ export function startBot(spec: BotSpec): Bot {
     browserGone,
     vanish,
     async close() {
-      // A browser that was closed is let finish what it writes.
+      // A browser that is closing may finish its writes.
       await calls.call("destroy", []).then(browserGone, () => {});
       await vanish();
     },
@@ -165,7 +165,7 @@ export function startBot(spec: BotSpec): Bot {
 
 let folder: string | undefined;
 
-/** Where bots keep what they would leave behind when they are killed. */
+/** Directory of the files that killed bots leave. */
 function botsFolder(): string {
   folder ??= process.env[RUN_DIRECTORY] ?? scratchFolder("bots-");
   return folder;

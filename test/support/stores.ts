@@ -69,7 +69,7 @@ function zipsIn(dataPath: string | undefined): { dataPath?: string } {
   return dataPath === undefined ? {} : { dataPath };
 }
 
-/** Their types do not tell what they need. */
+/** The types of these packages do not declare their options. */
 function published(name: string): Published {
   return createRequire(import.meta.url)(name) as Published;
 }

@@ -10,7 +10,7 @@ export const whatsappVersions: readonly WhatsappVersion[] = ["1.34.4", "1.34.6",
 /** For what differs little between releases: all in the long run, the newest one in `npm test`. */
 export const whatsappVersionsHere: readonly WhatsappVersion[] = isLong ? whatsappVersions : ["1.34.7"];
 
-/** What is used of a release. */
+/** The part of a release that the tests use. */
 export interface Whatsapp {
   version: string;
   Client: new (options: ClientOptions) => Client;

@@ -1,4 +1,4 @@
-/** What a restored client must be: ready without a QR, its history whole, nothing of it missing. */
+/** The verdict of a restored client: ready without a QR, and its history whole. */
 export const wholeVerdict = {
   linked: true,
   chain: "ok",

@@ -2,7 +2,7 @@ import { copyFile, mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SessionStore } from "../../lib/store.ts";
 
-/** Somebody else's store: whatsapp-web.js's four methods and no more, zips in a folder. */
+/** A store with whatsapp-web.js's four methods alone, which keeps zips in a folder. */
 export class ZipFolder implements SessionStore {
   readonly #folder: string;
 

@@ -1,4 +1,4 @@
-// What a capture costs: npx tsx test/torture/cost.ts [--mb 100] [--backend leveldb|sqlite] [--json file]
+// Measures the cost of a capture: npx tsx test/torture/cost.ts [--mb 100] [--backend leveldb|sqlite] [--json file]
 import { cp, rm, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";

@@ -13,7 +13,7 @@ import { withSlowReads } from "./slow-reads.ts";
 /** Captures of one profile before they are checked and a new profile is begun. */
 const BATCH = 20;
 
-/** What a run does. */
+/** Options of a run. */
 export interface TortureOptions {
   form: Form;
   /** How many captures are taken, restored and opened twice. */
@@ -34,7 +34,7 @@ export interface Tally {
   taken: number;
   /** Rejected instead of giving a copy. */
   failed: number;
-  /** Opened as an unlinked device, or without what was committed before. */
+  /** Opened as an unlinked device, or without earlier commits. */
   lost: number;
   /** Opened with a history, a blob or a database that does not fit the rest. */
   broken: number;
@@ -179,7 +179,7 @@ export async function openTwice(dir: string, form: Form, sequence: number): Prom
       for (const [key, value] of Object.entries(wholeVerdict)) {
         if (verdict[key as keyof typeof verdict] !== value) throw new Error(`broken at the ${time} opening: ${found}`);
       }
-      if ((verdict.lastSequence ?? 0) < least) throw new Error(`lost what came before ${least}: ${found}`);
+      if ((verdict.lastSequence ?? 0) < least) throw new Error(`lost records before ${least}: ${found}`);
       for (let i = 0; i < 5; i++) least = (await page.phone.write(`after the ${time} opening ${i}`)).sequence;
       await page.phone.fill(200_000);
     } finally {

@@ -6,7 +6,7 @@ import { useFolder } from "../../support/folder.ts";
 const { failing } = vi.hoisted(() => ({ failing: { rename: 0, rm: 0 } }));
 const busy = () => Object.assign(new Error("EBUSY: resource busy or locked"), { code: "EBUSY" });
 
-// Windows refuses to move or delete what somebody has open; here that has to be made to happen.
+// Windows refuses to move or delete a file that a process has open; here the mock refuses it.
 vi.mock("node:fs/promises", async (original) => {
   const real = await original<typeof import("node:fs/promises")>();
   return {
@@ -40,19 +40,19 @@ afterEach(() => {
 });
 
 describe("removeProfile", () => {
-  it("removes it, and again", async () => {
+  it("removes the profile, and accepts a missing profile", async () => {
     expect(await removeProfile(profile, 4)).toBe(true);
     expect(readdirSync(parent)).toEqual([]);
     expect(await removeProfile(profile, 4)).toBe(true);
   });
 
-  it("tries again while it is busy", async () => {
+  it("tries again while the profile is busy", async () => {
     failing.rename = 2;
     expect(await removeProfile(profile, 4)).toBe(true);
     expect(readdirSync(parent)).toEqual([]);
   });
 
-  it("leaves what cannot be deleted now to the next start, out of the way", async () => {
+  it("renames files that cannot be deleted now, and leaves them to the next start", async () => {
     failing.rm = 1;
     expect(await removeProfile(profile, 0)).toBe(true);
     expect(existsSync(profile)).toBe(false);
@@ -63,13 +63,13 @@ describe("removeProfile", () => {
     expect(readdirSync(parent).sort()).toEqual(["session", "session-b.removed-1"]);
   });
 
-  it("empties what cannot be moved, as a mount point", async () => {
+  it("empties a directory that cannot be renamed, such as a mount point", async () => {
     failing.rename = Number.POSITIVE_INFINITY;
     expect(await removeProfile(profile, 1)).toBe(true);
     expect(readdirSync(profile)).toEqual([]);
   });
 
-  it("says so when nothing helps, and does not throw", async () => {
+  it("resolves to false when every attempt fails", async () => {
     failing.rename = Number.POSITIVE_INFINITY;
     failing.rm = Number.POSITIVE_INFINITY;
     expect(await removeProfile(profile, 1)).toBe(false);

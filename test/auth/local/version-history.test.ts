@@ -5,7 +5,7 @@ import type { StoredVersion } from "../../../lib/auth/store/store-session.ts";
 const MINUTE_MS = 60_000;
 
 beforeEach(() => {
-  // No time passes but what a test lets pass.
+  // Time passes only when a test advances it.
   vi.spyOn(performance, "now").mockReturnValue(performance.now());
 });
 afterEach(() => {
@@ -21,7 +21,7 @@ function ids({ versions }: VersionHistory): string[] {
 }
 
 describe("the versions of a profile", () => {
-  it("are those before it was opened and those that were saved, each once", () => {
+  it("are the ancestors of the opened version and the saved versions, each once", () => {
     const history = new VersionHistory([{ id: "a" }, version(3)]);
     expect(history.newest).toMatchObject(version(3));
     history.add(version(4));
@@ -30,13 +30,13 @@ describe("the versions of a profile", () => {
     expect(new VersionHistory().newest).toBeUndefined();
   });
 
-  it("are one only in a store without generations", () => {
+  it("are one version only in a store without generations", () => {
     const history = new VersionHistory([{ id: "one" }]);
     history.add({ id: "two" });
     expect(ids(history)).toEqual(["two"]);
   });
 
-  it("are none after the one that the store was taken back to", () => {
+  it("end with the version to which the store was rolled back", () => {
     const history = new VersionHistory([{ id: "a" }, version(3)]);
     history.add(version(4));
     history.add(version(5));
@@ -46,7 +46,7 @@ describe("the versions of a profile", () => {
     expect(ids(history)).toEqual(["unknown"]);
   });
 
-  it("are the last 300 and the newest", () => {
+  it("are the last 300 ancestors and the newest version", () => {
     const history = new VersionHistory([version(1)]);
     for (let generation = 2; generation < 1_000; generation++) history.add(version(generation));
     expect(ids(history)).toEqual(Array.from({ length: 301 }, (_, index) => `id ${699 + index}`));
@@ -54,7 +54,7 @@ describe("the versions of a profile", () => {
 });
 
 describe("the candidates for a rollback", () => {
-  it("are what was opened, and no save of the last minute", () => {
+  it("are the opened version and saves older than a minute", () => {
     const history = new VersionHistory([version(2), version(3)]);
     expect(history.rollbackCandidates()).toEqual([]);
     history.add(version(4));
@@ -65,7 +65,7 @@ describe("the candidates for a rollback", () => {
     expect(history.rollbackCandidates(now + 2 * MINUTE_MS)).toEqual([]);
   });
 
-  it("are the first save of a new link where all are as new", () => {
+  it("are the first save of a new link when all its saves are newer than a minute", () => {
     const history = new VersionHistory([version(1)]);
     history.beginLink();
     expect(history.rollbackCandidates()).toEqual([]);
@@ -76,14 +76,14 @@ describe("the candidates for a rollback", () => {
     expect(history.rollbackCandidates()).toEqual([2]);
   });
 
-  it("are none of the link before", () => {
+  it("have no version of the link before", () => {
     const history = new VersionHistory([version(1)]);
     history.add(version(2));
     history.beginLink();
     expect(history.rollbackCandidates()).toEqual([]);
   });
 
-  it("do not grow without end, and always have what was opened", () => {
+  it("are bounded in number, and always have the opened version", () => {
     const history = new VersionHistory([version(1)]);
     for (let generation = 2; generation < 1_000; generation++) history.add(version(generation));
     const now = performance.now();

@@ -38,7 +38,7 @@ async function turns(count = 200): Promise<void> {
 }
 
 describe("BackupLoop", () => {
-  it("saves when the storage is ready, at 60 s, then at the interval give or take a tenth", async () => {
+  it("saves when the storage is ready, at 60 s, then at the interval with a jitter of a tenth", async () => {
     const { loop, log } = rig({ intervalMs: 100_000 });
     await turns();
     await loop.stop();
@@ -59,7 +59,7 @@ describe("BackupLoop", () => {
     expect(log).toEqual([{ at: 30_000, what: "save" }]);
   });
 
-  it("reports a failure, backs off and goes on", async () => {
+  it("reports a failure, waits longer each time, and continues", async () => {
     let attempts = 0;
     const { loop, log, now } = rig({
       intervalMs: 300_000,
@@ -80,7 +80,7 @@ describe("BackupLoop", () => {
     ]);
   });
 
-  it("stops in the middle of a save, and reports nothing then", async () => {
+  it("aborts a save under way when it is stopped, and reports no error", async () => {
     let saving = false;
     const { loop, log } = rig({
       save: (signal) => {

@@ -25,7 +25,7 @@ let check: CredentialsCheck;
 const folder = useFolder();
 beforeEach(() => {
   dir = folder();
-  // No time passes but what a test lets pass.
+  // Time passes only when a test advances it.
   later(0);
   check = new CredentialsCheck({ session: "RemoteAuth", dir });
 });
@@ -56,7 +56,7 @@ function later(ms: number): void {
 }
 
 describe("CredentialsCheck", () => {
-  it("lets nothing be saved without credentials, however long they were there before", async () => {
+  it("refuses captures without credentials for ten minutes after the last look that found some", async () => {
     const since = performance.now();
     await save(linked, since);
     later(500_000);
@@ -72,7 +72,7 @@ describe("CredentialsCheck", () => {
     expect(check.arePresent).toBe(true);
   });
 
-  it("gives way to a page that calls itself linked all the time", async () => {
+  it("allows a capture without credentials when the page has stayed linked for longer than the limit", async () => {
     const since = performance.now();
     await save(linked, since);
     later(700_000);
@@ -90,7 +90,7 @@ describe("CredentialsCheck", () => {
     await save(youngLevelDb([["VERSION", "1"]]), since);
   });
 
-  it("does not take the credentials of the link before for those of the new one", async () => {
+  it("does not mistake the credentials of the link before for those of the new link", async () => {
     const since = performance.now();
     await save(linked, since);
     await check.expectNewLink(never);

@@ -29,7 +29,7 @@ function readingLink(beforeReading: (save: number) => Promise<void>): StoreSessi
     return { ...report, id: `save ${saves}`, chunksReused: 0, captureMs: 0, ms: 0 };
   };
   const unused = (): never => {
-    throw new Error("Nobody asks for this.");
+    throw new Error("Not called in this test.");
   };
   return {
     read,
@@ -61,7 +61,7 @@ function saverOf(link: StoreSession): ProfileSaver {
   });
 }
 
-it("captures again when the browser writes into what was stored already before the store has read it", async () => {
+it("captures again when the browser writes into a stored database before the store has read it", async () => {
   await writeFiles(dir, sqliteProfile());
   // Older than the two seconds within which a time proves nothing.
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_000 });

@@ -3,7 +3,7 @@ import { expect, it, vi } from "vitest";
 import type { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
 import { SaveSchedule } from "../../../lib/auth/saving/save-schedule.ts";
 
-it("has one loop however often it is started, and ends it when it is stopped", async () => {
+it("runs one loop after several starts, and ends it when it is stopped", async () => {
   let asked = 0;
   let ended = 0;
   // A loop asks this first, and waits for the answer: it is asked as often as there are loops.

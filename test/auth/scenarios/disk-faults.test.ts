@@ -101,7 +101,7 @@ const stores: Record<string, () => SessionStore> = {
   "a store with the four methods": () => new ZipFolder(join(root, "zips")),
 };
 
-describe("where the profile should be", () => {
+describe("a faulty path or disk of the profile", () => {
   it.each([
     ["the folder of the profiles is a file", () => writeFile(dataPath, "x"), () => rm(dataPath)],
     [
@@ -113,7 +113,7 @@ describe("where the profile should be", () => {
       () => rm(dir),
     ],
     [
-      "the claim is a directory",
+      "the lock file is a directory",
       () => mkdir(`${dir}.claim`, { recursive: true }),
       () => rm(`${dir}.claim`, { recursive: true }),
     ],
@@ -137,7 +137,7 @@ describe("where the profile should be", () => {
     assertSameFiles(await profile(), stored);
   });
 
-  it("a disk that only can be read is DENIED, keeps its profile, and is used once it can be written", async (context) => {
+  it("a read-only disk is DENIED, keeps its profile, and is used once it is writable", async (context) => {
     const isRoot = process.getuid?.() === 0;
     await mkdir(dataPath);
     if (isRoot) mountDisk(context, dataPath, "50m");
@@ -175,7 +175,7 @@ describe("where the profile should be", () => {
     });
   }
 
-  it("a disk without room for a claim keeps its profile, and no claim", async (context) => {
+  it("a disk without room for the lock file keeps its profile, and no lock file", async (context) => {
     await mkdir(dataPath);
     mountDisk(context, dataPath);
     await writeFiles(local, dir);
@@ -196,7 +196,7 @@ describe("where the profile should be", () => {
   });
 });
 
-describe("what cannot be removed", () => {
+describe("a directory that cannot be removed", () => {
   // Something of it is in use: here, a mount inside.
   async function stuck(context: { skip(reason: string): void }, path: string): Promise<void> {
     await writeFiles(linkedProfile("old"), path);
@@ -204,7 +204,7 @@ describe("what cannot be removed", () => {
     mountDisk(context, join(path, "stuck"));
   }
 
-  it("of an earlier swap is told at READY, and harms nothing", async (context) => {
+  it("of an earlier swap is reported at READY, and changes no result", async (context) => {
     await stuck(context, `${dir}.replaced-0123456789ab`);
     expectWarning(/replaced-0123456789ab is not needed any more and could not be removed: EBUSY/);
     await writeFiles(local, dir);
@@ -217,7 +217,7 @@ describe("what cannot be removed", () => {
     expect(await beside()).toEqual([session, `${session}.replaced`]);
   });
 
-  it("of a restore that was killed is told, and harms nothing", async (context) => {
+  it("of a killed restore is reported, and changes no result", async (context) => {
     await stuck(context, `${dir}.staged-0123456789ab`);
     expectWarning(/staged-0123456789ab is not needed any more and could not be removed: EBUSY/);
     await writeFiles(local, dir);
@@ -226,7 +226,7 @@ describe("what cannot be removed", () => {
     assertSameFiles(await profile(), stored);
   });
 
-  it("of a session that was deleted stands in nobody's way", async (context) => {
+  it("of a deleted session does not disturb later starts", async (context) => {
     const store = new FileStore({ directory });
     await store.delete({ session });
     for (const aside of [`${dir}.deleted`, `${dir}.deleted-2`]) {
@@ -267,7 +267,7 @@ describe("a marker", () => {
   };
 
   it.each(Object.entries(markers))(
-    "that %s proves nothing: what is stored is used, and nothing lost",
+    "that %s is ignored: the stored session is used, and the local profile is kept",
     async (_, damage) => {
       await start();
       const whole = await readFile(join(dir, name), "utf8");
@@ -284,7 +284,7 @@ describe("a marker", () => {
     },
   );
 
-  it.each(Object.entries(markers))("that %s leads to no QR where the store has nothing", async (_, damage) => {
+  it.each(Object.entries(markers))("that %s leads to no QR when the store has no session", async (_, damage) => {
     await start();
     await damage(await readFile(join(dir, name), "utf8"));
     directory = join(root, "another");

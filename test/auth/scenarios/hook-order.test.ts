@@ -118,7 +118,7 @@ async function current(): Promise<string | undefined> {
 }
 
 describe("a logout in the page", () => {
-  it("whose `disconnected` handler destroys the client leaves nothing behind, and no logout for the next page", async () => {
+  it("whose `disconnected` handler destroys the client leaves no files, and no logout for the next page", async () => {
     const { client } = await started();
     const { reached, go } = store.hold("delete");
     let destroyed: Promise<void> | undefined;
@@ -130,7 +130,7 @@ describe("a logout in the page", () => {
     go();
     await navigated;
     await destroyed;
-    // Else the next navigation would log out what was linked since.
+    // Else the next navigation would log the new link out.
     expect(client.lastLoggedOut).toBe(false);
     await nothingIsLeft();
     expect(client.errors).toEqual([]);
@@ -140,7 +140,7 @@ describe("a logout in the page", () => {
     await nothingIsLeft();
   });
 
-  it("is over when the hook that goes on in the page cannot ask the store", async () => {
+  it("ends the run although the store does not answer the next hook", async () => {
     const { client } = await started();
     let destroyed: Promise<void> | undefined;
     client.once("disconnected", () => {
@@ -153,7 +153,7 @@ describe("a logout in the page", () => {
     expect(signals()).toBe(signalsBefore);
   });
 
-  it("and a new link that is ready while the client is destroyed keep the profile of that link", async () => {
+  it("followed by a new link and a destroy keeps the profile of that link", async () => {
     const { client, strategy } = await started();
     await client.loggedOut();
     const closing = client.destroy();
@@ -172,9 +172,9 @@ async function waited(): Promise<string> {
   return "as long as a closing browser is waited for";
 }
 
-describe("a logout in the page that is seen twice", () => {
+describe("a logout in the page that is reported twice", () => {
   // The handler of whatsapp-web.js runs at every navigation, also of a frame, and may be registered twice.
-  it("goes on twice, without waiting for a run that goes on itself", async () => {
+  it("continues twice in the same browser, without waiting for the run to end", async () => {
     const { client } = await started();
     const both = Promise.all([client.loggedOut(), client.loggedOut()]);
     expect(await Promise.race([both, waited()])).toHaveLength(2);
@@ -187,7 +187,7 @@ describe("a logout in the page that is seen twice", () => {
 });
 
 describe("initialize", () => {
-  it("twice, while the first browser is being started: the second says so, the first goes on", async () => {
+  it("twice, while the first browser is being started: the second throws, the first continues", async () => {
     await storeSession();
     const { client, strategy } = make();
     let started = (_browser: ScriptedBrowser): void => {};
@@ -219,7 +219,7 @@ describe("initialize", () => {
   });
 
   it.each(["begins to choose", "is about to launch"])(
-    "that was destroyed when it %s fails, and leaves nothing",
+    "throws CANCELLED when the client is destroyed as it %s, and leaves no lock and no files",
     async (at) => {
       await storeSession();
       const { client } = make();
@@ -253,7 +253,7 @@ describe("initialize", () => {
     await nothingIsLeft();
   });
 
-  it("says that the session was taken while its profile was chosen", async () => {
+  it("throws LEASE_LOST when the session was taken while the profile was chosen", async () => {
     await storeSession();
     const taken = new AbortController();
     const { acquire, restoreProfile } = store;
@@ -272,7 +272,7 @@ describe("initialize", () => {
 });
 
 describe("a browser", () => {
-  it("that dies before the session is ready gives the session back", async () => {
+  it("that dies before the session is ready releases the lease", async () => {
     const { client } = await started("qr");
     expect(store.held).toBe(1);
     await client.pupBrowser?.close();
@@ -285,7 +285,7 @@ describe("a browser", () => {
     await nothingIsLeft();
   });
 
-  it("that dies after it saves what is there and gives the session back", async () => {
+  it("that dies after the session is ready: the profile is saved and the lease released", async () => {
     const { client } = await started();
     await rm(dir, { recursive: true });
     await writeFiles(linkedProfile("later"), dir);
@@ -297,7 +297,7 @@ describe("a browser", () => {
     await client.destroy();
   });
 
-  it("that dies after it is told of with what to do, which may be done at once", async () => {
+  it("that dies is reported with a hint, which a listener may follow at once", async () => {
     const { client } = await started();
     await rm(dir, { recursive: true });
     await writeFiles(linkedProfile("later"), dir);
@@ -353,8 +353,8 @@ describe("a browser", () => {
   });
 });
 
-describe("a session that somebody else has taken", () => {
-  it("is let go of, also when the browser cannot be closed", async () => {
+describe("a session that another process has taken over", () => {
+  it("is released, also when the browser cannot be closed", async () => {
     const { client, strategy } = await started();
     client.destroy = () => Promise.reject(new Error("Protocol error: Connection closed."));
     const other = await store.acquire({ session });
@@ -370,7 +370,7 @@ describe("a session that somebody else has taken", () => {
 });
 
 describe("READY", () => {
-  it("again and again, also after the end, leaves nothing behind", async () => {
+  it("may be seen several times, also after the end of the run, and leaves no timers", async () => {
     const { client } = await started();
     for (let n = 0; n < 5; n++) await client.ready();
     expect(store.held).toBe(1);
@@ -413,7 +413,7 @@ describe("a state that ends the connection", () => {
     await nothingIsLeft();
   });
 
-  it("UNPAIRED deletes the session once, whatever follows", async () => {
+  it("UNPAIRED deletes the session once, also when destroy or logout follows", async () => {
     const { client } = await started();
     let destroyed: Promise<void> | undefined;
     client.once("disconnected", () => {
@@ -428,7 +428,7 @@ describe("a state that ends the connection", () => {
 });
 
 describe("a save under way", () => {
-  it("when the page asks to link does not make its profile worth more than what is stored", async () => {
+  it("when the page asks to link does not make the profile better than the stored session", async () => {
     const { client, strategy } = await started();
     const { reached, go } = store.hold("saved");
     const saving = strategy.backup();
@@ -441,7 +441,7 @@ describe("a save under way", () => {
     await client.destroy();
   });
 
-  it("does not store a profile that another one has replaced meanwhile", async () => {
+  it("stores nothing when another profile has replaced the profile meanwhile", async () => {
     const { client, strategy } = await started();
     const { reached, go } = store.hold("save");
     const saving = strategy.backup();
@@ -461,7 +461,7 @@ describe("LocalAuth", () => {
     return { strategy, client: new ScriptedClient(strategy) };
   }
 
-  it("that is destroyed while it starts fails, and leaves nothing", async () => {
+  it("that is destroyed while it starts throws CANCELLED, and leaves no lock and no files", async () => {
     const { client } = local();
     const browser = new ScriptedBrowser();
     await expect(
@@ -477,7 +477,7 @@ describe("LocalAuth", () => {
     await nothingIsLeft();
   });
 
-  it("goes on after a logout in the page, also when the client was destroyed by it", async () => {
+  it("continues after a logout in the page, also when a listener has destroyed the client", async () => {
     for (const destroys of [false, true]) {
       const { client } = local();
       await client.initialize("linked");
@@ -493,7 +493,7 @@ describe("LocalAuth", () => {
     }
   });
 
-  it("started again by a `disconnected` handler waits for the browser before", async () => {
+  it("started again by a `disconnected` handler waits for the end of the browser before", async () => {
     const { client } = local();
     await client.initialize("linked");
     const [browser] = [client.pupBrowser];

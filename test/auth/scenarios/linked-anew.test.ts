@@ -66,7 +66,7 @@ function startOn(data: string): { client: ScriptedClient; strategy: RemoteAuth }
   return { client: new ScriptedClient(strategy), strategy };
 }
 
-/** What is stored was refused, and the page has a new link, of which nothing was saved. */
+/** The stored session was refused, and the page has a new link that was not saved. */
 async function refused(profile: Files): Promise<{ client: ScriptedClient; strategy: RemoteAuth; dir: string }> {
   const dir = join(root, "data", session);
   const { client, strategy } = startOn("data");
@@ -85,7 +85,7 @@ async function die({ client, strategy, dir }: Awaited<ReturnType<typeof refused>
   return next;
 }
 
-it("a READY that could not be written down is, at the next", async () => {
+it("a READY whose record failed is recorded at the next READY", async () => {
   const run = await refused(linkedAnew());
   disk.isFull = true;
   await run.client.ready();
@@ -106,7 +106,7 @@ it("a READY that could not be written down is, at the next", async () => {
   await next.client.destroy();
 });
 
-it("of a READY and a page that asks for a link again the later one is what the disk says", async () => {
+it("after a READY and a page that asks for a link, the marker records the later event", async () => {
   const dir = join(root, "data", session);
   await writeFiles(old, dir);
   const nothing = (): void => {};
@@ -136,7 +136,7 @@ it("of a READY and a page that asks for a link again the later one is what the d
   expect(await readMarker(dir)).toEqual({ session, history, isSuperseded: false, refusedCredentials: undefined });
 });
 
-it("a new link that was never written down is set aside, and not removed", async () => {
+it("a new link that was never recorded is set aside, and not removed", async () => {
   const dir = await die(await refused(linkedAnew()));
   const next = startOn("next");
   await next.client.initialize("linked");
@@ -147,7 +147,7 @@ it("a new link that was never written down is set aside, and not removed", async
   assertSameFiles(sessionOf(await filesIn(`${dir}.unsaved`)), linkedAnew());
 });
 
-it("a refused session that nobody linked anew is not kept beside what is stored", async () => {
+it("a refused session that was not linked again is replaced by the stored session", async () => {
   await die(await refused(old));
   for (let start = 0; start < 3; start++) {
     const next = startOn("next");

@@ -8,7 +8,7 @@ import { useRig } from "../../support/rig.ts";
 const rig = useRig();
 
 describe("LocalAuth after a kill -9", () => {
-  it("of the bot alone: ends the browser that nobody drives any more, and loses nothing", async () => {
+  it("of the bot alone: ends the orphaned browser, and opens the whole profile", async () => {
     const dataPath = rig.folder();
     const bot = rig.start({ strategy: "local", dataPath });
     await bot.until("qr");
@@ -28,7 +28,7 @@ describe("LocalAuth after a kill -9", () => {
     expect(await client.phone.verdict()).toMatchObject({ lastSequence: sequence });
   });
 
-  it("of browser and bot under load: opens what was committed", async () => {
+  it("of browser and bot under load: opens every committed write", async () => {
     const dataPath = rig.folder();
     const bot = rig.start({ strategy: "local", dataPath });
     await bot.until("qr");
@@ -43,7 +43,7 @@ describe("LocalAuth after a kill -9", () => {
       const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
       await client.until("ready");
       expect(client.count("qr")).toBe(0);
-      // What was written last may still have been in the browser's memory; what is there is one whole chain.
+      // The last writes may have been in the browser's memory only; the writes on disk are one whole chain.
       expect(await client.phone.verdict()).toMatchObject({ linked: true, chain: "ok", missingBlobs: 0 });
       await client.phone.write();
       await client.close();

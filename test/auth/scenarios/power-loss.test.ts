@@ -13,7 +13,7 @@ import { ZipFolder } from "../../support/zip-folder.ts";
 import { linkedProfile, sessionOf } from "../support/linked-profile.ts";
 import { ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
 
-/** What was synced, by path, as it was then, and in which order; and what to do instead. */
+/** The synced files with their content at that time, by path and in order; and a replacement for the sync. */
 const disk = vi.hoisted(() => ({
   content: new Map<string, Buffer>(),
   order: [] as string[],
@@ -83,7 +83,7 @@ async function linkAndSave(store: SessionStore): Promise<ScriptedClient> {
   return client;
 }
 
-/** The profile as its disk has it: of what nobody has synced only the names are there. */
+/** The profile as a power failure leaves it: files that were not synced are empty. */
 async function losePower(): Promise<void> {
   for (const path of Object.keys(sessionOf(await filesIn(dir)))) {
     await writeFile(join(dir, path), disk.content.get(join(dir, path)) ?? "");
@@ -111,7 +111,7 @@ async function hasMarker(): Promise<boolean> {
 }
 
 describe.each(Object.entries(stores))("a power failure after a save, with %s", (_, open) => {
-  it("finds on disk what the marker vouches for", async () => {
+  it("leaves on disk the version that the marker names", async () => {
     await linkAndSave(open());
     await losePower();
     const { opened, seen } = await nextStart(open());
@@ -119,7 +119,7 @@ describe.each(Object.entries(stores))("a power failure after a save, with %s", (
     assertSameFiles(opened as never, linked);
   });
 
-  it("that takes the credentials all the same is made up for by a restore", async () => {
+  it("that takes the credentials leads to a restore of the stored session", async () => {
     await linkAndSave(open());
     for (const log of LOGS) await truncate(join(dir, log), 0);
     const { opened, seen } = await nextStart(open());
@@ -127,7 +127,7 @@ describe.each(Object.entries(stores))("a power failure after a save, with %s", (
     assertSameFiles(opened as never, linked);
   });
 
-  it("leaves no marker where the disk did not take the profile, and the save stands", async () => {
+  it("leaves no marker when the sync of the profile failed, and keeps the save", async () => {
     const eio = Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO", syscall: "fsync" });
     let failures = 0;
     disk.beforeSync = async (path) => {
@@ -175,7 +175,7 @@ describe.each(Object.entries(stores))("a power failure after a save, with %s", (
   });
 });
 
-it("a save syncs the profile after the commit, before the marker, and only what has changed", async () => {
+it("a save syncs only changed files, after the commit and before the marker", async () => {
   const store = new FileStore({ directory: join(root, "store") });
   const { client, strategy } = clientOf(store);
   await client.initialize("qr");

@@ -27,7 +27,7 @@ function signalHandlers(): number {
   return process.listenerCount("SIGTERM");
 }
 
-it("a process that has nothing else to do saves what its browser left before it ends", async () => {
+it("an idle process saves the profile of its dead browser before it ends", async () => {
   const [directory, dataPath] = [join(root, "store"), join(root, "data")];
   const script = join(import.meta.dirname, "../../browser/fixtures/dying-browser.ts");
   const args = ["--import", "tsx", script, directory, dataPath];
@@ -59,7 +59,7 @@ describe("a logout whose browser was closed before its page navigated", () => {
 });
 
 describe("LocalAuth", () => {
-  it("leaves a browser that is being started its signals when a second start is refused", async () => {
+  it("keeps the signal handlers of a browser that is being started when a second start is refused", async () => {
     const dir = join(root, "session");
     await writeFiles(linkedProfile("local"), dir);
     const client = new ScriptedClient(new LocalAuth({ dataPath: root }));
@@ -88,7 +88,7 @@ describe("LocalAuth", () => {
     expect(signalHandlers()).toBe(before);
   });
 
-  it("starts no browser after a destroy() that came first", async () => {
+  it("starts no browser after a destroy() that came before the launch", async () => {
     const client = new ScriptedClient(new LocalAuth({ dataPath: root }));
     const before = signalHandlers();
     const starting = client.initialize("linked");

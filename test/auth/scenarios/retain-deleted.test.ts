@@ -90,7 +90,7 @@ describe("a logout can be taken back", () => {
   it.each<[string, Days]>([
     ["the store says so", { ofStore: 0 }],
     ["the strategy says so", { ofStore: 30, ofStrategy: 0 }],
-  ])("never where %s: nothing of it is kept", async (_, days) => {
+  ])("never when %s: the profile is removed", async (_, days) => {
     const store = await loggedOut(days);
     expect(await chunks()).toEqual([]);
     expect(await undeleted(store, 0)).toBe("gone");

@@ -19,7 +19,7 @@ beforeEach(() => {
   dataPath = folder();
 });
 
-/** To a store of somebody else's, some of whose methods never settle. */
+/** A four-method store, some of whose methods never settle. */
 function linkTo(store: Partial<SessionStore>): ZipSession {
   const nothing = async (): Promise<void> => {};
   const whole: SessionStore = { sessionExists: () => true, save: nothing, extract: nothing, delete: nothing, ...store };
@@ -28,14 +28,14 @@ function linkTo(store: Partial<SessionStore>): ZipSession {
 }
 
 describe("a store that never answers", () => {
-  it.each(["sessionExists", "extract"] as const)("to %s does not hold up a start for ever", async (method) => {
+  it.each(["sessionExists", "extract"] as const)("to %s fails the start within its time limit", async (method) => {
     const link = linkTo({ [method]: never });
     await expect(link.open(signal)).rejects.toMatchObject(silent);
     await link.close();
     expect(await readdir(dataPath)).toEqual([]);
   });
 
-  it("to save does not hold up the saves after it for ever, which say so", async () => {
+  it("to save makes later saves fail within their time limit, with the reason", async () => {
     let asked = 0;
     const link = linkTo({
       save: () => {
@@ -55,11 +55,11 @@ describe("a store that never answers", () => {
     await expect(link.delete()).rejects.toMatchObject(silent);
   });
 
-  it("to delete does not hold up a logout for ever", async () => {
+  it("to delete fails the logout within its time limit", async () => {
     await expect(linkTo({ delete: never }).delete()).rejects.toMatchObject(silent);
   });
 
-  it("does not hold up whoever does not want to wait any longer", async () => {
+  it("does not delay a call whose signal has aborted", async () => {
     const stop = new AbortController();
     const opened = linkTo({ sessionExists: never }).open(stop.signal);
     stop.abort(new Error("enough"));
@@ -77,7 +77,7 @@ describe("a store that takes profiles and never answers", () => {
     }
   }
 
-  it("holds up neither a logout nor the end for ever", async () => {
+  it("delays a logout and the end of a run only up to the time limit", async () => {
     const link = new ProfileSession(new SilentStore(), session, { deleteMs: 20, releaseMs: 20 });
     expect(await link.open(signal)).toMatchObject({ kind: "absent" });
     await expect(link.delete(0)).rejects.toMatchObject({ code: "UNAVAILABLE", hint: expect.any(String) });

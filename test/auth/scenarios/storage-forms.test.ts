@@ -87,7 +87,7 @@ it.each(refused)(
   },
 );
 
-// What all this is for. When this fails, Chromium's default has changed: look at storage-features.ts again.
+// The reason for the switches. When this fails, Chromium's default has changed: revise storage-features.ts.
 it("a profile in SQLite is wiped by a Chromium that is started without the switches", async () => {
   const dataPath = await linkedFolder("SQLite");
   const shipped = rig.open({ authStrategy: new (whatsapp().LocalAuth)({ dataPath }) });

@@ -91,7 +91,7 @@ afterEach(async () => {
   process.off("unhandledRejection", onUnhandled);
 });
 
-/** @returns the id of what is stored, and its number */
+/** @returns the id and the number of the stored generation */
 async function store(): Promise<{ id: string; generation: number }> {
   const vault = new Vault({ blobs });
   const lease = await vault.acquire({ session });
@@ -108,27 +108,27 @@ async function content(): Promise<Files> {
   return found;
 }
 
-/** What the session is: who held it is not part of that. */
+/** The state of the session, without its leases. */
 async function whatIsStored(): Promise<Pick<SessionState, "current" | "generations" | "deleted">> {
   const { current, generations = [], deleted } = (await new Vault({ blobs }).state({ session })) ?? {};
   return { generations, ...(current && { current }), ...(deleted && { deleted }) };
 }
 
-/** What is on disk before a start, and what that is to open. */
+/** The local profile before a start, and the profile that the start must open. */
 const situations: Record<string, () => Promise<Files>> = {
-  "a profile that descends from what is stored": async () => {
+  "a profile that descends from the stored version": async () => {
     const profile = linkedProfile("local");
     await writeFiles(profile, dir);
     const history = [await store()];
     await writeMarker(dir, { session, history, isSuperseded: false, refusedCredentials: undefined });
     return profile;
   },
-  "a profile older than what is stored": async () => {
+  "a profile older than the stored version": async () => {
     await store();
     await writeFiles(olderProfile("local", session), dir);
     return stored;
   },
-  "a profile that nobody stored yet": async () => {
+  "a profile that was never stored": async () => {
     const profile = linkedProfile("local");
     await writeFiles(profile, dir);
     return profile;
@@ -160,7 +160,7 @@ describe.each(Object.entries(situations))("with %s, a start on a store", (_, pre
   const table = STEPS.flatMap((step) => CODES.map((code) => [step, code] as const));
 
   it.each(table)(
-    "that fails to %s with %s, from whichever call on, says so and changes nothing",
+    "that fails to %s with %s from the first, second or a later call on throws that error and changes nothing",
     async (step, code) => {
       const opens = await prepare();
       const local = await filesIn(dataPath);

@@ -55,7 +55,7 @@ async function run(page: "linked" | "qr", profile: Files, end: "destroy" | "logo
   expect(client.seen).toContain("saved");
 }
 
-/** What a start opens, when it does not get as far as READY. */
+/** The files that a start opens, when it does not reach READY. */
 async function opened(): Promise<{ files: Files; seen: readonly string[] }> {
   const { client, strategy } = clientOf();
   await strategy.beforeBrowserInitialized();
@@ -83,7 +83,7 @@ async function told(): Promise<string> {
 }
 
 describe("a store that has lost its newest entries", () => {
-  it("does not win over the local profile that was saved there since, however often that is started on", async () => {
+  it("is not restored over the local profile that was saved there since, at any of several starts", async () => {
     await run("linked", first);
     await backUp();
     await run("linked", second);
@@ -96,14 +96,14 @@ describe("a store that has lost its newest entries", () => {
     expect(await told()).toMatch(/saved as generation \d+, and in the store generation 2 is current\./);
     expect(await beside()).toEqual([session]);
     await run("linked", second);
-    // That the local profile works says nothing of the stored one.
+    // READY of the local profile proves no stored generation.
     const { generations = [] } = (await new FileStore({ directory }).state({ session })) ?? {};
     expect(generations.map(({ proven }) => proven)).toEqual([false, false]);
     await rm(dir, { recursive: true });
     assertSameFiles((await opened()).files, second);
   });
 
-  it("does not win with a deletion from before the local profile was linked", async () => {
+  it("does not delete a local profile that was linked after the deletion", async () => {
     await run("qr", first, "logout");
     await backUp();
     await run("qr", second);
@@ -113,18 +113,18 @@ describe("a store that has lost its newest entries", () => {
     expect(await beside()).toEqual([session]);
   });
 
-  it("and everything else keeps the local profile", async () => {
+  it("and all older entries keeps the local profile", async () => {
     await run("qr", first);
     await run("linked", second);
     await rm(directory, { recursive: true });
     assertSameFiles((await opened()).files, second);
-    // A store that never heard of it may be a new one; one that was started on before is not.
+    // A store without entries may be new; a store with the entry of an earlier start is not.
     expect(await told()).toBe("");
     assertSameFiles((await opened()).files, second);
     expect(await told()).toContain("and in the store the session is absent");
   });
 
-  it("has an unlinked or refused local profile set aside under a name that nobody removes", async () => {
+  it("leads to an unlinked or refused local profile set aside under a name that no start removes", async () => {
     await run("linked", first);
     await backUp();
     await run("linked", second);
@@ -140,7 +140,7 @@ describe("a store that has lost its newest entries", () => {
     expect(await beside()).toEqual([session, `${session}.unsaved`, `${session}.unsaved-2`]);
   });
 
-  it("and has it deleted, has a local profile without credentials set aside the same way", async () => {
+  it("with a deletion leads to a local profile without credentials set aside under the same name", async () => {
     await run("qr", first, "logout");
     await backUp();
     await run("qr", second);
@@ -150,7 +150,7 @@ describe("a store that has lost its newest entries", () => {
     expect(await beside()).toEqual([session, `${session}.unsaved`]);
   });
 
-  it("and has it deleted, leaves a damaged local profile where it is, and says so", async () => {
+  it("with a deletion leaves a damaged local profile in place, and the start throws", async () => {
     await run("qr", first, "logout");
     await backUp();
     await run("qr", second);
@@ -162,7 +162,7 @@ describe("a store that has lost its newest entries", () => {
     expect(await beside()).toEqual([session]);
   });
 
-  it("wins where it holds what the local profile does not come from, which is kept", async () => {
+  it("is restored when the local profile does not descend from it, and the local profile is set aside", async () => {
     await run("linked", second);
     await run("linked", first);
     await rm(directory, { recursive: true });
@@ -178,7 +178,7 @@ describe("a store that has lost its newest entries", () => {
   });
 });
 
-it("a person who rolls back wins over the local profile", async () => {
+it("a rollback by hand is restored over the local profile", async () => {
   await run("linked", first);
   await run("linked", second);
   const store = new FileStore({ directory });
@@ -192,7 +192,7 @@ it("a person who rolls back wins over the local profile", async () => {
   expect((await readMarker(dir))?.history).toHaveLength(1);
 });
 
-it("a person who deletes wins over the local profile", async () => {
+it("a deletion by hand sets the local profile aside", async () => {
   await run("linked", first);
   await new FileStore({ directory }).delete({ session });
   expect((await opened()).files).toEqual({});
@@ -200,7 +200,7 @@ it("a person who deletes wins over the local profile", async () => {
 });
 
 describe("a marker", () => {
-  it("names what its profile came after, and of that nothing that was stepped back from", async () => {
+  it("names the ancestors of its profile, without the versions that were rolled back", async () => {
     const { client, strategy } = clientOf();
     await run("linked", first);
     const opening = (await readMarker(dir))?.history[0]?.id;
@@ -211,7 +211,7 @@ describe("a marker", () => {
     }
     expect((await readMarker(dir))?.history).toHaveLength(4);
     expect((await readMarker(dir))?.history[0]?.id).toBe(opening);
-    // The page has lost its login: the saves of the last minute are stepped back from.
+    // The page has lost its login: the saves of the last minute are rolled back.
     await strategy.onAuthenticationNeeded();
     const back = await readMarker(dir);
     expect(back).toMatchObject({ history: [{ id: opening }], isSuperseded: true });

@@ -7,11 +7,11 @@ import { wholeVerdict } from "../../support/whole-verdict.ts";
 
 const rig = useRig();
 
-it("two bots that are started at once on one folder: one is ready, the other says why not, and nobody is asked to link", async () => {
+it("of two bots that are started at once on one folder, one is ready, the other throws, and no QR is shown", async () => {
   const store = rig.folder();
   const { sequence } = await savedSession(rig, store);
   const dataPath = rig.folder();
-  // First both would restore; in a second round both would open what is there.
+  // In the first round both restore; in the second both open the local profile.
   for (let round = 0; round < times(1, 2); round++) {
     const bots = [0, 1].map(() => rig.start(remoteBot(store, dataPath)));
     const outcomes = await Promise.all(bots.map(outcomeOf));
@@ -31,7 +31,7 @@ it("two bots that are started at once on one folder: one is ready, the other say
 async function outcomeOf(bot: Bot): Promise<{ name: string; values: unknown[] }> {
   const failed = bot.until("initialize_failed");
   const ready = bot.until("ready");
-  // The one that does not come is nobody's.
+  // A rejection of the other bot stays handled.
   for (const each of [failed, ready]) each.catch(() => undefined);
   return await Promise.any([failed, ready]);
 }

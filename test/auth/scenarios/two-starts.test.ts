@@ -97,7 +97,7 @@ const down = (): never => {
 const downStore: SessionStore = { sessionExists: down, save: down, extract: down, delete: down };
 
 describe.skipIf(process.platform === "win32")("two processes that start on one profile", () => {
-  it("get in nobody's way, wherever the first one is, and a kill of it loses nothing", async () => {
+  it("do not disturb each other at any step of the first, and a kill of the first keeps the session", async () => {
     const seen = new Set<string>();
     let stopAt = 1;
     for (; ; stopAt += times(2, 1)) {
@@ -129,7 +129,7 @@ describe.skipIf(process.platform === "win32")("two processes that start on one p
     expect([...seen].sort()).toEqual(["local", "stored"]);
   });
 
-  it("the first one goes on when it may", async () => {
+  it("the first one continues with its lock", async () => {
     for (const stopAt of [3, ...onlyLong(5)]) {
       await rm(dataPath, { recursive: true, force: true });
       await writeFiles(local, join(dataPath, session));
@@ -144,7 +144,7 @@ describe.skipIf(process.platform === "win32")("two processes that start on one p
     }
   });
 
-  it.each([2, 3])("one that lost its claim to another machine (at change %i) changes nothing any more", async (at) => {
+  it.each([2, 3])("one that lost its lock to another machine (at change %i) changes nothing any more", async (at) => {
     const { child, said, next } = await start(at);
     expect(said).toBe("stopped");
     // To another machine this one's process looks dead.

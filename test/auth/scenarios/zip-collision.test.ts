@@ -69,7 +69,7 @@ async function replaceZip(): Promise<void> {
 it.each([
   ["each", "one", "two"],
   ["one the working directory as", "cwd", "two"],
-])("two bots of one name, %s its own data path: each store gets what was saved to it", async (_, ...dataPaths) => {
+])("two bots of one name, %s its own data path: each store gets its own bot's session", async (_, ...dataPaths) => {
   const [first, second] = [gate(), gate()];
   const stores = [
     new OldStore(async () => {
@@ -88,7 +88,7 @@ it.each([
   expect(await readdir(".")).toEqual([]);
 });
 
-describe("a zip that another process puts in the place of ours", () => {
+describe("a zip with which another process replaces this process's zip", () => {
   const replaced = {
     code: "UNAVAILABLE",
     message: expect.stringContaining("replaced"),
@@ -113,12 +113,12 @@ describe("a zip that another process puts in the place of ours", () => {
     expect(await readdir(".")).toEqual([]);
   });
 
-  it("and removes is what the save says, not that the store found none", async () => {
+  it("and removes is the reason of the failed save, not the store's missing file", async () => {
     const run = new ZipSession(new OldStore(() => rm(zip)), session, root, true);
     await expect(save(run, "one")).rejects.toMatchObject(replaced);
   });
 
-  it("stays when nobody waits for the save any more", async () => {
+  it("stays when the save was aborted", async () => {
     const stop = new AbortController();
     const ended = gate();
     const store = new OldStore(async () => {
@@ -135,7 +135,7 @@ describe("a zip that another process puts in the place of ours", () => {
   });
 });
 
-it("ours takes the place of another's at once: who reads that one reads all of it", async () => {
+it("is replaced atomically by this process's zip: a reader of the old zip reads all of it", async () => {
   await replaceZip();
   await link(zip, "being-read.zip");
   let beside: string[] = [];

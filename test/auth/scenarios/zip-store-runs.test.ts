@@ -26,7 +26,9 @@ beforeEach(() => {
   dataPath = folder();
 });
 
-/** Reads the zip at once, and has it when its upload ends: the last one to end is kept. Opens it as published ones do. */
+/**
+ * Reads the zip at once, and has it when its upload ends: the last one to end is kept. Opens it as published ones do.
+ */
 class SlowStore implements SessionStore {
   blob: Buffer | undefined;
   /** Uploads that have begun. */
@@ -83,7 +85,7 @@ async function save(run: ZipSession, name: string, stop = signal): Promise<strin
   return (await run.save(captureOf(linkedProfile(name)), options)).id;
 }
 
-/** A save that its run gives up, while the store goes on. @returns what ends it there */
+/** A save that its run aborts, while the store continues. @returns a function that ends the store's call */
 async function givenUp(store: SlowStore, name: string): Promise<() => void> {
   const open = closedGate(store);
   const stop = new AbortController();
@@ -94,8 +96,8 @@ async function givenUp(store: SlowStore, name: string): Promise<() => void> {
   return open;
 }
 
-describe("what one run asked for and gave up", () => {
-  it("has ended before the next run saves: its zip stays, and what is saved last is kept", async () => {
+describe("a save that its run has aborted", () => {
+  it("has ended before the next run saves: its zip stays until then, and the last save is kept", async () => {
     const store = new SlowStore();
     const end = await givenUp(store, "old");
     store.gate = Promise.resolve();
@@ -108,7 +110,7 @@ describe("what one run asked for and gave up", () => {
     expect(await runOn(store).open(signal)).toEqual({ kind: "current", id });
   });
 
-  it("has ended before the next run looks what is stored", async () => {
+  it("has ended before the next run reads the stored session", async () => {
     const store = new SlowStore();
     const end = await givenUp(store, "old");
     const opened = runOn(store).open(signal);
@@ -129,7 +131,7 @@ describe("what one run asked for and gave up", () => {
     expect(store.blob).toBeUndefined();
   });
 
-  it("does not delete what is saved after it", async () => {
+  it("and its delete do not remove a later save", async () => {
     const store = new SlowStore();
     const end = closedGate(store);
     await expect(runOn(store, { ...LIMITS, deleteMs: 20 }).delete()).rejects.toThrow("did not answer within 0.02 s");
@@ -142,7 +144,7 @@ describe("what one run asked for and gave up", () => {
     expect(store.blob).toBeDefined();
   });
 
-  it("is sent again, when it is not known what became of it", async () => {
+  it("is sent again when its result is not known", async () => {
     const store = new SlowStore();
     const stored = await save(runOn(store), "same");
     const { save: whole } = store;
@@ -158,7 +160,7 @@ describe("what one run asked for and gave up", () => {
     expect(third.unchanged).toBe(true);
   });
 
-  it("and never ends holds up nobody for ever, who is told what to do", async () => {
+  it("and that never ends fails later calls within their time limit, with a hint", async () => {
     const store = new SlowStore();
     const end = await givenUp(store, "old");
     const busy = {
@@ -174,13 +176,13 @@ describe("what one run asked for and gave up", () => {
     const opened = runOn(store).open(stop.signal);
     stop.abort(new Error("enough"));
     await expect(opened).rejects.toThrow("enough");
-    // Those who did not wait are not waited for.
+    // A wait that was aborted does not delay later calls.
     end();
     expect(await runOn(store).open(signal)).toMatchObject({ kind: "current" });
   });
 });
 
-it("a client that starts again while its last upload goes on: the new link is what is kept", async () => {
+it("a client that starts again while its last upload continues: the new link is kept in the store", async () => {
   const store = new SlowStore();
   const strategy = new RemoteAuth({ store, dataPath, backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: 500 });
   const client = new ScriptedClient(strategy);

@@ -26,7 +26,7 @@ const notLinked = new Error("not linked");
 const saving = { stored: undefined, beforeCommit: () => {}, signal };
 
 describe("a save", () => {
-  it("that nobody waits for any more ends before a delete begins", async () => {
+  it("that was aborted ends before a delete begins", async () => {
     const log: string[] = [];
     const [asked, finished] = [gate(), gate()];
     const link = linkTo({
@@ -93,8 +93,8 @@ describe("a save", () => {
   });
 });
 
-describe("what is fetched", () => {
-  it("is gone when the local profile is kept, and never piles up", async () => {
+describe("a fetched zip", () => {
+  it("is removed when the local profile is kept, and there is at most one", async () => {
     await writeFile(join(dataPath, `${session}.fetched.zip`), "of a process that was killed");
     const link = linkTo({ sessionExists: () => true, extract: ({ path }) => writeFile(path, "zip") });
     expect(await link.open(signal)).toMatchObject({ kind: "current" });

@@ -41,7 +41,7 @@ export function largeProfile(bytes: number): Files {
   return { ...Object.fromEntries(others), ...below(INDEXED_DB, indexedDb) };
 }
 
-/** A profile that descends from something older than what is stored. */
+/** A profile that descends from an older version than the stored one. */
 export function olderProfile(name: string, session: string): Files {
   const marker = Buffer.from(JSON.stringify({ v: 1, session, base: "older" }));
   return { ...linkedProfile(name), ".wa-vault.json": marker };

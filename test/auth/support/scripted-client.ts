@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { AuthenticationAnswer, BaseAuth, PuppeteerOptions } from "../../../lib/auth/base-auth.ts";
 
-/** A browser that is only said to run. */
+/** A browser without a process, which reports that it runs. */
 export class ScriptedBrowser extends EventEmitter {
   #connected = true;
 
@@ -19,7 +19,7 @@ export class ScriptedBrowser extends EventEmitter {
   }
 
   async close(): Promise<void> {
-    // It takes its time, and says that it is connected meanwhile.
+    // A close takes some time, and the browser reports that it is connected meanwhile.
     await new Promise((resolve) => setImmediate(resolve));
     if (!this.#connected) return;
     this.#connected = false;
@@ -27,7 +27,7 @@ export class ScriptedBrowser extends EventEmitter {
   }
 }
 
-/** What a page finds when it is opened. */
+/** The state of a page when it is opened. */
 export type Page = "linked" | "qr" | "auth timeout";
 
 /**

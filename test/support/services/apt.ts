@@ -1,4 +1,4 @@
-// Debian's packages. As a program (`tsx apt.ts <program> <package>…`) for those who cannot wait for a promise.
+// Debian's packages. As a program (`tsx apt.ts <program> <package>…`) for callers that cannot wait for a promise.
 import { execFile } from "node:child_process";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,9 +11,9 @@ import { findInstalled } from "./path.ts";
 const ATTEMPTS = 5;
 const HOUR_MS = 3_600_000;
 const PAUSE_MS = 3_000;
-/** Somebody else's apt (an unattended upgrade, say) is waited for, by apt itself. */
+/** apt itself waits for other apt processes (an unattended upgrade, say). */
 const LOCK_TIMEOUT_SECONDS = 600;
-/** One lock for whatever is installed: apt lets in one at a time anyway, and does not queue for all of its locks. */
+/** One lock for all packages: apt runs one at a time anyway, and does not queue for all of its locks. */
 const LOCK = "apt";
 
 /**
@@ -36,7 +36,7 @@ export async function aptInstall(
   });
 }
 
-/** Installs a Debian package that holds no program. Only root can. @throws what apt said last */
+/** Installs a Debian package that holds no program. Only root can. @throws an error with the last lines of apt */
 export async function aptInstallLibrary(name: string): Promise<void> {
   const apt = aptForRoot();
   await exclusively(LOCK, async () => {
@@ -53,12 +53,12 @@ export function aptForRoot(): string {
   return apt;
 }
 
-/** Whether packages are being installed, or were when somebody was killed: what is on the PATH may not be whole. */
+/** Whether packages are being installed, or an installation was killed: the programs on the PATH may not be whole. */
 export function isAptAtWork(): boolean {
   return existsSync(lockFile(LOCK));
 }
 
-/** Resolves when nobody installs packages. */
+/** Resolves when no process installs packages. */
 export async function aptAtRest(): Promise<void> {
   if (isAptAtWork()) await exclusively(LOCK, async () => {});
 }
@@ -75,7 +75,9 @@ async function update(): Promise<void> {
   if (ok) writeFileSync(updatedFile(), "");
 }
 
-/** The same, unless it was done within the hour. Old lists bring old programs: a browser without its last fixes, say. */
+/**
+ * The same, unless it was done within the hour. Old lists bring old programs: a browser without its last fixes, say.
+ */
 export async function aptUpdate(): Promise<void> {
   const done = statSync(updatedFile(), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (Math.abs(Date.now() - done) > HOUR_MS) await update();
@@ -96,14 +98,14 @@ async function install(apt: string, packages: readonly string[], pauseMs: number
     if (ok) return undefined;
     if (attempt === ATTEMPTS) return `apt-get install ${packages.join(" ")}: ${lastLines(output)}`;
     if (attempt > 1) await delay(pauseMs * (attempt - 1));
-    // What an interrupted installation left is finished first. New lists: a mirror may have changed meanwhile.
+    // An interrupted installation is finished first. New lists: a mirror may have changed meanwhile.
     if (/dpkg --configure/.test(output)) await run("dpkg", ["--configure", "-a"]);
     if (/fix-broken|-f install/.test(output)) await run(apt, ["install", "-y", "-qq", "--fix-broken", ...settings]);
     await update();
   }
 }
 
-/** The last lines of what a program said, in one; without where in the program that was. */
+/** The last lines of a program's output as one line, without positions in the source. */
 export function lastLines(text: string, count = 3): string {
   const lines = text.split("\n").filter((line) => !/^\s*(at .*|[{}]*)$/.test(line));
   return lines.slice(-count).join(" | ").trim() || "it said nothing";

@@ -19,14 +19,14 @@ export function s3Client(service: Pick<Service, "env">, settings: S3ClientConfig
   });
 }
 
-/** Makes a bucket nobody else uses, and answers its name. */
+/** Makes a new bucket, and returns its name. */
 export async function newBucket(client: S3Client): Promise<string> {
   const Bucket = `wa-vault-${unique()}`;
   await client.send(new CreateBucketCommand({ Bucket }));
   return Bucket;
 }
 
-/** A name that nobody else has. */
+/** A name that is not used anywhere else. */
 export function unique(): string {
   return randomBytes(6).toString("hex");
 }

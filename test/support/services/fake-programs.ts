@@ -3,15 +3,15 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, vi } from "vitest";
 import { useFolder } from "../folder.ts";
 
-/** Package managers that a test plays, and a cache of its own for what they bring. Anew for each test. */
+/** Scripts in place of package managers, and a cache for their files. New for each test. */
 export interface FakePrograms {
-  /** `$FOLDER` of the scripts. What is in its `bin` comes first on the PATH; the cache is below its `cache`. */
+  /** `$FOLDER` of the scripts. Its `bin` comes first on the PATH; the cache is below its `cache`. */
   readonly folder: string;
   /** The lines that scripts have added to `$FOLDER/calls`. */
   calls(): string[];
 }
 
-/** Lets scripts in a folder stand in for programs on the PATH, and keeps quiet what is said of installing. */
+/** Lets scripts in a folder stand in for programs on the PATH, and silences the messages about installing. */
 export function useFakePrograms(): FakePrograms {
   const newFolder = useFolder();
   let folder = "";

@@ -62,7 +62,7 @@ async function goInstall(go: string, module: string, folder: string): Promise<vo
       await run(go, ["install", module], { env, maxBuffer: 1 << 26 });
       return;
     } catch (error) {
-      // What was downloaded stays, so a second attempt begins where the network failed.
+      // Downloaded files stay, so a second attempt begins where the network failed.
       if (attempt === ATTEMPTS) throw new Error(`go install ${module}: ${said(error)}`);
     }
   }

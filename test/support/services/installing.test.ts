@@ -1,4 +1,5 @@
-// Installing what the tests need, with package managers that fail: programs of that name come first on the PATH.
+// Installing the parts that the tests need, with package managers that fail: programs of that name come first on the
+// PATH.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +20,7 @@ function program(name: string, text: string): void {
   script(join(fakes.folder, "bin", name), `${note}\n${text}`);
 }
 
-/** What a script does to bring the program `tool`. */
+/** The lines of a script that installs the program `tool`. */
 const bringsTool = 'printf "#!/bin/sh\\n" > "$FOLDER/bin/tool"; chmod +x "$FOLDER/bin/tool"';
 
 describe("a lock", () => {
@@ -44,7 +45,7 @@ describe("a lock", () => {
   it.each([
     ["a process that has ended", () => ({ pid: spawnSync("true").pid })],
     ["a process whose number another one has now", async () => ({ ...(await identify(process.pid)), startedAt: "1" })],
-    ["nobody: it is torn", () => "{"],
+    ["an unknown process: the file is torn", () => "{"],
   ])("is taken over from %s", async (_name, owner) => {
     const value = await owner();
     writeFileSync(lockFile("work"), typeof value === "string" ? value : JSON.stringify(value));

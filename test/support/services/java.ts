@@ -19,7 +19,7 @@ export interface JavaProgram extends Source {
 
 /**
  * Brings a Java program by Maven; its path is that of `java`.
- * @param wanted.version as in the pom.xml: what is fetched is kept under it
+ * @param wanted.version as in the pom.xml: the fetched files are kept under it
  * @param wanted.folder where the pom.xml lies
  */
 export function javaProgram(wanted: { name: string; version: string; folder: string }): JavaProgram {
@@ -31,7 +31,7 @@ export function javaProgram(wanted: { name: string; version: string; folder: str
     cached: () => (existsSync(libraries()) ? findInstalled("java") : undefined),
     bring: async () => {
       const java = findInstalled("java") ?? (await aptInstall(["default-jdk-headless"], "java"));
-      // One Maven at a time: all share one repository of what was fetched.
+      // One Maven at a time: all share one repository of fetched files.
       await exclusively("maven", () => fetchLibraries(wanted.name, join(wanted.folder, "pom.xml"), libraries()));
       return java;
     },
@@ -68,7 +68,7 @@ async function copyDependencies(maven: string, cwd: string): Promise<void> {
   } catch {
     rmSync(join(cwd, "lib"), { recursive: true, force: true });
     await run(maven, ["-U", ...goal], { cwd }).catch((error: { stdout?: string; message: string }) => {
-      // Its first line has the reason; what to read on and which flags there are follows.
+      // Its first line has the reason; the next lines name documents and flags.
       const [reason = error.message] = (error.stdout ?? "").split("\n").filter((line) => line.includes("ERROR"));
       throw new Error(`mvn dependency:copy-dependencies: ${reason.replace("[ERROR] ", "")}`);
     });

@@ -60,7 +60,7 @@ export async function obtainNode(
   return { command, way: `node: ${version}, fetched${isThere ? " before" : ""}, ${command}` };
 }
 
-/** @throws when it is not what the variable promises: who named it wants that one and no other */
+/** @throws when the program is not of the version that the variable's name promises */
 async function versionOfNamed(command: string, major: string, variable: string): Promise<string> {
   if (!isExecutable(command)) throw new Error(`${variable} names ${command}, which is no executable file.`);
   const version = await versionOf(command);

@@ -6,7 +6,7 @@ import { connect, createServer } from "node:net";
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 
-/** A loopback port that nobody listens on at this moment. */
+/** A loopback port on which no process listens at this moment. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < LAST_PORT - FIRST_PORT; tries++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
@@ -28,7 +28,7 @@ function canListen(port: number, host: string): Promise<boolean> {
   });
 }
 
-/** Whether somebody accepts connections there. */
+/** Whether a process accepts connections there. */
 export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
@@ -43,7 +43,7 @@ export function accepts(port: number): Promise<boolean> {
 
 /**
  * Whether it is this process that listens on the port: another server may have taken it first, and answers for it.
- * Where there is no /proc nobody can tell, and the answer is yes.
+ * `true` on systems without /proc.
  */
 export function listensOn(pid: number, port: number): boolean {
   if (!existsSync("/proc/self/net/tcp")) return true;

@@ -34,7 +34,7 @@ export interface Ways {
   program: string;
   image: Image;
   source: Source;
-  /** What to do by hand, for the message when nothing worked. */
+  /** The steps by hand, for the message when every way has failed. */
   hint: string;
 }
 

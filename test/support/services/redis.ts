@@ -141,7 +141,7 @@ async function launchRedis(
   return launch({
     name: "redis",
     program,
-    // The append-only file makes a killed and restarted server remember what it had answered for.
+    // The append-only file makes a killed server keep its confirmed writes.
     args: (at) => [...address(at.port), "--save", "", "--appendonly", "yes", ...settings, ...more(at)],
     ready: answersPing,
     address: (port) => ({ REDIS_URL: `redis://127.0.0.1:${port}` }),
@@ -152,7 +152,7 @@ async function launchSentinel(program: Program): Promise<OwnService> {
   return launch({
     name: "sentinel",
     program,
-    // A sentinel keeps what it learns in its configuration file and insists on one it can write.
+    // A sentinel writes its state into its configuration file, and needs a writable one.
     prepare: ({ dir }) => writeFileSync(join(dir, "sentinel.conf"), ""),
     args: ({ port, dir }) => [join(dir, "sentinel.conf"), ...address(port), "--sentinel"],
     ready: answersPing,

@@ -19,7 +19,7 @@ import type { Program } from "./programs.ts";
 
 /** A server that tests or the demo talk to. */
 export interface Service {
-  /** What it is, e.g. `redis`. */
+  /** Its kind, e.g. `redis`. */
   readonly name: string;
   /** Its address and credentials, under the names of the environment variables that would give them. */
   readonly env: Readonly<Record<string, string>>;
@@ -52,7 +52,7 @@ export interface Place {
   dir: string;
 }
 
-/** What to run, and how to know that it answers. */
+/** The program to run, and the check that it answers. */
 export interface LaunchPlan {
   name: string;
   program: Program;
@@ -188,7 +188,7 @@ function pidOf(child: ChildProcess): number {
 }
 
 /**
- * Whether all threads are stopped: a signal reaches them one by one. Where there is no /proc, nobody can tell.
+ * Whether all threads are stopped: a signal reaches them one by one. Unknown without /proc.
  * @param tasks the process's `/proc/<pid>/task`
  */
 export function standsStill(tasks: string): boolean {
@@ -205,7 +205,7 @@ function threadStandsStill(stat: string): boolean {
   }
 }
 
-// Whoever ends without stopping its servers takes them along.
+// The servers of a process that ends without stopping them end with it.
 const children = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
@@ -227,7 +227,7 @@ function runDirectory(): string {
   return ownRunDirectory;
 }
 
-/** Notes the process id, so that the end of the run finds what a crashed test worker left behind. */
+/** Notes the process id, so that the end of the run finds the servers of a crashed test worker. */
 function remember(child: ChildProcess): void {
   const pids = join(runDirectory(), "pids");
   mkdirSync(pids, { recursive: true });

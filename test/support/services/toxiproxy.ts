@@ -19,8 +19,9 @@ export interface BadNetwork extends OwnService {
 export interface Line {
   readonly port: number;
   /**
-   * Makes the line bad, e.g. `{ type: "reset_peer", attributes: { timeout: 0 } }`; see toxiproxy's README for the types.
-   * @param toxic.stream which half: what the client receives, or what it sends. @default "downstream"
+   * Makes the line bad, e.g. `{ type: "reset_peer", attributes: { timeout: 0 } }`; see toxiproxy's README for the
+   * types.
+   * @param toxic.stream the direction: to the client, or from the client. @default "downstream"
    */
   poison(toxic: Toxic): Promise<void>;
   /** Takes away what {@link Line.poison} did; connections stay. Only of what keeps nothing back for good. */

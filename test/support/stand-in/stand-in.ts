@@ -12,7 +12,7 @@ export interface StandInOptions {
   webVersionCache: { type: "local"; path: string; strict: true };
 }
 
-/** What the page found when it was loaded. */
+/** The state that the page found when it was loaded. */
 export interface Verdict {
   /** The credentials are there, whole, and of one version. */
   linked: boolean;
@@ -67,8 +67,9 @@ interface DevtoolsSession {
 }
 
 /**
- * Answers the addresses of web.whatsapp.com that whatsapp-web.js lets through to the network (`/?post_logout=1`) with the
- * stand-in, by a second DevTools session, so that nothing leaves the machine and its own interception stays as it is.
+ * Answers the addresses of web.whatsapp.com that whatsapp-web.js lets through to the network (`/?post_logout=1`) with
+ * the stand-in, by a second DevTools session, so that nothing leaves the machine and its own interception stays as it
+ * is.
  */
 export async function answerEverything(page: DevtoolsPage): Promise<void> {
   const session = await page.createCDPSession();
