@@ -24,10 +24,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A claim as another process leaves it. */
-async function leave(claim: object | string, ageMs = 0): Promise<void> {
+/** Writes a lock file as another process leaves it. */
+async function leave(lock: object | string, ageMs = 0): Promise<void> {
   await mkdir(join(root, "data"), { recursive: true });
-  await writeFile(file, typeof claim === "string" ? claim : JSON.stringify(claim));
+  await writeFile(file, typeof lock === "string" ? lock : JSON.stringify(lock));
   const at = new Date(Date.now() - ageMs);
   await utimes(file, at, at);
 }
@@ -45,10 +45,10 @@ describe("lockProfile", () => {
   });
 
   it("gives the lock to one of many starts", async () => {
-    const claims = await Promise.allSettled(Array.from({ length: 20 }, () => lockProfile(dir)));
-    const won = claims.flatMap((claim) => (claim.status === "fulfilled" ? [claim.value] : []));
+    const locks = await Promise.allSettled(Array.from({ length: 20 }, () => lockProfile(dir)));
+    const won = locks.flatMap((lock) => (lock.status === "fulfilled" ? [lock.value] : []));
     expect(won).toHaveLength(1);
-    for (const claim of claims) if (claim.status === "rejected") expect(claim.reason).toMatchObject(HELD);
+    for (const lock of locks) if (lock.status === "rejected") expect(lock.reason).toMatchObject(HELD);
     await won[0]?.check();
     await won[0]?.release();
   });
@@ -90,12 +90,12 @@ describe("lockProfile", () => {
     await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
     child.kill("SIGKILL");
     await once(child, "exit");
-    const claims = await Promise.allSettled(Array.from({ length: 10 }, () => lockProfile(dir)));
+    const locks = await Promise.allSettled(Array.from({ length: 10 }, () => lockProfile(dir)));
     const valid = await Promise.allSettled(
-      claims.map(async (claim) => (claim.status === "fulfilled" ? await claim.value.check() : Promise.reject())),
+      locks.map(async (lock) => (lock.status === "fulfilled" ? await lock.value.check() : Promise.reject())),
     );
     expect(valid.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(1);
-    for (const claim of claims) if (claim.status === "fulfilled") await claim.value.release();
+    for (const lock of locks) if (lock.status === "fulfilled") await lock.value.release();
     const next = await lockProfile(dir);
     await next.release();
     expect(await readdir(join(root, "data"))).toEqual([]);
@@ -109,8 +109,8 @@ describe("lockProfile", () => {
     "an unknown process (the file is torn and old)": ['{"pid":1,"id":', 11_000],
     "an unknown process (the file has other content and is old)": ["null", 11_000],
   };
-  it.each(Object.entries(free))("is taken over from %s", async (_what, [claim, ageMs]) => {
-    await leave(claim, ageMs);
+  it.each(Object.entries(free))("is taken over from %s", async (_what, [lock, ageMs]) => {
+    await leave(lock, ageMs);
     const own = await lockProfile(dir);
     await own.check();
     await own.release();
