@@ -1,6 +1,6 @@
 import { access, readFile, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
 import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
 import { LIMITS } from "../../../lib/auth/store/zip-store-client.ts";
@@ -24,6 +24,11 @@ useOwnDirectory();
 const folder = useFolder();
 beforeEach(() => {
   dataPath = folder();
+});
+/** Opened after each test: the saves of all tests take turns, and one that failed must not hold up the others. */
+const closed: (() => void)[] = [];
+afterEach(() => {
+  for (const open of closed.splice(0)) open();
 });
 
 /**
@@ -70,10 +75,12 @@ class SlowStore implements SessionStore {
 function closedGate(store: SlowStore): () => void {
   const { opened, open } = gate();
   store.gate = opened;
-  return () => {
+  const end = (): void => {
     store.gate = Promise.resolve();
     open();
   };
+  closed.push(end);
+  return end;
 }
 
 function runOn(store: SessionStore, limits = LIMITS): ZipSession {
