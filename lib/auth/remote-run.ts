@@ -103,7 +103,8 @@ export class RemoteRun {
     try {
       await this.#launch.started(browser);
     } catch (error) {
-      this.browserClosed();
+      // whatsapp-web.js calls no further hook.
+      await this.end();
       throw error;
     }
   }

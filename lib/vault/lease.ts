@@ -15,8 +15,7 @@ const TRIES = 20;
 
 /** The right to write one session, won with a `hold` entry. */
 export class VaultLease implements Lease {
-  /** The vault that gave the lease. */
-  readonly context: VaultContext;
+  readonly #context: VaultContext;
   readonly session: string;
   readonly epoch: number;
   /** Appends to the session's log; only by work that {@link run} runs. */
@@ -26,10 +25,15 @@ export class VaultLease implements Lease {
   #isReleased = false;
 
   private constructor(context: VaultContext, log: SessionLog, hold: Entry) {
-    this.context = context;
+    this.#context = context;
     this.session = log.session;
     this.epoch = hold.epoch;
     this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken));
+  }
+
+  /** The vault that gave the lease. */
+  get context(): VaultContext {
+    return this.#context;
   }
 
   /**

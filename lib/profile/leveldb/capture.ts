@@ -113,7 +113,12 @@ export class LevelDbCapture extends DatabaseCapture {
 
   /** Holds the tables, the newest first: the next compaction deletes those. */
   async #holdTables(): Promise<void> {
-    const tables = (await namesOf(this.#folder)).flatMap((name) => {
+    const names = await namesOf(this.#folder);
+    // Between this look and the next one at the layout, Chromium may wipe the directory together with this file.
+    if (names.includes("corruption_info.json")) {
+      throw this.#damage("corruption_info.json", "Chromium has found this storage corrupt");
+    }
+    const tables = names.flatMap((name) => {
       const parsed = parseLevelDbName(name);
       return parsed?.kind === "table" ? [{ name, number: parsed.number }] : [];
     });

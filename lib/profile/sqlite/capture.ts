@@ -184,8 +184,13 @@ export class SqliteCapture extends DatabaseCapture {
     const { pool } = this.options;
     const handle = await pool.openChanging(this.#pathOf(suffix));
     if (handle === undefined) return undefined;
-    const identity = await pool.identify(handle);
-    return { handle, identity, header: await readExactly(handle, 0, Math.min(identity.size, headerBytes)) };
+    try {
+      const identity = await pool.identify(handle);
+      return { handle, identity, header: await readExactly(handle, 0, Math.min(identity.size, headerBytes)) };
+    } catch (error) {
+      await pool.release(handle);
+      throw error;
+    }
   }
 
   async #isUnchanged({ handle, identity }: OpenFile): Promise<boolean> {

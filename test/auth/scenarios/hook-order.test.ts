@@ -348,8 +348,9 @@ describe("a browser", () => {
     expect(watchEnd).toHaveBeenCalled();
     watchEnd.mockRestore();
     await closing;
-    await client.destroy();
+    // whatsapp-web.js calls no hook after this one.
     await nothingIsLeft();
+    await client.destroy();
   });
 });
 
