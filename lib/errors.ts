@@ -34,11 +34,11 @@ export interface VaultErrorOptions {
   /** The error that caused this one. */
   cause?: unknown;
   /** The next step for a person, in one sentence. */
-  hint?: string;
+  hint?: string | undefined;
   /** Whether the same call may succeed when it is made again. @default true for `UNAVAILABLE`, else false */
   retryable?: boolean;
   /** `LEASE_HELD` only: the process that has the profile open, `<host>-<pid>`. */
-  owner?: string;
+  owner?: string | undefined;
   /** `LEASE_HELD` only: when the holder's lease ends. Not yet set: no lease ends by itself. */
   expiresAt?: Date;
 }
@@ -55,7 +55,7 @@ export class VaultError extends Error {
   readonly expiresAt: Date | undefined;
 
   constructor(code: VaultErrorCode, message: string, options: VaultErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
     this.retryable = options.retryable ?? code === "UNAVAILABLE";

@@ -7,7 +7,7 @@ import { VaultError } from "../errors.ts";
 export function damaged(zipPath: string, why: string, cause?: unknown): VaultError {
   return new VaultError("CORRUPT", `Could not unzip ${zipPath}: the zip is damaged: ${why}.`, {
     hint: "Restore an older copy of the session.",
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }
 

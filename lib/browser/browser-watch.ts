@@ -4,6 +4,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import { codeOf } from "../disk/errors.ts";
 import type { BrowserLike, ClientLike } from "./client.ts";
 import { hasLiveMember } from "./process-id.ts";
 
@@ -81,7 +82,7 @@ function isGroupRunning(leader: number | undefined): boolean {
   try {
     process.kill(-leader, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
   return process.platform !== "linux" || hasLiveMember(leader);
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { codeOf } from "../disk/errors.ts";
 
 /** Identifies a process, also after a later process has taken its number. */
 export interface ProcessId {
@@ -23,7 +24,7 @@ export async function isAlive({ pid, startedAt }: ProcessId): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    if (codeOf(error) === "ESRCH") return false;
   }
   const now = await startOf(pid);
   return now === undefined ? process.platform !== "linux" : startedAt === undefined || now === startedAt;

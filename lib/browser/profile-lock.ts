@@ -149,7 +149,7 @@ function parse(text: string): Owner | undefined {
 function held(dir: string, owner: Owner | undefined): VaultError {
   const holder = owner === undefined ? "another process" : `process ${owner.pid} of ${owner.host}`;
   return new VaultError("LEASE_HELD", `The profile ${dir} is being opened by ${holder}.`, {
-    ...(owner === undefined ? {} : { owner: `${owner.host}-${owner.pid}` }),
+    owner: owner && `${owner.host}-${owner.pid}`,
     hint: `Run one process per session: end ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
   });
 }

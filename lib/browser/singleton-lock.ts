@@ -2,6 +2,7 @@ import { readFile, readlink, realpath, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { removeJudged } from "../disk/durable.ts";
+import { codeOf, isMissing } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 
 /**
@@ -25,9 +26,8 @@ export async function removeStaleLocks(dir: string): Promise<void> {
 
 /** Changes nothing. @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open. */
 export async function checkNoBrowser(dir: string): Promise<void> {
-  const owner = await readLock(join(dir, "SingletonLock"));
-  const pid = owner === undefined ? undefined : await livingOwner(owner, dir);
-  if (owner !== undefined && pid !== undefined) throw held(dir, owner, pid);
+  const pid = await browserOf(dir);
+  if (pid !== undefined) throw held(dir, `${hostname()}-${pid}`, pid);
 }
 
 /** The number of the browser that has the profile at `dir` open on this machine; `undefined` when there is none. */
@@ -42,7 +42,7 @@ async function readLock(path: string): Promise<string | undefined> {
     return await readlink(path);
   } catch (cause) {
     if (isMissing(cause)) return undefined;
-    if ((cause as NodeJS.ErrnoException).code === "EINVAL") return "";
+    if (codeOf(cause) === "EINVAL") return "";
     throw cause;
   }
 }
@@ -55,7 +55,7 @@ async function livingOwner(owner: string, dir: string): Promise<number | undefin
   try {
     process.kill(pid, 0);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ESRCH") return undefined;
+    if (codeOf(cause) === "ESRCH") return undefined;
   }
   return (await isBrowserOf(pid, dir)) ? pid : undefined;
 }
@@ -66,7 +66,7 @@ async function isBrowserOf(pid: number, dir: string): Promise<boolean> {
   try {
     commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8");
   } catch (cause) {
-    const gone = isMissing(cause) || (cause as NodeJS.ErrnoException).code === "ESRCH";
+    const gone = isMissing(cause) || codeOf(cause) === "ESRCH";
     return !gone || process.platform !== "linux";
   }
   // A zombie has an empty command line.
@@ -89,9 +89,4 @@ function held(dir: string, owner: string, pid?: number): VaultError {
     owner,
     hint: `End ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
   });
-}
-
-function isMissing(cause: unknown): boolean {
-  const { code } = cause as NodeJS.ErrnoException;
-  return code === "ENOENT" || code === "ENOTDIR";
 }

@@ -3,7 +3,7 @@ import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promi
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { forEachConcurrent } from "../async/semaphore.ts";
-import { codeOf } from "./errors.ts";
+import { codeOf, isMissing } from "./errors.ts";
 
 const BUSY_ATTEMPTS = 10;
 const BUSY_PAUSE_MS = 100;
@@ -58,7 +58,7 @@ async function syncForgiving(path: string, forgiven: readonly string[]): Promise
   try {
     handle = await open(path, "r");
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) return;
+    if (isMissing(error)) return;
     throw error;
   }
   try {
@@ -118,7 +118,7 @@ export async function removeJudged(
   try {
     await rename(path, aside);
   } catch (cause) {
-    if (["ENOENT", "ENOTDIR"].includes(codeOf(cause) ?? "")) return "gone";
+    if (isMissing(cause)) return "gone";
     throw cause;
   }
   if (await isJudged(aside)) {

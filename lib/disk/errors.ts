@@ -34,7 +34,7 @@ export function diskError(doing: string, cause: unknown): VaultError {
   if (isVaultError(cause)) return cause;
   const reason = codeOf(cause) ?? (cause instanceof Error ? cause.message : "unknown error");
   const { code = "UNAVAILABLE" as const, hint } = REFUSALS[reason] ?? {};
-  return new VaultError(code, `Could not ${doing}: ${reason}.`, { cause, ...(hint === undefined ? {} : { hint }) });
+  return new VaultError(code, `Could not ${doing}: ${reason}.`, { cause, hint });
 }
 
 /** As {@link diskError} for an error of the disk; any other error is returned as it is. */
@@ -50,6 +50,11 @@ export function isDiskError(error: unknown): boolean {
 /** The code of an error, such as `ENOENT`; `undefined` when the error has none. */
 export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+/** Whether an error says that a path, or a directory above it, is not there. */
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
 }
 
 /** Whether the process, or the system, has run out of descriptors. */

@@ -109,5 +109,5 @@ async function inflate(body: Buffer, bytes: number, what: string): Promise<Buffe
 }
 
 function corrupt(what: string, why: string, cause?: unknown): VaultError {
-  return new VaultError("CORRUPT", `Could not read ${what}: ${why}.`, cause === undefined ? {} : { cause });
+  return new VaultError("CORRUPT", `Could not read ${what}: ${why}.`, { cause });
 }
