@@ -90,13 +90,22 @@ async function unpackEntry(zip: Zip, entry: DirectoryEntry, path: string, signal
     try {
       const isSmall = entry.size <= WHOLE_BYTES && entry.compressedSize <= WHOLE_BYTES;
       const unpacked = isSmall ? unpackWhole(zip, start, entry, out) : unpackStreamed(zip, start, entry, out, signal);
-      if ((await unpacked) !== entry.crc) throw damagedEntry(zip, entry, "its checksum is wrong");
+      const { bytes, crc } = await unpacked;
+      if (bytes !== entry.size) throw damagedEntry(zip, entry, `it has ${bytes} bytes instead of ${entry.size}`);
+      if (crc !== entry.crc) throw damagedEntry(zip, entry, "its checksum is wrong");
     } finally {
       await out.close();
     }
   } catch (cause) {
+    if (isInflateError(cause)) throw damagedEntry(zip, entry, "it cannot be inflated", cause);
     throw asDiskError(`unzip ${zip.path} to ${path}`, cause);
   }
+}
+
+/** An error of zlib, or more bytes than the entry may have. */
+function isInflateError(cause: unknown): boolean {
+  const code = codeOf(cause) ?? "";
+  return code.startsWith("Z_") || code === "ERR_BUFFER_TOO_LARGE";
 }
 
 async function create(zip: Zip, path: string): Promise<FileHandle> {
@@ -113,24 +122,17 @@ async function create(zip: Zip, path: string): Promise<FileHandle> {
 
 const inflate: (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer> = promisify(inflateRaw);
 
-async function unpackWhole(zip: Zip, start: number, entry: DirectoryEntry, out: FileHandle): Promise<number> {
-  const packed = await readExactly(zip.handle, start, entry.compressedSize, zip.path);
-  const bytes = entry.method === methods.stored ? packed : await inflateExactly(zip, packed, entry);
-  await writeFully(out, bytes, 0);
-  return crc32(bytes);
+interface Unpacked {
+  readonly bytes: number;
+  readonly crc: number;
 }
 
-async function inflateExactly(zip: Zip, packed: Buffer, entry: DirectoryEntry): Promise<Buffer> {
-  let bytes: Buffer;
-  try {
-    bytes = await inflate(packed, { maxOutputLength: entry.size + 1 });
-  } catch (cause) {
-    throw damagedEntry(zip, entry, "it cannot be inflated", cause);
-  }
-  if (bytes.length !== entry.size) {
-    throw damagedEntry(zip, entry, `it has ${bytes.length} bytes instead of ${entry.size}`);
-  }
-  return bytes;
+async function unpackWhole(zip: Zip, start: number, entry: DirectoryEntry, out: FileHandle): Promise<Unpacked> {
+  const packed = await readExactly(zip.handle, start, entry.compressedSize, zip.path);
+  const isStored = entry.method === methods.stored;
+  const content = isStored ? packed : await inflate(packed, { maxOutputLength: entry.size + 1 });
+  await writeFully(out, content, 0);
+  return { bytes: content.length, crc: crc32(content) };
 }
 
 async function unpackStreamed(
@@ -139,7 +141,7 @@ async function unpackStreamed(
   entry: DirectoryEntry,
   out: FileHandle,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Unpacked> {
   let crc = 0;
   let bytes = 0;
   async function* packed(): AsyncGenerator<Buffer> {
@@ -153,13 +155,8 @@ async function unpackStreamed(
     await writeFully(out, chunk, bytes);
     bytes += chunk.length;
   };
-  try {
-    await flow(packed(), entry.method === methods.stored ? undefined : createInflateRaw(), write, signal);
-  } catch (cause) {
-    throw codeOf(cause)?.startsWith("Z_") ? damagedEntry(zip, entry, "it cannot be inflated", cause) : cause;
-  }
-  if (bytes !== entry.size) throw damagedEntry(zip, entry, `it has ${bytes} bytes instead of ${entry.size}`);
-  return crc;
+  await flow(packed(), entry.method === methods.stored ? undefined : createInflateRaw(), write, signal);
+  return { bytes, crc };
 }
 
 function damagedEntry(zip: Zip, entry: DirectoryEntry, why: string, cause?: unknown): VaultError {

@@ -65,7 +65,7 @@ class ZipReader extends RandomAccessReader {
   readonly size: number;
   readonly #handle: FileHandle;
   /** The bytes of the directory while it is read: yauzl reads two small parts of it for each entry. */
-  #directory: { readonly offset: number; readonly bytes: Buffer } | undefined;
+  directory: { readonly offset: number; readonly bytes: Buffer } | undefined;
 
   constructor(handle: FileHandle, path: string, size: number) {
     super();
@@ -74,23 +74,15 @@ class ZipReader extends RandomAccessReader {
     this.size = size;
   }
 
-  async load({ offset, length }: End): Promise<void> {
-    this.#directory = { offset, bytes: await this.bytes(offset, length) };
-  }
-
-  unload(): void {
-    this.#directory = undefined;
-  }
-
   async bytes(position: number, length: number): Promise<Buffer> {
     if (!(position >= 0 && position + length <= this.size)) throw damaged(this.path, `it ends at byte ${this.size}`);
     return readExactly(this.#handle, position, length, this.path);
   }
 
   override read(into: Buffer, at: number, length: number, position: number, done: (err: Error | null) => void): void {
-    const start = position - (this.#directory?.offset ?? 0);
-    if (this.#directory && start >= 0 && start + length <= this.#directory.bytes.length) {
-      this.#directory.bytes.copy(into, at, start, start + length);
+    const start = position - (this.directory?.offset ?? 0);
+    if (this.directory && start >= 0 && start + length <= this.directory.bytes.length) {
+      this.directory.bytes.copy(into, at, start, start + length);
       done(null);
       return;
     }
@@ -135,13 +127,13 @@ async function readEnd(zip: ZipReader, commentBytes: number): Promise<End> {
 async function readEntries(reader: ZipReader, zip: ZipFile, end: End): Promise<DirectoryEntry[]> {
   const entries: DirectoryEntry[] = [];
   let bytes = 0;
-  await reader.load(end);
+  reader.directory = { offset: end.offset, bytes: await reader.bytes(end.offset, end.length) };
   for await (const entry of zip.eachEntry()) {
     bytes += recordBytes.central + entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
     if (bytes > end.length) throw damaged(reader.path, "its directory ends early");
     entries.push(checkEntry(reader.path, entry));
   }
-  reader.unload();
+  reader.directory = undefined;
   if (bytes !== end.length) throw damaged(reader.path, `its directory has ${end.length - bytes} bytes too many`);
   return entries;
 }

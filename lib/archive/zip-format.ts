@@ -26,8 +26,8 @@ export const recordBytes: Record<keyof typeof signatures, number> = {
 export const methods: Record<"stored" | "deflated", number> = { stored: 0, deflated: 8 };
 
 /** "Look in the zip64 field", in a 16-bit and in a 32-bit field. */
-export const full16: number = 0xffff;
-export const full32: number = 0xffffffff;
+const full16 = 0xffff;
+const full32 = 0xffffffff;
 
 /** The record of one entry. Sizes and offsets are bytes. */
 export interface ZipEntry {

@@ -91,7 +91,7 @@ interface Whole {
 function begin(file: CaptureFile | undefined): Promise<Whole> | undefined {
   if (file === undefined || file.size > WHOLE_BYTES) return undefined;
   const whole = (async () => {
-    const bytes = await readFrom(file, 0, file.size);
+    const bytes = file.size === 0 ? Buffer.alloc(0) : await readPart(file, 0, file.size);
     return { crc: crc32(bytes), deflated: await deflate(bytes, { level: LEVEL }) };
   })();
   whole.catch(() => {});
@@ -114,7 +114,7 @@ async function writeLarge(file: CaptureFile, out: Output, signal?: AbortSignal):
   let crc = 0;
   async function* content(): AsyncGenerator<Buffer> {
     for (let at = 0; at < file.size; at += READ_BYTES) {
-      const bytes = await readFrom(file, at, Math.min(READ_BYTES, file.size - at));
+      const bytes = await readPart(file, at, Math.min(READ_BYTES, file.size - at));
       crc = crc32(bytes, crc);
       yield bytes;
     }
@@ -127,10 +127,6 @@ async function writeLarge(file: CaptureFile, out: Output, signal?: AbortSignal):
 
 function newEntry(file: CaptureFile, crc: number, compressedSize: number, offset: number): ZipEntry {
   return { path: file.path, method: methods.deflated, crc, compressedSize, size: file.size, offset };
-}
-
-async function readFrom(file: CaptureFile, position: number, length: number): Promise<Buffer> {
-  return length === 0 ? Buffer.alloc(0) : readPart(file, position, length);
 }
 
 /** Appends to a file through a buffer, so that many small records are few writes. */

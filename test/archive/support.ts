@@ -2,14 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
-import {
-  centralHeader,
-  endRecords,
-  full32,
-  localHeader,
-  methods,
-  type ZipEntry,
-} from "../../lib/archive/zip-format.ts";
+import { centralHeader, endRecords, localHeader, methods, type ZipEntry } from "../../lib/archive/zip-format.ts";
 import type { CaptureFile } from "../../lib/store.ts";
 
 /** A file of a capture that lives in memory. */
@@ -77,7 +70,7 @@ export function craft(entries: readonly CraftedEntry[]): Buffer {
       size: crafted.size ?? content.length,
       offset: crafted.offset ?? offset,
     };
-    const local = localHeader({ ...entry, path: crafted.localPath ?? entry.path }, entry.size >= full32);
+    const local = localHeader({ ...entry, path: crafted.localPath ?? entry.path }, entry.size >= 0xffffffff);
     if (crafted.localExtraBytes !== undefined) local.writeUInt16LE(crafted.localExtraBytes, 28);
     const header = centralHeader(entry);
     if (crafted.mode !== undefined) header.writeUInt32LE(crafted.mode * 0x10000, 38);
