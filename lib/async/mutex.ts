@@ -1,4 +1,5 @@
 import { withSignal } from "./deadline.ts";
+import { deferred } from "./deferred.ts";
 
 /** Releases a mutex; may be called twice. */
 export type Release = () => void;
@@ -20,10 +21,7 @@ export class Mutex {
    */
   async acquire(signal?: AbortSignal): Promise<Release> {
     const before = this.#last;
-    let release: Release = () => {};
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
+    const { promise: released, resolve: release } = deferred();
     this.#last = before.then(() => released);
     try {
       await withSignal(before, signal);

@@ -7,8 +7,6 @@ const CLOSE_WAIT_MS = 60_000;
 
 /** A start that {@link HookGuards.start} decides about. */
 export interface GuardedStart {
-  /** Name of the session or the profile, for errors. */
-  readonly subject: string;
   /** Whether the strategy has no browser, and is starting none. */
   readonly isFirst: boolean;
   /** Resolves when the browser of the run before is closed; `undefined` when none is about to close. */
@@ -21,6 +19,7 @@ export interface GuardedStart {
  */
 export class HookGuards {
   readonly #client: () => ClientLike;
+  readonly #subject: string;
   /**
    * Logouts after which the page continues in the same browser, and whose next `beforeBrowserInitialized` is to come.
    */
@@ -30,8 +29,10 @@ export class HookGuards {
   /** The browser that was started last. */
   #browser: BrowserLike | undefined;
 
-  constructor(client: () => ClientLike) {
+  /** @param subject the session or the profile, for errors */
+  constructor(client: () => ClientLike, subject: string) {
     this.#client = client;
+    this.#subject = subject;
   }
 
   /**
@@ -40,7 +41,7 @@ export class HookGuards {
    * @throws `CANCELLED` when the client was destroyed meanwhile; the errors of `begin`
    */
   async start(
-    { subject, isFirst, previous }: GuardedStart,
+    { isFirst, previous }: GuardedStart,
     begin: () => Promise<void>,
     inTurn: (step: () => Promise<void>) => Promise<void> = (step) => step(),
   ): Promise<void> {
@@ -56,7 +57,7 @@ export class HookGuards {
     // browser.
     await Promise.race([previous, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
     await inTurn(async () => {
-      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(subject);
+      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(this.#subject);
       // A browser that runs has its profile open, as at a second initialize().
       if (!client.pupBrowser?.isConnected()) await begin();
     });
@@ -64,18 +65,17 @@ export class HookGuards {
 
   /**
    * For `afterBrowserInitialized`.
-   * @param subject name of the session or the profile, for errors
    * @param isWanted whether a start is under way: else a new browser is closed
    * @returns the client's browser when it is new, else `undefined`
    * @throws `CANCELLED` when the browser is new and the client was destroyed meanwhile
    */
-  async started(subject: string, isWanted: boolean): Promise<BrowserLike | undefined> {
+  async started(isWanted: boolean): Promise<BrowserLike | undefined> {
     const { pupBrowser } = this.#client();
     // After a logout in the page the browser is the old one, open or closed; whatsapp-web.js catches no error there.
     if (!pupBrowser || pupBrowser === this.#browser) return undefined;
     if (!isWanted) {
       await closeQuietly(pupBrowser);
-      throw destroyedMeanwhile(subject);
+      throw destroyedMeanwhile(this.#subject);
     }
     this.#browser = pupBrowser;
     return pupBrowser;

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { ProfileLaunch } from "../browser/profile-launch.ts";
@@ -31,11 +32,11 @@ export class LocalAuth extends BaseAuth {
   /** Path of the profile; set by the first `initialize()`. */
   userDataDir: string | undefined;
   readonly #settings: StrategySettings;
+  readonly #dir: string;
+  readonly #guards: HookGuards;
   #launch: ProfileLaunch | undefined;
-  readonly #guards: HookGuards = new HookGuards(() => this.client);
-  /** Resolves when the browser is closed; pending from the call of `disconnect` until the call of `destroy`. */
-  #closed: Promise<void> = Promise.resolve();
-  #setClosed: () => void = () => {};
+  /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
+  #closed: Deferred | undefined;
 
   constructor(options: LocalAuthOptions = {}) {
     super();
@@ -43,6 +44,8 @@ export class LocalAuth extends BaseAuth {
     this.clientId = this.#settings.clientId;
     this.dataPath = this.#settings.dataPath;
     this.rmMaxRetries = this.#settings.rmMaxRetries;
+    this.#dir = join(this.dataPath, sessionNameOf("session", this.clientId));
+    this.#guards = new HookGuards(() => this.client, `The profile ${this.#dir}`);
   }
 
   /**
@@ -52,21 +55,18 @@ export class LocalAuth extends BaseAuth {
    *   wipe it or show a QR: the profile is left as it is
    */
   override async beforeBrowserInitialized(): Promise<void> {
-    const { client } = this;
-    const dir = join(this.dataPath, sessionNameOf("session", this.clientId));
-    checkLaunchable(client.options.puppeteer, "LocalAuth", dir);
-    this.userDataDir = dir;
-    const start = { subject: `The profile ${dir}`, isFirst: this.#launch === undefined, previous: this.#closed };
-    await this.#guards.start(start, () => this.#begin(dir));
+    checkLaunchable(this.client.options.puppeteer, "LocalAuth", this.#dir);
+    this.userDataDir = this.#dir;
+    const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise };
+    await this.#guards.start(start, () => this.#begin(this.#dir));
   }
 
   async #begin(dir: string): Promise<void> {
-    const { client } = this;
     const previous = this.#launch;
     // The browser of the launch before may be just starting, which no hook tells: then this start fails, and that
     // launch continues.
     if (previous !== undefined) await checkNoBrowser(dir);
-    const launch = new ProfileLaunch({ ...this.#settings, client, dir });
+    const launch = new ProfileLaunch({ ...this.#settings, client: this.client, dir });
     this.#launch = launch;
     try {
       await launch.prepare(async () => {
@@ -85,19 +85,13 @@ export class LocalAuth extends BaseAuth {
 
   override async afterBrowserInitialized(): Promise<void> {
     const launch = this.#launch;
-    const browser = await this.#guards.started(`The profile ${this.userDataDir}`, launch !== undefined);
+    const browser = await this.#guards.started(launch !== undefined);
     if (browser !== undefined) await launch?.started(browser);
   }
 
   /** Called before `destroy()` when the connection has ended for good. */
   override async disconnect(): Promise<void> {
-    const setClosed = this.#setClosed;
-    this.#closed = new Promise((resolve) => {
-      this.#setClosed = () => {
-        setClosed();
-        resolve();
-      };
-    });
+    this.#closed ??= deferred();
   }
 
   override async destroy(): Promise<void> {
@@ -108,7 +102,8 @@ export class LocalAuth extends BaseAuth {
     // once both have ended.
     if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
     await launch?.end();
-    this.#setClosed();
+    this.#closed?.resolve();
+    this.#closed = undefined;
   }
 
   /**

@@ -6,7 +6,7 @@ import { checkNoBrowser } from "../browser/singleton-lock.ts";
 import { VaultError } from "../errors.ts";
 import { discardReplaced } from "../profile/swap.ts";
 import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
-import { BaseAuth } from "./base-auth.ts";
+import { type AuthenticationAnswer, BaseAuth } from "./base-auth.ts";
 import { HookGuards } from "./hook-guards.ts";
 import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
@@ -42,7 +42,7 @@ export class RemoteAuth extends BaseAuth {
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
   #lastState: string | undefined;
-  readonly #guards: HookGuards = new HookGuards(() => this.client);
+  readonly #guards: HookGuards;
   /** Runs the hooks one at a time, in the order of their calls. */
   readonly #hooks: Mutex = new Mutex();
 
@@ -57,6 +57,7 @@ export class RemoteAuth extends BaseAuth {
     this.rmMaxRetries = settings.rmMaxRetries;
     this.sessionName = sessionNameOf("RemoteAuth", settings.clientId);
     this.userDataDir = join(this.dataPath, this.sessionName);
+    this.#guards = new HookGuards(() => this.client, `Session ${this.sessionName}`);
   }
 
   override setup(client: PublicClient): void {
@@ -77,7 +78,7 @@ export class RemoteAuth extends BaseAuth {
     checkLaunchable(client.options.puppeteer, "RemoteAuth", this.userDataDir);
     // The last save of the run before comes first.
     const previous = client.pupBrowser?.isConnected() ? this.#run?.ended : undefined;
-    const start = { subject: this.#subject, isFirst: this.#run === undefined, previous };
+    const start = { isFirst: this.#run === undefined, previous };
     await this.#guards.start(
       start,
       () => this.#begin(),
@@ -112,30 +113,24 @@ export class RemoteAuth extends BaseAuth {
 
   override async afterBrowserInitialized(): Promise<void> {
     const run = this.#run;
-    const browser = await this.#guards.started(this.#subject, run?.isEnding === false);
+    const browser = await this.#guards.started(run?.isEnding === false);
     if (browser !== undefined) await run?.browserStarted(browser);
   }
 
-  override async onAuthenticationNeeded(): Promise<{
-    failed: boolean;
-    restart: boolean;
-    failureEventPayload: undefined;
-  }> {
+  override async onAuthenticationNeeded(): Promise<AuthenticationAnswer> {
     await this.#run?.authenticationNeeded();
-    return { failed: false, restart: false, failureEventPayload: undefined };
+    return await super.onAuthenticationNeeded();
   }
 
   /** Called at every READY, not awaited: never rejects. */
   override async afterAuthReady(): Promise<void> {
     const run = this.#run;
     run?.link();
-    await this.#hooks
-      .run(async () => {
-        if (run === undefined || run !== this.#run || run.isEnding) return;
-        run.ready();
-        await discardReplaced(this.userDataDir);
-      })
-      .catch((error) => run?.report(error));
+    await this.#inTurn(run, async () => {
+      if (run === undefined || run !== this.#run || run.isEnding) return;
+      run.ready();
+      await discardReplaced(this.userDataDir);
+    });
   }
 
   /** Called when the connection has ended for good (a conflict, a block …): the session is kept. Never rejects. */
@@ -144,12 +139,10 @@ export class RemoteAuth extends BaseAuth {
     // Only a device that was linked before has lost its session by UNPAIRED; an idle QR page is unpaired as well.
     const unpaired = isUnpaired(this.#lastState) && run?.wasReady === true;
     run?.unlink();
-    await this.#hooks
-      .run(async () => {
-        await run?.stopBackups();
-        if (unpaired) await this.#deleteStored(run);
-      })
-      .catch((error) => run?.report(error));
+    await this.#inTurn(run, async () => {
+      await run?.stopBackups();
+      if (unpaired) await this.#deleteStored(run);
+    });
   }
 
   /** Saves a last time when the session is linked, and releases the lease. Never rejects. */
@@ -157,15 +150,13 @@ export class RemoteAuth extends BaseAuth {
     const interrupted = this.#run;
     this.#guards.destroyed();
     interrupted?.interrupt();
-    await this.#hooks
-      .run(async () => {
-        const run = this.#run;
-        if (run === undefined) return;
-        this.#run = undefined;
-        await run.finish();
-        if (run.deleted) await removeProfile(this.userDataDir, this.rmMaxRetries);
-      })
-      .catch((error) => interrupted?.report(error));
+    await this.#inTurn(interrupted, async () => {
+      const run = this.#run;
+      if (run === undefined) return;
+      this.#run = undefined;
+      await run.finish();
+      if (run.deleted) await removeProfile(this.userDataDir, this.rmMaxRetries);
+    });
   }
 
   /**
@@ -216,8 +207,9 @@ export class RemoteAuth extends BaseAuth {
     return await this.backup();
   }
 
-  get #subject(): string {
-    return `Session ${this.sessionName}`;
+  /** Runs a step of a hook when all earlier hooks have ended. Never rejects: `run` reports the error of the step. */
+  async #inTurn(run: RemoteRun | undefined, step: () => Promise<void>): Promise<void> {
+    await this.#hooks.run(step).catch((error) => run?.report(error));
   }
 
   async #deleteStored(run: RemoteRun | undefined): Promise<void> {

@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { BrowserLike } from "../browser/client.ts";
 import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
@@ -8,15 +9,14 @@ import { chooseProfile, type OpenedProfile } from "./local/choose-profile.ts";
 import { browserGone, clientDestroyed, leaseLost, sessionRefused } from "./run-errors.ts";
 import { RunPhase } from "./run-phase.ts";
 import { ProfileSaver } from "./saving/profile-saver.ts";
-import { SaveSchedule } from "./saving/save-schedule.ts";
+import { SaveSchedule, type SaveScheduleOptions } from "./saving/save-schedule.ts";
 import type { StoreSession } from "./store/store-session.ts";
 
-/** Options of one run. Times are milliseconds. */
-export interface RemoteRunOptions extends ProfileLaunchOptions {
+/** Options of one run. */
+export interface RemoteRunOptions
+  extends ProfileLaunchOptions,
+    Pick<SaveScheduleOptions, "session" | "intervalMs" | "finalSaveTimeoutMs"> {
   readonly store: StoreSession;
-  readonly session: string;
-  readonly intervalMs: number;
-  readonly finalSaveTimeoutMs: number;
 }
 
 /**
@@ -28,9 +28,7 @@ export class RemoteRun {
   readonly #options: RemoteRunOptions;
   /** Aborts when the run ends, and stops every wait for the store or the disk. */
   readonly #ending = new AbortController();
-  /** Resolves when the lease, the lock of the profile and the signal handlers are released. */
-  readonly ended: Promise<void>;
-  #setEnded: () => void = () => {};
+  readonly #ended: Deferred = deferred();
   readonly #launch: ProfileLaunch;
   readonly #browser: BrowserWatch;
   readonly #saver: ProfileSaver;
@@ -49,9 +47,6 @@ export class RemoteRun {
   constructor(options: RemoteRunOptions) {
     this.#options = options;
     this.store = options.store;
-    this.ended = new Promise((resolve) => {
-      this.#setEnded = resolve;
-    });
     const { client } = options;
     const onError = (error: unknown): void => this.report(error);
     this.#launch = new ProfileLaunch(options);
@@ -65,6 +60,11 @@ export class RemoteRun {
       onError,
     });
     this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
+  }
+
+  /** Resolves when the lease, the lock of the profile and the signal handlers are released. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   get wasReady(): boolean {
@@ -134,7 +134,7 @@ export class RemoteRun {
     this.#phase.unlink();
     this.#isProven = true;
     this.#readyAt = undefined;
-    await this.#saver.markSuperseded().catch((error) => this.report(error));
+    await this.#saver.provenance.markSuperseded().catch((error) => this.report(error));
     await this.stopBackups();
     if (wasReady) await this.#saver.rollBack(this.#ending.signal).catch((error) => this.report(error));
     await this.#saver.expectNewLink(this.#ending.signal);
@@ -146,7 +146,7 @@ export class RemoteRun {
   /** Starts the saves; may be called at every READY. */
   ready(): void {
     if (!this.#phase.isLinked || this.isEnding) return;
-    this.#saver.clearSuperseded().catch((error) => this.report(error));
+    this.#saver.provenance.clearSuperseded().catch((error) => this.report(error));
     const generation = this.#opened?.history.at(-1)?.generation;
     if (generation !== undefined && !this.#isProven) {
       this.#isProven = true;
@@ -216,7 +216,7 @@ export class RemoteRun {
     await this.stopBackups();
     await this.store.close().catch((error) => this.report(error));
     await this.#launch.end();
-    this.#setEnded();
+    this.#ended.resolve();
   }
 
   /** Emits an error that no caller awaits; a lost lease ends the run. */

@@ -3,9 +3,9 @@ import type { VaultError } from "../errors.ts";
 /**
  * `starting`: no browser yet. `unlinked`: a browser, and no session in it. `linked`: READY was seen, and no event since
  * that ends the session. `saving`: the client is being destroyed and the last save is being made. `ending`: no save is
- * made any more. `lost`: another process has taken the session over.
+ * made any more.
  */
-type Name = "starting" | "unlinked" | "linked" | "saving" | "ending" | "lost";
+type Name = "starting" | "unlinked" | "linked" | "saving" | "ending";
 
 /** The phase of one run of a client: whether the profile may be saved, and whether the run continues. */
 export class RunPhase {
@@ -19,7 +19,7 @@ export class RunPhase {
 
   /** Whether the run has ended or is ending. */
   get isEnding(): boolean {
-    return this.#name === "saving" || this.#name === "ending" || this.#name === "lost";
+    return this.#name === "saving" || this.#name === "ending";
   }
 
   /** The reason to write nothing more; `undefined` unless another process has taken the session over. */
@@ -51,12 +51,12 @@ export class RunPhase {
 
   /** The run ends without another save. */
   end(): void {
-    if (this.#name !== "lost") this.#name = "ending";
+    this.#name = "ending";
   }
 
-  /** Another process has taken the session over; no later event changes the phase. */
+  /** Another process has taken the session over: the run ends without another save. */
   lose(reason: VaultError): void {
-    this.#name = "lost";
+    this.#name = "ending";
     this.#lost = reason;
   }
 }

@@ -5,8 +5,7 @@ import type { BrowserLike, ClientLike } from "../../lib/browser/client.ts";
 import { gate } from "../support/gate.ts";
 import { ScriptedBrowser } from "./support/scripted-client.ts";
 
-const subject = "Session RemoteAuth";
-const first = { subject, isFirst: true, previous: undefined };
+const first = { isFirst: true, previous: undefined };
 const later = { ...first, isFirst: false };
 const destroyed = {
   code: "CANCELLED",
@@ -21,7 +20,7 @@ const begin = async (): Promise<void> => {
 };
 beforeEach(() => {
   client = { pupBrowser: null };
-  guards = new HookGuards(() => client as ClientLike);
+  guards = new HookGuards(() => client as ClientLike, "Session RemoteAuth");
   begun = 0;
 });
 
@@ -29,7 +28,7 @@ beforeEach(() => {
 async function launch(): Promise<ScriptedBrowser> {
   const browser = new ScriptedBrowser();
   client.pupBrowser = browser;
-  expect(await guards.started(subject, true)).toBe(browser);
+  expect(await guards.started(true)).toBe(browser);
   return browser;
 }
 
@@ -131,18 +130,18 @@ describe("start", () => {
 describe("started", () => {
   it("returns a new browser once", async () => {
     await launch();
-    expect(await guards.started(subject, true)).toBeUndefined();
-    expect(await guards.started(subject, false)).toBeUndefined();
+    expect(await guards.started(true)).toBeUndefined();
+    expect(await guards.started(false)).toBeUndefined();
   });
 
   it("returns nothing without a browser", async () => {
-    expect(await guards.started(subject, false)).toBeUndefined();
+    expect(await guards.started(false)).toBeUndefined();
   });
 
   it("closes a new browser of a client that was destroyed meanwhile, and throws CANCELLED", async () => {
     const browser = new ScriptedBrowser();
     client.pupBrowser = browser;
-    await expect(guards.started(subject, false)).rejects.toMatchObject(destroyed);
+    await expect(guards.started(false)).rejects.toMatchObject(destroyed);
     expect(browser.isConnected()).toBe(false);
   });
 });

@@ -2,15 +2,13 @@
 // `../local` and `../store` beside the imports of `lib/auth`. Only `lib/auth` may import it.
 import { setTimeout as delay } from "node:timers/promises";
 import { VaultError } from "../../errors.ts";
+import type { ProfileSaver } from "./profile-saver.ts";
 
-/** The steps of a backup loop and their times. Times are milliseconds. */
+/** Options of a backup loop. */
 export interface BackupLoopOptions {
-  /** Time between two saves, once the first two are made. */
+  readonly saver: Pick<ProfileSaver, "next" | "nextWhenReady">;
+  /** Time between two saves, once the first two are made, in milliseconds. */
   readonly intervalMs: number;
-  /** Makes the first save if the storage is ready; resolves to whether it was ready; rejects when the save failed. */
-  readonly saveWhenReady: (signal: AbortSignal) => Promise<boolean>;
-  /** Makes one save; rejects when the save failed. */
-  readonly save: (signal: AbortSignal) => Promise<unknown>;
   /** Called with the error of every failed save. Must not throw. */
   readonly onError: (error: unknown) => void;
   /** Waits; rejects when the signal aborts. Replaced by tests. */
@@ -29,55 +27,51 @@ const RETRY_MS = 15_000;
 const JITTER = 0.1;
 
 /**
- * A loop of saves: as soon as the storage is ready, at 60 s, then at the interval with jitter. Never makes two saves at
- * once; a failed save is reported and tried again after a growing wait; `stop` ends the loop and its save under way.
+ * Starts a loop of saves: as soon as the storage is ready, at 60 s, then at the interval with jitter. Never makes two
+ * saves at once; a failed save is reported and tried again after a growing wait.
+ * @returns a function that ends the loop, and resolves when its save under way has ended; never rejects, and may be
+ *   called twice
  */
-export class BackupLoop {
-  readonly #options: BackupLoopOptions;
-  readonly #stop = new AbortController();
-  readonly #done: Promise<void>;
+export function startBackupLoop(options: BackupLoopOptions): () => Promise<void> {
+  const stop = new AbortController();
+  const done = run(options, stop.signal);
+  return async () => {
+    stop.abort(new VaultError("CANCELLED", "The save was stopped: the client is closing."));
+    await done;
+  };
+}
 
-  constructor(options: BackupLoopOptions) {
-    this.#options = options;
-    this.#done = this.#run(this.#stop.signal);
-  }
-
-  /** Ends the loop; resolves when its save under way has ended. Never rejects; may be called twice. */
-  async stop(): Promise<void> {
-    this.#stop.abort(new VaultError("CANCELLED", "The save was stopped: the client is closing."));
-    await this.#done;
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    const { intervalMs, onError, wait = unrefDelay } = this.#options;
-    let [pause, elapsed, saves, failures] = [READY_POLL_MS, 0, 0, 0];
-    try {
-      for (;;) {
-        await wait(pause, signal);
-        elapsed += pause;
-        const isFirst = saves === 0 && failures === 0 && elapsed < READY_LIMIT_MS;
-        const result = await this.#save(isFirst, signal);
-        if (result === "not ready") continue;
-        [saves, failures] = result === "saved" ? [saves + 1, 0] : [saves, failures + 1];
-        const regular = saves === 1 && elapsed < SECOND_SAVE_MS ? SECOND_SAVE_MS - elapsed : jittered(intervalMs);
-        pause = failures === 0 ? regular : Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
-      }
-    } catch (error) {
-      if (!signal.aborted) onError(error);
+async function run(options: BackupLoopOptions, signal: AbortSignal): Promise<void> {
+  const { intervalMs, onError, wait = unrefDelay } = options;
+  let [pause, elapsed, saves, failures] = [READY_POLL_MS, 0, 0, 0];
+  try {
+    for (;;) {
+      await wait(pause, signal);
+      elapsed += pause;
+      const isFirst = saves === 0 && failures === 0 && elapsed < READY_LIMIT_MS;
+      const result = await save(options, isFirst, signal);
+      if (result === "not ready") continue;
+      [saves, failures] = result === "saved" ? [saves + 1, 0] : [saves, failures + 1];
+      const regular = saves === 1 && elapsed < SECOND_SAVE_MS ? SECOND_SAVE_MS - elapsed : jittered(intervalMs);
+      pause = failures === 0 ? regular : Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
     }
+  } catch (error) {
+    if (!signal.aborted) onError(error);
   }
+}
 
-  async #save(isFirst: boolean, signal: AbortSignal): Promise<"saved" | "not ready" | "failed"> {
-    const { save, saveWhenReady, onError } = this.#options;
-    try {
-      if (isFirst) return (await saveWhenReady(signal)) ? "saved" : "not ready";
-      await save(signal);
-      return "saved";
-    } catch (error) {
-      signal.throwIfAborted();
-      onError(error);
-      return "failed";
-    }
+async function save(
+  { saver, onError }: BackupLoopOptions,
+  isFirst: boolean,
+  signal: AbortSignal,
+): Promise<"saved" | "not ready" | "failed"> {
+  try {
+    const report = isFirst ? await saver.nextWhenReady(signal) : await saver.next(signal);
+    return report === undefined ? "not ready" : "saved";
+  } catch (error) {
+    signal.throwIfAborted();
+    onError(error);
+    return "failed";
   }
 }
 

@@ -34,8 +34,8 @@ const ROLLBACK_LIMIT_MS = 30_000;
 
 /** Captures the profile and stores it, one save at a time, as long as the session is linked. */
 export class ProfileSaver {
+  readonly provenance: Provenance;
   readonly #options: ProfileSaverOptions;
-  readonly #provenance: Provenance;
   /** The storages that a capture must have, because the stored session has them. */
   #expected: ProfileFacts = {};
   /** The files that the last save stored: an unchanged file need not be copied again. */
@@ -49,13 +49,13 @@ export class ProfileSaver {
 
   constructor(options: ProfileSaverOptions) {
     this.#options = options;
-    this.#provenance = new Provenance(options.session, options.dir);
+    this.provenance = new Provenance(options.session, options.dir);
     this.#credentials = new CredentialsCheck(options);
   }
 
   /** The profile was opened. */
   start({ history, profile, checked }: Pick<OpenedProfile, "history" | "profile" | "checked">): void {
-    this.#provenance.start(history);
+    this.provenance.start(history);
     this.#expected = profile;
     this.#stored = [];
     this.#checked = checked;
@@ -64,9 +64,9 @@ export class ProfileSaver {
 
   /** The page asks for a link: the credentials on disk now do not belong to the next link. Never rejects. */
   async expectNewLink(signal: AbortSignal): Promise<void> {
-    this.#provenance.beginLink();
+    this.provenance.beginLink();
     const credentialsHash = await this.#credentials.expectNewLink(signal);
-    await this.#provenance.noteRefused(credentialsHash).catch(this.#options.onError);
+    await this.provenance.noteRefused(credentialsHash).catch(this.#options.onError);
   }
 
   /**
@@ -76,7 +76,7 @@ export class ProfileSaver {
    */
   async rollBack(signal: AbortSignal): Promise<void> {
     const { store, session } = this.#options;
-    const trusted = this.#provenance.rollbackCandidates();
+    const trusted = this.provenance.rollbackCandidates();
     if (trusted.length === 0) return;
     const expired = (cause: unknown): VaultError => {
       const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
@@ -88,24 +88,14 @@ export class ProfileSaver {
     );
     if (found === undefined) return;
     this.#stored = [];
-    await this.#provenance.rolledBack(found);
+    await this.provenance.rolledBack(found);
   }
 
   /** From now on the profile is a descendant of no stored version, also on disk. */
   async forget(): Promise<void> {
     this.#expected = {};
     this.#stored = [];
-    await this.#provenance.clear();
-  }
-
-  /** The page asks for a link: records on disk, for the next start, that the stored session may be better. */
-  async markSuperseded(): Promise<void> {
-    await this.#provenance.markSuperseded();
-  }
-
-  /** The profile is linked: reverts {@link markSuperseded}. */
-  async clearSuperseded(): Promise<void> {
-    await this.#provenance.clearSuperseded();
+    await this.provenance.clear();
   }
 
   /** Whether the credentials of the session are on disk already. */
@@ -178,9 +168,9 @@ export class ProfileSaver {
   }
 
   async #store(capture: Capture, directory: string, signal: AbortSignal): Promise<SaveReport> {
-    const { store, wid, onSaved } = this.#options;
+    const { store, wid, onSaved, onError } = this.#options;
     const report = await store.save(capture, {
-      stored: this.#provenance.newest?.id,
+      stored: this.provenance.newest?.id,
       wid: wid(),
       // After a logout, or in place of another profile, during the upload: the capture must not become the session.
       beforeCommit: () => {
@@ -190,22 +180,15 @@ export class ProfileSaver {
       signal,
     });
     const { id, generation } = report;
-    this.#provenance.saved(generation > 0 ? { id, generation } : { id });
+    this.provenance.saved(generation > 0 ? { id, generation } : { id });
     this.#expected = capture.profile;
     this.#stored = capture.files.map(({ path, identity }) => (identity === undefined ? { path } : { path, identity }));
-    await this.#persistProvenance(capture, signal);
+    await this.provenance.persist(capture.files, signal).catch((error) => {
+      // Without time for it the marker keeps the version before, and the next start restores this save.
+      if (!signal.aborted) onError(error);
+    });
     onSaved(report);
     return report;
-  }
-
-  /** Writes the marker of the save once the profile itself is on disk. Never rejects: the save is made. */
-  async #persistProvenance(capture: Capture, signal: AbortSignal): Promise<void> {
-    try {
-      await this.#provenance.persist(capture.files, signal);
-    } catch (error) {
-      // Without time for it the marker keeps the version before, and the next start restores this save.
-      if (!signal.aborted) this.#options.onError(error);
-    }
   }
 
   #mustBeLinked(): void {
@@ -226,7 +209,7 @@ export class ProfileSaver {
 
   async #mustHaveCredentials(capture: Capture): Promise<void> {
     // A first save of any profile is better than none; unchanged files had their credentials at the save before.
-    if (this.#provenance.newest === undefined || (this.#credentials.arePresent && isStored(capture, this.#stored)))
+    if (this.provenance.newest === undefined || (this.#credentials.arePresent && isStored(capture, this.#stored)))
       return;
     await this.#credentials.mustBeIn(capture, this.#options.linkedSince() ?? 0);
   }

@@ -1,16 +1,14 @@
 import { VaultError } from "../../errors.ts";
 import type { SaveReport } from "../../store.ts";
-import { BackupLoop } from "./backup-loop.ts";
+import { type BackupLoopOptions, startBackupLoop } from "./backup-loop.ts";
 import type { ProfileSaver } from "./profile-saver.ts";
 
-/** Options of a {@link SaveSchedule}. Times are milliseconds. */
-export interface SaveScheduleOptions {
+/** Options of a {@link SaveSchedule}. */
+export interface SaveScheduleOptions extends BackupLoopOptions {
   readonly saver: ProfileSaver;
   readonly session: string;
-  readonly intervalMs: number;
+  /** The longest time of the last save, in milliseconds. */
   readonly finalSaveTimeoutMs: number;
-  /** Called with the error of every failed save of the loop. Must not throw. */
-  readonly onError: (error: unknown) => void;
 }
 
 /** How long a browser that is closing may take before its profile is captured like that of a running browser. */
@@ -19,7 +17,7 @@ const BROWSER_EXIT_MS = 3_000;
 /** Makes the saves of one run: in a loop, on request, and a last one at the end. */
 export class SaveSchedule {
   readonly #options: SaveScheduleOptions;
-  #loop: BackupLoop | undefined;
+  #stopLoop: (() => Promise<void>) | undefined;
   /** Aborts the saves on request. */
   #requested = new AbortController();
 
@@ -29,13 +27,7 @@ export class SaveSchedule {
 
   /** Starts the loop unless it runs. */
   start(): void {
-    const { saver, intervalMs, onError } = this.#options;
-    this.#loop ??= new BackupLoop({
-      intervalMs,
-      saveWhenReady: async (signal) => (await saver.nextWhenReady(signal)) !== undefined,
-      save: (signal) => saver.next(signal),
-      onError,
-    });
+    this.#stopLoop ??= startBackupLoop(this.#options);
   }
 
   /** Saves now, after a save that is under way. */
@@ -49,11 +41,11 @@ export class SaveSchedule {
    */
   async stop(reason?: VaultError): Promise<void> {
     const { saver, session } = this.#options;
-    const loop = this.#loop;
-    this.#loop = undefined;
+    const stopLoop = this.#stopLoop;
+    this.#stopLoop = undefined;
     this.#requested.abort(reason ?? new VaultError("CANCELLED", `Session ${session} is not saved: the client stops.`));
     this.#requested = new AbortController();
-    await loop?.stop();
+    await stopLoop?.();
     await saver.idle();
   }
 

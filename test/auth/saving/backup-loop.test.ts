@@ -1,8 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { BackupLoop, type BackupLoopOptions } from "../../../lib/auth/saving/backup-loop.ts";
+import { startBackupLoop } from "../../../lib/auth/saving/backup-loop.ts";
+import type { SaveReport } from "../../../lib/store.ts";
+
+interface Rig {
+  intervalMs?: number;
+  limitMs?: number;
+  save?: (signal: AbortSignal) => Promise<void>;
+  /** Replaces the first saves, each of which tells whether the storage was ready. */
+  saveWhenReady?: (signal: AbortSignal) => Promise<boolean>;
+}
+
+const report = {} as SaveReport;
 
 /** A clock that moves only when the loop waits; the storage is ready after 5 s. */
-function rig(options: Partial<BackupLoopOptions> & { limitMs?: number } = {}) {
+function rig({ intervalMs = 60_000, limitMs = 400_000, ...options }: Rig = {}) {
   const log: { at: number; what: string }[] = [];
   let now = 0;
   let running = 0;
@@ -13,35 +24,41 @@ function rig(options: Partial<BackupLoopOptions> & { limitMs?: number } = {}) {
     log.push({ at: now, what: "save" });
     running -= 1;
   };
-  const { limitMs = 400_000, save = noted, ...rest } = options;
-  const loop = new BackupLoop({
-    intervalMs: 60_000,
-    saveWhenReady: async (signal) => {
-      if (now < 5_000) return false;
-      await save(signal);
-      return true;
+  const save = options.save ?? noted;
+  const whenReady = async (signal: AbortSignal): Promise<boolean> => {
+    if (now < 5_000) return false;
+    await save(signal);
+    return true;
+  };
+  const { saveWhenReady = whenReady } = options;
+  const stop = startBackupLoop({
+    intervalMs,
+    saver: {
+      nextWhenReady: async (signal) => ((await saveWhenReady(signal)) ? report : undefined),
+      next: async (signal) => {
+        await save(signal);
+        return report;
+      },
     },
-    save,
     onError: (error) => log.push({ at: now, what: (error as Error).message }),
     wait: async (ms, signal) => {
       if (now + ms > limitMs) await new Promise((_, reject) => signal.addEventListener("abort", reject));
       signal.throwIfAborted();
       now += ms;
     },
-    ...rest,
   });
-  return { loop, log, now: () => now };
+  return { stop, log, now: () => now };
 }
 
 async function turns(count = 200): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("BackupLoop", () => {
+describe("startBackupLoop", () => {
   it("saves when the storage is ready, at 60 s, then at the interval with a jitter of a tenth", async () => {
-    const { loop, log } = rig({ intervalMs: 100_000 });
+    const { stop, log } = rig({ intervalMs: 100_000 });
     await turns();
-    await loop.stop();
+    await stop();
     const times = log.map(({ at }) => at);
     expect(times.slice(0, 2)).toEqual([5_000, 60_000]);
     expect(times.length).toBeGreaterThanOrEqual(4);
@@ -53,15 +70,15 @@ describe("BackupLoop", () => {
   });
 
   it("makes the first save after half a minute when the storage is never ready", async () => {
-    const { loop, log } = rig({ saveWhenReady: async () => false, limitMs: 45_000 });
+    const { stop, log } = rig({ saveWhenReady: async () => false, limitMs: 45_000 });
     await turns();
-    await loop.stop();
+    await stop();
     expect(log).toEqual([{ at: 30_000, what: "save" }]);
   });
 
   it("reports a failure, waits longer each time, and continues", async () => {
     let attempts = 0;
-    const { loop, log, now } = rig({
+    const { stop, log, now } = rig({
       intervalMs: 300_000,
       save: async () => {
         attempts += 1;
@@ -71,7 +88,7 @@ describe("BackupLoop", () => {
       limitMs: 120_000,
     });
     await turns();
-    await loop.stop();
+    await stop();
     expect(log).toEqual([
       { at: 5_000, what: "down 1" },
       { at: 20_000, what: "down 2" },
@@ -82,7 +99,7 @@ describe("BackupLoop", () => {
 
   it("aborts a save under way when it is stopped, and reports no error", async () => {
     let saving = false;
-    const { loop, log } = rig({
+    const { stop, log } = rig({
       save: (signal) => {
         saving = true;
         return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
@@ -90,20 +107,20 @@ describe("BackupLoop", () => {
     });
     await turns(40);
     expect(saving).toBe(true);
-    await loop.stop();
-    await loop.stop();
+    await stop();
+    await stop();
     expect(log).toEqual([]);
   });
 
   it("tries again after a first save that fails before the storage is ready", async () => {
-    const { loop, log } = rig({
+    const { stop, log } = rig({
       saveWhenReady: async () => {
         throw new Error("unreadable");
       },
       limitMs: 70_000,
     });
     await turns();
-    await loop.stop();
+    await stop();
     expect(log.slice(0, 2)).toEqual([
       { at: 1_000, what: "unreadable" },
       { at: 16_000, what: "save" },

@@ -122,17 +122,17 @@ it("after a READY and a page that asks for a link, the marker records the later 
   });
   const history = [{ id: "0" }, { id: "1", generation: 1 }];
   saver.start({ history, profile: {}, checked: new CheckedFiles() });
-  await saver.markSuperseded();
+  await saver.provenance.markSuperseded();
   await Promise.all([
-    saver.clearSuperseded(),
-    saver.markSuperseded(),
+    saver.provenance.clearSuperseded(),
+    saver.provenance.markSuperseded(),
     saver.expectNewLink(new AbortController().signal),
   ]);
   expect(await readMarker(dir)).toMatchObject({ history, isSuperseded: true, refusedCredentials: expect.any(String) });
   disk.isFull = true;
-  await expect(saver.clearSuperseded()).rejects.toMatchObject({ code: "ENOSPC" });
+  await expect(saver.provenance.clearSuperseded()).rejects.toMatchObject({ code: "ENOSPC" });
   disk.isFull = false;
-  await Promise.all([saver.markSuperseded(), saver.clearSuperseded()]);
+  await Promise.all([saver.provenance.markSuperseded(), saver.provenance.clearSuperseded()]);
   expect(await readMarker(dir)).toEqual({ session, history, isSuperseded: false, refusedCredentials: undefined });
 });
 
