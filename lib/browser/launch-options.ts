@@ -30,23 +30,15 @@ export function checkLaunchable(options: PuppeteerOptions | undefined, strategy:
   }
   if (browserWSEndpoint || browserURL) {
     const name = browserWSEndpoint ? "browserWSEndpoint" : "browserURL";
-    throw new VaultError(
-      "INVALID",
-      `${strategy} cannot keep the session of a browser it did not start (\`${name}\`).`,
-      {
-        hint: `Remove \`puppeteer.${name}\`, or use NoAuth and keep that browser's profile yourself.`,
-      },
-    );
+    const message = `${strategy} cannot keep the session of a browser it did not start (\`${name}\`).`;
+    throw new VaultError("INVALID", message, {
+      hint: `Remove \`puppeteer.${name}\`, or use NoAuth and keep that browser's profile yourself.`,
+    });
   }
   const foreign = args.find((argument) => FOREIGN_PROFILE.includes(argument.split("=", 1)[0] ?? ""));
   if (foreign !== undefined) {
-    throw new VaultError(
-      "INVALID",
-      `${strategy} cannot keep a session that is not in its own profile (\`${foreign}\`).`,
-      {
-        hint: "Remove the argument from `puppeteer.args`.",
-      },
-    );
+    const message = `${strategy} cannot keep a session that is not in its own profile (\`${foreign}\`).`;
+    throw new VaultError("INVALID", message, { hint: "Remove the argument from `puppeteer.args`." });
   }
 }
 
@@ -84,7 +76,7 @@ export function downgradeWarning(writtenBy: string | undefined, running: string)
 }
 
 /** Negative when `a` is the older version, positive when it is the newer one. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const left = a.split(".").map(Number);
   const right = b.split(".").map(Number);
   for (let index = 0; index < Math.max(left.length, right.length); index++) {

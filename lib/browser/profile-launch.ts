@@ -1,4 +1,4 @@
-import { diskError, isDiskError } from "../disk/errors.ts";
+import { asDiskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { BrowserLike, ClientLike } from "./client.ts";
@@ -20,11 +20,11 @@ export interface ProfileLaunchOptions {
 /** Opens a profile in a browser: from the lock of the profile to the check of the browser that was started. */
 export class ProfileLaunch {
   readonly #options: ProfileLaunchOptions;
+  /** Set when the profile is chosen: until then `prepare` releases the lock itself. */
   #lock: ProfileLock | undefined;
   #offSignals: (() => void) | undefined;
   /** Version of the browser that wrote the profile. */
   #writtenBy: string | undefined;
-  #choosing = false;
   #ended = false;
 
   constructor(options: ProfileLaunchOptions) {
@@ -38,10 +38,9 @@ export class ProfileLaunch {
    */
   async prepare(choose: (lock: ProfileLock) => Promise<ProfileFacts>): Promise<void> {
     const { dir } = this.#options;
-    this.#choosing = true;
+    let lock: ProfileLock | undefined;
     try {
-      const lock = await lockProfile(dir);
-      this.#lock = lock;
+      lock = await lockProfile(dir);
       await endOrphanedBrowser(dir);
       const profile = await choose(lock);
       this.#writtenBy = profile.browserVersion;
@@ -49,11 +48,10 @@ export class ProfileLaunch {
       if (this.#ended) throw destroyedMeanwhile(dir);
       this.#setOptions(profile);
       lock.chosen();
+      this.#lock = lock;
     } catch (cause) {
-      await this.#lock?.release();
-      throw isDiskError(cause) ? diskError(`open the profile ${dir}`, cause) : cause;
-    } finally {
-      this.#choosing = false;
+      await lock?.release();
+      throw asDiskError(`open the profile ${dir}`, cause);
     }
   }
 
@@ -91,8 +89,7 @@ export class ProfileLaunch {
     this.#ended = true;
     this.#offSignals?.();
     this.#offSignals = undefined;
-    // While `prepare` runs, it releases the lock itself.
-    if (!this.#choosing) await this.#lock?.release();
+    await this.#lock?.release();
   }
 }
 

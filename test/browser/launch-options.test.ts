@@ -1,13 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import type { BrowserLike, PuppeteerOptions } from "../../lib/browser/client.ts";
-import {
-  checkLaunchable,
-  checkLaunched,
-  compareVersions,
-  downgradeWarning,
-  launchOptions,
-} from "../../lib/browser/launch-options.ts";
+import { checkLaunchable, checkLaunched, downgradeWarning, launchOptions } from "../../lib/browser/launch-options.ts";
 import { usersOwnSignals } from "../../lib/browser/signals.ts";
 
 const userDataDir = "/data/session";
@@ -108,9 +102,12 @@ describe("checkLaunched", () => {
 
 describe("versions", () => {
   it("are compared by number", () => {
-    expect(compareVersions("99.0.1", "156.0.0")).toBeLessThan(0);
-    expect(compareVersions("156.0.8078.73", "156.0.8078.9")).toBeGreaterThan(0);
-    expect(compareVersions("156", "156.0.0")).toBe(0);
+    expect(downgradeWarning("99.0.1", "Chrome/156.0.0")).toBeUndefined();
+    expect(downgradeWarning("156.0.0", "Chrome/99.0.1")).toBeDefined();
+    expect(downgradeWarning("156.0.8078.73", "Chrome/156.0.8078.9")).toBeDefined();
+    expect(downgradeWarning("156.0.8078.9", "Chrome/156.0.8078.73")).toBeUndefined();
+    expect(downgradeWarning("156.0", "Chrome/156.0.0")).toBeUndefined();
+    expect(downgradeWarning("156.0.0", "Chrome/156.0")).toBeUndefined();
   });
 
   it("lead to a warning when the browser is older than the profile", () => {

@@ -113,12 +113,7 @@ async function keep(
   );
   if (standing === "ahead") {
     // The store has lost the version that the profile was saved as, and gives its number to another entry.
-    await writeMarker(dir, {
-      session,
-      history: [...before, { id }],
-      isSuperseded: false,
-      refusedCredentials: undefined,
-    });
+    await writeMarker(dir, { session, history: [...before, { id }] });
     warnAhead(options, remote, local);
   }
   await store.keepLocal();
@@ -141,7 +136,7 @@ async function restore(
   });
   const version =
     remote.generation === undefined ? { id: report.id } : { id: report.id, generation: report.generation };
-  await writeMarker(staging, { session, history: [version], isSuperseded: false, refusedCredentials: undefined });
+  await writeMarker(staging, { session, history: [version] });
   // The store has verified the files that it wrote there, and no other process knows that directory.
   const checked = new CheckedFiles();
   await checked.addRestored(staging);

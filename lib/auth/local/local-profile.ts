@@ -5,7 +5,7 @@ import { isVaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Credentials } from "../../profile/credentials.ts";
 import { repairProfile } from "../../profile/repair.ts";
-import { firstProblem, verifyProfile } from "../../profile/verify.ts";
+import { firstProblem, type VerifyReport, verifyProfile } from "../../profile/verify.ts";
 import type { ProfileFacts } from "../../store.ts";
 import { credentialsAtRest } from "../saving/credentials.ts";
 import type { RemoteSession, StoredVersion } from "../store/store-session.ts";
@@ -29,16 +29,17 @@ export class LocalProfile {
   private constructor(
     dir: string,
     session: string,
-    found: Pick<LocalProfile, "marker" | "profile" | "empty" | "problem" | "writtenAt" | "checked">,
+    report: VerifyReport,
+    found: Pick<LocalProfile, "marker" | "checked" | "writtenAt">,
   ) {
     this.#dir = dir;
     this.#session = session;
+    this.profile = report.profile;
+    this.empty = report.empty;
+    this.problem = firstProblem(report);
     this.marker = found.marker;
-    this.profile = found.profile;
-    this.empty = found.empty;
-    this.problem = found.problem;
-    this.writtenAt = found.writtenAt;
     this.checked = found.checked;
+    this.writtenAt = found.writtenAt;
   }
 
   /** The newest stored version that the marker names. */
@@ -62,24 +63,12 @@ export class LocalProfile {
     if (entries.length === 0) return undefined;
     const marker = await readMarker(dir);
     const checked = new CheckedFiles();
-    try {
-      await repairProfile(dir);
-      const report = await verifyProfile(dir, { signal, checked });
-      return new LocalProfile(dir, session, {
-        marker,
-        profile: report.profile,
-        empty: report.empty,
-        problem: firstProblem(report),
-        writtenAt: await lastWrite(join(dir, "Default")),
-        checked,
-      });
-    } catch (error) {
-      // A disk that does not answer is no damage of the profile: the profile must not be replaced then.
-      if (!isVaultError(error, "CORRUPT")) throw error;
-      const writtenAt = await lastWrite(join(dir, "Default"));
-      const problem = error.message;
-      return new LocalProfile(dir, session, { marker, profile: {}, empty: false, problem, writtenAt, checked });
-    }
+    const report = await repairAndVerify(dir, checked, signal);
+    return new LocalProfile(dir, session, report, {
+      marker,
+      checked,
+      writtenAt: await lastWrite(join(dir, "Default")),
+    });
   }
 
   /**
@@ -133,6 +122,18 @@ export class LocalProfile {
     if (this.empty || this.problem !== undefined || !indexedDb || !localStorage) return undefined;
     this.#credentials ??= await credentialsAtRest(this.#dir, this.checked, signal);
     return this.#credentials.hasCredentials ? this.#credentials.credentialsHash : undefined;
+  }
+}
+
+/** Cuts off torn ends of logs, and verifies the profile. Damage that the repair finds is reported as a problem too. */
+async function repairAndVerify(dir: string, checked: CheckedFiles, signal: AbortSignal): Promise<VerifyReport> {
+  try {
+    await repairProfile(dir);
+    return await verifyProfile(dir, { signal, checked });
+  } catch (error) {
+    // A disk that does not answer is no damage of the profile: the profile must not be replaced then.
+    if (!isVaultError(error, "CORRUPT")) throw error;
+    return { problems: [{ path: "", reason: error.message }], empty: false, profile: {} };
   }
 }
 

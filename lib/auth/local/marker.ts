@@ -7,7 +7,7 @@ import type { StoredVersion } from "../store/store-session.ts";
 /** The version of the file that this code writes and reads. */
 const VERSION = 1;
 /** Name of the marker's file inside the profile, so that the marker moves with the profile in every rename. */
-export const MARKER_NAME = ".wa-vault.json";
+const NAME = ".wa-vault.json";
 
 /** The stored versions that a local profile descends from. */
 export interface Marker {
@@ -44,7 +44,7 @@ interface MarkerFile {
 export async function readMarker(dir: string): Promise<Marker | undefined> {
   let text: string;
   try {
-    text = await readFile(join(dir, MARKER_NAME), "utf8");
+    text = await readFile(join(dir, NAME), "utf8");
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "EISDIR"].includes(codeOf(error) ?? "")) return undefined;
     throw error;
@@ -64,10 +64,13 @@ export async function readMarker(dir: string): Promise<Marker | undefined> {
   }
 }
 
+/** A marker to be written. @default the profile is not superseded */
+export type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
+
 /** Replaces the marker durably and as a whole. @throws the error of the disk */
-export async function writeMarker(dir: string, marker: Marker): Promise<void> {
+export async function writeMarker(dir: string, marker: NewMarker): Promise<void> {
   const text = JSON.stringify(fileOf(marker));
-  const path = join(dir, MARKER_NAME);
+  const path = join(dir, NAME);
   const write = (): Promise<void> => replaceFile(path, (file) => file.writeFile(text), uniqueName(`${path}.`));
   try {
     await write();
@@ -79,7 +82,7 @@ export async function writeMarker(dir: string, marker: Marker): Promise<void> {
   }
 }
 
-function fileOf({ session, history, isSuperseded, refusedCredentials }: Marker): MarkerFile {
+function fileOf({ session, history, isSuperseded, refusedCredentials }: NewMarker): MarkerFile {
   const newest = history.at(-1);
   if (newest === undefined) throw new TypeError("A marker names at least one version.");
   const ancestors = history.slice(0, -1).map(({ id }) => id);
@@ -96,7 +99,7 @@ function fileOf({ session, history, isSuperseded, refusedCredentials }: Marker):
 
 /** Removes the marker: from now on the profile is a descendant of no stored version. */
 export async function removeMarker(dir: string): Promise<void> {
-  await rm(join(dir, MARKER_NAME), { recursive: true, force: true });
+  await rm(join(dir, NAME), { recursive: true, force: true });
 }
 
 function isStrings(value: unknown): value is string[] {

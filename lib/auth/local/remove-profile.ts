@@ -35,9 +35,7 @@ export async function removeProfile(dir: string, retries: number): Promise<boole
 
 /** Deletes the files that earlier removals of `dir` left behind. Never rejects. */
 export async function removeLeftovers(dir: string): Promise<void> {
-  const prefix = `${basename(dir)}${SUFFIX}`;
-  const names = await readdir(dirname(dir)).catch(() => []);
-  for (const name of names) if (name.startsWith(prefix)) await removeTree(join(dirname(dir), name), 0);
+  for (const path of await pathsOf(dir, SUFFIX)) await removeTree(path, 0);
 }
 
 /**
@@ -46,13 +44,17 @@ export async function removeLeftovers(dir: string): Promise<void> {
  * @param retainMs how long a session can be undeleted, in milliseconds. @default 7 days
  */
 export async function removeDeleted(dir: string, retainMs: number = WEEK_MS): Promise<void> {
-  const prefix = `${basename(dir)}${DELETED}`;
-  const names = await readdir(dirname(dir)).catch(() => []);
-  for (const path of names.filter((name) => name.startsWith(prefix)).map((name) => join(dirname(dir), name))) {
+  for (const path of await pathsOf(dir, DELETED)) {
     // The time of the rename: the directory has not changed since.
     const found = await lstat(path).catch(() => undefined);
     if (found !== undefined && Date.now() - found.ctimeMs >= retainMs) await removeTree(path, 0);
   }
+}
+
+/** The entries beside `dir` whose name is that of `dir`, then `suffix`, then anything. */
+async function pathsOf(dir: string, suffix: string): Promise<string[]> {
+  const names = await readdir(dirname(dir)).catch(() => []);
+  return names.filter((name) => name.startsWith(`${basename(dir)}${suffix}`)).map((name) => join(dirname(dir), name));
 }
 
 async function emptyDirectory(dir: string, retries: number): Promise<boolean> {

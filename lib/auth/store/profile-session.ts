@@ -4,40 +4,34 @@
 import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
 import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport } from "../../store.ts";
-import type { RemoteSession, StoredVersion, StoreSession } from "./store-session.ts";
+import type { RemoteSession, SaveOptions, StoredVersion, StoreSession } from "./store-session.ts";
 
 /** The longest time of calls that no caller can abort, in milliseconds. */
-interface Limits {
+const LIMITS = {
   /** For a delete: whatsapp-web.js emits `disconnected` only after it. */
-  readonly deleteMs: number;
+  deleteMs: 30_000,
   /** For the release of the lease: Docker and Kubernetes kill a process that ends too slowly. */
-  readonly releaseMs: number;
-}
-
-const LIMITS: Limits = { deleteMs: 30_000, releaseMs: 5_000 };
+  releaseMs: 5_000,
+};
 
 /** A session in a store that takes profiles file by file. */
 export class ProfileSession implements StoreSession {
   readonly #store: ProfileStore;
   readonly #session: string;
-  readonly #limits: Limits;
+  readonly #limits: typeof LIMITS;
   #lease: Lease | undefined;
   /** Outlives the lease: a run that has lost the session may not delete it either. */
-  #lost: AbortSignal | undefined;
+  lost: AbortSignal | undefined;
 
-  constructor(store: ProfileStore, session: string, limits: Limits = LIMITS) {
+  constructor(store: ProfileStore, session: string, limits: typeof LIMITS = LIMITS) {
     this.#store = store;
     this.#session = session;
     this.#limits = limits;
   }
 
-  get lost(): AbortSignal | undefined {
-    return this.#lost;
-  }
-
   async open(signal: AbortSignal): Promise<RemoteSession> {
     this.#lease = await this.#store.acquire({ session: this.#session, signal });
-    this.#lost = this.#lease.lost;
+    this.lost = this.#lease.lost;
     const state = await this.#store.state({ session: this.#session, signal });
     if (state === undefined) return { kind: "absent" };
     const { entry, current, deleted } = state;
@@ -49,18 +43,9 @@ export class ProfileSession implements StoreSession {
     return await this.#store.restoreProfile({ session: this.#session, into, signal });
   }
 
-  async save(
-    capture: Capture,
-    options: { wid: string | undefined; beforeCommit: () => void; signal: AbortSignal },
-  ): Promise<SaveReport> {
-    return await this.#store.saveProfile({
-      session: this.#session,
-      capture,
-      lease: this.#heldLease(),
-      wid: options.wid,
-      beforeCommit: options.beforeCommit,
-      signal: options.signal,
-    });
+  async save(capture: Capture, { wid, beforeCommit, signal }: Omit<SaveOptions, "stored">): Promise<SaveReport> {
+    const lease = this.#heldLease();
+    return await this.#store.saveProfile({ session: this.#session, capture, lease, wid, beforeCommit, signal });
   }
 
   async prove(generation: number, signal: AbortSignal): Promise<void> {
@@ -81,21 +66,19 @@ export class ProfileSession implements StoreSession {
   async keepLocal(): Promise<void> {}
 
   async delete(retainMs: number | undefined): Promise<void> {
-    this.#lost?.throwIfAborted();
+    this.lost?.throwIfAborted();
     const session = this.#session;
     const held = this.#lease === undefined ? {} : { lease: this.#lease };
     const retain = retainMs === undefined ? {} : { retainMs };
     const limitMs = this.#limits.deleteMs;
     const expired = (cause: unknown): VaultError => {
       const hint = "The store may still have the session: delete it there by hand.";
-      return new VaultError("UNAVAILABLE", `Could not delete the session ${session} within ${limitMs} ms.`, {
-        cause,
-        hint,
-      });
+      const message = `Could not delete the session ${session} within ${limitMs} ms.`;
+      return new VaultError("UNAVAILABLE", message, { cause, hint });
     };
-    await withDeadline({ limitMs, expired }, async (signal) => {
-      await withSignal(this.#store.delete({ session, signal, ...retain, ...held }), signal);
-    });
+    await withDeadline({ limitMs, expired }, (signal) =>
+      withSignal(this.#store.delete({ session, signal, ...retain, ...held }), signal),
+    );
   }
 
   async close(): Promise<void> {
@@ -112,12 +95,7 @@ export class ProfileSession implements StoreSession {
 
   #heldLease(): Lease {
     if (this.#lease !== undefined) return this.#lease;
-    throw new VaultError(
-      "LEASE_LOST",
-      `Session ${this.#session} is not held: its lease was released or never acquired.`,
-      {
-        hint: "Call client.initialize() again.",
-      },
-    );
+    const message = `Session ${this.#session} is not held: its lease was released or never acquired.`;
+    throw new VaultError("LEASE_LOST", message, { hint: "Call client.initialize() again." });
   }
 }

@@ -20,6 +20,17 @@ export type RemoteSession = {
   | ({ readonly kind: "current" } & StoredVersion)
 );
 
+/** Options of {@link StoreSession.save}. */
+export interface SaveOptions {
+  /** Id of the stored version as far as this run knows, for stores that cannot tell it cheaply. */
+  readonly stored: string | undefined;
+  /** WhatsApp id of the linked phone; `undefined` while it is not known. */
+  readonly wid: string | undefined;
+  /** Throws when the capture must not become the session. */
+  readonly beforeCommit: () => void;
+  readonly signal: AbortSignal;
+}
+
 /**
  * One session in a store during one run of a client: the same few steps, whether the store takes profiles or only zips.
  * Every method rejects with a `VaultError`.
@@ -31,20 +42,8 @@ export interface StoreSession {
   keepLocal(): Promise<void>;
   /** Restores the stored profile into `into`, an empty or missing directory, and verifies it. */
   restore(into: string, signal: AbortSignal): Promise<RestoreReport>;
-  /**
-   * Commits a capture.
-   * @param beforeCommit throws when the capture must not become the session.
-   * @param stored id of the stored version as far as this run knows, for stores that cannot tell it cheaply.
-   */
-  save(
-    capture: Capture,
-    options: {
-      stored: string | undefined;
-      wid: string | undefined;
-      beforeCommit: () => void;
-      signal: AbortSignal;
-    },
-  ): Promise<SaveReport>;
+  /** Commits a capture. */
+  save(capture: Capture, options: SaveOptions): Promise<SaveReport>;
   /** Records that a browser that started from this generation reached `ready`. */
   prove(generation: number, signal: AbortSignal): Promise<void>;
   /**

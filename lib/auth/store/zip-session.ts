@@ -11,14 +11,10 @@ import { VaultError } from "../../errors.ts";
 import { sessionProblem, verifyProfile } from "../../profile/verify.ts";
 import type { Capture, RestoreReport, SaveReport, SessionStore } from "../../store.ts";
 import { ReplaceableFile } from "./replaceable-file.ts";
-import type { RemoteSession, StoreSession } from "./store-session.ts";
-import { LIMITS, type Limits, ZipStoreClient } from "./zip-store-client.ts";
+import type { RemoteSession, SaveOptions, StoreSession } from "./store-session.ts";
+import { LIMITS, ZipStoreClient } from "./zip-store-client.ts";
 
-interface SaveOptions {
-  readonly stored: string | undefined;
-  readonly beforeCommit: () => void;
-  readonly signal: AbortSignal;
-}
+type ZipSaveOptions = Omit<SaveOptions, "wid">;
 
 /**
  * A session in a store that has only whatsapp-web.js's four methods: whole zips, no generations, no lease.
@@ -42,7 +38,7 @@ export class ZipSession implements StoreSession {
     session: string,
     dataPath: string,
     inWorkingDirectory: boolean,
-    limits: Limits = LIMITS,
+    limits: typeof LIMITS = LIMITS,
   ) {
     this.#store = new ZipStoreClient(store, session, limits);
     this.#session = session;
@@ -91,7 +87,7 @@ export class ZipSession implements StoreSession {
     };
   }
 
-  async save(capture: Capture, options: SaveOptions): Promise<SaveReport> {
+  async save(capture: Capture, options: ZipSaveOptions): Promise<SaveReport> {
     const path = join(this.#dataPath, `${this.#session}.zip`);
     const publishedStorePath = this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : path;
     return await this.#store.saving([path, publishedStorePath], options.signal, (signal, end) =>
@@ -102,7 +98,7 @@ export class ZipSession implements StoreSession {
   /** Removes the zip and calls `end` once the store's promise has settled, also after a failure. */
   async #save(
     capture: Capture,
-    options: SaveOptions,
+    options: ZipSaveOptions,
     path: string,
     publishedStorePath: string,
     end: Release,
@@ -147,7 +143,7 @@ export class ZipSession implements StoreSession {
   }
 
   /** Whether the store has this zip already. */
-  async #isUnchanged(sha256: string, { stored, beforeCommit, signal }: SaveOptions): Promise<boolean> {
+  async #isUnchanged(sha256: string, { stored, beforeCommit, signal }: ZipSaveOptions): Promise<boolean> {
     beforeCommit();
     return sha256 === stored && !this.#store.unsure && (await this.#store.exists(signal));
   }

@@ -4,23 +4,21 @@ import { isVaultError, safeCause, safeMessage, VaultError } from "../../errors.t
 import { isProfileStore, type SessionStore } from "../../store.ts";
 
 /** The longest time of each call of a store, in milliseconds: the store may have no limits of its own. */
-export interface Limits {
+export const LIMITS = {
   /** For `sessionExists`. */
-  readonly answerMs: number;
+  answerMs: 60_000,
   /** For `save` and `extract`: some zips have gigabytes. */
-  readonly transferMs: number;
+  transferMs: 900_000,
   /** For `delete`: whatsapp-web.js emits `disconnected` only after it. */
-  readonly deleteMs: number;
-}
-
-export const LIMITS: Limits = { answerMs: 60_000, transferMs: 900_000, deleteMs: 30_000 };
+  deleteMs: 30_000,
+};
 
 /** The state of one session of one store that all runs of this process share. */
-interface SharedState {
+class SharedState {
   /** Held by a save or a delete until the store's own promise has settled, even after the call was aborted. */
-  readonly writes: Mutex;
+  readonly writes: Mutex = new Mutex();
   /** Whether the stored zip may differ from the last zip that the store has confirmed. */
-  unsure: boolean;
+  unsure = false;
 }
 
 const shared = new WeakMap<SessionStore, Map<string, SharedState>>();
@@ -28,7 +26,7 @@ const shared = new WeakMap<SessionStore, Map<string, SharedState>>();
 function sharedStateOf(store: SessionStore, session: string): SharedState {
   const sessions = shared.get(store) ?? new Map<string, SharedState>();
   shared.set(store, sessions);
-  const found = sessions.get(session) ?? { writes: new Mutex(), unsure: false };
+  const found = sessions.get(session) ?? new SharedState();
   sessions.set(session, found);
   return found;
 }
@@ -40,10 +38,10 @@ function sharedStateOf(store: SessionStore, session: string): SharedState {
 export class ZipStoreClient {
   readonly #store: SessionStore;
   readonly #session: string;
-  readonly #limits: Limits;
+  readonly #limits: typeof LIMITS;
   readonly #shared: SharedState;
 
-  constructor(store: SessionStore, session: string, limits: Limits) {
+  constructor(store: SessionStore, session: string, limits: typeof LIMITS) {
     this.#store = store;
     this.#session = session;
     this.#limits = limits;

@@ -1,9 +1,10 @@
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { MARKER_NAME, type Marker, readMarker, removeMarker, writeMarker } from "../../../lib/auth/local/marker.ts";
+import { type Marker, readMarker, removeMarker, writeMarker } from "../../../lib/auth/local/marker.ts";
 import { useFolder } from "../../support/folder.ts";
 
+const MARKER_NAME = ".wa-vault.json";
 const session = "RemoteAuth";
 let dir: string;
 const folder = useFolder();
