@@ -78,7 +78,11 @@ async function unpack(zip: Zip, into: string, signal?: AbortSignal): Promise<Unz
   const work = (entry: DirectoryEntry, stop: AbortSignal) => unpackEntry(zip, entry, join(into, entry.path), stop);
   await forEachConcurrent(files, AT_ONCE, work, signal);
   return {
-    files: files.map(({ path, size }) => unpackedFile(into, path, size)),
+    files: files.map(({ path, size }) => ({
+      path,
+      change: changeOf(path),
+      ...fileSource(join(into, path), size, path),
+    })),
     bytes: files.reduce((sum, entry) => sum + entry.size, 0),
   };
 }
@@ -161,11 +165,6 @@ async function unpackStreamed(
 
 function damagedEntry(zip: Zip, entry: DirectoryEntry, why: string, cause?: unknown): VaultError {
   return damaged(zip.path, `${JSON.stringify(entry.path)}: ${why}`, cause);
-}
-
-/** An unpacked file, in the form of a capture's files. */
-function unpackedFile(into: string, path: string, size: number): CaptureFile {
-  return { path, change: changeOf(path), ...fileSource(join(into, path), size, path) };
 }
 
 /** How Chromium changes a file of this name; see `CaptureFile.change`. */

@@ -3,8 +3,6 @@
 // never `lib/vault` or `lib/blobs`. `lib/index.ts` alone may import it.
 import type { ClientLike, PublicClient } from "../browser/client.ts";
 
-export type { BrowserLike, ClientLike, PublicClient, PuppeteerOptions } from "../browser/client.ts";
-
 /** The answer of a strategy when the page asks for a link; `failed` emits `auth_failure`, `restart` starts over. */
 export interface AuthenticationAnswer {
   failed?: boolean;

@@ -41,7 +41,8 @@ export class RemoteAuth extends BaseAuth {
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
-  #lastState: string | undefined;
+  /** Whether the page has said last that it is linked to no phone. */
+  #isUnpaired = false;
   readonly #guards: HookGuards;
   /** Runs the hooks one at a time, in the order of their calls. */
   readonly #hooks: Mutex = new Mutex();
@@ -63,8 +64,8 @@ export class RemoteAuth extends BaseAuth {
   override setup(client: PublicClient): void {
     super.setup(client);
     client.on("change_state", (state: unknown) => {
-      this.#lastState = String(state);
-      if (isUnpaired(this.#lastState)) this.#run?.unlink();
+      this.#isUnpaired = state === "UNPAIRED" || state === "UNPAIRED_IDLE";
+      if (this.#isUnpaired) this.#run?.unlink();
     });
   }
 
@@ -93,7 +94,7 @@ export class RemoteAuth extends BaseAuth {
     await this.#run?.end();
     await removeLeftovers(this.userDataDir);
     await removeDeleted(this.userDataDir, this.#settings.retainDeletedMs);
-    this.#lastState = undefined;
+    this.#isUnpaired = false;
     const run = new RemoteRun({
       ...this.#settings,
       client: this.client,
@@ -137,7 +138,7 @@ export class RemoteAuth extends BaseAuth {
   override async disconnect(): Promise<void> {
     const run = this.#run;
     // Only a device that was linked before has lost its session by UNPAIRED; an idle QR page is unpaired as well.
-    const unpaired = isUnpaired(this.#lastState) && run?.wasReady === true;
+    const unpaired = this.#isUnpaired && run?.wasReady === true;
     run?.unlink();
     await this.#inTurn(run, async () => {
       await run?.stopBackups();
@@ -224,8 +225,4 @@ export class RemoteAuth extends BaseAuth {
     if (!this.#settings.zip && isProfileStore(store)) return new ProfileSession(store, this.sessionName);
     return new ZipSession(store, this.sessionName, this.dataPath, !isProfileStore(store));
   }
-}
-
-function isUnpaired(state: string | undefined): boolean {
-  return state === "UNPAIRED" || state === "UNPAIRED_IDLE";
 }

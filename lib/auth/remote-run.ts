@@ -5,7 +5,7 @@ import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-lau
 import { isVaultError } from "../errors.ts";
 import type { SaveReport } from "../store.ts";
 import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
-import { chooseProfile, type OpenedProfile } from "./local/choose-profile.ts";
+import { chooseProfile, type OpenedProfile, type OpenOptions } from "./local/choose-profile.ts";
 import { browserGone, clientDestroyed, leaseLost, sessionRefused } from "./run-errors.ts";
 import { RunPhase } from "./run-phase.ts";
 import { ProfileSaver } from "./saving/profile-saver.ts";
@@ -15,9 +15,8 @@ import type { StoreSession } from "./store/store-session.ts";
 /** Options of one run. */
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
-    Pick<SaveScheduleOptions, "session" | "intervalMs" | "finalSaveTimeoutMs"> {
-  readonly store: StoreSession;
-}
+    Pick<OpenOptions, "store" | "session">,
+    Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
 
 /**
  * One run of a client on one profile: from the choice of the profile to the last save. A run saves only while the
@@ -78,10 +77,9 @@ export class RemoteRun {
 
   /** Chooses the profile and makes puppeteer open it. */
   async begin(): Promise<void> {
-    const { store, session, dir, onWarning: warn } = this.#options;
-    const { signal } = this.#ending;
+    const { store } = this;
     await this.#launch.prepare(async (lock) => {
-      const opened = await chooseProfile({ store, session, dir, lock, signal, warn });
+      const opened = await chooseProfile({ ...this.#options, lock, signal: this.#ending.signal });
       // A lease that was lost while the profile was chosen emits no event any more.
       store.lost?.throwIfAborted();
       store.lost?.addEventListener("abort", () => void this.#lose(store.lost?.reason), { once: true });

@@ -3,10 +3,8 @@ import { VaultError } from "../errors.ts";
 /** @throws `INVALID` with whatsapp-web.js's own sentence, unless `clientId` is absent, empty or a valid id. */
 export function checkClientId(clientId: string | undefined): void {
   if (!clientId || (typeof clientId === "string" && /^[-_\w]+$/i.test(clientId))) return;
-  throw new VaultError(
-    "INVALID",
-    "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.",
-  );
+  const message = "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.";
+  throw new VaultError("INVALID", message);
 }
 
 /**

@@ -48,12 +48,8 @@ const choosing = new Set<string>();
  */
 export async function lockProfile(dir: string): Promise<ProfileLock> {
   const path = `${dir}.claim`;
-  const owner: Owner = {
-    ...(await identify(process.pid)),
-    id: randomBytes(8).toString("hex"),
-    host: hostname(),
-  };
-  const { id } = owner;
+  const id = randomBytes(8).toString("hex");
+  const owner: Owner = { ...(await identify(process.pid)), id, host: hostname() };
   choosing.add(id);
   try {
     await mkdir(dirname(dir), { recursive: true });

@@ -39,12 +39,8 @@ export function diskError(doing: string, cause: unknown): VaultError {
 
 /** As {@link diskError} for an error of the disk; any other error is returned as it is. */
 export function asDiskError(doing: string, cause: unknown): unknown {
-  return isDiskError(cause) ? diskError(doing, cause) : cause;
-}
-
-/** Whether `error` comes from a call to the system, not from this package's code. */
-export function isDiskError(error: unknown): boolean {
-  return typeof (error as NodeJS.ErrnoException | undefined)?.syscall === "string";
+  const isOfSystem = typeof (cause as NodeJS.ErrnoException | undefined)?.syscall === "string";
+  return isOfSystem ? diskError(doing, cause) : cause;
 }
 
 /** The code of an error, such as `ENOENT`; `undefined` when the error has none. */

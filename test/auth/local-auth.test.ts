@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client, type ClientOptions } from "whatsapp-web.js";
-import { BaseAuth, type ClientLike } from "../../lib/auth/base-auth.ts";
+import { BaseAuth } from "../../lib/auth/base-auth.ts";
 import { LocalAuth, type LocalAuthOptions } from "../../lib/auth/local-auth.ts";
 import { NoAuth } from "../../lib/auth/no-auth.ts";
 import { BrowserWatch } from "../../lib/browser/browser-watch.ts";
+import type { ClientLike } from "../../lib/browser/client.ts";
 import { useFolder } from "../support/folder.ts";
 
 let root: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asDiskError, codeOf, diskError, isDiskError, isOutOfDescriptors } from "../../lib/disk/errors.ts";
+import { asDiskError, codeOf, diskError, isMissing, isOutOfDescriptors } from "../../lib/disk/errors.ts";
 import { VaultError } from "../../lib/errors.ts";
 
 function systemError(code: string): NodeJS.ErrnoException {
@@ -50,10 +50,11 @@ describe("asDiskError", () => {
 });
 
 describe("the kinds of an error", () => {
-  it("are told by its code and its system call", () => {
-    expect([systemError("EIO"), new Error("other"), undefined].map(isDiskError)).toEqual([true, false, false]);
+  it("are told by its code", () => {
     expect([systemError("EIO"), new Error("other"), undefined].map(codeOf)).toEqual(["EIO", undefined, undefined]);
     const full = ["EMFILE", "ENFILE", "ENOSPC"].map((code) => isOutOfDescriptors(systemError(code)));
     expect(full).toEqual([true, true, false]);
+    const missing = ["ENOENT", "ENOTDIR", "EACCES"].map((code) => isMissing(systemError(code)));
+    expect(missing).toEqual([true, true, false]);
   });
 });

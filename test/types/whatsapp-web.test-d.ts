@@ -4,10 +4,10 @@ import type { AuthStrategy, Store } from "whatsapp-web.js";
 import * as latest from "whatsapp-web.js";
 import type * as older from "wwebjs-1.34.4";
 import type * as old from "wwebjs-1.34.6";
-import type { ClientLike, PublicClient } from "../../lib/auth/base-auth.ts";
 import { LocalAuth, type LocalAuthOptions } from "../../lib/auth/local-auth.ts";
 import { NoAuth } from "../../lib/auth/no-auth.ts";
 import { RemoteAuth } from "../../lib/auth/remote-auth.ts";
+import type { ClientLike, PublicClient } from "../../lib/browser/client.ts";
 import type { ProfileStore, SessionStore } from "../../lib/store.ts";
 
 declare const ours: ProfileStore;

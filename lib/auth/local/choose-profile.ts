@@ -41,7 +41,7 @@ export interface OpenOptions {
   readonly lock: ProfileLock;
   readonly signal: AbortSignal;
   /** Called with warnings for a person. */
-  readonly warn: (message: string) => void;
+  readonly onWarning: (message: string) => void;
 }
 
 /** Suffix of the name of a profile that was set aside although no store has its session. */
@@ -58,9 +58,9 @@ const UNKNOWN: Omit<OpenedProfile, "checked"> = { history: [], profile: {}, rest
  *   profile open; `CORRUPT` when the stored session, or a linked local profile that was never stored, does not verify.
  */
 export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile> {
-  const { store, session, dir, lock, signal, warn } = options;
+  const { store, session, dir, lock, signal, onWarning } = options;
   await removeStaleLocks(dir);
-  await recoverSwap(dir, warn);
+  await recoverSwap(dir, onWarning);
   const remote = await store.open(signal);
   // The store may have taken long, and the next steps change the profile.
   await mayChange(dir, lock);
@@ -128,7 +128,7 @@ async function restore(
   remote: CurrentSession,
   local: LocalProfile | undefined,
 ): Promise<OpenedProfile> {
-  const { store, session, dir, lock, signal, warn } = options;
+  const { store, session, dir, lock, signal, onWarning: warn } = options;
   const staging = newStagingPath(dir);
   const report = await store.restore(staging, signal).catch(async (error: unknown) => {
     await rm(staging, { recursive: true, force: true }).catch(() => undefined);
@@ -150,16 +150,16 @@ async function restore(
   return { history: [version], profile: report.profile, restored: report, linked: true, checked };
 }
 
-function warnUnsaved({ session, warn }: OpenOptions, why: string, aside: string): void {
-  warn(
+function warnUnsaved({ session, onWarning }: OpenOptions, why: string, aside: string): void {
+  onWarning(
     `The local profile of ${session} is no copy of the stored session; ${why}, and the profile was moved to ${aside}.`,
   );
 }
 
-function warnAhead({ session, warn }: OpenOptions, remote: RemoteSession, { version }: LocalProfile): void {
+function warnAhead({ session, onWarning }: OpenOptions, remote: RemoteSession, { version }: LocalProfile): void {
   const found =
     remote.kind === "current" ? `generation ${remote.generation} is current` : `the session is ${remote.kind}`;
-  warn(
+  onWarning(
     `The store has lost the newest saves of ${session}, or is another store: the local profile was saved as generation ` +
       `${version?.generation}, and in the store ${found}. The local profile is used, and saved once it is ready.`,
   );

@@ -2,6 +2,7 @@ import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { uniqueName } from "../../disk/durable.ts";
+import { codeOf } from "../../disk/errors.ts";
 
 const RETRY_MS = 100;
 const WEEK_MS = 7 * 86_400_000;
@@ -20,10 +21,7 @@ export async function removeProfile(dir: string, retries: number): Promise<boole
   const aside = uniqueName(`${dir}${SUFFIX}`);
   for (let attempt = 0; attempt <= retries; attempt++) {
     if (attempt > 0) await delay(RETRY_MS * attempt);
-    const { code } = await rename(dir, aside).then(
-      () => ({ code: undefined }),
-      (cause: NodeJS.ErrnoException) => cause,
-    );
+    const code = codeOf(await rename(dir, aside).catch((cause: unknown) => cause));
     if (code === "ENOENT") return true;
     if (code !== undefined) continue;
     await removeTree(aside, retries);

@@ -78,15 +78,11 @@ export class CredentialsCheck {
     const since = Math.max(linkedSince, this.#presentAt ?? linkedSince);
     if (this.#present || performance.now() - since > this.#limitMs()) return;
     const reason = found.hasCredentials ? "Local Storage still has the credentials of the link before" : found.reason;
-    throw new VaultError(
-      "UNAVAILABLE",
-      `Session ${this.#session} is not saved${werePresent ? "" : " yet"}: ${reason}.`,
-      {
-        hint: werePresent
-          ? "The login was there before: the page may have lost it. The stored session stays as it is."
-          : "Chromium writes its storage some seconds late; the next save will have the login.",
-      },
-    );
+    const message = `Session ${this.#session} is not saved${werePresent ? "" : " yet"}: ${reason}.`;
+    const hint = werePresent
+      ? "The login was there before: the page may have lost it. The stored session stays as it is."
+      : "Chromium writes its storage some seconds late; the next save will have the login.";
+    throw new VaultError("UNAVAILABLE", message, { hint });
   }
 
   #limitMs(): number {

@@ -6,17 +6,12 @@ import { captureProfile } from "../../profile/capture/capture.ts";
 import { StaleRead } from "../../profile/capture/errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
-import type { OpenedProfile } from "../local/choose-profile.ts";
+import type { OpenedProfile, OpenOptions } from "../local/choose-profile.ts";
 import { Provenance } from "../local/provenance.ts";
-import type { StoreSession } from "../store/store-session.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
 /** Options of a {@link ProfileSaver}. */
-export interface ProfileSaverOptions {
-  readonly store: StoreSession;
-  readonly session: string;
-  /** Path of the profile. */
-  readonly dir: string;
+export interface ProfileSaverOptions extends Pick<OpenOptions, "store" | "session" | "dir"> {
   /** When READY was first seen, by `performance.now()`; `undefined` while the session is not linked. */
   readonly linkedSince: () => number | undefined;
   /** Whether a browser may be writing to the profile. */

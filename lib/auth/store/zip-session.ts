@@ -29,6 +29,8 @@ export class ZipSession implements StoreSession {
   readonly #store: ZipStoreClient;
   readonly #session: string;
   readonly #dataPath: string;
+  /** The path that the store is given. */
+  readonly #path: string;
   readonly #inWorkingDirectory: boolean;
   /** The zip that `open` fetched, until it was restored or the local profile was chosen. */
   #fetched: { path: string; sha256: string } | undefined;
@@ -43,6 +45,7 @@ export class ZipSession implements StoreSession {
     this.#store = new ZipStoreClient(store, session, limits);
     this.#session = session;
     this.#dataPath = dataPath;
+    this.#path = join(dataPath, `${session}.zip`);
     this.#inWorkingDirectory = inWorkingDirectory;
   }
 
@@ -88,21 +91,18 @@ export class ZipSession implements StoreSession {
   }
 
   async save(capture: Capture, options: ZipSaveOptions): Promise<SaveReport> {
-    const path = join(this.#dataPath, `${this.#session}.zip`);
-    const publishedStorePath = this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : path;
-    return await this.#store.saving([path, publishedStorePath], options.signal, (signal, end) =>
-      this.#save(capture, { ...options, signal }, path, publishedStorePath, end),
+    return await this.#store.saving([this.#path, this.#publishedStorePath], options.signal, (signal, end) =>
+      this.#save(capture, { ...options, signal }, end),
     );
   }
 
+  /** The path at which the store may look for the zip all the same. */
+  get #publishedStorePath(): string {
+    return this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : this.#path;
+  }
+
   /** Removes the zip and calls `end` once the store's promise has settled, also after a failure. */
-  async #save(
-    capture: Capture,
-    options: ZipSaveOptions,
-    path: string,
-    publishedStorePath: string,
-    end: Release,
-  ): Promise<SaveReport> {
+  async #save(capture: Capture, options: ZipSaveOptions, end: Release): Promise<SaveReport> {
     const startedAt = performance.now();
     const { signal } = options;
     // No other process uses this name; the files at the other names may be replaced at any time.
@@ -113,9 +113,9 @@ export class ZipSession implements StoreSession {
       const { bytes, sha256 } = await zipFiles(capture.files, made, { signal });
       const unchanged = await this.#isUnchanged(sha256, options);
       if (!unchanged) {
-        const seen = await this.#place(made, path, publishedStorePath, placed);
+        const seen = await this.#place(made, placed);
         options.beforeCommit();
-        sent = this.#send(path, seen);
+        sent = this.#send(seen);
         await withSignal(sent, signal);
       }
       return {
@@ -149,16 +149,12 @@ export class ZipSession implements StoreSession {
   }
 
   /** Puts the zip at the paths that stores read. @returns the file that the store may have read */
-  async #place(
-    made: string,
-    path: string,
-    publishedStorePath: string,
-    placed: ReplaceableFile[],
-  ): Promise<ReplaceableFile> {
-    const ours = await ReplaceableFile.move(made, path);
+  async #place(made: string, placed: ReplaceableFile[]): Promise<ReplaceableFile> {
+    const ours = await ReplaceableFile.move(made, this.#path);
     placed.push(ours);
-    if (publishedStorePath === path) return ours;
-    const copy = await ReplaceableFile.copy(path, publishedStorePath).catch((cause) => {
+    const publishedStorePath = this.#publishedStorePath;
+    if (publishedStorePath === this.#path) return ours;
+    const copy = await ReplaceableFile.copy(this.#path, publishedStorePath).catch((cause) => {
       throw new VaultError("DENIED", `The zip of ${this.#session} cannot be put where the store looks for it.`, {
         cause,
         hint: "Stores with four methods read the zip from the working directory: start the bot in a writable directory.",
@@ -169,8 +165,8 @@ export class ZipSession implements StoreSession {
   }
 
   /** @param seen the file that the store may have read */
-  async #send(path: string, seen: ReplaceableFile): Promise<void> {
-    const failure = await this.#store.save(path).then(
+  async #send(seen: ReplaceableFile): Promise<void> {
+    const failure = await this.#store.save(this.#path).then(
       () => undefined,
       (cause: unknown) => ({ cause }),
     );

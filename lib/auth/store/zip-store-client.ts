@@ -130,7 +130,7 @@ export class ZipStoreClient {
 
   async #callWithin<T>(doing: string, limitMs: number, signal: AbortSignal, call: () => Promise<T> | T): Promise<T> {
     const expired = (cause: unknown): VaultError => this.#timeoutError(doing, limitMs, cause);
-    return await withDeadline({ limitMs, signal, expired }, (limited) => this.#call(doing, call, limited));
+    return await withDeadline({ limitMs, signal, expired }, (limited) => withSignal(this.#call(doing, call), limited));
   }
 
   #timeoutError(doing: string, limitMs: number, cause: unknown): VaultError {
@@ -147,13 +147,11 @@ export class ZipStoreClient {
     return new VaultError("UNAVAILABLE", `Could not ${doing} ${this.#session}: ${waited}.`, { cause, hint });
   }
 
-  async #call<T>(doing: string, call: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
+  async #call<T>(doing: string, call: () => Promise<T> | T): Promise<T> {
     try {
-      signal?.throwIfAborted();
-      const answer = Promise.resolve(call());
-      return await (signal === undefined ? answer : withSignal(answer, signal));
+      return await call();
     } catch (cause) {
-      if (isVaultError(cause) || (signal?.aborted && cause === signal.reason)) throw cause;
+      if (isVaultError(cause)) throw cause;
       throw new VaultError("UNAVAILABLE", `Could not ${doing} ${this.#session}: ${safeMessage(cause)}`, {
         cause: safeCause(cause),
         hint: "Check that the store can be reached and that its credentials are right.",

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
-import type { AuthenticationAnswer, BaseAuth, PuppeteerOptions } from "../../../lib/auth/base-auth.ts";
+import type { AuthenticationAnswer, BaseAuth } from "../../../lib/auth/base-auth.ts";
+import type { PuppeteerOptions } from "../../../lib/browser/client.ts";
 
 /** A browser without a process, which reports that it runs. */
 export class ScriptedBrowser extends EventEmitter {
