@@ -14,7 +14,6 @@ import { flow } from "./flow.ts";
 import { type DirectoryEntry, readDirectory, type ZipDirectory } from "./zip-directory.ts";
 import { methods } from "./zip-format.ts";
 
-/** The result of an {@link unzip}. */
 export interface UnzipReport {
   /** The files, in the archive's order; they read from `intoDir`. */
   readonly files: readonly CaptureFile[];

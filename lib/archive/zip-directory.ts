@@ -17,7 +17,6 @@ const TYPE_MASK = 0o170000;
 const FILE_TYPES: readonly number[] = [0, 0o100000, 0o040000];
 const UNIX = 3;
 
-/** An entry of the central directory. */
 export interface DirectoryEntry extends ZipEntry {
   readonly directory: boolean;
 }

@@ -11,7 +11,6 @@ import type { CaptureFile } from "../store.ts";
 import { flow } from "./flow.ts";
 import { centralHeader, endRecords, localHeader, methods, type ZipEntry } from "./zip-format.ts";
 
-/** The result of {@link zipFiles}. */
 export interface ZipReport {
   /** Bytes of the zip. */
   readonly bytes: number;

@@ -28,7 +28,6 @@ export async function withSignal<T>(
   }
 }
 
-/** The limits of {@link withDeadline}. */
 export interface Deadline {
   /** The longest time of the work, in milliseconds. */
   readonly limitMs: number;

@@ -12,8 +12,12 @@ import type { ProfileFacts } from "../store.ts";
 import { BaseAuth } from "./base-auth.ts";
 import { HookGuards } from "./hook-guards.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
-import { sessionNameOf } from "./session-name.ts";
-import { checkStrategyOptions, type StrategyOptions, type StrategySettings } from "./strategy-options.ts";
+import {
+  checkStrategyOptions,
+  type StrategyOptions,
+  type StrategySettings,
+  sessionNameOf,
+} from "./strategy-options.ts";
 
 /** How long a `destroy()` waits for the processes of a closed browser to end, in milliseconds. */
 const EXIT_WAIT_MS = 3_000;

@@ -11,10 +11,10 @@ import { HookGuards } from "./hook-guards.ts";
 import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
-import { sessionNameOf } from "./session-name.ts";
 import { ProfileSession } from "./store/profile-session.ts";
 import type { StoreSession } from "./store/store-session.ts";
 import { ZipSession } from "./store/zip-session.ts";
+import { sessionNameOf } from "./strategy-options.ts";
 
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 

@@ -12,7 +12,6 @@ import { ProfileSaver } from "./saving/profile-saver.ts";
 import { SaveSchedule, type SaveScheduleOptions } from "./saving/save-schedule.ts";
 import type { StoreSession } from "./store/store-session.ts";
 
-/** Options of one run. */
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
     Pick<OpenOptions, "store" | "session">,
@@ -46,15 +45,14 @@ export class RemoteRun {
   constructor(options: RemoteRunOptions) {
     this.#options = options;
     this.store = options.store;
-    const { client } = options;
     const onError = (error: unknown): void => this.report(error);
     this.#launch = new ProfileLaunch(options);
-    this.#browser = new BrowserWatch(client, () => this.#browserGone());
+    this.#browser = new BrowserWatch(options.client, () => this.#browserGone());
     this.#saver = new ProfileSaver({
       ...options,
       linkedSince: () => (this.#phase.isLinked ? this.#readyAt : undefined),
       browserRuns: () => this.#browser.isRunning,
-      wid: () => client.info?.wid?._serialized,
+      wid: () => options.client.info?.wid?._serialized,
       onSaved: (report) => this.#emit("remote_session_saved", report),
       onError,
     });

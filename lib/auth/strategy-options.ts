@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
+import { VaultError } from "../errors.ts";
 import { warningListener } from "../warnings.ts";
-import { checkClientId } from "./session-name.ts";
 
 /** Options of every strategy that keeps a profile on this machine. The first three are whatsapp-web.js's own. */
 export interface StrategyOptions {
@@ -42,4 +42,20 @@ export function checkStrategyOptions(options: StrategyOptions): StrategySettings
     closeOnSignals: closeOnSignals ?? true,
     onWarning: warningListener(onWarning),
   };
+}
+
+/** @throws `INVALID` with whatsapp-web.js's own sentence, unless `clientId` is absent, empty or a valid id. */
+function checkClientId(clientId: string | undefined): void {
+  if (!clientId || (typeof clientId === "string" && /^[-_\w]+$/i.test(clientId))) return;
+  const message = "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.";
+  throw new VaultError("INVALID", message);
+}
+
+/**
+ * The name of a client's directory, as whatsapp-web.js spells it: `session-<clientId>` for LocalAuth,
+ * `RemoteAuth-<clientId>` for RemoteAuth (which is the session's name too), without the hyphen when `clientId` is
+ * absent.
+ */
+export function sessionNameOf(prefix: "session" | "RemoteAuth", clientId: string | undefined): string {
+  return clientId ? `${prefix}-${clientId}` : prefix;
 }

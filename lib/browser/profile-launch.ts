@@ -7,7 +7,6 @@ import { endOrphanedBrowser, recordBrowser } from "./pidfile.ts";
 import { lockProfile, type ProfileLock } from "./profile-lock.ts";
 import { onSignals, usersOwnSignals } from "./signals.ts";
 
-/** Options of one launch. */
 export interface ProfileLaunchOptions {
   readonly client: ClientLike;
   /** Path of the profile. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { removeJudged } from "../disk/durable.ts";
@@ -86,13 +86,10 @@ async function create(path: string, dir: string, owner: Owner): Promise<void> {
 
 /** Creates the lock file, and removes it again when it cannot be written. @returns `false` when there was one */
 async function createOnce(path: string, text: string): Promise<boolean> {
-  let file: FileHandle;
-  try {
-    file = await open(path, "wx", 0o600);
-  } catch (cause) {
-    if (codeOf(cause) === "EEXIST") return false;
-    throw cause;
-  }
+  const file = await open(path, "wx", 0o600).catch((cause: unknown) => {
+    if (codeOf(cause) !== "EEXIST") throw cause;
+  });
+  if (file === undefined) return false;
   try {
     await file.writeFile(text);
   } catch (cause) {

@@ -54,13 +54,10 @@ export async function syncWrittenNames(dir: string): Promise<void> {
 }
 
 async function syncForgiving(path: string, forgiven: readonly string[]): Promise<void> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, "r");
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
-  }
+  const handle = await open(path, "r").catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
+  if (handle === undefined) return;
   try {
     await handle.sync();
   } catch (error) {

@@ -31,7 +31,6 @@ export interface OpenedProfile {
   readonly checked: CheckedFiles;
 }
 
-/** Options of {@link chooseProfile}. */
 export interface OpenOptions {
   readonly store: StoreSession;
   readonly session: string;

@@ -53,13 +53,10 @@ export class LocalProfile {
    * @throws the error of the disk
    */
   static async inspect(dir: string, session: string, signal: AbortSignal): Promise<LocalProfile | undefined> {
-    let entries: string[];
-    try {
-      entries = await readdir(dir);
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
+    const entries = await readdir(dir).catch((error: unknown): string[] => {
+      if (codeOf(error) === "ENOENT") return [];
       throw error;
-    }
+    });
     if (entries.length === 0) return undefined;
     const marker = await readMarker(dir);
     const checked = new CheckedFiles();

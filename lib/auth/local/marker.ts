@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile, uniqueName } from "../../disk/durable.ts";
-import { codeOf } from "../../disk/errors.ts";
+import { codeOf, isMissing } from "../../disk/errors.ts";
 import type { StoredVersion } from "../store/store-session.ts";
 
 /** The version of the file that this code writes and reads. */
@@ -20,7 +20,6 @@ export interface Marker {
   readonly refusedCredentials: string | undefined;
 }
 
-/** The content of the marker's file. */
 interface MarkerFile {
   readonly v: number;
   readonly session: string;
@@ -42,13 +41,10 @@ interface MarkerFile {
  * @throws the error of the disk
  */
 export async function readMarker(dir: string): Promise<Marker | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(dir, NAME), "utf8");
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(codeOf(error) ?? "")) return undefined;
-    throw error;
-  }
+  const text = await readFile(join(dir, NAME), "utf8").catch((error: unknown) => {
+    if (!isMissing(error) && codeOf(error) !== "EISDIR") throw error;
+  });
+  if (text === undefined) return undefined;
   try {
     const { v, session, base, generation, ancestors, ...more } = JSON.parse(text) as Partial<MarkerFile>;
     if (v !== VERSION || typeof session !== "string" || typeof base !== "string") return undefined;

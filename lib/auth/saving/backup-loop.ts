@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { VaultError } from "../../errors.ts";
 import type { ProfileSaver } from "./profile-saver.ts";
 
-/** Options of a backup loop. */
 export interface BackupLoopOptions {
   readonly saver: Pick<ProfileSaver, "next" | "nextWhenReady">;
   /** Time between two saves, once the first two are made, in milliseconds. */

@@ -22,7 +22,6 @@ export class CredentialsCheck {
   readonly #session: string;
   readonly #dir: string;
   readonly #checked: CheckedFiles;
-  /** Whether the last look found credentials of this link. */
   #present = false;
   /** When credentials of this link were last found, by `performance.now()`. */
   #presentAt: number | undefined;

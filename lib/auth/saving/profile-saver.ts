@@ -10,7 +10,6 @@ import type { OpenedProfile, OpenOptions } from "../local/choose-profile.ts";
 import { Provenance } from "../local/provenance.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
-/** Options of a {@link ProfileSaver}. */
 export interface ProfileSaverOptions extends Pick<OpenOptions, "store" | "session" | "dir"> {
   /** When READY was first seen, by `performance.now()`; `undefined` while the session is not linked. */
   readonly linkedSince: () => number | undefined;

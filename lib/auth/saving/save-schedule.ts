@@ -3,7 +3,6 @@ import type { SaveReport } from "../../store.ts";
 import { type BackupLoopOptions, startBackupLoop } from "./backup-loop.ts";
 import type { ProfileSaver } from "./profile-saver.ts";
 
-/** Options of a {@link SaveSchedule}. */
 export interface SaveScheduleOptions extends BackupLoopOptions {
   readonly saver: ProfileSaver;
   readonly session: string;

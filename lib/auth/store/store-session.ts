@@ -20,7 +20,6 @@ export type RemoteSession = {
   | ({ readonly kind: "current" } & StoredVersion)
 );
 
-/** Options of {@link StoreSession.save}. */
 export interface SaveOptions {
   /** Id of the stored version as far as this run knows, for stores that cannot tell it cheaply. */
   readonly stored: string | undefined;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { checkClientId, sessionNameOf } from "../../lib/auth/session-name.ts";
+import { checkStrategyOptions, sessionNameOf } from "../../lib/auth/strategy-options.ts";
 
 describe("a client id", () => {
   it.each([undefined, "", "a", "A-b_9", "-", "x".repeat(200)])("may be %j", (clientId) => {
-    expect(checkClientId(clientId)).toBeUndefined();
+    expect(checkStrategyOptions({ clientId })).toMatchObject({ clientId });
   });
 
   it.each(["a b", "a/b", "../a", "a.b", "é", "a\n", " "])("may not be %j, in whatsapp-web.js's words", (clientId) => {
-    expect(() => checkClientId(clientId)).toThrow(
+    expect(() => checkStrategyOptions({ clientId })).toThrow(
       expect.objectContaining({
         code: "INVALID",
         message: "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.",
