@@ -91,7 +91,6 @@ class ZipReader extends RandomAccessReader {
 }
 
 interface End {
-  readonly entries: number;
   /** Bytes of the central directory. */
   readonly length: number;
   /** Position of the central directory. */
@@ -120,7 +119,7 @@ async function readEnd(zip: ZipReader, commentBytes: number): Promise<End> {
   if (offset + length !== at) throw damaged(zip.path, "its directory is not where its end record says");
   if (entries * recordBytes.central > length) throw damaged(zip.path, "its directory has no room for its entries");
   if (length > MAX_DIRECTORY_BYTES) throw refused(zip.path, `its directory has ${length} bytes`);
-  return { entries, length, offset };
+  return { length, offset };
 }
 
 async function readEntries(reader: ZipReader, zip: ZipFile, end: End): Promise<DirectoryEntry[]> {

@@ -5,8 +5,7 @@ import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
 /** How long a start waits for the browser of the run before to close, in milliseconds. */
 const CLOSE_WAIT_MS = 60_000;
 
-/** A start that {@link HookGuards.start} decides about. */
-export interface GuardedStart {
+interface GuardedStart {
   /** Whether the strategy has no browser, and is starting none. */
   readonly isFirst: boolean;
   /** Resolves when the browser of the run before is closed; `undefined` when none is about to close. */

@@ -96,13 +96,11 @@ export class RemoteRun {
    */
   async browserStarted(browser: BrowserLike): Promise<void> {
     this.#browser.begin(browser);
-    try {
-      await this.#launch.started(browser);
-    } catch (error) {
+    await this.#launch.started(browser).catch(async (error: unknown) => {
       // whatsapp-web.js calls no further hook.
       await this.end();
       throw error;
-    }
+    });
   }
 
   /** The browser is closed on purpose: its end is no interruption. */

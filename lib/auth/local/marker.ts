@@ -61,7 +61,7 @@ export async function readMarker(dir: string): Promise<Marker | undefined> {
 }
 
 /** A marker to be written. @default the profile is not superseded */
-export type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
+type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
 
 /** Replaces the marker durably and as a whole. @throws the error of the disk */
 export async function writeMarker(dir: string, marker: NewMarker): Promise<void> {
