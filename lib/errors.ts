@@ -43,9 +43,7 @@ export interface VaultErrorOptions {
   expiresAt?: Date;
 }
 
-/**
- * The one error class of the library. A message names the failed action and the reason, and never contains a secret.
- */
+/** The one error class of the library. A message names the failed action and the reason, and no secret. */
 export class VaultError extends Error {
   override readonly name: string = "VaultError";
   readonly code: VaultErrorCode;

@@ -11,10 +11,10 @@ export async function withSignal<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   // Handles a rejection from here on, also when the signal has aborted already.
-  const begun = typeof work === "function" ? undefined : work;
-  begun?.catch(() => {});
+  if (typeof work !== "function") work.catch(() => {});
   signal?.throwIfAborted();
-  if (signal === undefined) return await (begun ?? (work as () => Promise<T>)());
+  const begun = typeof work === "function" ? work() : work;
+  if (signal === undefined) return await begun;
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason);
@@ -22,7 +22,7 @@ export async function withSignal<T>(
   });
   try {
     // A rejection after the end of the race stays handled.
-    return await Promise.race([begun ?? (work as () => Promise<T>)(), aborted]);
+    return await Promise.race([begun, aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
   }

@@ -8,17 +8,12 @@ export type Release = () => void;
 export class Mutex {
   #last: Promise<void> = Promise.resolve();
 
-  /**
-   * Resolves when every holder and waiter so far has released the mutex. Rejects with the signal's reason when it
-   * aborts.
-   */
+  /** Resolves when every holder and waiter so far has ended. Rejects with the signal's reason when it aborts. */
   async idle(signal?: AbortSignal): Promise<void> {
     await withSignal(this.#last, signal);
   }
 
-  /**
-   * Waits until the mutex is free. Rejects with the signal's reason, and leaves the line, when the signal aborts first.
-   */
+  /** Waits for the mutex. Rejects with the signal's reason, and leaves the line, when the signal aborts first. */
   async acquire(signal?: AbortSignal): Promise<Release> {
     const before = this.#last;
     const { promise: released, resolve: release } = deferred();
@@ -32,9 +27,7 @@ export class Mutex {
     return release;
   }
 
-  /**
-   * Runs `work` when all earlier holders have ended, also with an error. The signal ends the wait only, not the work.
-   */
+  /** Runs `work` when all earlier holders have ended, also with an error. The signal ends the wait only. */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const release = await this.acquire(signal);
     try {
@@ -62,9 +55,7 @@ export async function lockAll(mutexes: readonly Mutex[], signal: AbortSignal): P
 
 const byPath = new Map<string, Mutex>();
 
-/**
- * The mutexes of these files in this process, always in the same order, so that no two callers wait for one another.
- */
+/** The mutexes of these files in this process, in one order, so that no two callers wait for one another. */
 export function mutexesOf(paths: readonly string[]): Mutex[] {
   return [...new Set(paths)].sort().map((path) => {
     const mutex = byPath.get(path) ?? new Mutex();

@@ -19,9 +19,7 @@ interface GuardedStart {
 export class HookGuards {
   readonly #client: () => ClientLike;
   readonly #subject: string;
-  /**
-   * Logouts after which the page continues in the same browser, and whose next `beforeBrowserInitialized` is to come.
-   */
+  /** Logouts with the browser still open whose next `beforeBrowserInitialized` is to come. */
   #continuedLogouts = 0;
   /** Calls of `destroy()` so far. */
   #destroys = 0;

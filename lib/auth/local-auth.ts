@@ -67,8 +67,7 @@ export class LocalAuth extends BaseAuth {
 
   async #begin(dir: string): Promise<void> {
     const previous = this.#launch;
-    // The browser of the launch before may be just starting, which no hook tells: then this start fails, and that
-    // launch continues.
+    // No hook tells that the browser of the launch before is just starting: it continues, and this start fails.
     if (previous !== undefined) await checkNoBrowser(dir);
     const launch = new ProfileLaunch({ ...this.#settings, client: this.client, dir });
     this.#launch = launch;

@@ -88,8 +88,7 @@ export class RemoteAuth extends BaseAuth {
   }
 
   async #begin(): Promise<void> {
-    // The browser of the run before may be just starting, which no hook tells: then this start fails, and that run
-    // continues.
+    // No hook tells that the browser of the run before is just starting: that run continues, and this start fails.
     if (this.#run?.isEnding === false) await checkNoBrowser(this.userDataDir);
     await this.#run?.end();
     await removeLeftovers(this.userDataDir);

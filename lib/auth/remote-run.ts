@@ -17,10 +17,7 @@ export interface RemoteRunOptions
     Pick<OpenOptions, "store" | "session">,
     Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
 
-/**
- * One run of a client on one profile: from the choice of the profile to the last save. A run saves only while the
- * session is linked.
- */
+/** One run of a client: from the choice of its profile to the last save. Saves only while the session is linked. */
 export class RemoteRun {
   readonly store: StoreSession;
   readonly #options: RemoteRunOptions;
@@ -172,8 +169,7 @@ export class RemoteRun {
     this.#opened = undefined;
     this.#readyAt = undefined;
     await this.#saver.expectNewLink(this.#ending.signal);
-    // If the deletion failed, the next start finds the stored session, and the marker must say that this profile is a
-    // descendant of it.
+    // If the deletion failed, the next start finds the stored session, and must know this profile as its descendant.
     if (this.deleted) await this.#saver.forget();
   }
 
@@ -183,9 +179,7 @@ export class RemoteRun {
     this.#ending.abort(clientDestroyed(this.#options.session));
   }
 
-  /**
-   * Makes the last save if the session is linked, and ends the run. Never rejects; a second call waits for the first.
-   */
+  /** Ends the run, with a last save if the session is linked. Never rejects; a second call waits for the first. */
   async finish(): Promise<void> {
     this.#finished ??= this.#finish();
     await this.#finished;
@@ -219,9 +213,7 @@ export class RemoteRun {
     else this.#emit("remote_session_error", error);
   }
 
-  /**
-   * After the death of its browser, of which no hook tells: saves the profile, which is at rest now, and ends the run.
-   */
+  /** No hook tells of the death of a browser: saves the profile, which is at rest now, and ends the run. */
   async #browserGone(): Promise<void> {
     if (this.isEnding) return;
     const { isLinked } = this.#phase;

@@ -3,9 +3,7 @@ import type { ProfileFacts } from "../store.ts";
 import type { BrowserLike, PuppeteerOptions } from "./client.ts";
 import { enabledFeatures, storageFeatures } from "./storage-features.ts";
 
-/**
- * The user's options by the options that {@link launchOptions} made from them: a second launch uses the user's again.
- */
+/** The user's options by what {@link launchOptions} made from them: a second launch uses the user's again. */
 const usersByLaunch = new WeakMap<PuppeteerOptions, PuppeteerOptions>();
 
 /** Arguments with which Chromium opens another profile than `<userDataDir>/Default`, or no profile on disk. */

@@ -30,9 +30,7 @@ export async function isAlive({ pid, startedAt }: ProcessId): Promise<boolean> {
   return now === undefined ? process.platform !== "linux" : startedAt === undefined || now === startedAt;
 }
 
-/**
- * Field 22 of /proc/<pid>/stat (proc(5)); `undefined` when the file is missing, and for a process that has ended (`Z`).
- */
+/** Field 22 of /proc/<pid>/stat (proc(5)); `undefined` without the file, and for a process that has ended (`Z`). */
 async function startOf(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // The second field is a name in parentheses, which may contain any character.

@@ -101,10 +101,7 @@ async function createOnce(path: string, text: string): Promise<boolean> {
   return true;
 }
 
-/**
- * Removes the lock with the text `judged`, and no other: a process whose lock is renamed meanwhile learns it by
- * `check`.
- */
+/** Removes the lock with the text `judged` only: a process whose lock is renamed meanwhile learns it by `check`. */
 async function remove(path: string, judged: string, dir: string): Promise<void> {
   const removed = await removeJudged(path, async (aside) => (await read(aside))?.text === judged);
   if (removed === "given back") throw held(dir, (await read(path))?.owner);

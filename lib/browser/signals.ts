@@ -7,9 +7,7 @@ import { usersOptions } from "./launch-options.ts";
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 type EndSignal = (typeof SIGNALS)[number];
 
-/**
- * The longest time that a callback delays the end of the process, in milliseconds: Docker and Kubernetes kill earlier.
- */
+/** How long a callback may delay the end of the process, in milliseconds: Docker and Kubernetes kill earlier. */
 const DEFAULT_LIMIT_MS = 30_000;
 
 interface Callback {
@@ -88,9 +86,7 @@ function stopListening(): void {
   listeners.clear();
 }
 
-/**
- * The listeners of the package signal-exit, which ends the process itself when it has the only listeners of a signal.
- */
+/** The listeners of the package signal-exit, which ends the process itself when a signal has no others. */
 function signalExitListeners(): number {
   const versions = [
     (globalThis as Record<symbol, unknown>)[Symbol.for("signal-exit emitter")],

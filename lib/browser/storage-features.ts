@@ -4,18 +4,12 @@ import type { ProfileFacts, StorageBackend } from "../store.ts";
 const ENABLE = "--enable-features=";
 const DISABLE = "--disable-features=";
 
-/**
- * The features by which Chromium decides in which form it opens a store. Each was measured on Chromium 156, on both
- * forms.
- */
+/** The features that decide in which form Chromium opens a store: measured on Chromium 156, on both forms. */
 interface StorageSwitch {
   readonly store: string;
   readonly form: (profile: ProfileFacts) => StorageBackend | undefined;
   readonly feature: string;
-  /**
-   * Opens a store of either form as it is. Chromium wipes a SQLite store without this entry, or with the feature
-   * disabled.
-   */
+  /** Opens a store of either form as it is. Without it, or with the feature off, Chromium wipes a SQLite store. */
   readonly asItIs: string;
   /** Opens every store as SQLite, in spite of all other features: Chromium wipes a LevelDB store. */
   readonly sqliteOnly: string;

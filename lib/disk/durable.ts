@@ -33,10 +33,7 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/**
- * Syncs the names in `dir` to disk, unless `dir` was removed. Windows cannot open directories, and needs no sync of
- * them.
- */
+/** Syncs the names in `dir` to disk, unless `dir` was removed. Windows cannot open directories, and needs no sync. */
 export async function syncDirectory(dir: string): Promise<void> {
   if (process.platform !== "win32") await syncForgiving(dir, NOT_SYNCED);
 }

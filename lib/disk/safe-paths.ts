@@ -29,10 +29,7 @@ interface Name {
   readonly isListed: boolean;
 }
 
-/**
- * The names of one profile: no two of them are the same name on any disk, also on disks that ignore case or accents'
- * form.
- */
+/** The names of one profile: no two are the same name on any disk, also if it ignores case or the form of accents. */
 export class SafePaths {
   readonly #byFolded = new Map<string, Name>();
   #characters = 0;

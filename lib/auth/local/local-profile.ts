@@ -86,9 +86,7 @@ export class LocalProfile {
     return isCopy ? "copy" : "ahead";
   }
 
-  /**
-   * Whether the profile was saved as a generation that the store has lost, as after a restore of the store's backup.
-   */
+  /** Whether the store has lost the generation of the profile, as after a restore of the store's backup. */
   isAhead({ entry }: RemoteSession): boolean {
     const generation = this.version?.generation;
     if (entry === undefined || generation === undefined || this.empty) return false;
@@ -101,8 +99,7 @@ export class LocalProfile {
     const { marker } = this;
     if (marker === undefined) return await this.isLinked(signal);
     if (!marker.isSuperseded || marker.refusedCredentials === undefined) return false;
-    // Other credentials than the refused ones: the profile was linked anew, and the run died before it wrote the
-    // marker.
+    // Credentials that were not refused: the profile was linked anew, and the run died before it wrote the marker.
     const hash = await this.#credentialsHash(signal);
     return hash !== undefined && hash !== marker.refusedCredentials;
   }
@@ -134,9 +131,7 @@ async function repairAndVerify(dir: string, checked: CheckedFiles, signal: Abort
   }
 }
 
-/**
- * The newest modification time below the site's storage folders, in milliseconds since 1970; 0 when they are missing.
- */
+/** When the site's storage folders were last modified, in milliseconds since 1970; 0 when they are missing. */
 async function lastWrite(defaultDir: string): Promise<number> {
   let newest = 0;
   for (const name of ["IndexedDB", "Local Storage", "LocalStorage", "LocalStorage-wal"]) {

@@ -53,9 +53,7 @@ export class Provenance {
     await this.#mark();
   }
 
-  /**
-   * Generations that may be rolled back to when the page of this link asks for a new one; see {@link VersionHistory}.
-   */
+  /** Generations to which the store may be rolled back now; see {@link VersionHistory.rollbackCandidates}. */
   rollbackCandidates(): number[] {
     return this.#history.rollbackCandidates();
   }

@@ -2,23 +2,17 @@ import type { StoredVersion } from "../store/store-session.ts";
 
 /** The number of ancestors that are remembered: a day of saves, five minutes apart. */
 const REMEMBERED = 300;
-/**
- * How long a page may have been without credentials when it asks for a link, in ms: Local Storage is written that late.
- */
+/** How long a page that asks for a link may have lacked credentials, in ms: Local Storage is written that late. */
 const DOUBTFUL_MS = 60_000;
 
 interface Version extends StoredVersion {
   /** When the version was saved, by `performance.now()`; minus infinity for versions from before this run. */
   readonly at: number;
-  /**
-   * Number of the link of this run that saved or opened the version; `undefined` for ancestors of the opened version.
-   */
+  /** The link of this run that saved or opened the version; `undefined` for ancestors of the opened version. */
   readonly link: number | undefined;
 }
 
-/**
- * The stored versions that a profile descends from, oldest first: the profile was restored from or saved as the newest.
- */
+/** The stored versions that a profile descends from, oldest first: it was restored from or saved as the newest. */
 export class VersionHistory {
   #versions: readonly Version[];
   #link = 0;

@@ -6,18 +6,12 @@ import type { Capture } from "../../store.ts";
 
 /** How long after READY a save refuses to replace a stored session by a profile without credentials, in ms. */
 const MISSING_LIMIT_MS = 60_000;
-/**
- * The same after a new link in an old profile: Chromium may write Local Storage minutes late, with the old content
- * until then.
- */
+/** The same after a new link in an old profile: Local Storage may have its old content for minutes. */
 const RELINKED_LIMIT_MS = 600_000;
 /** The same since credentials were last seen on disk: within this time a page that has lost them asks for a link. */
 const GONE_LIMIT_MS = 600_000;
 
-/**
- * Tells whether a profile carries the credentials of its session on disk, and whether a capture without them may be
- * saved.
- */
+/** Tells whether the credentials of a session are on disk, and whether a capture without them may be saved. */
 export class CredentialsCheck {
   readonly #session: string;
   readonly #dir: string;

@@ -3,9 +3,7 @@ import { copyFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { uniqueName } from "../../disk/durable.ts";
 
-/**
- * A file at a path to which other processes may write too; can tell whether the file at that path is still this one.
- */
+/** A file at a path to which other processes may write too; tells whether the file there is still this one. */
 export class ReplaceableFile {
   readonly path: string;
   readonly #identity: string | undefined;
