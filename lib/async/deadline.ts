@@ -13,16 +13,17 @@ export async function withSignal<T>(
   // Handles a rejection from here on, also when the signal has aborted already.
   if (typeof work !== "function") work.catch(() => {});
   signal?.throwIfAborted();
-  const begun = typeof work === "function" ? work() : work;
-  if (signal === undefined) return await begun;
+  const begin = (): Promise<T> => (typeof work === "function" ? work() : work);
+  if (signal === undefined) return await begin();
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
   });
   try {
-    // A rejection after the end of the race stays handled.
-    return await Promise.race([begun, aborted]);
+    // Begun after the listener was added: the work may abort the signal itself. A rejection after the end of the race
+    // stays handled.
+    return await Promise.race([begin(), aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
   }

@@ -18,7 +18,7 @@ interface GuardedStart {
  */
 export class HookGuards {
   readonly #client: () => ClientLike;
-  readonly #subject: string;
+  readonly #subject: () => string;
   /** Logouts with the browser still open whose next `beforeBrowserInitialized` is to come. */
   #continuedLogouts = 0;
   /** Calls of `destroy()` so far. */
@@ -27,7 +27,7 @@ export class HookGuards {
   #browser: BrowserLike | undefined;
 
   /** @param subject the session or the profile, for errors */
-  constructor(client: () => ClientLike, subject: string) {
+  constructor(client: () => ClientLike, subject: () => string) {
     this.#client = client;
     this.#subject = subject;
   }
@@ -54,7 +54,7 @@ export class HookGuards {
     // browser.
     await Promise.race([previous, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
     await inTurn(async () => {
-      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(this.#subject);
+      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(this.#subject());
       // A browser that runs has its profile open, as at a second initialize().
       if (!client.pupBrowser?.isConnected()) await begin();
     });
@@ -72,7 +72,7 @@ export class HookGuards {
     if (!pupBrowser || pupBrowser === this.#browser) return undefined;
     if (!isWanted) {
       await closeQuietly(pupBrowser);
-      throw destroyedMeanwhile(this.#subject);
+      throw destroyedMeanwhile(this.#subject());
     }
     this.#browser = pupBrowser;
     return pupBrowser;

@@ -36,8 +36,10 @@ export class LocalAuth extends BaseAuth {
   /** Path of the profile; set by the first `initialize()`. */
   userDataDir: string | undefined;
   readonly #settings: StrategySettings;
-  readonly #dir: string;
-  readonly #guards: HookGuards;
+  readonly #guards: HookGuards = new HookGuards(
+    () => this.client,
+    () => `The profile ${this.userDataDir}`,
+  );
   #launch: ProfileLaunch | undefined;
   /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
   #closed: Deferred | undefined;
@@ -48,8 +50,6 @@ export class LocalAuth extends BaseAuth {
     this.clientId = this.#settings.clientId;
     this.dataPath = this.#settings.dataPath;
     this.rmMaxRetries = this.#settings.rmMaxRetries;
-    this.#dir = join(this.dataPath, sessionNameOf("session", this.clientId));
-    this.#guards = new HookGuards(() => this.client, `The profile ${this.#dir}`);
   }
 
   /**
@@ -59,10 +59,12 @@ export class LocalAuth extends BaseAuth {
    *   wipe it or show a QR: the profile is left as it is
    */
   override async beforeBrowserInitialized(): Promise<void> {
-    checkLaunchable(this.client.options.puppeteer, "LocalAuth", this.#dir);
-    this.userDataDir = this.#dir;
+    // At each start, as whatsapp-web.js does: a subclass may have changed the fields.
+    const dir = join(this.dataPath, sessionNameOf("session", this.clientId));
+    checkLaunchable(this.client.options.puppeteer, "LocalAuth", dir);
+    this.userDataDir = dir;
     const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise };
-    await this.#guards.start(start, () => this.#begin(this.#dir));
+    await this.#guards.start(start, () => this.#begin(dir));
   }
 
   async #begin(dir: string): Promise<void> {

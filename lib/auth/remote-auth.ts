@@ -58,7 +58,10 @@ export class RemoteAuth extends BaseAuth {
     this.rmMaxRetries = settings.rmMaxRetries;
     this.sessionName = sessionNameOf("RemoteAuth", settings.clientId);
     this.userDataDir = join(this.dataPath, this.sessionName);
-    this.#guards = new HookGuards(() => this.client, `Session ${this.sessionName}`);
+    this.#guards = new HookGuards(
+      () => this.client,
+      () => `Session ${this.sessionName}`,
+    );
   }
 
   override setup(client: PublicClient): void {

@@ -50,6 +50,16 @@ describe("withSignal", () => {
     expect(unhandled).toEqual([]);
   });
 
+  it("rejects when the work aborts the signal while it begins, and never ends", async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const work = (): Promise<never> => {
+      controller.abort(reason);
+      return new Promise(() => {});
+    };
+    await expect(withSignal(work, controller.signal)).rejects.toBe(reason);
+  });
+
   it("does not begin work when the signal has aborted before", async () => {
     let begun = false;
     const work = async (): Promise<void> => {

@@ -20,7 +20,10 @@ const begin = async (): Promise<void> => {
 };
 beforeEach(() => {
   client = { pupBrowser: null };
-  guards = new HookGuards(() => client as ClientLike, "Session RemoteAuth");
+  guards = new HookGuards(
+    () => client as ClientLike,
+    () => "Session RemoteAuth",
+  );
   begun = 0;
 });
 

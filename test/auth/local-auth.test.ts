@@ -48,6 +48,14 @@ describe("LocalAuth", () => {
     expect(() => new LocalAuth({ clientId: "a b" })).toThrow(/^Invalid clientId\. Only alphanumeric/);
   });
 
+  it("opens the profile that its fields name when it starts, as a subclass may have set them", async () => {
+    const { auth, client } = strategy({ clientId: "one" });
+    Object.assign(auth, { dataPath: join(root, "moved") });
+    await auth.beforeBrowserInitialized();
+    expect(auth.userDataDir).toBe(join(root, "moved", "session-one"));
+    expect(client.options.puppeteer?.userDataDir).toBe(auth.userDataDir);
+  });
+
   it.each([
     [undefined, "session"],
     ["a", "session-a"],
