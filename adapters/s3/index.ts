@@ -10,7 +10,7 @@ import { forEachConcurrent } from "../../lib/async/semaphore.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
-import { invalidOption, VaultError } from "../../lib/errors.ts";
+import { invalidOption, isVaultError, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { isAbsence, NOT_S3, nameOf, toVaultError } from "./errors.ts";
 
@@ -113,15 +113,22 @@ export class S3Blobs implements BlobStore {
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     for (const key of keys) assertKey(key);
     options.signal?.throwIfAborted();
+    const refused: unknown[] = [];
     const remove = async (key: string, signal: AbortSignal): Promise<void> => {
       const command = new DeleteObjectCommand(this.#at(key));
-      await this.#call("delete", { signal }, async (abortSignal) => {
+      const removed = this.#call("delete", { signal }, async (abortSignal) => {
         await this.#client.send(command, { abortSignal }).catch((error) => {
           if (!isAbsence(error)) throw error;
         });
       });
+      // A key that is refused for good, by a lock or a policy, must not keep the other keys. An outage ends the batch.
+      await removed.catch((error: unknown) => {
+        if (signal.aborted || !isVaultError(error) || error.retryable) throw error;
+        refused.push(error);
+      });
     };
     await forEachConcurrent(keys, DELETES_AT_ONCE, remove, options.signal);
+    if (refused.length > 0) throw refused[0];
   }
 
   /**

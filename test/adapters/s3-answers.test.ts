@@ -1,12 +1,15 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { S3Client } from "@aws-sdk/client-s3";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
 import { type Service, s3Client } from "../support/services/index.ts";
 
 /** Whatever is asked is answered with this: a server's refusals that no test can make it say. */
 let answer: { status: number; type: string; body: string };
+/** Answers to some paths something else. */
+let answerTo: (path: string) => typeof answer | undefined = () => undefined;
+let asked: string[] = [];
 let server: Server;
 let client: S3Client;
 let blobs: S3Blobs;
@@ -14,7 +17,10 @@ let blobs: S3Blobs;
 beforeAll(async () => {
   server = createServer((request, response) => {
     request.resume().on("end", () => {
-      response.writeHead(answer.status, { "content-type": answer.type }).end(answer.body);
+      const path = request.url ?? "";
+      asked.push(path);
+      const { status, type, body } = answerTo(path) ?? answer;
+      response.writeHead(status, { "content-type": type }).end(body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -32,6 +38,11 @@ beforeAll(async () => {
 afterAll(async () => {
   client.destroy();
   await new Promise((resolve) => server.close(resolve));
+});
+
+afterEach(() => {
+  answerTo = () => undefined;
+  asked = [];
 });
 
 const html = (status: number): typeof answer => ({
@@ -114,5 +125,22 @@ describe("answers of S3, whichever method is called", () => {
     expect(await blobs.get("s/a")).toBeUndefined();
     await blobs.delete(["s/a"]);
     for (const what of ["list", "put", "create"]) await expect(calls[what]?.()).rejects.toThrow("S3");
+  });
+});
+
+describe("a deletion of many keys", () => {
+  const keys = Array.from({ length: 100 }, (_, index) => `s/${index}`);
+
+  it("deletes all others when one key is refused for good, and reports that one", async () => {
+    answer = { status: 204, type: "text/plain", body: "" };
+    answerTo = (path) => (path.includes("/s/50") ? refusal(403, "AccessDenied") : undefined);
+    await expect(blobs.delete(keys)).rejects.toMatchObject({ code: "DENIED" });
+    expect(new Set(asked).size).toBe(keys.length);
+  });
+
+  it("ends at an outage", async () => {
+    answer = refusal(503, "SlowDown");
+    await expect(blobs.delete(keys)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(asked.length).toBeLessThan(keys.length);
   });
 });
