@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
-import type { SaveReport, SessionStore } from "../../lib/store.ts";
+import { probeCredentials } from "../../lib/profile/credentials.ts";
+import { isProfileStore, type SaveReport, type SessionStore } from "../../lib/store.ts";
 import type { OpenClient, OpenClientOptions } from "./client.ts";
 import type { Written } from "./phone.ts";
 import type { Rig } from "./rig.ts";
@@ -64,8 +65,28 @@ export interface LinkOptions {
   puppeteer?: OpenClientOptions["puppeteer"];
 }
 
+/** How often a link is tried whose Local Storage a browser has not written at its end. */
+const LINKS = 3;
+
 /** Links a client, fills and writes a little, and destroys it: its last save has everything. */
 export async function linkAndSave(rig: Rig, options: LinkOptions): Promise<LinkedSession> {
+  const linked = await linkOnce(rig, options);
+  await mustHaveCredentials(linked.profile);
+  const store = typeof options.store === "string" ? new FileStore({ directory: options.store }) : options.store;
+  if (isProfileStore(store)) {
+    const into = rig.folder();
+    await store.restoreProfile({ session: "RemoteAuth", into });
+    await mustHaveCredentials(into);
+  }
+  return linked;
+}
+
+async function mustHaveCredentials(profile: string): Promise<void> {
+  const { hasCredentials, reason } = await probeCredentials(profile);
+  if (!hasCredentials) throw new Error(`The browser ended before the link was on disk: ${reason}.`);
+}
+
+async function linkOnce(rig: Rig, options: LinkOptions): Promise<LinkedSession> {
   const { store, dataPath = rig.folder(), wid, fillBytes = 300_000, puppeteer } = options;
   const client = openRemote(rig, { store, dataPath, ...(puppeteer ? { puppeteer } : {}) });
   await client.until("qr");
@@ -110,7 +131,17 @@ export async function savedSession(rig: Rig, store: string, options: SavedOption
   return { ...linked, dataPath, profile: join(dataPath, "RemoteAuth") };
 }
 
-async function makeSeed(rig: Rig, { open, ...options }: SavedOptions): Promise<Seed> {
+/** On a busy machine a browser may end before it has written Local Storage: such a seed is made again. */
+async function makeSeed(rig: Rig, options: SavedOptions, attempt = 1): Promise<Seed> {
+  try {
+    return await makeSeedOnce(rig, options);
+  } catch (error) {
+    if (attempt === LINKS) throw error;
+    return await makeSeed(rig, options, attempt + 1);
+  }
+}
+
+async function makeSeedOnce(rig: Rig, { open, ...options }: SavedOptions): Promise<Seed> {
   const folder = scratchFolder("seed-");
   const store = join(folder, "store");
   const linked = await linkAndSave(rig, {
