@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
-import { identify, isAlive, isProcessId, type ProcessId } from "./process-id.ts";
+import { identify, isAlive, isProcessId, type ProcessId } from "../disk/process-id.ts";
 import { browserOf } from "./singleton-lock.ts";
 
 /** Name of the file inside the profile. */

@@ -4,8 +4,8 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { removeJudged } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
+import { identify, isAlive, isProcessId, type ProcessId } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
-import { identify, isAlive, isProcessId, type ProcessId } from "./process-id.ts";
 
 /** Locks a profile while a start chooses, repairs and replaces it, until the browser has it open. */
 export interface ProfileLock {

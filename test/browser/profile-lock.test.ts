@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promise
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { identify } from "../../lib/browser/process-id.ts";
 import { lockProfile } from "../../lib/browser/profile-lock.ts";
+import { identify } from "../../lib/disk/process-id.ts";
 import { useFolder } from "../support/folder.ts";
 
 const HELD = { code: "LEASE_HELD", hint: expect.any(String) };

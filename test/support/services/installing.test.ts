@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { identify } from "../../../lib/browser/process-id.ts";
+import { identify } from "../../../lib/disk/process-id.ts";
 import { aptInstall } from "./apt.ts";
 import { cacheDirectory } from "./cache.ts";
 import { script, useFakePrograms } from "./fake-programs.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { identify, isAlive, isProcessId, type ProcessId } from "../../../lib/browser/process-id.ts";
+import { identify, isAlive, isProcessId, type ProcessId } from "../../../lib/disk/process-id.ts";
 import { cacheDirectory } from "./cache.ts";
 
 const POLL_MS = 250;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { codeOf } from "../disk/errors.ts";
+import { codeOf } from "./errors.ts";
 
 /** Identifies a process, also after a later process has taken its number. */
 export interface ProcessId {
