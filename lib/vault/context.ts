@@ -7,6 +7,7 @@ import { timeout } from "../blobs/timeout.ts";
 import type { BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 import { ChunkTrust } from "./chunk-trust.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { isUrgent } from "./layout.ts";
 import { chunkPermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -20,9 +21,17 @@ const LEAST_BLOB_BYTES = 64 * 1024;
 /** Added to the time limit of an attempt for each KiB that travels: a slow line is no dead server. */
 const MS_PER_KIB = 8;
 
+/** What tests and schedules replace in a vault. */
+export interface VaultInternals {
+  /** @default the clocks and timers of this process */
+  readonly clock?: Clock | undefined;
+}
+
 /** The options, the blobs and the limits that all parts of one vault share. */
 export class VaultContext {
   readonly options: CheckedOptions;
+  /** Tells the time, and waits, for all that leases do. */
+  readonly clock: Clock;
   /** The backend with retries, time limits and a limit on concurrency. */
   readonly blobs: RetriedBlobs;
   /** Which chunks nothing new may refer to. */
@@ -35,9 +44,10 @@ export class VaultContext {
   readonly by: string = `${hostname()}:${process.pid}`;
   #traits: Promise<BlobTraits> | undefined;
 
-  constructor(options: CheckedOptions) {
+  constructor(options: CheckedOptions, { clock = systemClock }: VaultInternals = {}) {
     const { blobs, concurrency, attemptTimeoutMs, retries, retryDelayMs } = options;
     this.options = options;
+    this.clock = clock;
     this.chunkPermits = chunkPermits(concurrency);
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>
       isUrgent(key) ? attemptTimeoutMs : attemptTimeoutMs + Math.ceil(bytes / 1024) * MS_PER_KIB;

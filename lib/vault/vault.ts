@@ -11,7 +11,7 @@ import type {
   SaveReport,
   SessionState,
 } from "../store.ts";
-import { VaultContext } from "./context.ts";
+import { VaultContext, type VaultInternals } from "./context.ts";
 import { generationInfo, type LogState } from "./entry.ts";
 import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
@@ -41,9 +41,13 @@ export class Vault implements ProfileStore {
   /** By session, the pending appends of the newest lease of this vault. A newer hold takes the number of all before it. */
   readonly #pending = new Map<string, { epoch: number; appends: PendingAppends }>();
 
-  /** @throws `INVALID` when an option is wrong. Does no I/O. */
-  constructor(options: VaultOptions & { blobs: BlobStore }) {
-    this.#context = new VaultContext(checkOptions(options));
+  /**
+   * Does no I/O.
+   * @param internals for tests.
+   * @throws `INVALID` when an option is wrong.
+   */
+  constructor(options: VaultOptions & { blobs: BlobStore }, internals?: VaultInternals) {
+    this.#context = new VaultContext(checkOptions(options), internals);
   }
 
   /** Names of all sessions that were ever written, deleted ones included. */
