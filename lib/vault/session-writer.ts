@@ -62,6 +62,21 @@ export class SessionWriter {
   }
 
   /**
+   * Reads the entries after the newest one that is known, also while a commit is under way: an entry of this writer is
+   * left to the commit, which learns of it by itself.
+   * @throws `LEASE_LOST` when an entry is another holder's; any other error says nothing about the lease.
+   */
+  async lookBeside(signal?: AbortSignal): Promise<void> {
+    for (let n = this.#state.n + 1; ; n++) {
+      const found = await this.log.read(n, signal);
+      // Up to the newest entry that is known by now, the commit has read for itself.
+      if (found && n > this.#state.n && !this.#isOwn(found)) this.#leaseLost(found);
+      // An entry of this writer may have been at the first number, and been pruned by the holder that followed it.
+      if (!found && (n > this.#state.n + 1 || this.pending.isEmpty)) return;
+    }
+  }
+
+  /**
    * Appends the entry that `draft` makes of the newest state; no entry when it returns `undefined`. If an earlier append
    * is still pending then, an entry that changes nothing takes its number, so that it cannot take effect later.
    * @param options.isFinal `false` where a pending append may take effect later. @default true
@@ -110,9 +125,14 @@ export class SessionWriter {
 
   /** Goes on after an entry that has the next number: an append of this writer that took effect late, or a lost lease. */
   #adopt(taken: Entry): void {
-    const isOwn = this.pending.has(taken.id) && taken.epoch === this.#state.epoch;
+    const isOwn = this.#isOwn(taken);
     this.pending.resolve(taken.n);
     if (!isOwn) this.#leaseLost(taken);
     this.#state = stateAfter(taken);
+  }
+
+  /** Whether the entry, which comes after the newest one that is known, is an append of this writer. */
+  #isOwn({ id, epoch }: Entry): boolean {
+    return this.pending.has(id) && epoch === this.#state.epoch;
   }
 }

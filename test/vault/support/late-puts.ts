@@ -7,6 +7,8 @@ export class LatePuts implements BlobStore {
   readonly backend: MemoryBlobs;
   /** Whether puts of log entries are held back now. */
   holdsBack = false;
+  /** Runs before a put of a log entry takes effect. */
+  beforePut: (() => Promise<void>) | undefined;
   /** Runs when a put of a log entry has taken effect; what it throws is what the writer is told. */
   afterPut: (() => Promise<void>) | undefined;
   readonly traits: BlobStore["traits"];
@@ -25,6 +27,7 @@ export class LatePuts implements BlobStore {
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     if (!key.includes("/log/") || !this.holdsBack) {
+      if (key.includes("/log/")) await this.beforePut?.();
       await this.backend.put(key, bytes, options);
       return key.includes("/log/") ? this.afterPut?.() : undefined;
     }

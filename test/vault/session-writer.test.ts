@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { entryKey } from "../../lib/vault/layout.ts";
+import type { VaultLease } from "../../lib/vault/lease.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
+import { LatePuts } from "./support/late-puts.ts";
+
+const session = "RemoteAuth-bot";
+
+let line: LatePuts;
+let store: Vault;
+let lease: VaultLease;
+
+beforeEach(async () => {
+  line = new LatePuts();
+  store = open();
+  lease = await take(store);
+});
+
+function open(): Vault {
+  return new Vault({ blobs: line, retries: 0, retryDelayMs: 0, onWarning: () => {} });
+}
+
+async function take(by: Vault): Promise<VaultLease> {
+  return (await by.acquire({ session })) as VaultLease;
+}
+
+async function save(value: string, by = store, hold = lease): Promise<number> {
+  const capture = captureOf(profileFiles(value));
+  return (await by.saveProfile({ session, lease: hold, capture })).generation;
+}
+
+describe("a look beside a commit", () => {
+  it("leaves an entry of its own that has just arrived to the commit", async () => {
+    await line.during(() => save("one"));
+    line.beforePut = async () => {
+      line.beforePut = undefined;
+      await line.arrive();
+      await lease.writer.lookBeside();
+    };
+    const generation = await save("two");
+    expect(lease.lost.aborted).toBe(false);
+    expect((await store.state({ session }))?.generations.map((one) => one.generation)).toEqual([2, generation]);
+  });
+
+  it("takes no entry that the commit has just created for another holder's", async () => {
+    const { log } = lease.writer;
+    const read = log.read.bind(log);
+    let saving: Promise<number> | undefined;
+    let looking: Promise<void> | undefined;
+    line.afterPut = async () => {
+      line.afterPut = undefined;
+      await lease.writer.lookBeside();
+      // Its answer comes once the save has ended.
+      vi.spyOn(log, "read").mockImplementationOnce(async (n) => {
+        const entry = await read(n);
+        await saving;
+        return entry;
+      });
+      looking = lease.writer.lookBeside();
+    };
+    saving = save("one");
+    await saving;
+    await looking;
+    expect(lease.lost.aborted).toBe(false);
+  });
+
+  it("finds the hold of another holder, and the lease is lost", async () => {
+    await take(open());
+    await expect(lease.writer.lookBeside()).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(lease.lost.aborted).toBe(true);
+  });
+
+  it("finds it also behind an entry of its own that has arrived late", async () => {
+    await line.during(() => save("one"));
+    await line.arrive();
+    await take(open());
+    await expect(lease.writer.lookBeside()).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+
+  it("finds it also behind the number of an entry that has arrived late and was pruned", async () => {
+    await line.during(() => save("one"));
+    await line.arrive();
+    await take(open());
+    await line.backend.delete([entryKey(session, 2)]);
+    await expect(lease.writer.lookBeside()).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+
+  it("finds nothing where an entry that was given up has not arrived", async () => {
+    await line.during(() => save("one"));
+    await lease.writer.lookBeside();
+    expect(lease.lost.aborted).toBe(false);
+  });
+});
