@@ -4,8 +4,6 @@
 // `lib/copy-session.ts` may import `layout.ts`; no other file of `lib` may import it.
 import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
-import { decodeFrame } from "./frame.ts";
-import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk } from "./manifest.ts";
 
@@ -31,7 +29,7 @@ export class ChunkReader {
       const frame = await this.#get(key, signal);
       this.bytesReceived += frame.length;
       try {
-        return await check(chunk, frame, key);
+        return await this.#context.frames(this.#session).decodeChunk(chunk, frame, `chunk ${key}`);
       } catch (error) {
         if (reads < READS && isVaultError(error, "CORRUPT")) continue;
         this.#context.chunkTrust.distrust([key]);
@@ -51,12 +49,4 @@ export class ChunkReader {
       throw error;
     }
   }
-}
-
-async function check(chunk: Chunk, frame: Buffer, key: string): Promise<Buffer> {
-  const plain = await decodeFrame("chunk", frame, `chunk ${key}`);
-  if (plain.length !== chunk.bytes || sha256(plain) !== chunk.id) {
-    throw new VaultError("CORRUPT", `Could not read chunk ${key}: its content differs from its id.`);
-  }
-  return plain;
 }

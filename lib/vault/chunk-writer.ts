@@ -1,6 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { encodeFrame } from "./frame.ts";
-import { sha256 } from "./hash.ts";
+import type { SessionFrames } from "./frames.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
@@ -32,7 +31,10 @@ export class ChunkWriter {
   readonly sent: Set<Chunk> = new Set();
   /** The largest content of a chunk. */
   readonly chunkBytes: number;
+  /** The hash that names a piece and a chunk: equal for equal contents of this session. */
+  readonly hash: (content: Buffer) => string;
   readonly #lease: VaultLease;
+  readonly #frames: SessionFrames;
   readonly #placed = new Map<string, PlacedPiece>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #failed = new AbortController();
@@ -41,12 +43,25 @@ export class ChunkWriter {
   /** Set while this save may hold bytes of files: the bytes it has stored since, and whether it holds a permit for them. */
   #allowance: { bytes: number; hasPermit: boolean } | undefined;
 
-  constructor(lease: VaultLease, chunkBytes: number, signal: AbortSignal | undefined) {
+  private constructor(
+    lease: VaultLease,
+    { chunkBytes, hash }: Pick<ChunkWriter, "chunkBytes" | "hash">,
+    signal: AbortSignal | undefined,
+  ) {
     this.#lease = lease;
+    this.#frames = lease.context.frames(lease.session);
     this.chunkBytes = chunkBytes;
+    this.hash = hash;
     this.#signal = AbortSignal.any([...(signal ? [signal] : []), this.#failed.signal]);
     // Every chunk under way listens; Node warns above ten.
     setMaxListeners(0, this.#signal);
+  }
+
+  /** A writer for one save. */
+  static async open(lease: VaultLease, signal: AbortSignal | undefined): Promise<ChunkWriter> {
+    const { context, session } = lease;
+    const chunkBytes = await context.chunkBytes(signal);
+    return new ChunkWriter(lease, { chunkBytes, hash: await context.frames(session).contentHash(signal) }, signal);
   }
 
   /** The piece with this content that was placed before, if any: nothing is uploaded twice. */
@@ -76,7 +91,7 @@ export class ChunkWriter {
 
   /** Stores bytes that are no part of a file as a chunk of their own. */
   async placeAlone(content: Buffer): Promise<Chunk> {
-    const piece: PlacedPiece = { hash: sha256(content), bytes: content.length, offset: 0 };
+    const piece: PlacedPiece = { hash: this.hash(content), bytes: content.length, offset: 0 };
     await this.#send(content, [piece]);
     return piece.chunk as Chunk;
   }
@@ -141,12 +156,13 @@ export class ChunkWriter {
   async #send(content: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
     const { chunkPermits } = this.#lease.context;
     const { uploads } = this.#lease.writer.memory;
-    const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : sha256(content);
+    const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : this.hash(content);
     const chunk: Chunk = { ...uploads.address(id), bytes: content.length };
     for (const piece of pieces) piece.chunk = chunk;
     await chunkPermits.acquire(this.#signal);
     if (this.#allowance) this.#allowance.bytes += content.length;
-    const upload = encodeFrame("chunk", content)
+    const upload = this.#frames
+      .encode("chunk", id, content)
       .then((frame) => this.#upload(chunk, frame))
       .then(
         () => uploads.add(chunk, pieces),

@@ -8,6 +8,7 @@ import type { BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 import { ChunkTrust } from "./chunk-trust.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { SessionFrames } from "./frames.ts";
 import { isUrgent } from "./layout.ts";
 import { chunkPermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
@@ -42,6 +43,7 @@ export class VaultContext {
   readonly savePermits: Permits = savePermits();
   /** The name of this process in entries, for people. */
   readonly by: string = `${hostname()}:${process.pid}`;
+  readonly #frames = new Map<string, SessionFrames>();
   #traits: Promise<BlobTraits> | undefined;
 
   constructor(options: CheckedOptions, { clock = systemClock }: VaultInternals = {}) {
@@ -57,6 +59,13 @@ export class VaultContext {
       retryDelayMs,
       giveUpAfterMs: 2 * attemptTimeoutMs,
     });
+  }
+
+  /** Encodes and decodes the blobs of the session. */
+  frames(session: string): SessionFrames {
+    const known = this.#frames.get(session) ?? new SessionFrames(session);
+    this.#frames.set(session, known);
+    return known;
   }
 
   /** What the backend can do; asked once. */

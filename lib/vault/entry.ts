@@ -1,6 +1,6 @@
 import { VaultError } from "../errors.ts";
 import type { GenerationInfo } from "../store.ts";
-import { decodeFrame, encodeFrame } from "./frame.ts";
+import type { SessionFrames } from "./frames.ts";
 import { type Chunk, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 
 /** The kinds of entries: what happened to the session. */
@@ -63,15 +63,17 @@ export interface Entry extends LogState {
 }
 
 /** Frames the entry, with its manifest unless `manifestChunks` hold it. */
-export function encodeEntry(session: string, { manifest, ...entry }: Entry): Promise<Buffer> {
+export function encodeEntry(frames: SessionFrames, { manifest, ...entry }: Entry): Promise<Buffer> {
   const inline = manifest && !entry.manifestChunks ? { manifest: packManifest(manifest) } : {};
-  return encodeFrame("entry", Buffer.from(JSON.stringify({ session, ...entry, ...inline })));
+  const { session } = frames;
+  return frames.encode("entry", String(entry.n), Buffer.from(JSON.stringify({ session, ...entry, ...inline })));
 }
 
-/** @throws `CORRUPT` when `frame` is not entry `n` of `session`; see also {@link decodeFrame}. */
-export async function decodeEntry(session: string, n: number, frame: Buffer): Promise<Entry> {
+/** @throws `CORRUPT` when `frame` is not entry `n` of the session; see also {@link SessionFrames.decode}. */
+export async function decodeEntry(frames: SessionFrames, n: number, frame: Buffer): Promise<Entry> {
+  const { session } = frames;
   const what = `log entry ${n} of ${session}`;
-  const { session: owner, manifest, ...entry } = parse(await decodeFrame("entry", frame, what), what);
+  const { session: owner, manifest, ...entry } = parse(await frames.decode("entry", String(n), frame, what), what);
   if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !Array.isArray(entry.dead)) {
     throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }

@@ -4,7 +4,6 @@ import type { Lease } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import type { Entry } from "./entry.ts";
 import { EMPTY_LOG, entryAfter, entryFacts } from "./entry-draft.ts";
-import { encodeFrame } from "./frame.ts";
 import { sessionKey } from "./layout.ts";
 import { SessionLog } from "./log.ts";
 import { PendingAppends } from "./pending-appends.ts";
@@ -49,7 +48,7 @@ export class VaultLease implements Lease {
     pending: PendingAppends = new PendingAppends(),
   ): Promise<VaultLease> {
     const { exclusiveCreate } = await context.traits(signal);
-    const log = new SessionLog(context.blobs, session, exclusiveCreate);
+    const log = new SessionLog(context.blobs, context.frames(session), exclusiveCreate);
     for (let tries = 0; tries < TRIES; tries++) {
       const state = (await log.newest(signal)) ?? EMPTY_LOG;
       const n = pending.numberAfter(state.n, log);
@@ -99,7 +98,7 @@ export class VaultLease implements Lease {
  * Makes the session known to listings, and to a reader that finds its log empty. After the first entry, so that only a
  * log that was lost is empty; before anything is saved, so that no saved session is unknown.
  */
-async function announce({ blobs }: VaultContext, session: string, signal: AbortSignal | undefined): Promise<void> {
-  const frame = await encodeFrame("session", Buffer.from(JSON.stringify({ session })));
-  await blobs.put(sessionKey(session), frame, { signal });
+async function announce(context: VaultContext, session: string, signal: AbortSignal | undefined): Promise<void> {
+  const frame = await context.frames(session).encode("session", session, Buffer.from(JSON.stringify({ session })));
+  await context.blobs.put(sessionKey(session), frame, { signal });
 }

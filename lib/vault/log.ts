@@ -1,6 +1,7 @@
 import type { RetriedBlobs } from "../blobs/retry.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
+import type { SessionFrames } from "./frames.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
 
 /**
@@ -19,11 +20,13 @@ export class SessionLog {
   readonly session: string;
   readonly exclusiveCreate: boolean;
   readonly #blobs: RetriedBlobs;
+  readonly #frames: SessionFrames;
 
   /** @param exclusiveCreate whether the backend's `ifAbsent` really excludes; without it an append is a look and a put. */
-  constructor(blobs: RetriedBlobs, session: string, exclusiveCreate = true) {
+  constructor(blobs: RetriedBlobs, frames: SessionFrames, exclusiveCreate = true) {
     this.#blobs = blobs;
-    this.session = session;
+    this.#frames = frames;
+    this.session = frames.session;
     this.exclusiveCreate = exclusiveCreate;
   }
 
@@ -77,7 +80,7 @@ export class SessionLog {
       const frame = await this.#blobs.get(entryKey(this.session, n), { signal });
       if (!frame) return undefined;
       try {
-        return await decodeEntry(this.session, n, frame);
+        return await decodeEntry(this.#frames, n, frame);
       } catch (error) {
         if (!isVaultError(error, "CORRUPT") || reads >= READS) throw error;
       }
@@ -104,7 +107,7 @@ export class SessionLog {
    */
   async append(entry: Entry, signal?: AbortSignal): Promise<AppendResult> {
     const key = entryKey(this.session, entry.n);
-    const frame = await encodeEntry(this.session, entry);
+    const frame = await encodeEntry(this.#frames, entry);
     let failure: unknown;
     let puts = 0;
     try {

@@ -3,7 +3,6 @@ import { VaultError } from "../errors.ts";
 import type { Capture, CaptureFile } from "../store.ts";
 import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
-import { sha256 } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
@@ -118,7 +117,7 @@ async function readAll(
     const block = await readPart(file, start, Math.min(stride, file.size - start));
     for (let offset = 0; offset < block.length; offset += pieceBytes) {
       const content = block.subarray(offset, offset + pieceBytes);
-      const hash = sha256(content);
+      const hash = writer.hash(content);
       const location = find(hash) ?? (await writer.place(hash, content));
       pieces.push({ file, hash, bytes: content.length, position: start + offset, location });
     }
@@ -161,6 +160,6 @@ async function storePiece(
 ): Promise<PlacedPiece> {
   await writer.ready();
   const content = await readPart(file, position, bytes);
-  if (sha256(content) === hash) return await writer.place(hash, content);
+  if (writer.hash(content) === hash) return await writer.place(hash, content);
   throw new VaultError("CORRUPT", `Could not read ${file.path}: it changed while it was captured.`);
 }

@@ -17,7 +17,7 @@ const STARTS = 5;
 export async function restoreGeneration(context: VaultContext, options: RestoreProfileOptions): Promise<RestoreReport> {
   const { session, into, generation: named, signal } = options;
   const began = performance.now();
-  const log = new SessionLog(context.blobs, session);
+  const log = new SessionLog(context.blobs, context.frames(session));
   const reader = new ChunkReader(context, session);
   let state = presentState(session, await log.newest(signal));
   await claimDirectory(into);

@@ -37,7 +37,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   refuseEmpty(writer.state, options);
   const previous = await currentManifest(lease, signal);
   if (previous) await checkEarlierChunks(lease, previous, signal);
-  const chunks = new ChunkWriter(lease, await context.chunkBytes(signal), signal);
+  const chunks = await ChunkWriter.open(lease, signal);
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;
   try {

@@ -58,7 +58,7 @@ export class Vault implements ProfileStore {
   }
 
   async state({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
-    const newest = await new SessionLog(this.#context.blobs, sessionName(session)).newest(signal);
+    const newest = await this.#log(session).newest(signal);
     return newest && publicState(newest);
   }
 
@@ -150,6 +150,10 @@ export class Vault implements ProfileStore {
     return extractZip(this.#context, sessionName(session), path);
   }
 
+  #log(session: string): SessionLog {
+    return new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session)));
+  }
+
   #leaseOf(session: string, lease: Lease): VaultLease {
     const name = sessionName(session);
     if (lease instanceof VaultLease && lease.session === name && lease.context === this.#context) return lease;
@@ -177,7 +181,7 @@ export class Vault implements ProfileStore {
 
   /** Whether `delete` has anything to do. */
   async #mayNeedDelete(session: string, retainMs: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const state = await new SessionLog(this.#context.blobs, sessionName(session)).newest(signal);
+    const state = await this.#log(session).newest(signal);
     if (!state) return false;
     // A pending save may still take effect.
     if (this.#pending.get(sessionName(session))?.appends.isEmpty === false) return true;

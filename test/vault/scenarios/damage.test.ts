@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../../lib/store.ts";
 import { decodeEntry, encodeEntry } from "../../../lib/vault/entry.ts";
+import { SessionFrames } from "../../../lib/vault/frames.ts";
 import { chunkKey, entryKey } from "../../../lib/vault/layout.ts";
 import { type Chunk, chunksOf, type Manifest } from "../../../lib/vault/manifest.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
@@ -11,6 +12,7 @@ import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } 
 import { useFolder } from "../../support/folder.ts";
 
 const session = "RemoteAuth-bot";
+const frames = new SessionFrames(session);
 
 describe("a restore from a damaged store", () => {
   let parent = "";
@@ -37,17 +39,17 @@ describe("a restore from a damaged store", () => {
   }
 
   async function manifestOf(n: number): Promise<{ manifest: Manifest; chunks: Chunk[] }> {
-    const { manifest } = await decodeEntry(session, n, (await blobs.get(entryKey(session, n))) as Buffer);
+    const { manifest } = await decodeEntry(frames, n, (await blobs.get(entryKey(session, n))) as Buffer);
     if (!manifest) throw new Error("no manifest");
     return { manifest, chunks: [...chunksOf(manifest)] };
   }
 
   /** Replaces the manifest of the newest generation, as somebody with access to the store could. */
   async function forge(n: number, change: (manifest: Manifest) => Manifest): Promise<void> {
-    const entry = await decodeEntry(session, n, (await blobs.get(entryKey(session, n))) as Buffer);
+    const entry = await decodeEntry(frames, n, (await blobs.get(entryKey(session, n))) as Buffer);
     await blobs.put(
       entryKey(session, n),
-      await encodeEntry(session, { ...entry, manifest: change(entry.manifest as Manifest) }),
+      await encodeEntry(frames, { ...entry, manifest: change(entry.manifest as Manifest) }),
     );
   }
 

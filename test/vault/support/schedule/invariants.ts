@@ -1,6 +1,6 @@
 import type { BlobStore } from "../../../../lib/blobs.ts";
 import { decodeEntry, type Entry, type Generation } from "../../../../lib/vault/entry.ts";
-import { decodeFrame } from "../../../../lib/vault/frame.ts";
+import { SessionFrames } from "../../../../lib/vault/frames.ts";
 import { chunkKey, entryKey, logPrefix } from "../../../../lib/vault/layout.ts";
 import { chunksOf } from "../../../../lib/vault/manifest.ts";
 
@@ -14,6 +14,7 @@ interface Decoded {
 export class Invariants {
   readonly #blobs: BlobStore;
   readonly #session: string;
+  readonly #frames: SessionFrames;
   readonly #epochsGrow: boolean;
   /** Ids of entries that were the newest when they were created. */
   readonly committed: Set<string> = new Set();
@@ -37,6 +38,7 @@ export class Invariants {
     this.#epochsGrow = epochsGrow;
     this.#blobs = blobs;
     this.#session = session;
+    this.#frames = new SessionFrames(session);
   }
 
   /** The state of the session as the backend has it. */
@@ -77,7 +79,7 @@ export class Invariants {
     for (const { path, pieces } of entry?.manifest?.files ?? []) {
       const parts = pieces.map(async ({ chunk, offset, bytes }) => {
         const frame = await this.#blobs.get(chunkKey(this.#session, chunk));
-        const content = await decodeFrame("chunk", frame ?? Buffer.alloc(0), chunk.id);
+        const content = await this.#frames.decodeChunk(chunk, frame ?? Buffer.alloc(0), chunk.id);
         return content.subarray(offset, offset + bytes);
       });
       files[path] = Buffer.concat(await Promise.all(parts));
@@ -130,7 +132,7 @@ export class Invariants {
     if (!bytes) return undefined;
     const before = this.#decoded.get(n);
     if (before?.bytes.equals(bytes)) return before;
-    const entry = await decodeEntry(this.#session, n, bytes);
+    const entry = await decodeEntry(this.#frames, n, bytes);
     const chunks = [...(entry.manifest ? chunksOf(entry.manifest) : [])].map((chunk) => chunkKey(this.#session, chunk));
     const decoded = { bytes, entry, chunks };
     this.#decoded.set(n, decoded);
