@@ -5,13 +5,15 @@ import { VaultError } from "../errors.ts";
 export interface ChunkAddress {
   /** SHA-256 of its content, in hexadecimal. */
   readonly id: string;
-  /** Epoch of the writer that uploaded it. */
-  readonly epoch: number;
-  /** How often a key of this content was given up in this epoch, mostly 0 (see FORMAT.md, "Deleting"). */
+  /** Folder of the holder that uploaded it: see {@link holdFolder}. Folders of earlier versions are an epoch alone. */
+  readonly folder: string;
+  /** How often a key of this content was given up by its holder, mostly 0 (see FORMAT.md, "Deleting"). */
   readonly alt: number;
 }
 
 const DIGITS = 16;
+const FOLDER = /^(\d{16})(-[0-9a-f]{16})?$/;
+const SHORT_FOLDER = /^([1-9]\d{0,15})-([0-9a-f]{16})$/;
 const SESSION = /^(?!_)[-\w]{1,128}$/;
 
 /**
@@ -44,19 +46,47 @@ export function entryNumber(session: string, key: string): number | undefined {
   return numberOf(key.slice(logPrefix(session).length));
 }
 
+/**
+ * The folder of all that a holder stores beside the log. The epoch alone would not do: a store that has lost a hold gives
+ * its epoch to another holder.
+ * @param hold the holder's `hold` entry.
+ */
+export function holdFolder({ epoch, id }: { epoch: number; id: string }): string {
+  return `${digits(epoch)}-${id.slice(0, DIGITS)}`;
+}
+
+/** The epoch of a holder's folder, or `undefined` when `folder` is no such name. */
+export function folderEpoch(folder: string): number | undefined {
+  const [, epoch] = FOLDER.exec(folder) ?? [];
+  return epoch === undefined ? undefined : Number(epoch);
+}
+
+/** The folder in its short form, for a manifest: the epoch alone is a number, e.g. 7 or `"7-ab12cd34ef567890"`. */
+export function shortFolder(folder: string): number | string {
+  const [epoch, hold] = folder.split("-");
+  return hold === undefined ? Number(epoch) : `${Number(epoch)}-${hold}`;
+}
+
+/** The reverse of {@link shortFolder}; `undefined` when `short` is no such value. */
+export function longFolder(short: unknown): string | undefined {
+  if (typeof short === "number") return Number.isSafeInteger(short) && short >= 0 ? digits(short) : undefined;
+  const [, epoch, hold] = SHORT_FOLDER.exec(String(short)) ?? [];
+  return epoch === undefined ? undefined : `${digits(Number(epoch))}-${hold}`;
+}
+
 /** Key prefix of a session's chunks. */
 export function chunksPrefix(session: string): string {
   return `${session}/chunks/`;
 }
 
 /** Key of a chunk. */
-export function chunkKey(session: string, { id, epoch, alt }: ChunkAddress): string {
-  return `${chunksPrefix(session)}${digits(epoch)}/${id}${alt === 0 ? "" : `.${alt}`}`;
+export function chunkKey(session: string, { id, folder, alt }: ChunkAddress): string {
+  return `${chunksPrefix(session)}${folder}/${id}${alt === 0 ? "" : `.${alt}`}`;
 }
 
-/** The epoch in which the chunk at `key` was uploaded, or `undefined` when the key is of another kind. */
-export function chunkEpoch(session: string, key: string): number | undefined {
-  return numberOf(key.slice(chunksPrefix(session).length).split("/")[0] ?? "");
+/** The folder of the chunk at `key`. */
+export function chunkFolder(session: string, key: string): string {
+  return key.slice(chunksPrefix(session).length).split("/")[0] ?? "";
 }
 
 /** Key prefix of the list of sessions. */

@@ -48,8 +48,8 @@ export async function checkEarlierChunks(
   current: Manifest,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { epoch, writer } = lease;
-  if (writer.memory.hasCheckedChunks || [...chunksOf(current)].every((chunk) => chunk.epoch === epoch)) return;
+  const { writer } = lease;
+  if (writer.memory.hasCheckedChunks || [...chunksOf(current)].every((chunk) => chunk.folder === writer.folder)) return;
   try {
     const listed = await listChunks(lease, signal);
     const needed = (await writer.generations.keys(writer.state.content, signal)) ?? [];

@@ -1,7 +1,7 @@
 import { pathProblem } from "../disk/safe-paths.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile, ProfileFacts } from "../store.ts";
-import type { ChunkAddress } from "./layout.ts";
+import { type ChunkAddress, longFolder, shortFolder } from "./layout.ts";
 
 /** One blob of content. */
 export interface Chunk extends ChunkAddress {
@@ -41,7 +41,7 @@ export interface Manifest {
   readonly files: readonly ManifestFile[];
 }
 
-type PackedChunk = [id: string, epoch: number, bytes: number, alt?: number];
+type PackedChunk = [id: string, folder: number | string, bytes: number, alt?: number];
 type PackedPiece = [chunk: number, offset: number, bytes: number, hash: string] | [chunk: number];
 type PackedFile = [
   path: string,
@@ -65,8 +65,9 @@ export function packManifest({ files, ...facts }: Manifest): unknown {
   const numberOf = (chunk: Chunk): number => {
     const known = numbers.get(chunk);
     if (known !== undefined) return known;
-    const { id, epoch, bytes, alt } = chunk;
-    chunks.push(alt === 0 ? [id, epoch, bytes] : [id, epoch, bytes, alt]);
+    const { id, bytes, alt } = chunk;
+    const folder = shortFolder(chunk.folder);
+    chunks.push(alt === 0 ? [id, folder, bytes] : [id, folder, bytes, alt]);
     numbers.set(chunk, chunks.length - 1);
     return chunks.length - 1;
   };
@@ -92,9 +93,10 @@ export function packManifest({ files, ...facts }: Manifest): unknown {
 export function unpackManifest(value: unknown, what: string): Manifest {
   const { chunks: packedChunks, files: packedFiles, ...facts } = value as PackedManifest;
   demand(Array.isArray(packedChunks) && Array.isArray(packedFiles), what, "no list of files");
-  const chunks = packedChunks.map(([id, epoch, bytes, alt = 0]): Chunk => {
-    demand(HASH.test(id) && isCount(epoch) && isCount(bytes) && isCount(alt), what, "invalid chunk");
-    return { id, epoch, bytes, alt };
+  const chunks = packedChunks.map(([id, short, bytes, alt = 0]): Chunk => {
+    const folder = longFolder(short);
+    demand(HASH.test(id) && folder !== undefined && isCount(bytes) && isCount(alt), what, "invalid chunk");
+    return { id, folder, bytes, alt };
   });
   const unpackPiece = ([index, ...rest]: PackedPiece): Piece => {
     const chunk = chunks[index];

@@ -1,4 +1,4 @@
-import { chunkEpoch, entryKey, entryNumber, logPrefix } from "./layout.ts";
+import { chunkFolder, entryKey, entryNumber, folderEpoch, logPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { distrustLostChunks, listChunks } from "./lost-chunks.ts";
 import type { SessionWriter } from "./session-writer.ts";
@@ -33,7 +33,7 @@ export async function prune(
   lease: VaultLease,
   { sweep, signal }: { sweep: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { session, epoch, writer } = lease;
+  const { session, writer } = lease;
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!writer.pending.isEmpty) return;
@@ -56,14 +56,19 @@ export async function prune(
   await deleteEntries(lease, dead, signal);
   if (!sweep) return;
   await deleteEntries(lease, await oldEntries(lease, signal), signal);
-  const left = leftovers(session, listed, epoch).filter((key) => !doomed.has(key));
+  const left = leftovers(session, listed, writer.folder).filter((key) => !doomed.has(key));
   await deleteChunks(lease, unneeded(left, needed), signal);
   writer.memory.isSweepDue = false;
 }
 
-/** The chunks among `listed` that a holder of `epoch` or an earlier one has uploaded; later ones are another holder's. */
-export function leftovers(session: string, listed: Iterable<string>, epoch: number): string[] {
-  return [...listed].filter((key) => (chunkEpoch(session, key) ?? Number.POSITIVE_INFINITY) <= epoch);
+/**
+ * The chunks among `listed` that the holder with this folder, or one of an earlier epoch, has uploaded. A chunk of the same
+ * epoch in another folder is of a holder that may be alive, since the store has lost a hold.
+ */
+export function leftovers(session: string, listed: Iterable<string>, folder: string): string[] {
+  const own = folderEpoch(folder) ?? 0;
+  const isLeft = (of: string): boolean => of === folder || (folderEpoch(of) ?? own) < own;
+  return [...listed].filter((key) => isLeft(chunkFolder(session, key)));
 }
 
 /**

@@ -2,6 +2,7 @@ import type { VaultContext } from "./context.ts";
 import type { Entry, LogState } from "./entry.ts";
 import { type Draft, type EntryFacts, entryAfter, entryFacts, stateAfter } from "./entry-draft.ts";
 import { Generations } from "./generations.ts";
+import { holdFolder } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { PendingAppends } from "./pending-appends.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
@@ -10,6 +11,8 @@ import { WriterMemory } from "./writer-memory.ts";
 /** Appends entries to the log of one session, for as long as one holder has it. */
 export class SessionWriter {
   readonly log: SessionLog;
+  /** Of all that this writer stores beside the log. */
+  readonly folder: string;
   readonly generations: Generations;
   readonly memory: WriterMemory;
   readonly pending: PendingAppends = new PendingAppends();
@@ -23,8 +26,9 @@ export class SessionWriter {
    */
   constructor(context: VaultContext, log: SessionLog, hold: Entry, leaseLost: (taken: Entry) => never) {
     this.log = log;
+    this.folder = holdFolder(hold);
     this.generations = new Generations(context, log);
-    this.memory = new WriterMemory(log.session, hold.epoch);
+    this.memory = new WriterMemory(log.session, this.folder);
     this.#by = context.by;
     this.#leaseLost = leaseLost;
     this.#state = hold;

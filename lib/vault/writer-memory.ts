@@ -15,7 +15,7 @@ export interface FileRead {
 export class WriterMemory {
   /** By path, the files that the last save read. */
   readonly filesRead: Map<string, FileRead> = new Map();
-  /** What this holder has uploaded in its epoch. */
+  /** What this holder has uploaded. */
   readonly uploads: Uploads;
   /** Whether this holder has checked that the chunks of earlier holders are still in the backend. */
   hasCheckedChunks = false;
@@ -26,8 +26,9 @@ export class WriterMemory {
   /** Numbers of the entries that the backend has lost, although this holder knows them. */
   readonly missing: Set<number> = new Set();
 
-  constructor(session: string, epoch: number) {
-    this.uploads = new Uploads(session, epoch);
+  /** @param folder of the holder: see {@link holdFolder} */
+  constructor(session: string, folder: string) {
+    this.uploads = new Uploads(session, folder);
   }
 
   /** The dead entries that this holder has not deleted yet. */

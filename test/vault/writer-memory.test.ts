@@ -5,14 +5,14 @@ import { generation, stateOf } from "./support/entries.ts";
 let memory: WriterMemory;
 
 beforeEach(() => {
-  memory = new WriterMemory("RemoteAuth-bot", 2);
+  memory = new WriterMemory("RemoteAuth-bot", "2-ab");
 });
 
 it("begins with nothing read, a check of earlier chunks to make, and a sweep that is due", () => {
   expect(memory.filesRead.size).toBe(0);
   expect(memory.hasCheckedChunks).toBe(false);
   expect(memory.isSweepDue).toBe(true);
-  expect(memory.uploads.address("ab")).toEqual({ id: "ab", epoch: 2, alt: 0 });
+  expect(memory.uploads.address("ab")).toEqual({ id: "ab", folder: "2-ab", alt: 0 });
 });
 
 it("leaves the entries that it has deleted out of the dead ones", () => {
