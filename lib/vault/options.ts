@@ -6,6 +6,17 @@ import { warningListener } from "../warnings.ts";
 export interface VaultOptions {
   /** How many of the newest generations are kept, beside those that retention keeps anyway. @default 5 */
   keep?: number | undefined;
+  /**
+   * For how long older generations are kept beside those: of the last day one of each hour, before that one of each day.
+   * Milliseconds, at most 366 days. @default 0, none
+   */
+  keepForMs?: number | undefined;
+  /**
+   * Generations older than this are removed, by the next save or `prune`, although `keep` would keep them. The current
+   * one, the newest proven one, one that is an hour old and one that is a day old stay all the same. Milliseconds, at least
+   * a day, and at least `keepForMs`. @default no limit
+   */
+  maxAgeMs?: number | undefined;
   /** How long a deleted session can be brought back, in milliseconds. @default 7 days */
   retainDeletedMs?: number | undefined;
   /**
@@ -43,9 +54,14 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
     throw invalidOption("blobs", "a BlobStore", blobs);
   }
   if (typeof dataPath !== "string" || dataPath === "") throw invalidOption("dataPath", "a path", dataPath);
+  const keepForMs = whole("keepForMs", options.keepForMs, 0, 0, 366 * DAY_MS);
+  const maxAgeMs = whole("maxAgeMs", options.maxAgeMs, Number.MAX_SAFE_INTEGER, DAY_MS);
+  if (keepForMs > maxAgeMs) throw invalidOption("keepForMs", "at most `maxAgeMs`", keepForMs);
   return {
     blobs,
     keep: whole("keep", options.keep, 5, 1, 1000),
+    keepForMs,
+    maxAgeMs,
     retainDeletedMs: whole("retainDeletedMs", options.retainDeletedMs, 7 * DAY_MS, 0),
     concurrency: whole("concurrency", options.concurrency, 8, 1, 256),
     attemptTimeoutMs: whole("attemptTimeoutMs", options.attemptTimeoutMs, 30_000, 1, LONGEST_TIMER_MS / 2),

@@ -4,17 +4,22 @@ import type { CheckedOptions } from "./options.ts";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** The options that decide which generations stay. */
+export type RetentionOptions = Pick<CheckedOptions, "keep" | "keepForMs" | "maxAgeMs" | "retainDeletedMs">;
+
 /**
- * Which of `generations` (oldest first) stay when `content` is current: the newest, the newest proven one, one that is at
- * least an hour old and one at least a day old, and those that grow into these. A suspect or rejected generation never
- * takes the place of a good one. Of every other phone the best generation stays for a while: linking another account by
- * mistake must not cost the session before. It stays for `retainDeletedMs`.
+ * Which of `generations` (oldest first) stay when `content` is current. Whatever the options say: the current one, the
+ * newest proven one, one that is at least an hour old and one at least a day old, and those that grow into these. Beside
+ * them, unless they are older than `maxAgeMs`: the newest `keep`, one of each hour and each day of the last `keepForMs`,
+ * and the newest suspect and rejected ones. A suspect or rejected generation never takes the place of a good one. Of every
+ * other phone the best generation stays for `retainDeletedMs`: linking another account by mistake must not cost the
+ * session before.
  * @param now milliseconds since 1970.
  */
 export function retain(
   generations: readonly Generation[],
   content: number,
-  { keep, retainDeletedMs }: Pick<CheckedOptions, "keep" | "retainDeletedMs">,
+  { keep, keepForMs, maxAgeMs, retainDeletedMs }: RetentionOptions,
   now: number,
 ): Generation[] {
   const current = generations.find(({ n }) => n === content);
@@ -22,20 +27,23 @@ export function retain(
   const add = (generation: Generation | undefined): void => {
     if (generation) kept.add(generation.n);
   };
+  const addYoung = (generation: Generation | undefined): void => {
+    if (generation && now - generation.at <= maxAgeMs) add(generation);
+  };
   const phone = phoneOf(generations, current);
   // A generation without a pairing may be of the same phone: it is kept like one, never dropped as another phone's.
   const isOwn = ({ pairing }: Generation): boolean => phone === undefined || pairing === undefined || pairing === phone;
   const own = generations.filter(isOwn);
   const good = own.filter(isGood);
-  for (const generation of good.slice(-keep)) add(generation);
   add(good.findLast(({ proven }) => proven));
   for (const age of [HOUR_MS, DAY_MS]) {
     add(good.findLast(({ at }) => now - at >= age));
     // Without the oldest younger one, no generation would ever become that old.
     add(good.find(({ at }) => now - at < age));
   }
-  add(generations.findLast(({ suspect }) => suspect));
-  add(own.findLast(({ rejected }) => rejected));
+  for (const generation of [...good.slice(-keep), ...spread(good, keepForMs, now)]) addYoung(generation);
+  addYoung(generations.findLast(({ suspect }) => suspect));
+  addYoung(own.findLast(({ rejected }) => rejected));
 
   const until = new Map<number, number>();
   for (const pairing of new Set(generations.filter((one) => !isOwn(one)).map((one) => one.pairing))) {
@@ -49,6 +57,25 @@ export function retain(
     .map(({ until: _, ...generation }) =>
       until.has(generation.n) ? { ...generation, until: until.get(generation.n) } : generation,
     );
+}
+
+/** Of the last `forMs`, one generation of each day, and of the last day one of each hour (in UTC); a proven one if any. */
+function spread(generations: readonly Generation[], forMs: number, now: number): Generation[] {
+  const first = new Map<string, Generation>();
+  for (const [period, withinMs] of [
+    [HOUR_MS, Math.min(forMs, DAY_MS)],
+    [DAY_MS, forMs],
+  ] as const) {
+    for (const generation of generations) {
+      const age = now - generation.at;
+      // The clock that a generation was saved by may have been ahead: such ones would never end.
+      if (age < 0 || age >= withinMs) continue;
+      const key = `${period} ${Math.floor(generation.at / period)}`;
+      const known = first.get(key);
+      if (!known || (generation.proven && !known.proven)) first.set(key, generation);
+    }
+  }
+  return [...first.values()];
 }
 
 /** The phone of the current generation; when it names none, that of the newest one before it that does. */

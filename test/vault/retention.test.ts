@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Generation } from "../../lib/vault/entry.ts";
-import { retain } from "../../lib/vault/retention.ts";
+import { type RetentionOptions, retain } from "../../lib/vault/retention.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -15,14 +15,24 @@ const generation = (n: number, at: number, more: Partial<Generation> = {}): Gene
   files: 1,
   ...more,
 });
-const options = { keep: 5, retainDeletedMs: 7 * DAY };
+const options: RetentionOptions = {
+  keep: 5,
+  keepForMs: 0,
+  maxAgeMs: Number.MAX_SAFE_INTEGER,
+  retainDeletedMs: 7 * DAY,
+};
 const numbers = (generations: readonly Generation[]): number[] => generations.map(({ n }) => n);
 
-/** Saves every `every` ms for `until` ms, and what is kept after each. */
-function saveFor(until: number, every: number, mark: (n: number) => Partial<Generation> = () => ({})): Generation[] {
+/** Saves every `every` ms for `until` ms. @returns the generations that are kept at the end */
+function saveFor(
+  until: number,
+  every: number,
+  mark: (n: number) => Partial<Generation> = () => ({}),
+  how: RetentionOptions = options,
+): Generation[] {
   let kept: Generation[] = [];
   for (let n = 1, at = 0; at <= until; n++, at += every) {
-    kept = retain([...kept, generation(n, at, mark(n))], n, options, START + at);
+    kept = retain([...kept, generation(n, at, mark(n))], n, how, START + at);
   }
   return kept;
 }
@@ -95,5 +105,81 @@ describe("retention", () => {
       kept = retain([...kept, generation(n, n * DAY, { pairing: "own" })], n, options, START + n * DAY);
     expect(numbers(kept)).toContain(1);
     expect(kept.length).toBeLessThanOrEqual(9);
+  });
+});
+
+describe("retention with `keepForMs`", () => {
+  const week = { ...options, keepForMs: 7 * DAY };
+  /** The distinct periods since 1970 in which the generations were saved. */
+  const periods = (generations: readonly Generation[], period: number): Set<number> =>
+    new Set(generations.map(({ at }) => Math.floor(at / period)));
+
+  it("keeps one of each hour of the last day and one of each day before it", () => {
+    const until = 20 * DAY + 7 * HOUR + MINUTE;
+    const kept = saveFor(until, 5 * MINUTE, undefined, week);
+    const [now, lastDay] = [START + until, kept.filter(({ at }) => START + until - at < DAY)];
+    for (let hour = 0; hour < 24; hour++) expect(periods(lastDay, HOUR)).toContain(Math.floor(now / HOUR) - hour);
+    for (let day = 0; day < 7; day++) expect(periods(kept, DAY)).toContain(Math.floor(now / DAY) - day);
+    expect(kept.every(({ at }) => now - at < 7 * DAY)).toBe(true);
+    expect(kept.length).toBeLessThanOrEqual(5 + 24 + 7 + 2);
+  });
+
+  it("prefers the proven generation of a day", () => {
+    const all = [generation(1, 0), generation(2, HOUR), generation(3, 2 * HOUR), generation(4, 4 * DAY)];
+    const proven = all.map((one) => (one.n === 2 || one.n === 4 ? { ...one, proven: true } : one));
+    expect(numbers(retain(proven, 4, { ...week, keep: 1 }, START + 4 * DAY))).toEqual([2, 3, 4]);
+    expect(numbers(retain(all, 4, { ...week, keep: 1 }, START + 4 * DAY))).toEqual([1, 3, 4]);
+  });
+
+  it("keeps no bad generation as the one of its hour", () => {
+    const all = [
+      generation(1, 0, { rejected: true }),
+      generation(2, HOUR, { suspect: true }),
+      generation(3, 5 * HOUR, { rejected: true }),
+      generation(4, 6 * HOUR, { suspect: true }),
+      generation(5, 7 * HOUR),
+    ];
+    expect(numbers(retain(all, 5, week, START + 7 * HOUR))).toEqual([3, 4, 5]);
+  });
+
+  it("keeps no generations for it that were saved by a clock that is ahead", () => {
+    // Ten days of saves a year ahead, then the clock is set right.
+    let kept: Generation[] = [];
+    for (let n = 1; n < 2880; n++) {
+      const at = (n < 1440 ? 365 * DAY : 0) + n * 10 * MINUTE;
+      kept = retain([...kept, generation(n, at)], n, week, START + at);
+    }
+    expect(kept.filter(({ at }) => at > START + 300 * DAY).length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("retention with `maxAgeMs`", () => {
+  const limited = { ...options, maxAgeMs: 2 * DAY };
+
+  it("removes older generations that `keep` would keep, also suspect and rejected ones", () => {
+    const all = [
+      generation(1, 0, { suspect: true }),
+      generation(2, 0, { rejected: true }),
+      generation(3, 0),
+      generation(4, DAY),
+      generation(5, 3 * DAY),
+    ];
+    expect(numbers(retain(all, 5, options, START + 3 * DAY))).toEqual([1, 2, 3, 4, 5]);
+    expect(numbers(retain(all, 5, limited, START + 3 * DAY))).toEqual([4, 5]);
+  });
+
+  it("never removes the current generation, the newest proven one, or the one that is a day old", () => {
+    const all = [
+      generation(1, 0),
+      generation(2, HOUR, { proven: true }),
+      generation(3, 2 * HOUR),
+      generation(4, 3 * HOUR),
+    ];
+    expect(numbers(retain(all, 1, limited, START + 300 * DAY))).toEqual([1, 2, 4]);
+  });
+
+  it("leaves the best generation of another phone its time", () => {
+    const all = [generation(1, 0, { pairing: "old" }), generation(2, 4 * DAY, { pairing: "new" })];
+    expect(numbers(retain(all, 2, limited, START + 4 * DAY))).toEqual([1, 2]);
   });
 });
