@@ -8,7 +8,7 @@ export interface Draft
 }
 
 /** The fields of an entry that are known before it is drafted. */
-export type EntryFacts = Pick<Entry, "n" | "id" | "epoch" | "by" | "at">;
+export type EntryFacts = Pick<Entry, "n" | "id" | "epoch" | "by" | "at" | "uptimeMs">;
 
 /** The state of a session whose log is empty. */
 export const EMPTY_LOG: LogState = {
@@ -31,7 +31,7 @@ export function entryFacts(n: number, epoch: number, by: string): EntryFacts {
 
 /**
  * The entry after `state`: fields that the draft leaves out stay as they are, and entries that are not needed any more
- * become dead. The first entry of a log gets a new salt.
+ * become dead. The clock of the log stands still, unless `facts` move it. The first entry of a log gets a new salt.
  */
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
   const { live = state.live, content = state.content } = draft;
@@ -40,6 +40,7 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
   const superseded = [...state.live.map(({ n }) => n), ...(state.kind === "hold" ? [] : [state.n])];
   const dead = new Set([...state.dead, ...superseded].filter((n) => !kept.has(n)));
   return {
+    uptimeMs: state.uptimeMs ?? 0,
     since: state.since,
     deleted: state.deleted,
     ...draft,

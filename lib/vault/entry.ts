@@ -40,6 +40,11 @@ export interface LogState {
   readonly by: string;
   /** Milliseconds since 1970. */
   readonly at: number;
+  /**
+   * The log's own clock, in milliseconds: how long its holders have held it, by their monotonic clocks. No wall clock moves
+   * it. Absent, which means 0, in entries of earlier versions.
+   */
+  readonly uptimeMs?: number | undefined;
   /** Number of the current generation, 0 for none. */
   readonly content: number;
   /** The generations that are kept, oldest first. */

@@ -1,15 +1,14 @@
-import { chunkFolder, entryKey, entryNumber, folderEpoch, logPrefix } from "./layout.ts";
+import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { distrustLostChunks, listChunks } from "./lost-chunks.ts";
 import type { SessionWriter } from "./session-writer.ts";
+import { entriesToSweep } from "./sweep-log.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** Entries are deleted in batches of at least this many, not at every save. */
 const BATCH = 8;
 /** How many keys one delete has at most. */
 const KEYS_PER_DELETE = 64;
-/** How long `hold` entries stay, in milliseconds: longer than any writer is paused that may still be woken. */
-const HOLD_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** Prunes after a commit when there is a batch to delete. Never fails the commit; ends early when `signal` aborts. */
 export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Promise<void> {
@@ -25,7 +24,7 @@ export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Pro
 
 /**
  * Deletes the entries that the newest one calls dead: of each, first the chunks that no kept generation needs. With
- * `sweep`, also the leftovers of interrupted saves and prunes, and holds of more than a month ago. Chunks of kept
+ * `sweep`, also the leftovers of interrupted saves and prunes, and holds from more than a month before. Chunks of kept
  * generations that the backend has lost are noticed, and sent anew by the next save.
  * @throws `LEASE_LOST`
  */
@@ -55,7 +54,7 @@ export async function prune(
   await deleteChunks(lease, unneeded(doomed, needed), signal);
   await deleteEntries(lease, dead, signal);
   if (!sweep) return;
-  await deleteEntries(lease, await oldEntries(lease, signal), signal);
+  await deleteEntries(lease, await entriesToSweep(writer, signal), signal);
   const left = leftovers(session, listed, writer.folder).filter((key) => !doomed.has(key));
   await deleteChunks(lease, unneeded(left, needed), signal);
   writer.memory.isSweepDue = false;
@@ -69,20 +68,6 @@ export function leftovers(session: string, listed: Iterable<string>, folder: str
   const own = folderEpoch(folder) ?? 0;
   const isLeft = (of: string): boolean => of === folder || (folderEpoch(of) ?? own) < own;
   return [...listed].filter((key) => isLeft(chunkFolder(session, key)));
-}
-
-/**
- * Numbers of the entries before `newest` that are not live and were stored more than 30 days before the youngest one.
- * @param storedAt by number, milliseconds since 1970 by the backend's own clock, which alone decides.
- */
-export function entriesToSweep(
-  storedAt: ReadonlyMap<number, number>,
-  newest: number,
-  live: ReadonlySet<number>,
-): number[] {
-  const youngest = [...storedAt.values()].reduce((latest, at) => Math.max(latest, at), 0);
-  const isOld = (n: number, at: number): boolean => n < newest && !live.has(n) && youngest - at > HOLD_MS;
-  return [...storedAt].filter(([n, at]) => isOld(n, at)).map(([n]) => n);
 }
 
 function unneeded(keys: Iterable<string>, needed: ReadonlySet<string>): string[] {
@@ -124,18 +109,6 @@ async function neededChunks(
     for (const key of keys) needed.add(key);
   }
   return needed;
-}
-
-async function oldEntries(
-  { context, session, writer: { state } }: VaultLease,
-  signal: AbortSignal | undefined,
-): Promise<number[]> {
-  const storedAt = new Map<number, number>();
-  for await (const { key, modifiedAt } of context.blobs.list(logPrefix(session), { signal })) {
-    const n = entryNumber(session, key);
-    if (n !== undefined) storedAt.set(n, modifiedAt.getTime());
-  }
-  return entriesToSweep(storedAt, state.n, new Set(state.live.map(({ n }) => n)));
 }
 
 async function deleteChunks(

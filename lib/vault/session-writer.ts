@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import type { VaultContext } from "./context.ts";
 import type { Entry, LogState } from "./entry.ts";
 import { type Draft, type EntryFacts, entryAfter, entryFacts, stateAfter } from "./entry-draft.ts";
@@ -16,9 +17,14 @@ export class SessionWriter {
   readonly generations: Generations;
   readonly memory: WriterMemory;
   readonly pending: PendingAppends = new PendingAppends();
+  /** The entry that gave the session to this writer. */
+  readonly hold: LogState;
   readonly #by: string;
+  readonly #clock: Clock;
   readonly #leaseLost: (taken: Entry) => never;
   #state: LogState;
+  /** When the log's clock stood at the time in the state, in milliseconds of the monotonic clock; never too early. */
+  #stateAtMs: number;
 
   /**
    * @param hold the entry that gave the session to this writer.
@@ -29,9 +35,12 @@ export class SessionWriter {
     this.folder = holdFolder(hold);
     this.generations = new Generations(context, log);
     this.memory = new WriterMemory(log.session, this.folder);
+    this.hold = stateAfter(hold);
     this.#by = context.by;
+    this.#clock = context.clock;
     this.#leaseLost = leaseLost;
-    this.#state = hold;
+    this.#state = this.hold;
+    this.#stateAtMs = this.#clock.monotonicMs();
   }
 
   /** The state after the newest entry that is known to be in the log. */
@@ -95,7 +104,11 @@ export class SessionWriter {
     await this.resolvePending(signal);
     for (;;) {
       const state = this.memory.withoutMissing(this.#state);
-      const facts = entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by);
+      const draftedAtMs = this.#clock.monotonicMs();
+      const facts = {
+        ...entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by),
+        uptimeMs: (state.uptimeMs ?? 0) + Math.max(0, Math.floor(draftedAtMs - this.#stateAtMs)),
+      };
       const wanted = draft(state, facts);
       if (!wanted && (this.pending.isEmpty || !isFinal)) {
         await this.look(signal);
@@ -112,6 +125,7 @@ export class SessionWriter {
       }
       this.pending.resolve(entry.n);
       this.#state = stateAfter(entry);
+      this.#stateAtMs = draftedAtMs;
       if (entry.manifest) this.generations.remember(entry);
       // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
       if (!isOnlyAppend || !result.atOnce) await this.look(signal);
@@ -133,6 +147,7 @@ export class SessionWriter {
     this.pending.resolve(taken.n);
     if (!isOwn) this.#leaseLost(taken);
     this.#state = stateAfter(taken);
+    this.#stateAtMs = this.#clock.monotonicMs();
   }
 
   /** Whether the entry, which comes after the newest one that is known, is an append of this writer. */

@@ -244,8 +244,7 @@ describe("pruning", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("removes the chunks of a failed save, and holds of more than a month ago", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
+  it("removes the chunks of a failed save of an earlier holder", async () => {
     let lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
     const no = new Error("no");
@@ -254,15 +253,11 @@ describe("pruning", () => {
     };
     const capture = captureOf({ "Default/a.ldb": noise(600_000) });
     await expect(store.saveProfile({ session, capture, lease, beforeCommit })).rejects.toBe(no);
-    for (let day = 0; day < 40; day++) {
-      vi.setSystemTime(Date.now() + DAY);
-      lease = await store.acquire({ session });
-    }
+    lease = await store.acquire({ session });
     await store.prune({ session, lease });
     const left: string[] = [];
     for await (const { key } of backend.list(`${session}/`)) left.push(key);
     expect(left.filter((key) => key.includes("/chunks/")).length).toBe(1);
-    expect(left.filter((key) => key.includes("/log/")).length).toBe(32);
     assertSameFiles(await restored(), profileFiles("one"));
   });
 

@@ -1,0 +1,32 @@
+import type { SessionLog } from "./log.ts";
+import type { SessionWriter } from "./session-writer.ts";
+import { unlessCorrupt } from "./unless-corrupt.ts";
+
+/** How long `hold` entries stay, in milliseconds: longer than any writer is paused that may still be woken. */
+const HOLD_MS = 30 * 24 * 60 * 60 * 1000;
+/** Entries that are neither live nor dead, mostly holds, above which the oldest go whatever the clock of the log says. */
+const MOST_HOLDS = 4096;
+
+/**
+ * Numbers of the entries that neither a reader nor a holder needs any more: holds, and entries that came late to a number
+ * that was free again. They stay until the log's own clock has moved on by 30 days; never the hold of this writer.
+ */
+export async function entriesToSweep(
+  { log, state, hold }: Pick<SessionWriter, "state" | "hold"> & { log: Pick<SessionLog, "numbers" | "read"> },
+  signal?: AbortSignal,
+): Promise<number[]> {
+  // Dead entries go with their chunks.
+  const kept = new Set([...state.live.map(({ n }) => n), ...state.dead, hold.n]);
+  const numbers = (await log.numbers(signal)).filter((n) => n < state.n && !kept.has(n)).sort((a, b) => a - b);
+  const excess = Math.max(0, numbers.length - MOST_HOLDS);
+  let old = excess;
+  for (const [index, n] of numbers.entries()) {
+    if (index < excess) continue;
+    const entry = await unlessCorrupt(log.read(n, signal));
+    // One that is damaged is as old as the next one at least.
+    if (!entry) continue;
+    if ((state.uptimeMs ?? 0) - (entry.uptimeMs ?? 0) <= HOLD_MS) break;
+    old = index + 1;
+  }
+  return numbers.slice(0, old);
+}
