@@ -12,6 +12,7 @@ export {
   type Capture,
   type CaptureFile,
   type GenerationInfo,
+  type HistoryEntry,
   isProfileStore,
   type Lease,
   type ProfileFacts,

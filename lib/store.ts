@@ -1,3 +1,5 @@
+import type { VaultError } from "./errors.ts";
+
 /**
  * The store of a strategy: whatsapp-web.js's own contract, with the obligations it leaves unsaid.
  *
@@ -69,6 +71,12 @@ export interface ProfileStore extends SessionStore {
 
   /** Takes a soft deletion back. @throws `ABSENT` when there is nothing to bring back. */
   undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void>;
+
+  /**
+   * The entries of the session's log, newest first, for people; none when nothing was ever written for it. Reads only:
+   * another process may hold the session.
+   */
+  history?(options: { session: string; signal?: AbortSignal }): AsyncIterable<HistoryEntry>;
 
   /** Removes the data that no kept generation needs. */
   prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void>;
@@ -155,6 +163,46 @@ export interface GenerationInfo {
   readonly rejected: boolean;
   /** Came in as a zip whose profile did not verify. */
   readonly suspect: boolean;
+}
+
+/** One entry of the log of a session. Entries that nothing needs any more are removed, so the numbers have gaps. */
+export interface HistoryEntry {
+  readonly entry: number;
+  /**
+   * The change: `save` committed a generation, `hold` took the session, `proven` and `rejected` marked a generation,
+   * `rollback` made an older one the current one, `deleted` and `undeleted` are about the whole session, `retained` and
+   * `renewed` changed nothing that people see. `unreadable`: the entry is damaged, missing, or this store has no key for it.
+   */
+  readonly kind:
+    | "hold"
+    | "save"
+    | "proven"
+    | "rejected"
+    | "rollback"
+    | "deleted"
+    | "undeleted"
+    | "retained"
+    | "renewed"
+    | "unreadable";
+  /** The time, by the clock of the process that wrote it. Absent when `unreadable`, as all that follows but `error`. */
+  readonly at?: Date;
+  /** The process that wrote it (`host:pid`). */
+  readonly by?: string;
+  /** The fencing number of the process that wrote it. */
+  readonly epoch?: number;
+  /** `save`: the generation that was saved. */
+  readonly saved?: GenerationInfo & {
+    /** Whether it can be restored: after a deletion, once that is taken back. */
+    readonly isKept: boolean;
+    /** Whether a restore brings it. */
+    readonly isCurrent: boolean;
+  };
+  /** `proven`, `rejected`: the generation that was marked. `rollback`, `undeleted`: the generation that became the current one. */
+  readonly generation?: number;
+  /** `deleted`: until when the deletion can be taken back. */
+  readonly until?: Date;
+  /** `unreadable`: the reason, `CORRUPT`, `WRONG_KEY`, or `INVALID` for an entry of a newer version. */
+  readonly error?: VaultError;
 }
 
 /** The result of a save. Sizes are bytes, times milliseconds. */

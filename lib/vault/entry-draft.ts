@@ -3,7 +3,7 @@ import type { Entry, EntryKind, LogState } from "./entry.ts";
 
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft
-  extends Partial<Pick<Entry, "content" | "live" | "since" | "deleted" | "manifest" | "manifestChunks">> {
+  extends Partial<Pick<Entry, "content" | "live" | "since" | "deleted" | "manifest" | "manifestChunks" | "marked">> {
   readonly kind: EntryKind;
 }
 
@@ -24,6 +24,12 @@ export const EMPTY_LOG: LogState = {
   salt: "",
 };
 
+/**
+ * Kinds of entries that are not removed once a later entry supersedes them, but after 30 days. A hold stops a writer that
+ * was paused before it; the others are rare, and tell people what happened to the session.
+ */
+const LASTING: readonly EntryKind[] = ["hold", "rejected", "rollback", "deleted", "undeleted"];
+
 /** The facts of an entry that is written now, with a new random id. */
 export function entryFacts(n: number, epoch: number, by: string): EntryFacts {
   return { n, id: randomBytes(16).toString("hex"), epoch, by, at: Date.now() };
@@ -36,8 +42,7 @@ export function entryFacts(n: number, epoch: number, by: string): EntryFacts {
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
   const { live = state.live, content = state.content } = draft;
   const kept = new Set(live.map(({ n }) => n));
-  // A hold stays for a month: it is what stops a writer that was paused before it.
-  const superseded = [...state.live.map(({ n }) => n), ...(state.kind === "hold" ? [] : [state.n])];
+  const superseded = [...state.live.map(({ n }) => n), ...(LASTING.includes(state.kind) ? [] : [state.n])];
   const dead = new Set([...state.dead, ...superseded].filter((n) => !kept.has(n)));
   return {
     uptimeMs: state.uptimeMs ?? 0,
@@ -53,6 +58,6 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
 }
 
 /** The state of the session after `entry`; its manifest can be large and is not a part of it. */
-export function stateAfter({ manifest: _, manifestChunks: __, ...state }: Entry): LogState {
+export function stateAfter({ manifest: _, manifestChunks: __, marked: ___, ...state }: Entry): LogState {
   return state;
 }

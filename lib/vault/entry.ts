@@ -65,6 +65,8 @@ export interface Entry extends LogState {
   readonly manifest?: Manifest | undefined;
   /** `save` only: the chunks that hold a manifest which is too large for an entry. */
   readonly manifestChunks?: readonly Chunk[] | undefined;
+  /** `proven` and `rejected` only: number of the generation that is marked, for people. */
+  readonly marked?: number | undefined;
 }
 
 /** Frames the entry, with its manifest unless `manifestChunks` hold it. */

@@ -2,6 +2,7 @@ import { withSignal } from "../async/deadline.ts";
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type {
+  HistoryEntry,
   Lease,
   MarkOptions,
   ProfileStore,
@@ -15,6 +16,7 @@ import { VaultContext, type VaultInternals } from "./context.ts";
 import { generationInfo, type LogState } from "./entry.ts";
 import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
+import { readHistory } from "./history.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
 import { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
@@ -81,7 +83,7 @@ export class Vault implements ProfileStore {
       const marked = keptGeneration(session, state, generation);
       if (as === "proven" ? marked.proven && !marked.rejected : marked.rejected) return undefined;
       const now = as === "proven" ? { ...marked, proven: true, rejected: undefined } : { ...marked, rejected: true };
-      return { kind: as, live: state.live.map((one) => (one === marked ? now : one)) };
+      return { kind: as, marked: generation, live: state.live.map((one) => (one === marked ? now : one)) };
     });
   }
 
@@ -118,6 +120,14 @@ export class Vault implements ProfileStore {
       const why = until ? `its deletion could be taken back until ${until}` : "it was never saved";
       throw new VaultError("ABSENT", `Could not undelete ${options.session}: ${why}.`);
     });
+  }
+
+  /**
+   * The entries of the session's log, newest first: none when nothing was ever written for it.
+   * @throws `CORRUPT` when the store has lost the log. A single entry that cannot be read is reported as `unreadable`.
+   */
+  async *history({ session, signal }: { session: string; signal?: AbortSignal }): AsyncGenerator<HistoryEntry> {
+    yield* readHistory(this.#log(session), signal);
   }
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {

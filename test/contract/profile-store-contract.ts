@@ -38,6 +38,22 @@ const tests: Record<string, (opened: OpenedProfileStore) => Promise<void>> = {
     await restoreRejects(store, "ABSENT");
   },
 
+  "tells its history, newest first, when it has one": async ({ store, again }) => {
+    const lease = await store.acquire({ session });
+    const { generation } = await save(store, lease, profileFiles("one"));
+    await store.mark({ session, lease, generation, as: "rejected" });
+    const reader = (await again?.()) ?? store;
+    if (!reader.history) return;
+    const told: unknown[] = [];
+    for await (const entry of reader.history({ session })) told.push([entry.kind, entry.generation ?? entry.saved?.id]);
+    const { current } = await known(store);
+    assert.deepEqual(told, [
+      ["rejected", generation],
+      ["save", current?.id],
+      ["hold", undefined],
+    ]);
+  },
+
   "restores what was saved": async ({ store, again }) => {
     const files = profileFiles("one", {
       "Default/a/large.ldb": noise(9_000_000),

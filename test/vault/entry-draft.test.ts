@@ -47,10 +47,13 @@ describe("the entry after a state", () => {
     expect(entryAfter(state, { kind: "proven" }, { ...facts, n: 12 }).dead).toEqual([3, 11]);
   });
 
-  it("never calls a hold dead: it stops a writer that was paused before it", () => {
-    const state = stateOf({ n: 11, kind: "hold" });
-    expect(entryAfter(state, { kind: "proven" }, { ...facts, n: 12 }).dead).toEqual([3]);
-  });
+  it.each(["hold", "rejected", "rollback", "deleted", "undeleted"] as const)(
+    "does not call a %s dead: it lasts",
+    (kind) => {
+      const state = stateOf({ n: 11, kind });
+      expect(entryAfter(state, { kind: "proven" }, { ...facts, n: 12 }).dead).toEqual([3]);
+    },
+  );
 
   it("never calls an entry dead that is kept", () => {
     expect(entryAfter(stateOf({ dead: [3, 7] }), { kind: "proven" }, facts).dead).toEqual([3]);
@@ -58,10 +61,11 @@ describe("the entry after a state", () => {
 });
 
 describe("the state after an entry", () => {
-  it("has no manifest", () => {
-    const entry = entryAfter(stateOf(), { kind: "save", manifest, manifestChunks: [] }, facts);
-    const { manifest: _, manifestChunks: __, ...state } = entry;
+  it("has neither a manifest nor what the entry says for people", () => {
+    const entry = entryAfter(stateOf(), { kind: "save", manifest, manifestChunks: [], marked: 7 }, facts);
+    const { manifest: _, manifestChunks: __, marked: ___, ...state } = entry;
     expect(stateAfter(entry)).toEqual(state);
-    expect(Object.keys(stateAfter(entry))).not.toContain("manifest");
+    for (const name of ["manifest", "manifestChunks", "marked"])
+      expect(Object.keys(stateAfter(entry))).not.toContain(name);
   });
 });

@@ -1,0 +1,130 @@
+import { isVaultError, VaultError } from "../errors.ts";
+import type { HistoryEntry } from "../store.ts";
+import { type Entry, generationInfo, type LogState } from "./entry.ts";
+import type { SessionLog } from "./log.ts";
+
+/** How many entries are read at once. */
+const READ_AHEAD = 8;
+/** How often the log is listed again when its newest entry was pruned meanwhile. */
+const LOOKS = 5;
+
+/** An entry that was read, or the error that says why it cannot be read; `undefined` when it is not there. */
+type Found = Entry | VaultError | undefined;
+
+/**
+ * The entries of a log, newest first. Reads only, so another process may hold the session, and may prune entries
+ * meanwhile: those are left out. Entries that cannot be read are reported, and the others still follow.
+ * @throws `CORRUPT` when the session is known and its log is gone, and all errors that are not about one entry alone.
+ */
+export async function* readHistory(log: SessionLog, signal?: AbortSignal): AsyncGenerator<HistoryEntry> {
+  const { numbers, newest } = await findNewest(log, signal);
+  let state = newest;
+  // The newest entry that can be read tells what is kept.
+  for (const n of numbers) {
+    if (n !== numbers[0]) state = await readEntry(log, n, signal);
+    if (state instanceof VaultError) yield unreadable(n, state);
+    else if (state) break;
+  }
+  if (!state || state instanceof VaultError) return;
+  yield describe(state, state);
+  // Generations that should be there and are not listed are reported as well.
+  const { n: first, live } = state;
+  const rest = [...new Set([...numbers, ...live.map(({ n }) => n)])].filter((n) => n < first).sort((a, b) => b - a);
+  for (let at = 0; at < rest.length; at += READ_AHEAD) {
+    const batch = rest.slice(at, at + READ_AHEAD);
+    const found = await Promise.all(batch.map((n) => readEntry(log, n, signal)));
+    for (const [index, n] of batch.entries()) {
+      const told = await tell(log, n, found[index], state, signal);
+      if (told) yield told;
+    }
+  }
+}
+
+/** Numbers of all entries, newest first, and the newest entry. */
+async function findNewest(
+  log: SessionLog,
+  signal: AbortSignal | undefined,
+): Promise<{ numbers: number[]; newest: Found }> {
+  let last = 0;
+  for (let look = 0; look < LOOKS; look++) {
+    const numbers = (await log.numbers(signal)).sort((a, b) => b - a);
+    const [n] = numbers;
+    if (n === undefined) {
+      if (!(await log.newest(signal))) return { numbers, newest: undefined };
+      continue;
+    }
+    const newest = (await readEntry(log, n, signal)) ?? (n === last ? missing(log, n) : undefined);
+    if (newest) return { numbers, newest };
+    // Only an entry that is no longer the newest may be pruned: the log has grown between the two requests.
+    last = n;
+  }
+  const why = `its newest entry changed at each of ${LOOKS} attempts`;
+  throw new VaultError("UNAVAILABLE", `Could not read the history of ${log.session}: ${why}.`);
+}
+
+/** @throws errors that are not about this entry alone: an outage, a refusal, the reason of `signal`. */
+async function readEntry(log: SessionLog, n: number, signal: AbortSignal | undefined): Promise<Found> {
+  try {
+    return await log.read(n, signal);
+  } catch (error) {
+    if (isVaultError(error) && ["CORRUPT", "WRONG_KEY", "INVALID"].includes(error.code)) return error;
+    throw error;
+  }
+}
+
+async function tell(
+  log: SessionLog,
+  n: number,
+  found: Found,
+  state: LogState,
+  signal: AbortSignal | undefined,
+): Promise<HistoryEntry | undefined> {
+  if (found instanceof VaultError) return unreadable(n, found);
+  const kept = state.live.find((one) => one.n === n);
+  if (found && (!kept || kept.id === found.id)) return describe(found, state);
+  return kept && (await isKept(log, kept, signal)) ? unreadable(n, missing(log, n)) : undefined;
+}
+
+/** Whether the generation is still kept; the state that calls it kept may be outdated. */
+async function isKept(
+  log: SessionLog,
+  { n, id }: { n: number; id: string },
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { newest } = await findNewest(log, signal);
+  return (
+    newest === undefined || newest instanceof VaultError || newest.live.some((one) => one.n === n && one.id === id)
+  );
+}
+
+function describe(entry: Entry, { live, content, deleted }: LogState): HistoryEntry {
+  const { n, kind, at, by, epoch } = entry;
+  const common = { entry: n, kind, at: new Date(at), by, epoch };
+  switch (kind) {
+    case "save": {
+      const kept = live.find((one) => one.n === n);
+      const saved = kept ?? entry.live.find((one) => one.n === n);
+      const isCurrent = n === content && !deleted;
+      return saved ? { ...common, saved: { ...generationInfo(saved), isKept: kept !== undefined, isCurrent } } : common;
+    }
+    case "proven":
+    case "rejected":
+      return entry.marked === undefined ? common : { ...common, generation: entry.marked };
+    case "rollback":
+    case "undeleted":
+      return { ...common, generation: entry.content };
+    case "deleted":
+      return entry.deleted ? { ...common, until: new Date(entry.deleted.until) } : common;
+    default:
+      return common;
+  }
+}
+
+function unreadable(entry: number, error: VaultError): HistoryEntry {
+  return { entry, kind: "unreadable", error };
+}
+
+function missing({ session }: SessionLog, n: number): VaultError {
+  const message = `Could not read log entry ${n} of ${session}: it should be there, and is missing or another one.`;
+  return new VaultError("CORRUPT", message);
+}
