@@ -52,7 +52,7 @@ export class HookGuards {
     const destroys = isFirst && !client.pupBrowser ? this.#destroys : undefined;
     // `client.on("disconnected", () => client.initialize())` starts while whatsapp-web.js is about to close the
     // browser.
-    await Promise.race([previous, delay(CLOSE_WAIT_MS, undefined, { ref: false })]);
+    if (previous !== undefined) await within(previous, CLOSE_WAIT_MS);
     await inTurn(async () => {
       if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(this.#subject());
       // A browser that runs has its profile open, as at a second initialize().
@@ -92,4 +92,12 @@ export class HookGuards {
   destroyed(): void {
     this.#destroys += 1;
   }
+}
+
+/** Waits for `promise`, for `limitMs` at most; leaves no timer behind. */
+async function within(promise: Promise<unknown>, limitMs: number): Promise<void> {
+  const over = new AbortController();
+  const late = delay(limitMs, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
+  await Promise.race([promise, late]);
+  over.abort();
 }

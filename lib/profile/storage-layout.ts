@@ -39,10 +39,12 @@ export const VERSION_FILE = "Last Version";
 /**
  * Finds the storages of `https://web.whatsapp.com` in a profile: the IndexedDB of the site's own origin, and the Local
  * Storage of the profile. An absent or empty directory holds none.
- * @throws `CORRUPT` when a storage exists in both forms or in an unknown form, or Chromium has marked it as corrupt;
- *   `UNAVAILABLE` or `DENIED` when the directory cannot be read
+ * @throws `CORRUPT` when a storage exists in both forms or in an unknown form, when Chromium has marked it as corrupt, or
+ *   when `Default` is no directory; `UNAVAILABLE` or `DENIED` when the directory cannot be read
  */
 export async function probeProfile(dir: string): Promise<ProfileLayout> {
+  // Below a file every path fails as if the disk refused.
+  await mustHoldEntries(dir, "Default");
   const indexedDb = await probeIndexedDb(dir);
   const localStorage = await probeLocalStorage(dir);
   const version = await browserVersion(dir);
@@ -156,11 +158,15 @@ async function browserVersion(dir: string): Promise<string | undefined> {
 
 /** The entries of a directory; none when it does not exist. */
 async function list(dir: string, path: string): Promise<Dirent[]> {
+  return (await mustHoldEntries(dir, path)) ? await entriesOf(join(dir, path)) : [];
+}
+
+/** @returns `false` when nothing is there. @throws `CORRUPT` when no directory is there */
+async function mustHoldEntries(dir: string, path: string): Promise<boolean> {
   const found = await lstatOf(dir, path);
-  if (found === undefined) return [];
-  if (found.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a symbolic link.`);
-  if (!found.isDirectory()) throw unknownForm(path);
-  return await entriesOf(join(dir, path));
+  if (found?.isSymbolicLink()) throw new VaultError("CORRUPT", `Could not read ${path}: it is a symbolic link.`);
+  if (found && !found.isDirectory()) throw unknownForm(path);
+  return found !== undefined;
 }
 
 async function sizeOf(dir: string, path: string): Promise<number> {

@@ -1,3 +1,4 @@
+import { createHook } from "node:async_hooks";
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { HookGuards } from "../../lib/auth/hook-guards.ts";
@@ -93,6 +94,28 @@ describe("start", () => {
     free.open();
     await start;
     expect(begun).toBe(1);
+  });
+
+  it("leaves no timer behind, whether it waited for the browser before or not", async () => {
+    const made: number[] = [];
+    const ended = new Set<number>();
+    const hook = createHook({
+      init: (id, type) => void (type === "Timeout" && made.push(id)),
+      destroy: (id) => void ended.add(id),
+    }).enable();
+    try {
+      await guards.start(first, begin);
+      expect(made).toEqual([]);
+      await guards.start({ ...later, previous: Promise.resolve() }, begin);
+      const [timer = 0, ...others] = made;
+      expect([timer > 0, others]).toEqual([true, []]);
+      // The hook is told of an ended timer some turns later.
+      for (let turns = 0; turns < 10 && !ended.has(timer); turns++) await turn();
+      expect(ended).toContain(timer);
+    } finally {
+      hook.disable();
+    }
+    expect(begun).toBe(2);
   });
 
   it("throws CANCELLED when the client is destroyed before its first browser", async () => {

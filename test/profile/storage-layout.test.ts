@@ -151,4 +151,12 @@ describe("probeProfile", () => {
     await writeFile(join(dir, INDEXED_DB), "x");
     await expect(probeProfile(dir)).rejects.toMatchObject({ code: "CORRUPT" });
   });
+
+  it("rejects a file in the place of `Default`", async () => {
+    await writeFile(join(dir, "Default"), "x");
+    await expect(probeProfile(dir)).rejects.toMatchObject({
+      code: "CORRUPT",
+      message: expect.stringMatching("Default"),
+    });
+  });
 });
