@@ -163,6 +163,15 @@ export interface GenerationInfo {
   readonly rejected: boolean;
   /** Came in as a zip whose profile did not verify. */
   readonly suspect: boolean;
+  /**
+   * Equal for two generations of one phone; opaque. Absent when the save named no phone, or the store does not tell: then
+   * `RemoteAuth` goes back from it, and to it, on request only.
+   */
+  readonly pairing?: string;
+  /** Belongs to a link that ended with a deletion of the session: restored on request only. @default false */
+  readonly beforeDeletion?: boolean;
+  /** Number of the log entry that marked it as rejected; a store without a log leaves it out. */
+  readonly rejectedIn?: number;
 }
 
 /** One entry of the log of a session. Entries that nothing needs any more are removed, so the numbers have gaps. */

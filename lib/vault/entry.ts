@@ -22,6 +22,8 @@ export interface Generation {
   readonly proven?: boolean | undefined;
   /** A browser that started from it was asked to link again. */
   readonly rejected?: boolean | undefined;
+  /** Number of the entry that marked it as rejected; absent in entries of earlier versions. */
+  readonly rejectedIn?: number | undefined;
   /** Was saved as a zip whose profile did not verify. */
   readonly suspect?: boolean | undefined;
   /** Until when it is kept, in milliseconds since 1970; set once another phone was linked after it. */
@@ -97,8 +99,9 @@ export function decodeManifest(bytes: Buffer, what: string): Manifest {
   return unpackManifest(parse(bytes, what), what);
 }
 
-/** The generation as callers see it. */
-export function generationInfo({ n, id, at, bytes, files, proven, rejected, suspect }: Generation): GenerationInfo {
+/** The generation as callers see it. @param since the first generation since the session was last deleted */
+export function generationInfo(generation: Generation, since = 0): GenerationInfo {
+  const { n, id, at, bytes, files, proven, rejected, rejectedIn, suspect, pairing } = generation;
   return {
     generation: n,
     id,
@@ -108,6 +111,9 @@ export function generationInfo({ n, id, at, bytes, files, proven, rejected, susp
     proven: proven === true,
     rejected: rejected === true,
     suspect: suspect === true,
+    beforeDeletion: n < since,
+    ...(pairing === undefined ? {} : { pairing }),
+    ...(rejected && rejectedIn !== undefined ? { rejectedIn } : {}),
   };
 }
 

@@ -79,10 +79,13 @@ export class Vault implements ProfileStore {
 
   async mark(options: MarkOptions): Promise<void> {
     const { session, generation, as } = options;
-    await this.#change(options, (state) => {
+    await this.#change(options, (state, { n }) => {
       const marked = keptGeneration(session, state, generation);
       if (as === "proven" ? marked.proven && !marked.rejected : marked.rejected) return undefined;
-      const now = as === "proven" ? { ...marked, proven: true, rejected: undefined } : { ...marked, rejected: true };
+      const now =
+        as === "proven"
+          ? { ...marked, proven: true, rejected: undefined, rejectedIn: undefined }
+          : { ...marked, rejected: true, rejectedIn: n };
       return { kind: as, marked: generation, live: state.live.map((one) => (one === marked ? now : one)) };
     });
   }
@@ -235,13 +238,13 @@ interface LeasedOptions {
   signal?: AbortSignal;
 }
 
-function publicState({ n, epoch, by, content, live, deleted }: LogState): SessionState {
+function publicState({ n, epoch, by, content, live, since, deleted }: LogState): SessionState {
   const current = deleted ? undefined : live.find((generation) => generation.n === content);
   return {
     entry: n,
     epoch,
-    ...(current ? { current: generationInfo(current) } : {}),
-    generations: deleted ? [] : live.map(generationInfo),
+    ...(current ? { current: generationInfo(current, since) } : {}),
+    generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
     ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),
     holder: by,
   };
