@@ -1,0 +1,48 @@
+import { readdir, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FileStore } from "../../adapters/fs/index.ts";
+import { useFolder } from "../support/folder.ts";
+import { isLong } from "../support/length.ts";
+import { killAtMoments } from "./kill-moments.ts";
+
+const HOURS_AGO = new Date(Date.now() - 2 * 60 * 60 * 1000);
+
+/** What a life puts and deletes. */
+const CHANGES = ["put log", "put _sessions", "put chunks", "delete chunks", "delete log"];
+
+describe("kill -9 in the life of a session in a directory", () => {
+  const folder = useFolder();
+
+  it("at every request: the session is as its last call left it, and nothing unneeded stays", async () => {
+    const spec = { kind: "directory", directory: folder() } as const;
+    // The store after a request is the store before the next one: in `npm test` one of the two is enough.
+    const moments = await killAtMoments(spec, "step", (steps) => steps.filter((step) => isLong || step % 2 === 0));
+    expect(kindsOf(moments)).toEqual(expect.arrayContaining(CHANGES.map((change) => `before ${change}`)));
+  });
+
+  it("in the middle of every put and delete: the same, but for temporary files that a later listing removes", async () => {
+    const directory = folder();
+    const moments = await killAtMoments({ kind: "directory", directory }, "amid", (changes) => changes);
+    expect(kindsOf(moments)).toEqual(expect.arrayContaining(CHANGES.map((change) => `amid ${change}`)));
+    const temporary = await temporaryFiles(directory);
+    for (const path of temporary) await utimes(path, HOURS_AGO, HOURS_AGO);
+    const store = new FileStore({ directory });
+    for await (const session of store.sessions()) {
+      const lease = await store.acquire({ session });
+      await store.prune({ session, lease });
+      await lease.release();
+    }
+    expect(await temporaryFiles(directory)).toEqual([]);
+  });
+});
+
+/** The moments without names and numbers, each once. */
+function kindsOf(moments: string[]): string[] {
+  return [...new Set(moments.map((moment) => moment.replace(/(?: RemoteAuth-[^/]*\/(\w+)| (_\w+))\/.*/, " $1$2")))];
+}
+
+async function temporaryFiles(directory: string): Promise<string[]> {
+  const names = await readdir(directory, { recursive: true });
+  return names.filter((name) => name.endsWith(".tmp")).map((name) => join(directory, name));
+}

@@ -1,0 +1,59 @@
+import type { Lease } from "../../lib/store.ts";
+import type { Vault, VaultOptions } from "../../lib/vault/vault.ts";
+import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
+
+/** Few generations are kept, so that the life has something to prune. */
+export const LIFE_OPTIONS: VaultOptions = { keep: 1 };
+
+/** One call of a life. */
+export interface LifeCall {
+  readonly name: string;
+  run(): Promise<unknown>;
+}
+
+/** The life of a session, from its first lease until it is deleted for good, as the calls on its store. */
+export function lifeOf(vault: Vault, session: string): LifeCall[] {
+  let lease: Lease | undefined;
+  let generation = 0;
+  const held = (): Lease => {
+    if (!lease) throw new Error("The life has no lease.");
+    return lease;
+  };
+  const save = (round: number): LifeCall => ({
+    name: `save ${round}`,
+    run: async () => {
+      const capture = captureOf(lifeFiles(round));
+      ({ generation } = await vault.saveProfile({ session, lease: held(), capture }));
+    },
+  });
+  return [
+    {
+      name: "acquire",
+      run: async () => {
+        lease = await vault.acquire({ session });
+      },
+    },
+    save(0),
+    save(1),
+    { name: "mark", run: () => vault.mark({ session, lease: held(), generation, as: "proven" }) },
+    save(2),
+    save(3),
+    { name: "prune", run: () => vault.prune({ session, lease: held() }) },
+    { name: "release", run: () => held().release() },
+    { name: "delete", run: () => vault.delete({ session }) },
+    { name: "undelete", run: () => vault.undelete({ session }) },
+    { name: "delete for good", run: () => vault.delete({ session, retainMs: 0 }) },
+  ];
+}
+
+/** Blobs of this size hold one of the larger files: a save sends several chunks, and a life moves few bytes. */
+export const BLOB_BYTES: number = 64 * 1024;
+
+/** A file that all rounds have, one that each round has for itself, and small ones. */
+export function lifeFiles(round: number): Files {
+  return profileFiles(`round ${round}`, {
+    "Default/round": Buffer.from(String(round)),
+    "Default/always.ldb": noise(50_000),
+    "Default/changes.ldb": noise(100_000, round + 2),
+  });
+}

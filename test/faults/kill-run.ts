@@ -1,0 +1,48 @@
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { exitOf } from "../support/child-exit.ts";
+import { compiled } from "../support/compiled.ts";
+import type { BlobsSpec, StopAt } from "./kill-blobs.ts";
+
+/** A life in another process. */
+export interface LifeSpec {
+  readonly blobs: BlobsSpec;
+  readonly session: string;
+  readonly stopAt: StopAt;
+}
+
+/** What the process of a life says: a call has ended, it has stopped, or it has lived to its end. */
+export type LifeNews = { readonly done: string } | { readonly moment: string } | { readonly count: number };
+
+/** The end of a life in another process. */
+export interface LivedLife {
+  /** How many calls had ended, and said so. */
+  readonly told: number;
+  /** The moment at which the process was killed; absent when it lived to its end. */
+  readonly moment?: string;
+  /** How many moments the life has; known when the process lived to its end. */
+  readonly count?: number;
+}
+
+/** Stops nowhere. */
+export const NEVER: number = Number.MAX_SAFE_INTEGER;
+
+/** Lives in a process of its own, and kills that process with SIGKILL at the moment. Resolves when no process is left. */
+export async function liveAndDie(spec: LifeSpec): Promise<LivedLife> {
+  const script = compiled(fileURLToPath(new URL("kill-child.ts", import.meta.url)));
+  const child = fork(script, [JSON.stringify(spec)], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let life: LivedLife = { told: 0 };
+  let stderr = "";
+  child.stderr?.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  child.on("message", (news: LifeNews) => {
+    if ("done" in news) life = { ...life, told: life.told + 1 };
+    else life = { ...life, ...news };
+    if ("moment" in news) child.kill("SIGKILL");
+  });
+  const [code, signal] = await exitOf(child);
+  const ended = life.moment === undefined ? code === 0 && life.count !== undefined : signal === "SIGKILL";
+  if (!ended) throw new Error(`The process of the life ended with ${signal ?? code}: ${stderr}`);
+  return life;
+}

@@ -1,0 +1,32 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { root, run } from "./packed-package.ts";
+import { scratchFolder } from "./scratch.ts";
+
+const made = new Map<string, string>();
+
+/**
+ * A TypeScript file of this repository and all that it imports, compiled to JavaScript in a folder of its own: for
+ * processes that a test starts a hundred times. Node runs the result at once, where a loader takes half a second.
+ * @param file its absolute path
+ * @returns the path of the JavaScript file
+ */
+export function compiled(file: string): string {
+  const known = made.get(file);
+  if (known !== undefined) return known;
+  const folder = scratchFolder("compiled-");
+  mkdirSync(join(folder, "out"));
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  const options = { outDir: join(folder, "out"), rootDir: root, noCheck: true, isolatedDeclarations: false };
+  const project = {
+    extends: join(root, "tsconfig.build.json"),
+    compilerOptions: { ...options, declaration: false },
+    include: [file],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
+  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], root);
+  const script = join(folder, "out", relative(root, file).replace(/\.ts$/, ".js"));
+  made.set(file, script);
+  return script;
+}
