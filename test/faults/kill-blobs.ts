@@ -1,7 +1,6 @@
 import { FileBlobs } from "../../adapters/fs/index.ts";
 import { Mutex } from "../../lib/async/mutex.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
-import { s3Client } from "../support/services/clients.ts";
 import { BLOB_BYTES } from "./kill-life.ts";
 
 /** Where blobs are, in words that travel to another process. */
@@ -46,6 +45,7 @@ async function open(spec: BlobsSpec): Promise<OpenBlobs> {
   const { env, name } = spec;
   if (spec.kind === "s3") {
     const { S3Blobs } = await import("../../adapters/s3/index.ts");
+    const { s3Client } = await import("../support/services/clients.ts");
     const client = s3Client({ env });
     return { blobs: new S3Blobs({ client, bucket: name }), close: () => client.destroy() };
   }
