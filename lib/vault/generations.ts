@@ -7,13 +7,17 @@ import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
+/** What names an entry: a number alone can be that of another entry, which has come late to where it was free again. */
+export type EntryName = Pick<Entry, "n" | "id">;
+
 /** A cache of generations: the keys of their chunks, and one manifest. */
 export class Generations {
   readonly #context: VaultContext;
   readonly #log: SessionLog;
   /** The manifest that was committed or read last: manifests can be large. */
-  #manifest: { n: number; manifest: Manifest } | undefined;
-  readonly #keys = new Map<number, ReadonlySet<string>>();
+  #manifest: { id: string; manifest: Manifest } | undefined;
+  /** By number: the keys of the chunks of the entry with this id. */
+  readonly #keys = new Map<number, { id: string; keys: ReadonlySet<string> }>();
 
   constructor(context: VaultContext, log: SessionLog) {
     this.#context = context;
@@ -21,33 +25,48 @@ export class Generations {
   }
 
   /** Remembers an entry that was committed. */
-  remember(entry: Entry): void {
-    if (!entry.manifest) return;
-    this.#manifest = { n: entry.n, manifest: entry.manifest };
-    this.#keys.set(entry.n, keysOf(this.#log.session, entry.manifest, entry.manifestChunks ?? []));
+  remember({ n, id, manifest, manifestChunks = [] }: Entry): void {
+    if (!manifest) return;
+    this.#manifest = { id, manifest };
+    this.#keys.set(n, { id, keys: keysOf(this.#log.session, manifest, manifestChunks) });
   }
 
   /** Forgets a generation that was deleted. */
   forget(n: number): void {
+    if (this.#manifest?.id === this.#keys.get(n)?.id) this.#manifest = undefined;
     this.#keys.delete(n);
-    if (this.#manifest?.n === n) this.#manifest = undefined;
   }
 
-  /** The manifest of generation `n`, or `undefined` when there is no such generation. @throws `CORRUPT` */
-  async manifest(n: number, signal?: AbortSignal): Promise<Manifest | undefined> {
-    if (this.#manifest?.n === n) return this.#manifest.manifest;
-    return (await this.#load(n, signal))?.manifest;
+  /** The manifest of a generation, or `undefined` when the log does not have it. @throws `CORRUPT` */
+  async manifest({ n, id }: EntryName, signal?: AbortSignal): Promise<Manifest | undefined> {
+    if (this.#manifest?.id === id) return this.#manifest.manifest;
+    const entry = await this.#load(n, signal);
+    return entry?.id === id ? entry.manifest : undefined;
   }
 
   /**
-   * Keys of all chunks that entry `n` needs (none, when it is not a generation), or `undefined` when that entry or its
-   * manifest is missing or damaged.
+   * Keys of all chunks that an entry needs (none, when it is not a generation), or `undefined` when the log does not have
+   * that entry, or the entry or its manifest is damaged.
    */
-  async keys(n: number, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+  async keys({ n, id }: EntryName, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+    return this.#keysOf(n, (found) => found === id, signal);
+  }
+
+  /** As {@link keys}, of the entry that has this number, whichever it is. */
+  async keysAt(n: number, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+    return this.#keysOf(n, () => true, signal);
+  }
+
+  async #keysOf(
+    n: number,
+    isWanted: (id: string) => boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlySet<string> | undefined> {
     const known = this.#keys.get(n);
-    if (known) return known;
-    const loaded = await unlessCorrupt(this.#load(n, signal));
-    return loaded && (this.#keys.get(n) ?? new Set());
+    if (known && isWanted(known.id)) return known.keys;
+    const entry = await unlessCorrupt(this.#load(n, signal));
+    if (!entry || !isWanted(entry.id)) return undefined;
+    return entry.manifest ? this.#keys.get(n)?.keys : new Set();
   }
 
   async #load(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {

@@ -1,3 +1,4 @@
+import type { EntryName } from "./generations.ts";
 import { chunksPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
@@ -24,10 +25,10 @@ export async function distrustLostChunks(
 ): Promise<void> {
   const lost = new Set<string>();
   const damaged: number[] = [];
-  for (const { n } of writer.state.live) {
-    const keys = (await writer.generations.keys(n, signal)) ?? [];
+  for (const generation of writer.state.live) {
+    const keys = (await writer.generations.keys(generation, signal)) ?? [];
     const missing = [...keys].filter((key) => !listed.has(key));
-    if (missing.length > 0) damaged.push(n);
+    if (missing.length > 0) damaged.push(generation.n);
     for (const key of missing) lost.add(key);
   }
   if (lost.size === 0) return;
@@ -45,14 +46,16 @@ export async function distrustLostChunks(
  */
 export async function checkEarlierChunks(
   lease: VaultLease,
-  current: Manifest,
+  current: EntryName,
+  manifest: Manifest,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { writer } = lease;
-  if (writer.memory.hasCheckedChunks || [...chunksOf(current)].every((chunk) => chunk.folder === writer.folder)) return;
+  if (writer.memory.hasCheckedChunks || [...chunksOf(manifest)].every((chunk) => chunk.folder === writer.folder))
+    return;
   try {
     const listed = await listChunks(lease, signal);
-    const needed = (await writer.generations.keys(writer.state.content, signal)) ?? [];
+    const needed = (await writer.generations.keys(current, signal)) ?? [];
     if ([...needed].some((key) => !listed.has(key))) await distrustLostChunks(lease, listed, signal);
     writer.memory.hasCheckedChunks = true;
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { EntryName } from "./generations.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { distrustLostChunks, listChunks } from "./lost-chunks.ts";
@@ -36,7 +37,8 @@ export async function prune(
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!writer.pending.isEmpty) return;
-  const listed = (await hasAllLiveEntries(lease, signal)) ? await listChunks(lease, signal) : undefined;
+  const isWhole = (await missingEntries(lease, signal)).length === 0;
+  const listed = isWhole ? await listChunks(lease, signal) : undefined;
   if (listed) await distrustLostChunks(lease, listed, signal);
   const needed = listed ? await neededChunks(writer, signal) : undefined;
   if (!listed || !needed) {
@@ -44,19 +46,21 @@ export async function prune(
     lease.context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
     return;
   }
+  const left = leftovers(session, listed, writer.folder);
   const dead = writer.memory.undeleted(writer.state.dead);
   // Generations share chunks: each is deleted once.
   const doomed = new Set<string>();
   for (const n of dead) {
     // Those of a damaged entry are found by a sweep.
-    for (const key of (await writer.generations.keys(n, signal)) ?? []) doomed.add(key);
+    const keys = await writer.generations.keysAt(n, signal);
+    for (const key of left) if (keys?.has(key)) doomed.add(key);
   }
   await deleteChunks(lease, unneeded(doomed, needed), signal);
   await deleteEntries(lease, dead, signal);
   if (!sweep) return;
   await deleteEntries(lease, await entriesToSweep(writer, signal), signal);
-  const left = leftovers(session, listed, writer.folder).filter((key) => !doomed.has(key));
-  await deleteChunks(lease, unneeded(left, needed), signal);
+  const others = left.filter((key) => !doomed.has(key));
+  await deleteChunks(lease, unneeded(others, needed), signal);
   writer.memory.isSweepDue = false;
 }
 
@@ -75,23 +79,30 @@ function unneeded(keys: Iterable<string>, needed: ReadonlySet<string>): string[]
 }
 
 /**
- * Whether the log has the newest entry and all that it calls live. Where it has not, and no other process has taken the
- * session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no chunk that
- * was stored before is trusted, and the next save sends everything anew.
+ * The newest entry and the entries that it calls live, as far as the log does not have them. Where no other process has
+ * taken the session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no
+ * chunk that was stored before is trusted, and the next save sends everything anew.
+ * @throws `LEASE_LOST`
  */
-async function hasAllLiveEntries({ context, writer }: VaultLease, signal: AbortSignal | undefined): Promise<boolean> {
-  const { log, generations, memory } = writer;
+async function missingEntries(
+  { context, writer }: VaultLease,
+  signal: AbortSignal | undefined,
+): Promise<readonly EntryName[]> {
+  const { log, generations, memory, state } = writer;
   const there = new Set(await log.numbers(signal));
-  const missing = [writer.state, ...writer.state.live].filter(({ n }) => !there.has(n));
-  if (missing.every(({ n }) => memory.missing.has(n))) return missing.length === 0;
-  await writer.look(signal);
-  for (const { n } of writer.state.live) context.chunkTrust.distrust((await generations.keys(n, signal)) ?? []);
-  for (const { n } of missing) {
-    // Read as well as listed: an entry that is given up here is never restored. A damaged entry is there.
-    const isGone = await unlessCorrupt(log.read(n, signal).then((entry) => entry === undefined));
-    if (isGone) memory.missing.add(n);
+  // A damaged entry is there.
+  const isGone = async ({ n, id }: EntryName): Promise<boolean> =>
+    (await unlessCorrupt(log.read(n, signal).then((entry) => entry?.id !== id))) ?? false;
+  const missing: EntryName[] = [state, ...state.live].filter(({ n }) => !there.has(n));
+  for (const one of state.live) {
+    if (there.has(one.n) && !(await generations.keys(one, signal)) && (await isGone(one))) missing.push(one);
   }
-  return false;
+  if (missing.every(({ n }) => memory.missing.has(n))) return missing;
+  await writer.look(signal);
+  for (const one of state.live) context.chunkTrust.distrust((await generations.keys(one, signal)) ?? []);
+  // Read as well as listed: an entry that is given up here is never restored.
+  for (const one of missing) if (await isGone(one)) memory.missing.add(one.n);
+  return missing;
 }
 
 /**
@@ -103,8 +114,8 @@ async function neededChunks(
   signal: AbortSignal | undefined,
 ): Promise<Set<string> | undefined> {
   const needed = new Set<string>();
-  for (const { n } of state.live) {
-    const keys = await generations.keys(n, signal);
+  for (const generation of state.live) {
+    const keys = await generations.keys(generation, signal);
     if (!keys) return undefined;
     for (const key of keys) needed.add(key);
   }

@@ -35,8 +35,9 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${session}: ${problem}.`);
   await writer.resolvePending(signal);
   refuseEmpty(writer.state, options);
-  const previous = await currentManifest(lease, signal);
-  if (previous) await checkEarlierChunks(lease, previous, signal);
+  const base = currentOf(writer.state);
+  const previous = base && (await manifestOf(lease, base, signal));
+  if (base && previous) await checkEarlierChunks(lease, base, previous, signal);
   const chunks = await ChunkWriter.open(lease, signal);
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;
@@ -48,7 +49,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
     // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
     const isSame = chunks.sent.size === 0 && isUnchanged(writer.state, current, previous, manifest, options);
     // Those of its manifest included.
-    const keys = current && isSame ? await writer.generations.keys(current.n) : undefined;
+    const keys = current && isSame ? await writer.generations.keys(current) : undefined;
     if (current && keys && context.chunkTrust.areTrusted(keys)) {
       return { ...report(options, manifest, chunks, began), generation: current.n, id: current.id, unchanged: true };
     }
@@ -149,18 +150,18 @@ async function placeManifest(manifest: Manifest, writer: ChunkWriter): Promise<C
   return chunks;
 }
 
-/** The current manifest; `undefined` also when it is damaged: then everything is sent anew, which repairs it. */
-async function currentManifest(
+/** The manifest of a generation; `undefined` also when it is damaged: then everything is sent anew, which repairs it. */
+async function manifestOf(
   { context, session, writer }: VaultLease,
+  generation: Generation,
   signal: AbortSignal | undefined,
 ): Promise<Manifest | undefined> {
-  const { content } = writer.state;
-  if (content === 0) return undefined;
   try {
-    return await writer.generations.manifest(content, signal);
+    return await writer.generations.manifest(generation, signal);
   } catch (error) {
     if (!isVaultError(error, "CORRUPT")) throw error;
-    context.warn(`Generation ${content} of ${session} is damaged; this save sends everything anew. ${error.message}`);
+    const why = `Generation ${generation.n} of ${session} is damaged; this save sends everything anew.`;
+    context.warn(`${why} ${error.message}`);
     return undefined;
   }
 }
