@@ -30,9 +30,9 @@ export const EMPTY_LOG: LogState = {
  */
 const LASTING: readonly EntryKind[] = ["hold", "rejected", "rollback", "deleted", "undeleted"];
 
-/** The facts of an entry that is written now, with a new random id. */
-export function entryFacts(n: number, epoch: number, by: string): EntryFacts {
-  return { n, id: randomBytes(16).toString("hex"), epoch, by, at: Date.now() };
+/** The facts of an entry that is written at `at` (milliseconds since 1970), with a new random id. */
+export function entryFacts(n: number, epoch: number, by: string, at: number): EntryFacts {
+  return { n, id: randomBytes(16).toString("hex"), epoch, by, at };
 }
 
 /**

@@ -52,7 +52,8 @@ export class VaultLease implements Lease {
     for (let tries = 0; tries < TRIES; tries++) {
       const state = (await log.newest(signal)) ?? EMPTY_LOG;
       const n = pending.numberAfter(state.n, log);
-      const hold = entryAfter(state, { kind: "hold" }, entryFacts(n, state.epoch + 1, context.by));
+      const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
+      const hold = entryAfter(state, { kind: "hold" }, facts);
       const { committed } = await log.append(hold, signal).catch((error: unknown) => {
         if (!exclusiveCreate) pending.add(hold);
         throw error;

@@ -106,7 +106,7 @@ export class SessionWriter {
       const state = this.memory.withoutMissing(this.#state);
       const draftedAtMs = this.#clock.monotonicMs();
       const facts = {
-        ...entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by),
+        ...entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by, this.#clock.wallMs()),
         uptimeMs: (state.uptimeMs ?? 0) + Math.max(0, Math.floor(draftedAtMs - this.#stateAtMs)),
       };
       const wanted = draft(state, facts);

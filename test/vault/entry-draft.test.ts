@@ -8,8 +8,8 @@ const manifest: Manifest = { profile: {}, live: true, takenAt: 10, spreadMs: 0, 
 
 describe("the facts of an entry", () => {
   it("have a new id each time", () => {
-    const [one, two] = [entryFacts(10, 2, "a:1"), entryFacts(10, 2, "a:1")];
-    expect(one).toMatchObject({ n: 10, epoch: 2, by: "a:1", id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    const [one, two] = [entryFacts(10, 2, "a:1", 7), entryFacts(10, 2, "a:1", 7)];
+    expect(one).toMatchObject({ n: 10, epoch: 2, by: "a:1", at: 7, id: expect.stringMatching(/^[0-9a-f]{32}$/) });
     expect(one.id).not.toBe(two.id);
   });
 });

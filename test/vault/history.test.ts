@@ -71,7 +71,7 @@ describe("the history of a session", () => {
     const [second, first] = [entries[4], entries[6]];
     expect(second?.saved).toMatchObject({ ...kept, id: two.id, isCurrent: false, proven: false, rejected: true });
     expect(first?.saved).toMatchObject({ ...kept, id: one.id, isCurrent: true, proven: true, rejected: false });
-    expect(second?.at?.getTime()).toBeGreaterThanOrEqual(first?.at?.getTime() ?? 0);
+    expect((second?.at?.getTime() ?? 0) - (first?.at?.getTime() ?? 0)).toBe(5 * MINUTE);
     expect(first?.saved?.at).toEqual(first?.at);
     // It has taken nothing.
     await save(lease, "three");
