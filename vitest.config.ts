@@ -4,6 +4,7 @@ import { SlowFirst } from "./test/support/slow-first.ts";
 
 /** Files that replace modules or parts of Node, or load modules anew: each has a worker of its own. */
 const ALONE = [
+  "test/vault/scenarios/schedule*.test.ts",
   "test/adapters/fs-faults.test.ts",
   "test/auth/scenarios/{linked-anew,power-loss}.test.ts",
   "test/auth/local/remove-profile.test.ts",

@@ -49,14 +49,17 @@ export async function withDeadline<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const limited = new AbortController();
-  const late = new DOMException(`No end within ${limitMs} ms.`, "TimeoutError");
-  const timer = setTimeout(() => limited.abort(late), limitMs);
+  let late: DOMException | undefined;
+  const timer = setTimeout(() => {
+    late = new DOMException(`No end within ${limitMs} ms.`, "TimeoutError");
+    limited.abort(late);
+  }, limitMs);
   const abort = (): void => limited.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   try {
     return await work(limited.signal);
   } catch (cause) {
-    throw cause === late ? expired(cause) : cause;
+    throw late !== undefined && cause === late ? expired(cause) : cause;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);

@@ -1,158 +1,223 @@
-import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../../../lib/blobs.ts";
+import type { BlobInfo, BlobStore, BlobTraits, PutOptions } from "../../../../lib/blobs.ts";
 import { VaultError } from "../../../../lib/errors.ts";
-import type { Random } from "./random.ts";
+import type { Backend } from "./backend.ts";
+import type { SimulatedProcess, Simulation } from "./simulation.ts";
 
-/** What goes wrong, as shares of all calls. */
+/** The longest a request and its answer travel when nothing goes wrong, in milliseconds. */
+export const REQUEST_MS = 5_000;
+const MAX_BLOB_BYTES = 16 * 1024 * 1024;
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+/** The longest an effect is late, one of them each time. */
+const LATE_MS = [5 * SECOND, 60 * SECOND, 400 * SECOND, 3 * HOUR];
+
+/** What goes wrong. */
 export interface FaultRates {
-  /** The call fails and does nothing. */
-  readonly failBefore: number;
-  /** The call takes effect and fails. */
-  readonly failAfter: number;
-  /** The call is given up, and takes effect later, or never. */
-  readonly late: number;
-  /** The call takes effect, and once more later. */
-  readonly twice: number;
-  /** A body arrives damaged. */
-  readonly torn: number;
+  /** The share of requests that go wrong. */
+  readonly level: number;
+  /** The share of requests that take their time. */
+  readonly slow: number;
+  /** The share of requests that the process sends much later than it meant to. */
+  readonly idle: number;
 }
 
 /**
- * A network between several processes and one backend. Every request waits until the schedule lets it through, one at a
- * time in random order, so that a seed is a run.
+ * What happens to a request. `before`: it fails and does nothing. `after`: it takes effect and fails. `late`: it fails, and
+ * takes effect later, or never. `hang`: the same, and there is no answer. `twice`: it takes effect, and once more later.
+ * `torn`: the body arrives damaged.
  */
+type Fault = "before" | "after" | "late" | "hang" | "twice" | "torn";
+
+const READ_FAULTS: readonly Fault[] = ["before", "before", "hang", "torn", "torn"];
+const WRITE_FAULTS: readonly Fault[] = ["before", "after", "late", "late", "hang", "twice"];
+const CUT_FAULTS: readonly Fault[] = ["before", "late", "hang"];
+
+interface Call<T> {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly writes: boolean;
+  /** What happens at the backend, at one moment. */
+  readonly effect: () => T;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The lines between the processes and the backend, on which everything goes wrong. */
 export class Network {
-  readonly #backend: BlobStore;
-  readonly #random: Random;
+  readonly #simulation: Simulation;
+  readonly #backend: Backend;
   readonly #rates: FaultRates;
-  /** Requests that wait, with the process that made them. */
-  readonly #waiting: { owner: string; go: () => void }[] = [];
-  /** Effects that are still on their way. */
-  readonly #late: (() => Promise<void>)[] = [];
-  readonly #tornKeys = new Set<string>();
-  readonly #onWaiting: () => void;
-  readonly #afterEffect: () => Promise<void>;
-  /** By process: the entries it has sent, whether they have arrived or not. */
-  readonly sentEntries: Map<string, Buffer[]> = new Map();
-  #faulty = true;
+  readonly #attemptTimeoutMs: number;
+  readonly #prefix: string;
+  /** Called with each put, before it is sent. What it waits for may not take time. */
+  readonly #beforePut: (owner: SimulatedProcess, key: string, bytes: Buffer) => Promise<void>;
+  /** Effects on their way whose senders are alive. */
+  readonly #flying = new Map<SimulatedProcess, Set<() => void>>();
+  readonly #torn = new Set<string>();
+  #isCalm = false;
+  /** Effects that are late. */
+  late = 0;
 
   constructor(
-    backend: BlobStore,
-    random: Random,
-    rates: FaultRates,
-    { onWaiting, afterEffect }: { onWaiting: () => void; afterEffect: () => Promise<void> },
+    simulation: Simulation,
+    backend: Backend,
+    session: string,
+    { rates, attemptTimeoutMs }: { rates: FaultRates; attemptTimeoutMs: number },
+    beforePut: (owner: SimulatedProcess, key: string, bytes: Buffer) => Promise<void>,
   ) {
+    this.#simulation = simulation;
     this.#backend = backend;
-    this.#random = random;
+    this.#prefix = `${session}/`;
     this.#rates = rates;
-    this.#onWaiting = onWaiting;
-    this.#afterEffect = afterEffect;
+    this.#attemptTimeoutMs = attemptTimeoutMs;
+    this.#beforePut = beforePut;
   }
 
-  /** Owners of the requests that wait. */
-  get waiting(): string[] {
-    return this.#waiting.map(({ owner }) => owner);
-  }
-
-  /** From now on nothing goes wrong. */
+  /** From now on nothing goes wrong but what is on its way. */
   calm(): void {
-    this.#faulty = false;
+    this.#isCalm = true;
   }
 
-  /** Lets one request of `owner` through. */
-  letThrough(owner: string): void {
-    const own = this.#waiting.filter((request) => request.owner === owner);
-    const request = this.#random.pick(own);
-    this.#waiting.splice(this.#waiting.indexOf(request), 1);
-    request.go();
+  /** Of the effects that a process had on their way when it died some never happen, and some happen late. */
+  orphan(owner: SimulatedProcess): void {
+    const { random } = this.#simulation;
+    for (const effect of this.#flying.get(owner) ?? []) if (random.chance(0.5)) this.#later(effect);
+    this.#flying.delete(owner);
   }
 
-  /** Lets one of the effects that are on their way arrive. */
-  async arrive(): Promise<void> {
-    if (this.#late.length === 0) return;
-    const [effect] = this.#late.splice(this.#random.below(this.#late.length), 1);
-    await effect?.();
-  }
-
-  /** The backend as the process `owner` sees it. `alive` turns false when that process dies. */
-  blobs(owner: string, alive: () => boolean): BlobStore {
-    const change = (effect: () => Promise<void>): Promise<void> => this.#change(owner, alive, effect);
+  /** The backend as a process sees it. */
+  blobs(owner: SimulatedProcess): BlobStore {
+    const { exclusiveCreate } = this.#backend;
+    const call = <T>(one: Call<T>): Promise<T> => this.#request(owner, one);
     return {
-      traits: (options?: CallOptions): Promise<BlobTraits> => this.#backend.traits(options),
-      get: async (key: string): Promise<Buffer | undefined> => {
-        await this.#turn(owner, alive);
-        if (this.#happens("failBefore")) throw outage();
-        return this.#perhapsTorn(key, await this.#backend.get(key));
-      },
-      put: (key: string, bytes: Buffer, { ifAbsent }: PutOptions = {}): Promise<void> => {
+      traits: async (): Promise<BlobTraits> => ({ maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate }),
+      get: (key, { signal } = {}) =>
+        call({ name: "get", keys: [key], writes: false, effect: () => this.#backend.get(key), signal }),
+      put: async (key, bytes, { ifAbsent = false, signal }: PutOptions = {}): Promise<void> => {
         const copy = Buffer.from(bytes);
-        if (key.includes("/log/") && !ifAbsent) throw new Error(`entry ${key} was put without ifAbsent`);
-        if (key.includes("/log/")) this.sentEntries.set(owner, [...(this.sentEntries.get(owner) ?? []), copy]);
-        return change(() => this.#backend.put(key, copy, { ifAbsent }));
+        if (key.startsWith(`${this.#prefix}log/`) && !ifAbsent) throw new Error(`${key} was put without ifAbsent`);
+        await this.#beforePut(owner, key, copy);
+        const effect = (): boolean => this.#backend.put(key, copy, ifAbsent);
+        const isDone = await call({ name: "put", keys: [key], writes: true, effect, signal });
+        if (!isDone) throw new VaultError("CONFLICT", `Could not create ${key}: it exists.`);
       },
-      list: (prefix: string): AsyncIterable<BlobInfo> => this.#list(owner, alive, prefix),
-      delete: async (keys: readonly string[]): Promise<void> => {
-        await change(() => this.#backend.delete(keys));
+      list: (prefix, { signal } = {}) =>
+        this.#list(prefix, (effect) => call({ name: "list", keys: [prefix], writes: false, effect, signal })),
+      delete: (keys, { signal } = {}) => {
+        const doomed = [...keys];
+        return call({ name: "delete", keys: doomed, writes: true, effect: () => this.#backend.delete(doomed), signal });
       },
     };
   }
 
-  async *#list(owner: string, alive: () => boolean, prefix: string): AsyncGenerator<BlobInfo> {
-    await this.#turn(owner, alive);
-    if (this.#happens("failBefore")) throw outage();
-    const infos: BlobInfo[] = [];
-    for await (const info of this.#backend.list(prefix)) infos.push(info);
-    yield* infos;
+  async *#list(prefix: string, call: (effect: () => string[]) => Promise<string[]>): AsyncGenerator<BlobInfo> {
+    const modifiedAt = new Date(this.#simulation.wallMs());
+    for (const key of await call(() => this.#backend.keys(prefix))) {
+      yield { key, size: this.#backend.get(key)?.length ?? 0, modifiedAt };
+    }
   }
 
-  async #change(owner: string, alive: () => boolean, effect: () => Promise<void>): Promise<void> {
-    const whole = async (): Promise<void> => {
-      await effect();
-      await this.#afterEffect();
-    };
-    try {
-      await this.#turn(owner, alive);
-    } catch (dead) {
-      // What a process sent before it died may still arrive.
-      if (this.#random.chance(0.5)) this.#late.push(() => whole().catch(ignoreConflict));
-      throw dead;
-    }
-    if (this.#happens("failBefore")) throw outage();
-    if (this.#happens("late")) {
-      if (this.#random.chance(0.8)) this.#late.push(() => whole().catch(ignoreConflict));
-      throw outage();
-    }
-    if (this.#happens("twice")) this.#late.push(() => whole().catch(ignoreConflict));
-    await whole();
-    if (this.#happens("failAfter")) throw outage();
-  }
-
-  async #turn(owner: string, alive: () => boolean): Promise<void> {
-    await new Promise<void>((go) => {
-      this.#waiting.push({ owner, go });
-      this.#onWaiting();
+  #request<T>(owner: SimulatedProcess, { name, keys, writes, effect, signal }: Call<T>): Promise<T> {
+    const simulation = this.#simulation;
+    const { random } = simulation;
+    const fault = this.#fault(owner, writes);
+    const what = (): string => `${name} ${keys.map((key) => this.short(key)).join(" ")}`;
+    return new Promise<T>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const survive = owner.onDeath((death) => reject(death));
+      if (!owner.isAlive) return;
+      const answer = (settle: () => void): void => {
+        const isFault = fault !== undefined && fault !== "twice" && fault !== "torn";
+        const ms = isFault ? REQUEST_MS / 2 : this.#latency();
+        if (isFault) owner.troubleAtMs = Math.max(owner.troubleAtMs, simulation.nowMs + ms);
+        const arrive = (): void => {
+          survive();
+          if (isFault) owner.troubleAtMs = Math.max(owner.troubleAtMs, simulation.nowMs);
+          settle();
+        };
+        simulation.after(ms, arrive, owner);
+      };
+      const happen = (): void => {
+        this.#flying.get(owner)?.delete(late);
+        simulation.say(owner.name, () => `${what()}${fault ? ` (${fault})` : ""}`);
+        if (fault === "before") {
+          answer(() => reject(outage()));
+        } else if (fault === "late" || fault === "hang") {
+          if (writes && random.chance(0.8)) this.#later(late);
+          // Of a request that hangs whoever waits for an answer gives up by itself.
+          owner.troubleAtMs = Math.max(owner.troubleAtMs, simulation.nowMs + this.#attemptTimeoutMs);
+          if (fault === "late") answer(() => reject(outage()));
+        } else {
+          const result = effect();
+          if (fault === "twice") this.#later(late);
+          const arrived = Buffer.isBuffer(result) ? (this.#arrived(owner, keys[0] ?? "", result, fault) as T) : result;
+          answer(() => (fault === "after" ? reject(outage()) : resolve(arrived)));
+        }
+      };
+      const late = (): void => {
+        simulation.say("late", () => `${what()} of ${owner.name}`);
+        effect();
+      };
+      if (writes) this.#fly(owner, late);
+      const isIdle =
+        !this.#isCalm && (writes || name === "list") && !isQuick(keys[0] ?? "") && random.chance(this.#rates.idle);
+      const idle = isIdle ? random.pick([5, 60]) * SECOND * random.next() : 0;
+      // Half of the requests have left by then: they take effect also while their sender sleeps.
+      simulation.after(idle + this.#latency(), happen, random.chance(0.5) ? owner : undefined);
     });
-    if (!alive()) throw new VaultError("UNAVAILABLE", "this process is dead", { retryable: false });
   }
 
-  /** The same key is never torn twice in a row: that would be damage, not bad luck. */
-  #perhapsTorn(key: string, bytes: Buffer | undefined): Buffer | undefined {
-    if (!bytes || bytes.length === 0 || this.#tornKeys.delete(key) || !this.#happens("torn")) return bytes;
-    this.#tornKeys.add(key);
-    const at = this.#random.below(bytes.length);
-    if (this.#random.chance(0.5)) return bytes.subarray(0, at);
-    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#random.below(8));
-    return bytes;
+  #fly(owner: SimulatedProcess, effect: () => void): void {
+    const flying = this.#flying.get(owner) ?? new Set();
+    this.#flying.set(owner, flying);
+    flying.add(effect);
   }
 
-  #happens(fault: keyof FaultRates): boolean {
-    return this.#faulty && this.#random.chance(this.#rates[fault]);
+  #later(effect: () => void): void {
+    const { random } = this.#simulation;
+    this.late++;
+    this.#simulation.after(random.pick(LATE_MS) * random.next(), effect);
   }
+
+  #fault(owner: SimulatedProcess, writes: boolean): Fault | undefined {
+    const { random, nowMs } = this.#simulation;
+    if (this.#isCalm) return undefined;
+    if (nowMs < owner.host.cutUntilMs) return random.pick(writes ? CUT_FAULTS : ["before", "hang"]);
+    return random.chance(this.#rates.level) ? random.pick(writes ? WRITE_FAULTS : READ_FAULTS) : undefined;
+  }
+
+  #latency(): number {
+    const { random } = this.#simulation;
+    return random.chance(this.#rates.slow) ? (random.next() * REQUEST_MS) / 2 : random.next() * 100;
+  }
+
+  /** For the same process the same key is never torn twice in a row: that would be damage, not bad luck. */
+  #arrived(owner: SimulatedProcess, key: string, bytes: Buffer, fault: Fault | undefined): Buffer {
+    const copy = Buffer.from(bytes);
+    const { random } = this.#simulation;
+    const name = `${owner.name} ${key}`;
+    if (fault !== "torn" || bytes.length === 0 || this.#torn.has(name)) {
+      this.#torn.delete(name);
+      return copy;
+    }
+    this.#torn.add(name);
+    const at = random.below(bytes.length);
+    if (random.chance(0.5)) return copy.subarray(0, at);
+    copy[at] = (copy[at] ?? 0) ^ (1 << random.below(8));
+    return copy;
+  }
+
+  /** A key as a person reads it: without the session, and without the zeros before numbers. */
+  short(key: string): string {
+    const own = key.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : key;
+    return own.replace(/\b0+(?=\d)/g, "").replace(/([0-9a-f]{6})[0-9a-f]{10,}/g, "$1");
+  }
+}
+
+/** Leases are renewed whatever else the process does. */
+function isQuick(key: string): boolean {
+  return key.includes("/lease/");
 }
 
 function outage(): VaultError {
   return new VaultError("UNAVAILABLE", "the network failed");
-}
-
-function ignoreConflict(error: unknown): void {
-  if (!(error instanceof VaultError && error.code === "CONFLICT")) throw error;
 }

@@ -1,0 +1,45 @@
+import { isLong } from "../../../support/length.ts";
+import type { Mode } from "./plan.ts";
+import { type Outcome, runSchedule } from "./run.ts";
+
+/** One alone by `WA_VAULT_SEED=17`; what happens in it by `WA_VAULT_TRACE=1`. */
+const { WA_VAULT_SEED, WA_VAULT_TRACE } = process.env;
+const isTraced = WA_VAULT_TRACE === "1";
+
+export interface Checked {
+  /** What did not hold, one sentence for each seed. */
+  readonly failures: string[];
+  /** How often each thing happened in all schedules. */
+  readonly totals: Record<string, number>;
+  /** Whether one seed alone was asked for. */
+  readonly isOne: boolean;
+}
+
+/** Runs the schedules of the seeds 1 to `most`. */
+export async function checkSchedules(mode: Mode, most: number): Promise<Checked> {
+  const isOne = WA_VAULT_SEED !== undefined;
+  const seeds = isOne ? [Number(WA_VAULT_SEED)] : Array.from({ length: most }, (_, index) => index + 1);
+  const failures: string[] = [];
+  const totals: Record<string, number> = {};
+  for (const seed of seeds) {
+    const lines: string[] = [];
+    try {
+      add(totals, await runSchedule(mode, seed, isTraced ? (line) => lines.push(line) : undefined));
+    } catch (error) {
+      failures.push(`${mode}, WA_VAULT_SEED=${seed}: ${described(error)}`);
+    }
+    if (isTraced) console.info(lines.join("\n"));
+  }
+  if (isLong) console.info(`${seeds.length} schedules, ${mode}: ${JSON.stringify(totals)}; ${failures.length} broken`);
+  return { failures, totals, isOne };
+}
+
+function add(totals: Record<string, number>, { refused, ...counts }: Outcome): void {
+  for (const [name, count] of [...Object.entries(counts), ...refused]) totals[name] = (totals[name] ?? 0) + count;
+}
+
+function described(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : ` (${described(error.cause)})`;
+  return `${(isTraced && error.stack) || error.message}${cause}`;
+}

@@ -1,0 +1,177 @@
+import type { Entry, Generation, LogState } from "../../../../lib/vault/entry.ts";
+import { EMPTY_LOG } from "../../../../lib/vault/entry-draft.ts";
+import { chunkKey, entryKey, entryNumber } from "../../../../lib/vault/layout.ts";
+import { chunksOf } from "../../../../lib/vault/manifest.ts";
+import type { Backend } from "./backend.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** What the rules of a schedule depend on. */
+export interface TruthRules {
+  readonly session: string;
+  /**
+   * Whether the epoch grows with every hold: not where the holder does not use the number of a hold again that was given
+   * up, and that hold arrives in time to be the newest. Nobody has it.
+   */
+  readonly epochsGrow: boolean;
+  /** Whether the store loses holds: then epochs and what nobody may drop are not looked at. */
+  readonly isLossy: boolean;
+}
+
+/** The session as the backend has it, checked after each effect. */
+export class Truth {
+  readonly #backend: Backend;
+  readonly #simulation: Simulation;
+  readonly #rules: TruthRules;
+  /** The newest entry, each time that there was another one. */
+  readonly #moments: LogState[] = [EMPTY_LOG];
+  readonly #entries = new WeakMap<Buffer, Entry>();
+  readonly #wereNewest = new Set<string>();
+  readonly #ruledOut = new Set<string>();
+  /** By key, the number of a live generation that needs it. */
+  #needed = new Map<string, number>();
+  /** Called with the entry that has become the newest, and the one before it. */
+  onNewest: (entry: Entry, before: LogState) => void = () => {};
+  commits = 0;
+
+  constructor(backend: Backend, simulation: Simulation, rules: TruthRules) {
+    this.#backend = backend;
+    this.#simulation = simulation;
+    this.#rules = rules;
+    backend.onPut = (key, bytes, before) => this.#put(key, bytes, before);
+    backend.onDelete = (keys) => this.#deleted(keys);
+  }
+
+  /** The state after the newest entry. */
+  get newest(): LogState {
+    return this.#moments.at(-1) ?? EMPTY_LOG;
+  }
+
+  /** A number for what is true now; see {@link wasTrue}. */
+  get moment(): number {
+    return this.#moments.length - 1;
+  }
+
+  /** Whether something was true of the newest entry at some time from `moment` until now. */
+  wasTrue(moment: number, test: (state: LogState) => boolean): boolean {
+    return this.#moments.slice(moment).some(test);
+  }
+
+  /** Tells which entry these bytes are: to be called before they are sent. */
+  know(bytes: Buffer, entry: Entry): void {
+    this.#entries.set(bytes, entry);
+  }
+
+  /** Whether the entry with this id was the newest when it arrived. */
+  wasNewest(id: string): boolean {
+    return this.#wereNewest.has(id);
+  }
+
+  /** From now on none of these entries may become the newest, unless it has been already. */
+  ruleOut(ids: Iterable<string>): void {
+    for (const id of ids) if (!this.#wereNewest.has(id)) this.#ruledOut.add(id);
+  }
+
+  /** The entry that has the number now. */
+  entry(n: number): Entry | undefined {
+    const bytes = this.#backend.get(entryKey(this.#rules.session, n));
+    return bytes && this.#entries.get(bytes);
+  }
+
+  /** The store loses its newest entry. */
+  loseNewest(): void {
+    this.#backend.lose(entryKey(this.#rules.session, this.newest.n));
+    const { n } = this.newest;
+    const before = this.#moments.findLast((state) => state.n < n) ?? EMPTY_LOG;
+    this.#moments.push(before);
+    this.#needed = this.#neededBy(before);
+  }
+
+  /** Keys that live generations and the newest entry need. */
+  get needed(): ReadonlySet<string> {
+    return new Set(this.#needed.keys());
+  }
+
+  #put(key: string, bytes: Buffer, before: Buffer | undefined): void {
+    if (entryNumber(this.#rules.session, key) === undefined) return;
+    const entry = this.#entries.get(bytes);
+    if (!entry) throw new Error(`${key} was put by nobody`);
+    const { n } = this.newest;
+    const replaced = before && this.#entries.get(before);
+    // A number that pruning has freed may be taken again by a put that is very late; nobody looks there any more.
+    if (replaced && replaced.id !== entry.id && (entry.n >= n || this.#needed.has(key)))
+      throw new Error(`entry ${entry.n} has changed (newest is ${n})`);
+    if (entry.n > n) this.#becomesNewest(entry);
+  }
+
+  #becomesNewest(entry: Entry): void {
+    const before = this.newest;
+    const { n, epoch, kind } = entry;
+    if (this.#ruledOut.has(entry.id))
+      throw new Error(`entry ${n} (${kind}) came after a deletion that had ended, and was sent before it`);
+    if (!this.#rules.isLossy) {
+      if (epoch < before.epoch)
+        throw new Error(`epoch ${epoch} committed entry ${n} (${kind}) after epoch ${before.epoch}`);
+      const isWrong = epoch > before.epoch ? kind !== "hold" : kind === "hold" && this.#rules.epochsGrow;
+      if (isWrong) throw new Error(`only a hold changes the epoch, and entry ${n} (${kind}) has ${epoch}`);
+      const proven = newestProven(before);
+      if (proven && !isGoodIn(entry, proven) && kind !== "rejected" && kind !== "deleted")
+        throw new Error(`entry ${n} (${kind}) dropped ${proven.n}, the newest proven generation`);
+    }
+    this.commits++;
+    this.#wereNewest.add(entry.id);
+    this.#simulation.say(
+      "",
+      () =>
+        `newest is ${n}: ${kind} of epoch ${epoch}, content ${entry.content}, live ${entry.live.map((one) => one.n)}`,
+    );
+    this.#needed = this.#neededBy(entry);
+    const { manifest: _, manifestChunks: __, ...state } = entry;
+    this.#moments.push(state);
+    this.onNewest(entry, before);
+  }
+
+  #deleted(keys: readonly string[]): void {
+    const { n, kind } = this.newest;
+    for (const key of keys) {
+      const generation = this.#needed.get(key);
+      if (generation === undefined) continue;
+      if (generation === n && key === entryKey(this.#rules.session, n))
+        throw new Error(`entry ${n}, the newest, is gone`);
+      throw new Error(`generation ${generation} lost ${key} (newest is ${n}, ${kind})`);
+    }
+  }
+
+  /** @throws when something is missing that this state needs. */
+  #neededBy({ n, content, live }: LogState): Map<string, number> {
+    const { session } = this.#rules;
+    const needed = new Map<string, number>();
+    if (content !== 0 && !live.some((generation) => generation.n === content))
+      throw new Error(`entry ${n} does not keep its content, ${content}`);
+    for (const generation of live) {
+      const entry = this.entry(generation.n);
+      if (!entry?.manifest) throw new Error(`generation ${generation.n} has lost its entry (newest is ${n})`);
+      if (entry.id !== generation.id) throw new Error(`generation ${generation.n} is another one than entry ${n} says`);
+      const keys = [...chunksOf(entry.manifest), ...(entry.manifestChunks ?? [])].map((chunk) =>
+        chunkKey(session, chunk),
+      );
+      for (const key of keys) {
+        if (!this.#backend.has(key)) throw new Error(`generation ${generation.n} has lost ${key} (newest is ${n})`);
+        needed.set(key, generation.n);
+      }
+      needed.set(entryKey(session, generation.n), generation.n);
+    }
+    if (n > 0) needed.set(entryKey(session, n), n);
+    return needed;
+  }
+}
+
+function newestProven({ live, content }: LogState): Generation | undefined {
+  const pairing = live.find(({ n }) => n === content)?.pairing;
+  return live.findLast((one) => one.proven && !one.rejected && one.pairing === pairing);
+}
+
+function isGoodIn({ live, content }: LogState, { n, pairing }: Generation): boolean {
+  const now = live.find((one) => one.n === content)?.pairing;
+  const newerProven = live.some((one) => one.n > n && one.proven && !one.rejected);
+  return pairing !== now || newerProven || live.some((one) => one.n === n);
+}
