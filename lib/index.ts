@@ -23,4 +23,4 @@ export {
   type SessionStore,
   type StorageBackend,
 } from "./store.ts";
-export { Vault, type VaultOptions } from "./vault/vault.ts";
+export { type Encryption, type EncryptionKey, Vault, type VaultOptions } from "./vault/vault.ts";

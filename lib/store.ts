@@ -172,6 +172,8 @@ export interface GenerationInfo {
   readonly beforeDeletion?: boolean;
   /** Number of the log entry that marked it as rejected; a store without a log leaves it out. */
   readonly rejectedIn?: number;
+  /** Id of the key that it is encrypted with, 16 hexadecimal digits; absent when it is stored unencrypted. */
+  readonly keyId?: string;
 }
 
 /** One entry of the log of a session. Entries that nothing needs any more are removed, so the numbers have gaps. */

@@ -33,6 +33,8 @@ export class ChunkWriter {
   readonly chunkBytes: number;
   /** The hash that names a piece and a chunk: equal for equal contents of this session. */
   readonly hash: (content: Buffer) => string;
+  /** Id of the key that encrypts; `undefined` without encryption. */
+  readonly keyId: string | undefined;
   readonly #lease: VaultLease;
   readonly #frames: SessionFrames;
   readonly #placed = new Map<string, PlacedPiece>();
@@ -45,13 +47,14 @@ export class ChunkWriter {
 
   private constructor(
     lease: VaultLease,
-    { chunkBytes, hash }: Pick<ChunkWriter, "chunkBytes" | "hash">,
+    { chunkBytes, hash, keyId }: Pick<ChunkWriter, "chunkBytes" | "hash" | "keyId">,
     signal: AbortSignal | undefined,
   ) {
     this.#lease = lease;
     this.#frames = lease.context.frames(lease.session);
     this.chunkBytes = chunkBytes;
     this.hash = hash;
+    this.keyId = keyId;
     this.#signal = AbortSignal.any([...(signal ? [signal] : []), this.#failed.signal]);
     // Every chunk under way listens; Node warns above ten.
     setMaxListeners(0, this.#signal);
@@ -61,7 +64,9 @@ export class ChunkWriter {
   static async open(lease: VaultLease, signal: AbortSignal | undefined): Promise<ChunkWriter> {
     const { context, session } = lease;
     const chunkBytes = await context.chunkBytes(signal);
-    return new ChunkWriter(lease, { chunkBytes, hash: await context.frames(session).contentHash(signal) }, signal);
+    const frames = context.frames(session);
+    const [hash, keyId] = await Promise.all([frames.contentHash(), frames.keyId()]);
+    return new ChunkWriter(lease, { chunkBytes, hash, keyId }, signal);
   }
 
   /** The piece with this content that was placed before, if any: nothing is uploaded twice. */

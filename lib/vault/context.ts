@@ -8,15 +8,17 @@ import type { BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 import { ChunkTrust } from "./chunk-trust.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import type { ScryptSalt } from "./derive.ts";
 import { SessionFrames } from "./frames.ts";
 import { isUrgent } from "./layout.ts";
 import { chunkPermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
+import { vaultSalt } from "./vault-salt.ts";
 
 /** The largest chunk, in bytes. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Bytes of a blob that are left for the frame, also for an encrypted one. */
-const FRAME_ROOM = 64;
+const FRAME_ROOM = 128;
 /** With smaller blobs a session would be too many of them. */
 const LEAST_BLOB_BYTES = 64 * 1024;
 /** Added to the time limit of an attempt for each KiB that travels: a slow line is no dead server. */
@@ -45,6 +47,7 @@ export class VaultContext {
   readonly by: string = `${hostname()}:${process.pid}`;
   readonly #frames = new Map<string, SessionFrames>();
   #traits: Promise<BlobTraits> | undefined;
+  #salt: Promise<ScryptSalt> | undefined;
 
   constructor(options: CheckedOptions, { clock = systemClock }: VaultInternals = {}) {
     const { blobs, concurrency, attemptTimeoutMs, retries, retryDelayMs } = options;
@@ -63,7 +66,9 @@ export class VaultContext {
 
   /** Encodes and decodes the blobs of the session. */
   frames(session: string): SessionFrames {
-    const known = this.#frames.get(session) ?? new SessionFrames(session);
+    const known =
+      this.#frames.get(session) ??
+      new SessionFrames(session, { keyring: this.options.keyring, salt: () => this.#vaultSalt() });
     this.#frames.set(session, known);
     return known;
   }
@@ -86,6 +91,14 @@ export class VaultContext {
   /** Tells a person something; the operation goes on. */
   warn(message: string): void {
     this.options.onWarning(message);
+  }
+
+  #vaultSalt(): Promise<ScryptSalt> {
+    this.#salt ??= vaultSalt(this.blobs).catch((error: unknown) => {
+      this.#salt = undefined;
+      throw error;
+    });
+    return this.#salt;
   }
 
   async #askTraits(): Promise<BlobTraits> {

@@ -26,6 +26,8 @@ export interface Generation {
   readonly rejectedIn?: number | undefined;
   /** Was saved as a zip whose profile did not verify. */
   readonly suspect?: boolean | undefined;
+  /** Id of the key that it is encrypted with; absent when it is not encrypted. */
+  readonly key?: string | undefined;
   /** Until when it is kept, in milliseconds since 1970; set once another phone was linked after it. */
   readonly until?: number | undefined;
 }
@@ -86,6 +88,7 @@ export async function decodeEntry(frames: SessionFrames, n: number, frame: Buffe
   if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !Array.isArray(entry.dead)) {
     throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }
+  if (frames.isEncrypted(n)) frames.expectEncrypted(entry.live.filter(({ key }) => key).map((one) => one.n));
   return manifest === undefined ? entry : { ...entry, manifest: unpackManifest(manifest, what) };
 }
 
@@ -101,7 +104,7 @@ export function decodeManifest(bytes: Buffer, what: string): Manifest {
 
 /** The generation as callers see it. @param since the first generation since the session was last deleted */
 export function generationInfo(generation: Generation, since = 0): GenerationInfo {
-  const { n, id, at, bytes, files, proven, rejected, rejectedIn, suspect, pairing } = generation;
+  const { n, id, at, bytes, files, proven, rejected, rejectedIn, suspect, pairing, key } = generation;
   return {
     generation: n,
     id,
@@ -114,6 +117,7 @@ export function generationInfo(generation: Generation, since = 0): GenerationInf
     beforeDeletion: n < since,
     ...(pairing === undefined ? {} : { pairing }),
     ...(rejected && rejectedIn !== undefined ? { rejectedIn } : {}),
+    ...(key === undefined ? {} : { keyId: key }),
   };
 }
 

@@ -1,111 +1,164 @@
-import { promisify } from "node:util";
-import { constants, crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from "node:zlib";
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { VaultError } from "../errors.ts";
+import { inflate, shrink } from "./compress.ts";
+import { packScrypt, SCRYPT_BYTES, type ScryptSalt, unpackScrypt } from "./derive.ts";
 
 /** The kinds of contents; stored in the frame, so that one kind is never taken for another. */
-export type FrameKind = "entry" | "chunk" | "lease" | "session";
+export type FrameKind = "entry" | "chunk" | "lease" | "session" | "salt";
 
-/** Bytes that a frame adds to a content that is not compressed. */
-const FRAME_OVERHEAD = 16;
+/** Which key a frame is encrypted with. */
+export interface KeyReference {
+  /** Id of the key, 16 hexadecimal digits. */
+  readonly id: string;
+  /** Set when the key is made of a passphrase. */
+  readonly scrypt?: ScryptSalt | undefined;
+}
+
+/** Encrypts one frame. */
+export interface Seal extends KeyReference {
+  /** A key of 32 bytes. */
+  readonly secret: KeyObject;
+  /** Names the place that the frame is for: at any other place it does not decrypt. */
+  readonly place: string;
+}
+
+/** A frame whose checksum is right. */
+export interface ReadFrame {
+  /** Absent for a plain frame. */
+  readonly sealedBy?: KeyReference | undefined;
+  readonly codec: number;
+  /** Bytes of the content. */
+  readonly bytes: number;
+  /** All that comes before the body. */
+  readonly header: Buffer;
+  readonly body: Buffer;
+}
 
 const MAGIC = Buffer.from("WAV", "latin1");
-const VERSION = 1;
-const HEADER = 12;
-const KINDS: readonly FrameKind[] = ["entry", "chunk", "lease", "session"];
+const PLAIN = 1;
+const ENCRYPTED = 2;
+const CHECKSUM = 4;
+const PLAIN_HEADER = 12;
+const KEY_ID = 12;
+const NONCE = 20;
+const SCRYPT = 32;
+const TAG_BYTES = 16;
+const KINDS: readonly FrameKind[] = ["entry", "chunk", "lease", "session", "salt"];
 const STORED = 0;
 const DEFLATED = 1;
-const NO_KEY = 0;
+/** Where the key of an encrypted frame comes from. */
+const GIVEN_KEY = 1;
+const PASSPHRASE = 2;
+const CIPHER = "aes-256-gcm";
 
-/** Up to this size, compressing synchronously takes less time than a trip to the thread pool. */
-const SMALL = 16 * 1024;
-/** Bytes that deflate may add to a content it cannot shrink, and a reserve. */
-const DEFLATE_ROOM = 4096;
-/** The most memory that is allocated at once, whatever length a damaged frame has. */
-const LARGEST_PIECE = 16 * 1024 * 1024;
-/** The least share of a sample, and then of the whole content, that deflate must save to be used. */
-const WORTHWHILE = 0.03;
-const SAMPLE = 32 * 1024;
-
-/**
- * A window of 8 KiB and large tables stay in the processor's caches: 45 % less time than by default for 1 % more bytes
- * (FORMAT.md has the measurements).
- */
-const LARGE = { level: constants.Z_BEST_SPEED, windowBits: 13, memLevel: 9 };
-
-const deflateAsync = promisify(deflateRaw);
-const inflateAsync = promisify(inflateRaw);
-
-/** Frames `plain`, deflated (level 1, on the thread pool) when that makes it smaller. */
-export async function encodeFrame(kind: FrameKind, plain: Buffer): Promise<Buffer> {
+/** Frames `plain`, deflated when that makes it smaller, and encrypted with `seal`. */
+export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): Promise<Buffer> {
   const deflated = await shrink(plain);
   const body = deflated ?? plain;
-  const frame = Buffer.allocUnsafe(HEADER + body.length + 4);
-  MAGIC.copy(frame, 0);
-  frame[3] = VERSION;
-  frame[4] = KINDS.indexOf(kind) + 1;
-  frame[5] = deflated ? DEFLATED : STORED;
-  frame[6] = NO_KEY;
-  frame[7] = 0;
-  frame.writeUInt32BE(plain.length, 8);
-  body.copy(frame, HEADER);
-  frame.writeUInt32BE(crc32(frame.subarray(0, -4)), frame.length - 4);
+  const header = Buffer.alloc(PLAIN_HEADER);
+  MAGIC.copy(header, 0);
+  header[3] = seal ? ENCRYPTED : PLAIN;
+  header[4] = KINDS.indexOf(kind) + 1;
+  header[5] = deflated ? DEFLATED : STORED;
+  header.writeUInt32BE(plain.length, 8);
+  const parts = seal ? encrypt(header, body, seal) : [header, body];
+  const bytes = parts.reduce((sum, part) => sum + part.length, CHECKSUM);
+  const frame = Buffer.concat([...parts, Buffer.alloc(CHECKSUM)], bytes);
+  frame.writeUInt32BE(crc32(frame.subarray(0, -CHECKSUM)), bytes - CHECKSUM);
   return frame;
 }
 
 /**
- * The content of `frame`.
+ * Reads all of a frame but its content.
  * @param what named in errors, e.g. "log entry 7".
- * @throws `CORRUPT` when a byte is wrong or missing, `WRONG_KEY` when the frame is encrypted, `INVALID` when it is whole
- *   and of a newer format.
+ * @throws `CORRUPT` when a byte is wrong or missing, `INVALID` when it is whole and of a newer format.
  */
-export async function decodeFrame(kind: FrameKind, frame: Buffer, what: string): Promise<Buffer> {
-  if (frame.length < FRAME_OVERHEAD || frame.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) {
+export function readFrame(kind: FrameKind, frame: Buffer, what: string): ReadFrame {
+  if (frame.length < PLAIN_HEADER + CHECKSUM || frame.compare(MAGIC, 0, MAGIC.length, 0, MAGIC.length) !== 0) {
     throw corrupt(what, "it does not begin with the mark of a frame");
   }
   // Magic first and checksum last hold for every version, so that damage is never mistaken for a newer format.
-  if (crc32(frame.subarray(0, -4)) !== frame.readUInt32BE(frame.length - 4))
+  if (crc32(frame.subarray(0, -CHECKSUM)) !== frame.readUInt32BE(frame.length - CHECKSUM)) {
     throw corrupt(what, "its checksum differs");
-  const codec = frame[5];
-  if (frame[3] !== VERSION || (codec !== STORED && codec !== DEFLATED) || frame[7] !== 0) {
+  }
+  const [version, codec, source] = [frame[3], frame[5] ?? 0, frame[6] ?? 0];
+  const isKnown = version === PLAIN ? source === 0 : source === GIVEN_KEY || source === PASSPHRASE;
+  if ((version !== PLAIN && version !== ENCRYPTED) || codec > DEFLATED || !isKnown || frame[7] !== 0) {
     throw new VaultError("INVALID", `Could not read ${what}: it was written by a newer version of wa-vault.`, {
       hint: "Use at least the version that wrote it.",
     });
   }
-  if (frame[6] !== NO_KEY) {
-    throw new VaultError("WRONG_KEY", `Could not read ${what}: it is encrypted and no key was given.`);
-  }
   if (frame[4] !== KINDS.indexOf(kind) + 1) throw corrupt(what, "it is of another kind");
-  const bytes = frame.readUInt32BE(8);
-  const body = frame.subarray(HEADER, -4);
-  const plain = codec === STORED ? body : await inflate(body, bytes, what);
+  const facts = { codec, bytes: frame.readUInt32BE(8) };
+  const split = (at: number): { header: Buffer; body: Buffer } => ({
+    header: frame.subarray(0, at),
+    body: frame.subarray(at, -CHECKSUM),
+  });
+  if (version === PLAIN) return { ...facts, ...split(PLAIN_HEADER) };
+  const headerBytes = SCRYPT + (source === PASSPHRASE ? SCRYPT_BYTES : 0);
+  if (frame.length < headerBytes + TAG_BYTES + CHECKSUM) throw corrupt(what, "it is too short");
+  const id = frame.toString("hex", KEY_ID, NONCE);
+  const scrypt = source === PASSPHRASE ? unpackScrypt(frame.subarray(SCRYPT, headerBytes)) : undefined;
+  if (source === PASSPHRASE && !scrypt) throw corrupt(what, "its parameters of scrypt are out of range");
+  return { ...facts, ...split(headerBytes), sealedBy: { id, scrypt } };
+}
+
+/** Whether it is, or was before it was damaged, an encrypted frame. */
+export function isEncrypted(frame: Buffer): boolean {
+  return frame.subarray(0, MAGIC.length).equals(MAGIC) && frame[3] === ENCRYPTED;
+}
+
+/**
+ * The content of a frame.
+ * @param seal the key and the place of an encrypted one.
+ * @throws `CORRUPT` when the frame was made for another place, or was changed.
+ */
+export async function contentOf(
+  { codec, bytes, header, body, sealedBy }: ReadFrame,
+  what: string,
+  seal?: Pick<Seal, "secret" | "place">,
+): Promise<Buffer> {
+  const packed = sealedBy && seal ? decrypt(header, body, seal, what) : body;
+  const plain = codec === STORED ? packed : await inflate(packed, bytes).catch((cause) => notInflated(what, cause));
   if (plain.length !== bytes) throw corrupt(what, "its length differs");
   return plain;
 }
 
-async function shrink(plain: Buffer): Promise<Buffer | undefined> {
-  if (plain.length <= SMALL) {
-    const deflated = deflateRawSync(plain, { level: constants.Z_BEST_SPEED });
-    return deflated.length < plain.length ? deflated : undefined;
-  }
-  if (plain.length > 4 * SAMPLE) {
-    const middle = (plain.length - SAMPLE) >> 1;
-    const sample = await deflateAsync(plain.subarray(middle, middle + SAMPLE), LARGE);
-    if (sample.length > SAMPLE * (1 - WORTHWHILE)) return undefined;
-  }
-  // In one piece: zlib's own 16 KiB pieces cost a tenth of a save, and a fifth of a restore, in garbage.
-  const deflated = await deflateAsync(plain, { ...LARGE, chunkSize: plain.length + DEFLATE_ROOM });
-  return deflated.length <= plain.length * (1 - WORTHWHILE) ? deflated : undefined;
+/** The header, the encrypted body, and the tag. */
+function encrypt(start: Buffer, body: Buffer, { id, scrypt, secret, place }: Seal): Buffer[] {
+  const nonce = randomBytes(SCRYPT - NONCE);
+  const header = Buffer.concat([start, Buffer.from(id, "hex"), nonce, ...(scrypt ? [packScrypt(scrypt)] : [])]);
+  header[6] = scrypt ? PASSPHRASE : GIVEN_KEY;
+  const cipher = createCipheriv(CIPHER, secret, nonce).setAAD(boundData(header, place));
+  return [header, cipher.update(body), cipher.final(), cipher.getAuthTag()];
 }
 
-async function inflate(body: Buffer, bytes: number, what: string): Promise<Buffer> {
-  const options = { maxOutputLength: Math.max(bytes, 1) };
+function decrypt(
+  header: Buffer,
+  body: Buffer,
+  { secret, place }: Pick<Seal, "secret" | "place">,
+  what: string,
+): Buffer {
+  const nonce = header.subarray(NONCE, SCRYPT);
+  const decipher = createDecipheriv(CIPHER, secret, nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(boundData(header, place)).setAuthTag(body.subarray(-TAG_BYTES));
+  const plain = decipher.update(body.subarray(0, -TAG_BYTES));
   try {
-    return bytes <= SMALL
-      ? inflateRawSync(body, options)
-      : await inflateAsync(body, { ...options, chunkSize: Math.min(bytes, LARGEST_PIECE) });
-  } catch (cause) {
-    throw corrupt(what, "it cannot be decompressed", cause);
+    decipher.final();
+  } catch {
+    throw corrupt(what, "it was changed, or was written for another place");
   }
+  return plain;
+}
+
+/** The associated data: the whole header, and the place that the frame is for. */
+function boundData(header: Buffer, place: string): Buffer {
+  return Buffer.concat([header, Buffer.from(place)]);
+}
+
+function notInflated(what: string, cause: unknown): never {
+  throw corrupt(what, "it cannot be decompressed", cause);
 }
 
 function corrupt(what: string, why: string, cause?: unknown): VaultError {

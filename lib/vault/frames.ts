@@ -1,48 +1,174 @@
+import { createHmac } from "node:crypto";
+import { withSignal } from "../async/deadline.ts";
 import { VaultError } from "../errors.ts";
-import { decodeFrame, encodeFrame, type FrameKind } from "./frame.ts";
+import { type ScryptSalt, type SessionKeys, sessionKeys } from "./derive.ts";
+import { contentOf, encodeFrame, type FrameKind, type KeyReference, readFrame } from "./frame.ts";
 import { sha256 } from "./hash.ts";
-import type { ChunkAddress } from "./layout.ts";
+import { Keyring, type RootKey } from "./keyring.ts";
+import type { Chunk } from "./manifest.ts";
+
+/** The kinds that are encrypted. The others say which sessions there are, and how keys are made of passphrases. */
+const SECRET_KINDS: readonly FrameKind[] = ["entry", "chunk", "lease"];
+
+/** What {@link SessionFrames} takes of a vault. */
+export interface FrameKeys {
+  readonly keyring: Keyring;
+  /** The salt for keys of passphrases. */
+  salt(): Promise<ScryptSalt>;
+}
+
+/** Nothing is encrypted, and what is encrypted is not read. */
+const NO_KEYS: FrameKeys = {
+  keyring: new Keyring([]),
+  salt: async () => {
+    throw new Error("a salt is asked for without a passphrase");
+  },
+};
 
 /**
- * Encodes and decodes the blobs of one session. The `name` of a frame is the part of its key that it is bound to: the
- * number of an entry, the id of a chunk, the folder and turn of a lease.
+ * Encodes and decodes the blobs of one session, encrypted when the vault has a key. The `name` of a frame is the part of
+ * its key in the store that it is bound to: the number of an entry, the id of a chunk, the folder and turn of a lease.
  */
 export class SessionFrames {
   readonly session: string;
+  /** Numbers of entries that were found plain: entries never change. */
+  readonly plainEntries: Set<number> = new Set();
+  readonly #keys: FrameKeys;
+  readonly #sessionKeys = new Map<string, SessionKeys>();
+  /** The lowest number of an entry that was found encrypted: all after it are. */
+  #encryptedFrom = Number.POSITIVE_INFINITY;
+  /** Numbers of entries that may not be plain, whatever their number. */
+  #encrypted: ReadonlySet<number> = new Set();
 
-  constructor(session: string) {
+  constructor(session: string, keys: FrameKeys = NO_KEYS) {
     this.session = session;
+    this.#keys = keys;
+  }
+
+  /** To be awaited before the first frame is encoded: after it, no `encode` waits for the store. */
+  async prepare(signal?: AbortSignal): Promise<void> {
+    await withSignal(this.#first(), signal);
   }
 
   /** The frame of `plain`. */
-  async encode(kind: FrameKind, _name: string, plain: Buffer): Promise<Buffer> {
-    return await encodeFrame(kind, plain);
+  async encode(kind: FrameKind, name: string, plain: Buffer): Promise<Buffer> {
+    const root = SECRET_KINDS.includes(kind) ? await this.#first() : undefined;
+    if (!root) return await encodeFrame(kind, plain);
+    const { id, scrypt } = root;
+    return await encodeFrame(kind, plain, { id, scrypt, secret: this.#of(root).content, place: this.#place(name) });
   }
 
   /**
    * The content of `frame`.
    * @param what named in errors, e.g. "log entry 7".
-   * @throws as {@link decodeFrame}.
+   * @throws `CORRUPT` when it is damaged, belongs elsewhere, or is plain where it was encrypted; `WRONG_KEY` when its key
+   *   was not given; `INVALID` when it is whole and of a newer format.
    */
-  async decode(kind: FrameKind, _name: string, frame: Buffer, what: string): Promise<Buffer> {
-    return await decodeFrame(kind, frame, what);
+  async decode(kind: FrameKind, name: string, frame: Buffer, what: string): Promise<Buffer> {
+    return (await this.#decode(kind, name, frame, what)).content;
   }
 
   /** The content of a chunk. @throws `CORRUPT` when it is damaged, or not the content of this id */
-  async decodeChunk(
-    { id, bytes }: Pick<ChunkAddress, "id"> & { bytes: number },
-    frame: Buffer,
-    what: string,
-  ): Promise<Buffer> {
-    const plain = await this.decode("chunk", id, frame, what);
-    if (plain.length !== bytes || sha256(plain) !== id) {
+  async decodeChunk({ id, bytes }: Pick<Chunk, "id" | "bytes">, frame: Buffer, what: string): Promise<Buffer> {
+    const { content, keys } = await this.#decode("chunk", id, frame, what);
+    if (content.length !== bytes || hashBy(keys)(content) !== id) {
       throw new VaultError("CORRUPT", `Could not read ${what}: its content differs from its id.`);
     }
-    return plain;
+    return content;
   }
 
-  /** The function that names contents of this session: the ids of new chunks, and the hashes of pieces. */
-  async contentHash(_signal?: AbortSignal): Promise<(content: Buffer) => string> {
-    return sha256;
+  /** The function that names new contents of this session: the ids of chunks, and the hashes of pieces. */
+  async contentHash(): Promise<(content: Buffer) => string> {
+    const root = await this.#first();
+    return hashBy(root && this.#of(root));
   }
+
+  /** Id of the key that encrypts, 16 hexadecimal digits; `undefined` without encryption. */
+  async keyId(): Promise<string | undefined> {
+    return (await this.#first())?.id;
+  }
+
+  /** Whether a plain newest entry may stand in the place of encrypted ones: none was found encrypted yet. */
+  get mayBeDowngraded(): boolean {
+    return this.#keys.keyring.isOn && this.#encryptedFrom === Number.POSITIVE_INFINITY;
+  }
+
+  /** Entry `n` is encrypted, whether or not its key is here: from now on a plain entry after it is refused. */
+  foundEncrypted(n: number): void {
+    this.#encryptedFrom = Math.min(this.#encryptedFrom, n);
+  }
+
+  /** Whether entry `n`, which was read, is encrypted. */
+  isEncrypted(n: number): boolean {
+    return n >= this.#encryptedFrom;
+  }
+
+  /** From now on these entries are refused when they are plain. */
+  expectEncrypted(numbers: Iterable<number>): void {
+    this.#encrypted = new Set(numbers);
+  }
+
+  async #decode(
+    kind: FrameKind,
+    name: string,
+    frame: Buffer,
+    what: string,
+  ): Promise<{ content: Buffer; keys: SessionKeys | undefined }> {
+    const read = readFrame(kind, frame, what);
+    const root = read.sealedBy && (await this.#find(read.sealedBy, what));
+    const keys = root && this.#of(root);
+    if (!root && SECRET_KINDS.includes(kind)) this.#refusePlain(kind, name, what);
+    const content = await contentOf(read, what, keys && { secret: keys.content, place: this.#place(name) });
+    if (root && kind === "entry") this.foundEncrypted(Number(name));
+    return { content, keys };
+  }
+
+  /** A plain chunk is not refused here: the id of an encrypted one is no SHA-256. */
+  #refusePlain(kind: FrameKind, name: string, what: string): void {
+    const { isOn, refusesPlain } = this.#keys.keyring;
+    if (!isOn) return;
+    const isAfter = kind === "entry" && (this.isEncrypted(Number(name)) || this.#encrypted.has(Number(name)));
+    const isBeside = kind === "lease" && this.#encryptedFrom !== Number.POSITIVE_INFINITY;
+    if (!refusesPlain && !isAfter && !isBeside) return;
+    const why = refusesPlain ? "`encryption.refusePlain` is set" : "the session is encrypted";
+    throw new VaultError("CORRUPT", `Could not read ${what}: it is not encrypted, and ${why}.`, {
+      hint: refusesPlain
+        ? "Without `refusePlain` the store reads what is not encrypted, and `rekey` encrypts it."
+        : "Somebody who has no key has written it: look who can write to the store.",
+    });
+  }
+
+  async #find(reference: KeyReference, what: string): Promise<RootKey> {
+    const { keyring } = this.#keys;
+    const found = await keyring.find(reference);
+    if (found) return found;
+    const by = reference.scrypt ? `a passphrase (key ${reference.id})` : `key ${reference.id}`;
+    const given = keyring.describe();
+    throw new VaultError(
+      "WRONG_KEY",
+      `Could not read ${what}: it is encrypted with ${by}, and ${given === "" ? "no key was given" : `given was ${given}`}.`,
+      {
+        hint: `Give the store that ${reference.scrypt ? "passphrase" : "key"} as \`encryption\`${given === "" ? "" : ", or as one more of `encryption.keys`"}. Nothing was changed.`,
+      },
+    );
+  }
+
+  #first(): Promise<RootKey | undefined> {
+    return this.#keys.keyring.first(() => this.#keys.salt());
+  }
+
+  #of({ id, key }: RootKey): SessionKeys {
+    const known = this.#sessionKeys.get(id) ?? sessionKeys(key, this.session);
+    this.#sessionKeys.set(id, known);
+    return known;
+  }
+
+  #place(name: string): string {
+    return `${this.session}\0${name}`;
+  }
+}
+
+function hashBy(keys: SessionKeys | undefined): (content: Buffer) => string {
+  if (!keys) return sha256;
+  return (content) => createHmac("sha256", keys.chunkId).update(content).digest("hex");
 }

@@ -3,7 +3,7 @@ import { VaultError } from "../errors.ts";
 
 /** The parts of a chunk's key. */
 export interface ChunkAddress {
-  /** SHA-256 of its content, in hexadecimal. */
+  /** SHA-256 of its content, in hexadecimal; encrypted: an HMAC under a key of the session. */
   readonly id: string;
   /** Folder of the holder that uploaded it: see {@link holdFolder}. Folders of earlier versions are an epoch alone. */
   readonly folder: string;
@@ -91,6 +91,9 @@ export function chunkFolder(session: string, key: string): string {
 
 /** Key prefix of the list of sessions. */
 export const SESSIONS_PREFIX = "_sessions/";
+
+/** Key of the salt with which passphrases become keys. */
+export const SALT_KEY = "_vault/scrypt";
 
 /** Key of the blob that makes a session known to listings. */
 export function sessionKey(session: string): string {

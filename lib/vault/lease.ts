@@ -48,9 +48,11 @@ export class VaultLease implements Lease {
     pending: PendingAppends = new PendingAppends(),
   ): Promise<VaultLease> {
     const { exclusiveCreate } = await context.traits(signal);
-    const log = new SessionLog(context.blobs, context.frames(session), exclusiveCreate);
+    const frames = context.frames(session);
+    const log = new SessionLog(context.blobs, frames, exclusiveCreate);
     for (let tries = 0; tries < TRIES; tries++) {
       const state = (await log.newest(signal)) ?? EMPTY_LOG;
+      await frames.prepare(signal);
       const n = pending.numberAfter(state.n, log);
       const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
       const hold = entryAfter(state, { kind: "hold" }, facts);

@@ -1,5 +1,6 @@
 import type { RetriedBlobs } from "../blobs/retry.ts";
 import { isVaultError, VaultError } from "../errors.ts";
+import { findEncrypted } from "./downgrade.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import type { SessionFrames } from "./frames.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
@@ -90,7 +91,10 @@ export class SessionLog {
   /** Without its newest entry a session cannot be read at all: the error says what a person can do. */
   async #readNewest(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
     try {
-      return await this.read(n, signal);
+      const entry = await this.read(n, signal);
+      if (!entry || !this.#frames.mayBeDowngraded) return entry;
+      await findEncrypted(this.#blobs, this.#frames, await this.numbers(signal), signal);
+      return this.#frames.mayBeDowngraded ? entry : await this.read(n, signal);
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;
       throw new VaultError("CORRUPT", `${error.message} It is the newest entry of ${this.session}.`, {

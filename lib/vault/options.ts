@@ -1,6 +1,8 @@
 import type { BlobStore } from "../blobs.ts";
 import { invalidOption } from "../errors.ts";
 import { warningListener } from "../warnings.ts";
+import { checkEncryption, type Encryption } from "./encryption.ts";
+import type { Keyring } from "./keyring.ts";
 
 /** Options of every vault beside its blobs. */
 export interface VaultOptions {
@@ -32,13 +34,21 @@ export interface VaultOptions {
   retryDelayMs?: number | undefined;
   /** The `dataPath` of whatsapp-web.js's `RemoteAuth`: its zip may be there. @default "./.wwebjs_auth/" */
   dataPath?: string | undefined;
+  /**
+   * The key with which the store encrypts what it writes: 32 bytes, or a passphrase, or several of which the first one
+   * encrypts. Whoever loses the key loses the sessions. @default none: nothing is encrypted
+   */
+  encryption?: Encryption | undefined;
   /** Called with warnings for a person: facts that no error reports. @default `process.emitWarning` */
   onWarning?: ((message: string) => void) | undefined;
 }
 
 /** Options with their defaults. */
-export type CheckedOptions = { readonly [Name in keyof VaultOptions]-?: NonNullable<VaultOptions[Name]> } & {
+export type CheckedOptions = {
+  readonly [Name in keyof Omit<VaultOptions, "encryption">]-?: NonNullable<VaultOptions[Name]>;
+} & {
   readonly blobs: BlobStore;
+  readonly keyring: Keyring;
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -68,6 +78,7 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
     retries: whole("retries", options.retries, 3, 0, 100),
     retryDelayMs: whole("retryDelayMs", options.retryDelayMs, 200, 0, 60_000),
     dataPath,
+    keyring: checkEncryption(options.encryption),
     onWarning: warningListener(options.onWarning),
   };
 }

@@ -26,6 +26,14 @@ export interface SaveOptions extends Omit<SaveProfileOptions, "session"> {
   mayBeEmpty?: boolean | undefined;
 }
 
+/** What a save has stored before its commit. */
+interface Saved {
+  readonly manifest: Manifest;
+  readonly manifestChunks: readonly Chunk[] | undefined;
+  /** Id of the key that it was encrypted with; `undefined` without encryption. */
+  readonly keyId: string | undefined;
+}
+
 /** Commits the capture as a new generation, unless it is the current one. */
 export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   const { capture, lease, beforeCommit, signal } = options;
@@ -47,7 +55,9 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
     manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
     const current = currentOf(writer.state);
     // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
-    const isSame = chunks.sent.size === 0 && isUnchanged(writer.state, current, previous, manifest, options);
+    const isSame =
+      chunks.sent.size === 0 &&
+      isUnchanged(writer.state, current, previous, manifest, { ...options, keyId: chunks.keyId });
     // Those of its manifest included.
     const keys = current && isSame ? await writer.generations.keys(current) : undefined;
     if (current && keys && context.chunkTrust.areTrusted(keys)) {
@@ -62,7 +72,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   beforeCommit?.();
   const entryBytes = await writer.commit((state, next) => {
     refuseEmpty(state, options);
-    return draftSave(state, next, manifest, manifestChunks, options);
+    return draftSave(state, next, { manifest, manifestChunks, keyId: chunks.keyId }, options);
   }, signal);
   const { state } = writer;
   await pruneWhenDue(lease, signal);
@@ -109,8 +119,7 @@ function report(
 function draftSave(
   state: LogState,
   { n, id, at }: EntryFacts,
-  manifest: Manifest,
-  manifestChunks: readonly Chunk[] | undefined,
+  { manifest, manifestChunks, keyId }: Saved,
   { capture, lease, wid, suspect }: SaveOptions,
 ): Draft {
   const current = currentOf(state);
@@ -124,6 +133,7 @@ function draftSave(
     files: manifest.files.length,
     ...(wid === undefined ? {} : { pairing: pairingHash(state.salt, wid) }),
     ...(isSuspect ? { suspect: true } : {}),
+    ...(keyId === undefined ? {} : { key: keyId }),
   };
   const content = isSuspect && better ? better.n : n;
   return {
@@ -172,13 +182,14 @@ function isUnchanged(
   current: Generation | undefined,
   previous: Manifest | undefined,
   manifest: Manifest,
-  { wid, suspect = false }: SaveOptions,
+  { wid, suspect = false, keyId }: SaveOptions & Pick<Saved, "keyId">,
 ): boolean {
   return (
     !state.deleted &&
     current !== undefined &&
     previous !== undefined &&
     sameContent(previous, manifest) &&
+    current.key === keyId &&
     (wid === undefined || current.pairing === pairingHash(state.salt, wid)) &&
     (suspect || !current.suspect)
   );

@@ -29,6 +29,8 @@ import { saveCapture } from "./save.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
+export type { Encryption } from "./encryption.ts";
+export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
 
 /**

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileBlobs, FileStore } from "../../adapters/fs/index.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { blobContract } from "../contract/index.ts";
+import { storeSuites } from "../support/store-suites.ts";
 
 const runner = { describe, it };
 
@@ -46,12 +47,11 @@ describe("directory", () => {
   });
 });
 
-const openStore = async (): Promise<{ store: FileStore; again: () => FileStore; close: () => Promise<void> }> => {
+storeSuites("directory", async (options) => {
   const { directory, close } = await temporary();
-  return { store: new FileStore({ directory }), again: () => new FileStore({ directory }), close };
-};
-storeContract(runner, { name: "directory", open: openStore });
-profileStoreContract(runner, { name: "directory", open: openStore });
+  const again = (): FileStore => new FileStore({ ...options, directory });
+  return { blobs: new FileBlobs({ directory }), store: again(), again, close };
+});
 
 /** A directory below one that does not exist yet. */
 async function temporary(): Promise<{ directory: string; close: () => Promise<void> }> {

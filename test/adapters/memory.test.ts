@@ -1,6 +1,10 @@
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MemoryBlobs, MemoryStore } from "../../adapters/memory.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { blobContract, storeContract } from "../contract/index.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
+import { testKey } from "../support/keys.ts";
+import { storeSuites } from "../support/store-suites.ts";
 
 const runner = { describe, it };
 
@@ -9,5 +13,21 @@ blobContract(runner, {
   name: "memory without exclusive create",
   open: () => ({ blobs: new MemoryBlobs({ exclusiveCreate: false }) }),
 });
+// A memory store has blobs of its own, which nobody can look through: its suites run on a vault.
+storeSuites("a vault on memory", (options) => {
+  const blobs = new MemoryBlobs();
+  const again = (): Vault => new Vault({ ...options, blobs });
+  return { blobs, store: again(), again };
+});
 storeContract(runner, { name: "memory", open: () => ({ store: new MemoryStore() }) });
-profileStoreContract(runner, { name: "memory", open: () => ({ store: new MemoryStore() }) });
+
+it("a memory store takes the options of every store", async () => {
+  const session = "RemoteAuth-bot";
+  const store = new MemoryStore({ encryption: { key: testKey(1) } });
+  await store.saveProfile({
+    session,
+    capture: captureOf(profileFiles("one")),
+    lease: await store.acquire({ session }),
+  });
+  expect((await store.state({ session }))?.current?.keyId).toMatch(/^[0-9a-f]{16}$/);
+});

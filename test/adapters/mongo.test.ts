@@ -2,11 +2,12 @@ import { MongoClient } from "mongodb";
 import mongoose from "mongoose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MongoBlobs, type MongoBlobsOptions, MongoStore } from "../../adapters/mongo.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { blobContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
 import { isLong } from "../support/length.ts";
 import { type Service, startMongo, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { storeSuites } from "../support/store-suites.ts";
 
 const runner = { describe, it };
 
@@ -43,13 +44,11 @@ await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
     });
     // A store knows nothing of the way: with the others its suites repeat what they show with the first.
     if (name !== "a mongoose instance" && !isLong) continue;
-    const openStore = (): { store: MongoStore; again: () => MongoStore } => {
+    storeSuites(name, (options) => {
       const collection = unique();
-      const again = (): MongoStore => new MongoStore({ ...where, collection });
-      return { store: again(), again };
-    };
-    storeContract(runner, { name, open: openStore });
-    profileStoreContract(runner, { name, open: openStore });
+      const again = (): MongoStore => new MongoStore({ ...options, ...where, collection });
+      return { blobs: new MongoBlobs({ ...where, collection }), store: again(), again };
+    });
   }
 
   it("waits for a connection that is being made", async () => {

@@ -2,11 +2,12 @@ import { Cluster, Redis } from "ioredis";
 import { createClient, createClientPool } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBlobs, type RedisBlobsOptions, type RedisClient, RedisStore } from "../../adapters/redis/index.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { blobContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
 import { isLong } from "../support/length.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { storeSuites } from "../support/store-suites.ts";
 
 const runner = { describe, it };
 
@@ -47,13 +48,11 @@ await suiteWith<Service>("Redis", shared(startRedis), ({ env }) => {
     });
     // A store knows nothing of the client: with the others its suites repeat what they show with the first.
     if (name !== "ioredis" && !isLong) continue;
-    const openStore = (): { store: RedisStore; again: () => RedisStore } => {
+    storeSuites(name, (encryption) => {
       const mode = { ...options, prefix: `${unique()}:` };
-      const again = (): RedisStore => new RedisStore(mode);
-      return { store: again(), again };
-    };
-    storeContract(runner, { name, open: openStore });
-    profileStoreContract(runner, { name, open: openStore });
+      const again = (): RedisStore => new RedisStore({ ...encryption, ...mode });
+      return { blobs: new RedisBlobs(mode), store: again(), again };
+    });
   }
 });
 

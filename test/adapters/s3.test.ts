@@ -1,10 +1,11 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { blobContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
 import { newBucket, type Service, s3Client, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { storeSuites } from "../support/store-suites.ts";
 import { s3Servers } from "./s3-servers.ts";
 
 const runner = { describe, it };
@@ -33,13 +34,11 @@ for (const [name, start] of s3Servers) {
       },
     });
 
-    const openStore = (): { store: S3Store; again: () => S3Store } => {
+    storeSuites(name, (options) => {
       const prefix = `${unique()}/`;
-      const again = (): S3Store => new S3Store({ client, bucket, prefix });
-      return { store: again(), again };
-    };
-    storeContract(runner, { name, open: openStore });
-    profileStoreContract(runner, { name, open: openStore });
+      const again = (): S3Store => new S3Store({ ...options, client, bucket, prefix });
+      return { blobs: new S3Blobs({ client, bucket, prefix }), store: again(), again };
+    });
   });
 }
 

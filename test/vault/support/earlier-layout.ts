@@ -1,5 +1,5 @@
 import type { BlobStore } from "../../../lib/blobs.ts";
-import { decodeFrame, encodeFrame } from "../../../lib/vault/frame.ts";
+import { SessionFrames } from "../../../lib/vault/frames.ts";
 
 /**
  * Rewrites a session as the version before has stored it: chunks in folders that are named by an epoch alone, and entries
@@ -10,15 +10,16 @@ export async function toEarlierLayout(blobs: BlobStore, session: string): Promis
   for await (const { key } of blobs.list(`${session}/`)) keys.push(key);
   for (const key of keys) {
     const frame = (await blobs.get(key)) as Buffer;
-    if (key.includes("/log/")) await blobs.put(key, await earlierEntry(frame));
+    if (key.includes("/log/")) await blobs.put(key, await earlierEntry(new SessionFrames(session), key, frame));
     if (!key.includes("/chunks/")) continue;
     await blobs.put(key.replace(/-[0-9a-f]{16}\//, "/"), frame);
     await blobs.delete([key]);
   }
 }
 
-async function earlierEntry(frame: Buffer): Promise<Buffer> {
-  const { uptimeMs: _, ...entry } = JSON.parse(String(await decodeFrame("entry", frame, "an entry")));
+async function earlierEntry(frames: SessionFrames, key: string, frame: Buffer): Promise<Buffer> {
+  const n = String(Number(key.split("/").at(-1)));
+  const { uptimeMs: _, ...entry } = JSON.parse(String(await frames.decode("entry", n, frame, "an entry")));
   for (const chunk of entry.manifest?.chunks ?? []) chunk[1] = Number(String(chunk[1]).split("-")[0]);
-  return encodeFrame("entry", Buffer.from(JSON.stringify(entry)));
+  return frames.encode("entry", n, Buffer.from(JSON.stringify(entry)));
 }

@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import type { BlobStore } from "../../lib/blobs.ts";
+import { isEncrypted } from "../../lib/vault/frame.ts";
+import type { Vault, VaultOptions } from "../../lib/vault/vault.ts";
+import { type Opened, profileStoreContract, storeContract } from "../contract/index.ts";
+import { captureOf, noise, profileFiles } from "../contract/profile.ts";
+import { testKey } from "./keys.ts";
+import { everything, type Trace, traces } from "./traces.ts";
+
+/** A store of the package, and the blobs that it keeps its sessions in. */
+export interface OpenedVault extends Opened {
+  readonly blobs: BlobStore;
+  readonly store: Vault;
+  /** Opens the same store again, as another process would. */
+  again(): Vault;
+}
+
+const runner = { describe, it };
+const session = "RemoteAuth-bot";
+const passphrase = "correct horse battery staple";
+const key = testKey(1);
+const wid = "491701234567@c.us";
+
+/**
+ * Defines the suites of a store once without and once with encryption, and a search of all that it has stored for what
+ * only the holder of the key may know.
+ * @param open opens a new, empty store with these options.
+ */
+export function storeSuites(name: string, open: (options: VaultOptions) => OpenedVault | Promise<OpenedVault>): void {
+  storeContract(runner, { name, open: () => open({}) });
+  profileStoreContract(runner, { name, open: () => open({}) });
+  const encrypted = `${name}, encrypted`;
+  storeContract(runner, { name: encrypted, open: () => open({ encryption: { key } }) });
+  profileStoreContract(runner, { name: encrypted, open: () => open({ encryption: { key } }) });
+
+  describe(`${name}: all that is stored`, () => {
+    it("shows the profile when it is not encrypted", async () => {
+      const { found, secrets } = await lookThrough(open, {});
+      const shown = new Set(found.map(({ secret }) => secret));
+      expect([...shown].sort()).toEqual(
+        Object.keys(secrets)
+          .filter((secret) => secret !== "the phone number")
+          .sort(),
+      );
+    });
+
+    it.each<[string, VaultOptions]>([
+      ["a key", { encryption: { key } }],
+      ["a passphrase", { encryption: { passphrase } }],
+    ])("shows nothing of the profile, and no key, when it is encrypted with %s", async (_, options) => {
+      const { found, plain } = await lookThrough(open, options);
+      expect(found).toEqual([]);
+      expect(plain).toEqual([]);
+    });
+  });
+}
+
+/** Lets a session live in a new store, and looks through all that is stored then. */
+async function lookThrough(
+  open: (options: VaultOptions) => OpenedVault | Promise<OpenedVault>,
+  options: VaultOptions,
+): Promise<{ found: Trace[]; plain: string[]; secrets: Record<string, Buffer | string> }> {
+  const { blobs, store, close } = await open(options);
+  try {
+    const secrets = await aLife(store);
+    const keys = { "the key": key, "the key in hexadecimal": key.toString("hex"), "the passphrase": passphrase };
+    const found = await traces(blobs, session, options.encryption ? { ...secrets, ...keys } : secrets);
+    const all = [...(await everything(blobs, session))].filter(([key]) => key.startsWith(`${session}/`));
+    return { found, secrets, plain: all.filter(([, frame]) => !isEncrypted(frame)).map(([key]) => key) };
+  } finally {
+    await close?.();
+  }
+}
+
+/** Entries and chunks of every kind. @returns what is to be read in them, by what it is */
+async function aLife(store: Vault): Promise<Record<string, Buffer | string>> {
+  const files = profileFiles("a value of the site's storage", {
+    "Default/large.ldb": noise(600_000, 7),
+    "Default/in place": noise(100_000, 8),
+    "Default/text": Buffer.alloc(50_000, "the text of a message. "),
+  });
+  const lease = await store.acquire({ session });
+  const first = await store.saveProfile({ session, capture: captureOf(files), lease, wid });
+  await store.mark({ session, lease, generation: first.generation, as: "proven" });
+  const more = { ...files, "Default/more": noise(20_000, 9) };
+  const second = await store.saveProfile({ session, capture: captureOf(more), lease, wid });
+  await store.mark({ session, lease, generation: second.generation, as: "rejected" });
+  await store.rollback({ session, lease, generation: first.generation });
+  await store.delete({ session, lease });
+  await store.undelete({ session, lease });
+  await store.prune({ session, lease });
+  const state = await store.state({ session });
+  return {
+    "a file": noise(600_000, 7).subarray(300_000, 300_024),
+    "a piece of a file": noise(100_000, 8).subarray(50_000, 50_024),
+    "a text": "the text of a message.",
+    "a value": "a value of the site's storage",
+    "the hash of a file": createHash("sha256").update(noise(600_000, 7)).digest("hex"),
+    "a path": "Default/Local Storage/leveldb",
+    "the browser": "156.0.8078.73",
+    "the holder": state?.holder ?? "nobody",
+    "the id of a generation": first.id,
+    "the phone number": "491701234567",
+  };
+}
