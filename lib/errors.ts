@@ -11,10 +11,7 @@ export type VaultErrorCode =
   | "CORRUPT"
   /** Another writer created the value first. */
   | "CONFLICT"
-  /**
-   * Another start, or a running browser, has the local profile; see `owner`. Not yet used by stores: a session that
-   * another process holds is taken over.
-   */
+  /** Another process has the session, or another start or a running browser has the local profile; see `owner`. */
   | "LEASE_HELD"
   /** Another process has taken the session over; this process must not write any more. */
   | "LEASE_LOST"
@@ -37,9 +34,9 @@ export interface VaultErrorOptions {
   hint?: string | undefined;
   /** Whether the same call may succeed when it is made again. @default true for `UNAVAILABLE`, else false */
   retryable?: boolean;
-  /** `LEASE_HELD` only: the process that has the profile open, `<host>-<pid>`. */
+  /** `LEASE_HELD` only: the process that has the session, `<host>:<pid>`, or that has the profile open, `<host>-<pid>`. */
   owner?: string | undefined;
-  /** `LEASE_HELD` only: when the holder's lease ends. Not yet set: no lease ends by itself. */
+  /** `LEASE_HELD` of a session only: when its lease ends, as far as this process knows, unless it is renewed. */
   expiresAt?: Date;
 }
 

@@ -9,6 +9,7 @@ export type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from ".
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
 export {
+  type BrokenLease,
   type Capture,
   type CaptureFile,
   type GenerationInfo,

@@ -29,16 +29,22 @@ export interface ProfileStore extends SessionStore {
   state(options: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined>;
 
   /**
-   * Takes the session: from now on no earlier holder can commit anything.
-   *
-   * Not yet: the vault takes a session at once, also from a process that is alive and holds it. It ignores `waitMs`, never
-   * throws `LEASE_HELD`, and no lease ends by itself.
-   * @param options.waitMs how long to wait for a holder that is alive, in milliseconds. Without effect in the vault.
-   *   @default 0
-   * @throws `LEASE_HELD`, with `owner` and `expiresAt`, when another process holds the session and has not released it in
-   *   time. Never thrown by the vault.
+   * Takes the session with a lease: from now on no earlier holder can commit anything, and no other process can take the
+   * session, or change it by a call without a lease, until the lease is released or has ended. A lease ends by itself when
+   * its process has gone and renews it no more. A holder that has ended for certain (on this machine, say) is not waited
+   * for.
+   * @param options.waitMs how long to wait for a holder that is alive, in milliseconds. @default 0
+   * @throws `LEASE_HELD`, with `owner` and `expiresAt`, when another process, or another part of this one, holds the session
+   *   and has not released it in time.
    */
   acquire(options: { session: string; waitMs?: number; signal?: AbortSignal }): Promise<Lease>;
+
+  /**
+   * Takes the session from the process that holds it, alive or not, and keeps nobody out afterwards: that process can
+   * commit nothing more, and its {@link Lease.lost} aborts at its next renewal. For people who know that it is gone, or that
+   * it must end. Does nothing to a session that was never written.
+   */
+  breakLease(options: { session: string; signal?: AbortSignal }): Promise<BrokenLease>;
 
   /**
    * Commits the capture as a new generation. When nothing changed since the current generation, writes nothing and
@@ -115,20 +121,28 @@ export interface MarkOptions {
   signal?: AbortSignal;
 }
 
-/** The right to write a session. */
+/** The right to run and write a session. */
 export interface Lease {
   /** The fencing number: only grows. */
   readonly epoch: number;
   /**
-   * Aborts when a call on this lease finds that another process has taken the session; the reason is a `LEASE_LOST` error.
-   * Not yet: nothing looks between two calls.
+   * Aborts when another process has taken the session: at the next call on this lease, or at the next renewal. The reason is
+   * a `LEASE_LOST` error. From then on no call on this lease commits anything.
    */
   readonly lost: AbortSignal;
   /**
-   * Gives the session back. Never rejects; twice is fine. Not yet: the vault writes nothing, since nobody waits for a
-   * release; it refuses further calls on this lease with `LEASE_LOST`.
+   * Gives the session back: another process can take it at once, and calls on this lease fail with `LEASE_LOST`. Does not
+   * wait for calls that are under way. Takes a few seconds at most and never rejects; twice is fine. When the store does not
+   * answer, the lease ends by itself later.
    */
   release(): Promise<void>;
+}
+
+/** The process that {@link ProfileStore.breakLease} took a session from. Empty when no process had a lease. */
+export interface BrokenLease {
+  /** `host:pid` */
+  readonly owner?: string;
+  readonly since?: Date;
 }
 
 /** The state of one session in a store. */
@@ -143,8 +157,13 @@ export interface SessionState {
   readonly generations: readonly GenerationInfo[];
   /** Set when the session is deleted. */
   readonly deleted?: { readonly at: Date };
-  /** The process that wrote the newest entry (`host:pid`), for messages. Not yet: whether it is still alive. */
+  /** The process that took the session last, or that wrote the newest entry when it took it without a lease; `host:pid`. */
   readonly holder?: string;
+  /**
+   * The newest lease, unless it was released: its owner (`host:pid`), and since when it has the session. The owner may have
+   * ended since: only `acquire` finds out.
+   */
+  readonly lease?: { readonly owner: string; readonly since: Date };
 }
 
 /** One restorable version of a session. */

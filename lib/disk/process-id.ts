@@ -30,12 +30,32 @@ export async function isAlive({ pid, startedAt }: ProcessId): Promise<boolean> {
   return now === undefined ? process.platform !== "linux" : startedAt === undefined || now === startedAt;
 }
 
-/** Field 22 of /proc/<pid>/stat (proc(5)); `undefined` without the file, and for a process that has ended (`Z`). */
+/**
+ * Whether exactly this process has ended, for certain: nothing runs under its number, or a process that has started at
+ * another time. A process whose start nobody may read (/proc with `hidepid`) counts as running.
+ */
+export async function hasProvablyEnded({ pid, startedAt }: ProcessId): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (codeOf(error) === "ESRCH") return true;
+  }
+  const stat = await statOf(pid);
+  return stat !== undefined && (stat.state === "Z" || (startedAt !== undefined && stat.startedAt !== startedAt));
+}
+
+/** When the process started; `undefined` without /proc, and for a process that has ended. */
 async function startOf(pid: number): Promise<string | undefined> {
+  const stat = await statOf(pid);
+  return stat?.state === "Z" ? undefined : stat?.startedAt;
+}
+
+/** Fields 3 and 22 of /proc/<pid>/stat (proc(5)): a process that has ended, and was not waited for, has the state `Z`. */
+async function statOf(pid: number): Promise<{ state: string | undefined; startedAt: string | undefined } | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // The second field is a name in parentheses, which may contain any character.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields?.[0] === "Z" ? undefined : fields?.[19];
+  return fields && { state: fields[0], startedAt: fields[19] };
 }
 
 /** Whether a process group has a member that is no zombie (proc(5): state and group are fields 3 and 5). Linux only. */

@@ -11,6 +11,8 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { ScryptSalt } from "./derive.ts";
 import { SessionFrames } from "./frames.ts";
 import { isUrgent } from "./layout.ts";
+import { type Processes, systemProcesses } from "./lease/owner.ts";
+import { processTimer, SharedTimer } from "./lease/shared-timer.ts";
 import { chunkPermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
 import { vaultSalt } from "./vault-salt.ts";
@@ -26,8 +28,14 @@ const MS_PER_KIB = 8;
 
 /** What tests and schedules replace in a vault. */
 export interface VaultInternals {
-  /** @default the clocks and timers of this process */
+  /** @default the clocks of this process */
   readonly clock?: Clock | undefined;
+  /** @default the timer of this process; with a clock of a test, one by that clock */
+  readonly timer?: SharedTimer | undefined;
+  /** @default the processes of this machine */
+  readonly processes?: Processes | undefined;
+  /** Whether `acquire` takes a lease, and waits for those of others. @default true */
+  readonly leases?: boolean | undefined;
 }
 
 /** The options, the blobs and the limits that all parts of one vault share. */
@@ -35,6 +43,11 @@ export class VaultContext {
   readonly options: CheckedOptions;
   /** Tells the time, and waits, for all that leases do. */
   readonly clock: Clock;
+  /** Renews the leases of all vaults of the process. */
+  readonly timer: SharedTimer;
+  /** Tells which process this is, and whether another one has ended. */
+  readonly processes: Processes;
+  readonly #leases: boolean;
   /** The backend with retries, time limits and a limit on concurrency. */
   readonly blobs: RetriedBlobs;
   /** Which chunks nothing new may refer to. */
@@ -49,10 +62,16 @@ export class VaultContext {
   #traits: Promise<BlobTraits> | undefined;
   #salt: Promise<ScryptSalt> | undefined;
 
-  constructor(options: CheckedOptions, { clock = systemClock }: VaultInternals = {}) {
+  constructor(
+    options: CheckedOptions,
+    { clock = systemClock, timer, processes = systemProcesses, leases = true }: VaultInternals = {},
+  ) {
     const { blobs, concurrency, attemptTimeoutMs, retries, retryDelayMs } = options;
     this.options = options;
     this.clock = clock;
+    this.processes = processes;
+    this.#leases = leases;
+    this.timer = timer ?? (clock === systemClock ? processTimer : new SharedTimer(clock));
     this.chunkPermits = chunkPermits(concurrency);
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>
       isUrgent(key) ? attemptTimeoutMs : attemptTimeoutMs + Math.ceil(bytes / 1024) * MS_PER_KIB;
@@ -83,6 +102,11 @@ export class VaultContext {
     return withSignal(this.#traits, signal);
   }
 
+  /** Whether a session can be kept by a lease. A lease needs the fence of the log: it decides only when a process tries. */
+  async hasLeases(signal?: AbortSignal): Promise<boolean> {
+    return this.#leases && (await this.traits(signal)).exclusiveCreate;
+  }
+
   /** The largest content of a chunk, in bytes. */
   async chunkBytes(signal?: AbortSignal): Promise<number> {
     return Math.min(CHUNK_BYTES, (await this.traits(signal)).maxBlobBytes - FRAME_ROOM);
@@ -111,7 +135,7 @@ export class VaultContext {
     }
     if (!traits.exclusiveCreate) {
       this.warn(
-        "This store cannot create a key exclusively: two processes that run one session at the same time may overwrite each other's saves, and neither notices.",
+        "This store cannot create a key exclusively: leases are off, so a process never waits for another one that runs the session. Two processes that run one session at the same time may overwrite each other's saves, and neither notices.",
       );
     }
     return traits;

@@ -3,7 +3,9 @@ import type { Entry, EntryKind, LogState } from "./entry.ts";
 
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft
-  extends Partial<Pick<Entry, "content" | "live" | "since" | "deleted" | "manifest" | "manifestChunks" | "marked">> {
+  extends Partial<
+    Pick<Entry, "content" | "live" | "since" | "deleted" | "lease" | "manifest" | "manifestChunks" | "marked">
+  > {
   readonly kind: EntryKind;
 }
 
@@ -37,7 +39,8 @@ export function entryFacts(n: number, epoch: number, by: string, at: number): En
 
 /**
  * The entry after `state`: fields that the draft leaves out stay as they are, and entries that are not needed any more
- * become dead. The clock of the log stands still, unless `facts` move it. The first entry of a log gets a new salt.
+ * become dead. A `hold` ends the lease before it. The clock of the log stands still, unless `facts` move it. The first
+ * entry of a log gets a new salt.
  */
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
   const { live = state.live, content = state.content } = draft;
@@ -48,6 +51,7 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
     uptimeMs: state.uptimeMs ?? 0,
     since: state.since,
     deleted: state.deleted,
+    lease: draft.kind === "hold" ? undefined : state.lease,
     ...draft,
     ...facts,
     content,

@@ -1,10 +1,30 @@
 import { VaultError } from "../errors.ts";
 import type { GenerationInfo } from "../store.ts";
 import type { SessionFrames } from "./frames.ts";
+import type { LeaseOwner } from "./lease/owner.ts";
 import { type Chunk, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 
-/** The kinds of entries: what happened to the session. */
-export type EntryKind = "hold" | "save" | "proven" | "rejected" | "rollback" | "deleted" | "undeleted" | "retained";
+/** The kinds of entries: what happened to the session. `renewed` changes nothing: its holder has renewed its lease late. */
+export type EntryKind =
+  | "hold"
+  | "save"
+  | "proven"
+  | "rejected"
+  | "rollback"
+  | "deleted"
+  | "undeleted"
+  | "retained"
+  | "renewed";
+
+/** The lease that came with a `hold`. */
+export interface LeaseTerms extends LeaseOwner {
+  /** Id of the `hold` entry. */
+  readonly hold: string;
+  /** When the session was taken, in milliseconds since 1970. */
+  readonly since: number;
+  /** How long the lease lasts after each renewal, in milliseconds. */
+  readonly ttlMs: number;
+}
 
 /** A generation that is kept. */
 export interface Generation {
@@ -61,6 +81,8 @@ export interface LogState {
   readonly since?: number | undefined;
   /** Set while the session is deleted: since when, and until when it can be brought back. */
   readonly deleted?: { readonly at: number; readonly until: number } | undefined;
+  /** The lease of the holder; absent when its `hold` came without one. */
+  readonly lease?: LeaseTerms | undefined;
 }
 
 /** One entry of the log. */

@@ -89,6 +89,31 @@ export function chunkFolder(session: string, key: string): string {
   return key.slice(chunksPrefix(session).length).split("/")[0] ?? "";
 }
 
+/** Key prefix of all leases of a session. */
+export function leasesPrefix(session: string): string {
+  return `${session}/lease/`;
+}
+
+/** Key prefix of the lease of one holder. */
+export function leasePrefix(session: string, folder: string): string {
+  return `${leasesPrefix(session)}${folder}/`;
+}
+
+/** Name of the blob of one renewal, below the prefix of the lease. */
+export function turnName(turn: number): string {
+  return digits(turn);
+}
+
+/** The turn of the renewal with this name, or `undefined` when it is no renewal. */
+export function turnOf(name: string): number | undefined {
+  return numberOf(name);
+}
+
+/** The epoch of the lease that the key belongs to, or `undefined` when the key is of another kind. */
+export function leaseEpoch(session: string, key: string): number | undefined {
+  return numberOf(key.slice(leasesPrefix(session).length).split("-")[0] ?? "");
+}
+
 /** Key prefix of the list of sessions. */
 export const SESSIONS_PREFIX = "_sessions/";
 

@@ -1,18 +1,16 @@
+import { withSignal } from "../async/deadline.ts";
 import { Mutex } from "../async/mutex.ts";
 import { VaultError } from "../errors.ts";
 import type { Lease } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import type { Entry } from "./entry.ts";
-import { EMPTY_LOG, entryAfter, entryFacts } from "./entry-draft.ts";
-import { sessionKey } from "./layout.ts";
-import { SessionLog } from "./log.ts";
-import { PendingAppends } from "./pending-appends.ts";
+import { LeaseBlobs } from "./lease/lease-blobs.ts";
+import { withPatience } from "./lease/patience.ts";
+import { Renewals } from "./lease/renewals.ts";
+import { giveUp, type Taken, type TakeOptions, takeSession } from "./lease/take.ts";
 import { SessionWriter } from "./session-writer.ts";
 
-/** How often another process may come first while a session is being taken. */
-const TRIES = 20;
-
-/** The right to write one session, won with a `hold` entry. */
+/** The right to write one session, won with a `hold` entry. With a lease it keeps others out while it is renewed. */
 export class VaultLease implements Lease {
   readonly #context: VaultContext;
   readonly session: string;
@@ -21,13 +19,21 @@ export class VaultLease implements Lease {
   readonly writer: SessionWriter;
   readonly #lost = new AbortController();
   readonly #operations: Mutex = new Mutex();
-  #isReleased = false;
+  readonly #renewals: Renewals | undefined;
+  #release: Promise<void> | undefined;
 
-  private constructor(context: VaultContext, log: SessionLog, hold: Entry) {
+  private constructor(context: VaultContext, { log, hold }: Taken) {
+    const { session } = log;
+    const { epoch, lease } = hold;
     this.#context = context;
-    this.session = log.session;
-    this.epoch = hold.epoch;
+    this.session = session;
+    this.epoch = epoch;
     this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken));
+    if (!lease) return;
+    this.#renewals = new Renewals(context, new LeaseBlobs(context, session, epoch, lease), lease, {
+      look: (signal) => this.writer.lookBeside(signal),
+      sign: () => this.#sign(),
+    });
   }
 
   /** The vault that gave the lease. */
@@ -35,37 +41,18 @@ export class VaultLease implements Lease {
     return this.#context;
   }
 
-  /**
-   * Takes the session: appends a `hold` entry, which counts once a second listing shows it as the newest. Whoever held
-   * the session before is not waited for.
-   * @param pending appends of the newest hold of this vault that may still take effect; a hold that was given up is added
-   *   where nothing is created exclusively.
-   */
-  static async take(
-    context: VaultContext,
-    session: string,
-    signal?: AbortSignal,
-    pending: PendingAppends = new PendingAppends(),
-  ): Promise<VaultLease> {
-    const { exclusiveCreate } = await context.traits(signal);
-    const frames = context.frames(session);
-    const log = new SessionLog(context.blobs, frames, exclusiveCreate);
-    for (let tries = 0; tries < TRIES; tries++) {
-      const state = (await log.newest(signal)) ?? EMPTY_LOG;
-      await frames.prepare(signal);
-      const n = pending.numberAfter(state.n, log);
-      const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
-      const hold = entryAfter(state, { kind: "hold" }, facts);
-      const { committed } = await log.append(hold, signal).catch((error: unknown) => {
-        if (!exclusiveCreate) pending.add(hold);
-        throw error;
-      });
-      if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
-      if (state.content === 0) await announce(context, session, signal);
-      return new VaultLease(context, log, hold);
+  /** Takes the session. @throws as {@link takeSession}, and the reason of the signal: then the session is given back. */
+  static async take(context: VaultContext, session: string, options: TakeOptions = {}): Promise<VaultLease> {
+    const taken = await takeSession(context, session, options);
+    const lease = new VaultLease(context, taken);
+    try {
+      await withSignal(lease.#begin(taken.earlierKeys), options.signal);
+    } catch (error) {
+      lease.#renewals?.stop();
+      giveUp(context, session, taken.hold, options.watch);
+      throw error;
     }
-    const why = "other processes kept taking it at the same moment";
-    throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);
+    return lease;
   }
 
   get lost(): AbortSignal {
@@ -73,7 +60,8 @@ export class VaultLease implements Lease {
   }
 
   async release(): Promise<void> {
-    this.#isReleased = true;
+    this.#release ??= this.lost.aborted ? Promise.resolve() : (this.#renewals?.release() ?? Promise.resolve());
+    await this.#release;
   }
 
   /** Runs `work` once all work before it on this lease has ended. @throws `LEASE_LOST` */
@@ -87,21 +75,29 @@ export class VaultLease implements Lease {
   /** @throws `LEASE_LOST` when another process has taken the session, or the lease was released. */
   assertHeld(): void {
     this.#lost.signal.throwIfAborted();
-    if (this.#isReleased) throw new VaultError("LEASE_LOST", `The lease of ${this.session} was released.`);
+    if (this.#release) throw new VaultError("LEASE_LOST", `The lease of ${this.session} was released.`);
+  }
+
+  async #begin(earlierKeys: readonly string[]): Promise<void> {
+    const { blobs, clock } = this.#context;
+    const deleteEarlier = async (): Promise<void> => {
+      if (earlierKeys.length > 0) await withPatience(clock, (signal) => blobs.delete(earlierKeys, { signal }));
+    };
+    await Promise.all([this.#renewals?.start(), deleteEarlier()]);
+  }
+
+  /** An entry that changes nothing; none when another entry has come since, which is a sign of life as well. */
+  async #sign(): Promise<void> {
+    const { n } = this.writer.state;
+    const draft = (state: { n: number }): { kind: "renewed" } | undefined =>
+      state.n === n ? { kind: "renewed" } : undefined;
+    await this.run(() => this.writer.commit(draft, undefined, { isFinal: false }));
   }
 
   #lose({ by }: Entry): never {
+    this.#renewals?.stop();
     const hint = "Run one process per session.";
     this.#lost.abort(new VaultError("LEASE_LOST", `The session ${this.session} was taken over by ${by}.`, { hint }));
     throw this.#lost.signal.reason;
   }
-}
-
-/**
- * Makes the session known to listings, and to a reader that finds its log empty. After the first entry, so that only a
- * log that was lost is empty; before anything is saved, so that no saved session is unknown.
- */
-async function announce(context: VaultContext, session: string, signal: AbortSignal | undefined): Promise<void> {
-  const frame = await context.frames(session).encode("session", session, Buffer.from(JSON.stringify({ session })));
-  await context.blobs.put(sessionKey(session), frame, { signal });
 }

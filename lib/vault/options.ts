@@ -32,6 +32,11 @@ export interface VaultOptions {
   retries?: number | undefined;
   /** The first pause before a request is made again, in milliseconds; later ones are longer. @default 200 */
   retryDelayMs?: number | undefined;
+  /**
+   * How long a lease lasts that is not renewed, in milliseconds. It is renewed three times as often: the session of a host
+   * that was lost can be taken after this time. @default 60000
+   */
+  leaseTtlMs?: number | undefined;
   /** The `dataPath` of whatsapp-web.js's `RemoteAuth`: its zip may be there. @default "./.wwebjs_auth/" */
   dataPath?: string | undefined;
   /**
@@ -52,6 +57,8 @@ export type CheckedOptions = {
 };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** The shortest lease: on a slow line its renewals still come in time. */
+const LEAST_LEASE_MS = 1_000;
 /** The longest time of a timer in Node. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -77,6 +84,7 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
     attemptTimeoutMs: whole("attemptTimeoutMs", options.attemptTimeoutMs, 30_000, 1, LONGEST_TIMER_MS / 2),
     retries: whole("retries", options.retries, 3, 0, 100),
     retryDelayMs: whole("retryDelayMs", options.retryDelayMs, 200, 0, 60_000),
+    leaseTtlMs: whole("leaseTtlMs", options.leaseTtlMs, 60_000, LEAST_LEASE_MS, DAY_MS),
     dataPath,
     keyring: checkEncryption(options.encryption),
     onWarning: warningListener(options.onWarning),

@@ -2,6 +2,7 @@ import { withSignal } from "../async/deadline.ts";
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type {
+  BrokenLease,
   HistoryEntry,
   Lease,
   MarkOptions,
@@ -18,6 +19,10 @@ import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
+import { LeaseBlobs } from "./lease/lease-blobs.ts";
+import { ownerName } from "./lease/owner.ts";
+import type { TakeOptions } from "./lease/take.ts";
+import { LeaseWatch } from "./lease/watch.ts";
 import { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
@@ -44,6 +49,8 @@ export class Vault implements ProfileStore {
   readonly #own = new Map<string, Promise<VaultLease>>();
   /** By session, the pending appends of the newest lease of this vault. A newer hold takes the number of all before it. */
   readonly #pending = new Map<string, { epoch: number; appends: PendingAppends }>();
+  /** By session, what was seen of the leases of other holders. */
+  readonly #watches = new Map<string, LeaseWatch>();
 
   /**
    * Does no I/O.
@@ -62,12 +69,22 @@ export class Vault implements ProfileStore {
   }
 
   async state({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
-    const newest = await this.#log(session).newest(signal);
-    return newest && publicState(newest);
+    const newest = await this.#newest(session, signal);
+    if (!newest?.lease) return newest && publicState(newest);
+    const lease = new LeaseBlobs(this.#context, sessionName(session), newest.epoch, newest.lease);
+    return publicState(newest, await lease.isReleased(signal));
   }
 
-  async acquire({ session, signal }: { session: string; waitMs?: number; signal?: AbortSignal }): Promise<Lease> {
-    return this.#take(sessionName(session), signal);
+  async acquire({ session, waitMs, signal }: AcquireOptions): Promise<Lease> {
+    const most = whole("waitMs", waitMs, 0, 0);
+    const name = sessionName(session);
+    return this.#take(name, { leased: true, watch: this.#watchOf(name), waitMs: most, signal });
+  }
+
+  async breakLease({ session, signal }: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
+    const state = await this.state(signal ? { session, signal } : { session });
+    if (state) await this.#take(sessionName(session), { signal });
+    return state?.lease ?? {};
   }
 
   async saveProfile(options: SaveProfileOptions): Promise<SaveReport> {
@@ -147,7 +164,8 @@ export class Vault implements ProfileStore {
   }
 
   async sessionExists({ session }: { session: string }): Promise<boolean> {
-    return (await this.state({ session }))?.current !== undefined;
+    const newest = await this.#newest(session);
+    return newest !== undefined && publicState(newest).current !== undefined;
   }
 
   /**
@@ -203,10 +221,20 @@ export class Vault implements ProfileStore {
     return state.content === 0 ? retainMs === 0 && state.dead.length > 0 : !(state.deleted && retainMs > 0);
   }
 
-  async #take(session: string, signal?: AbortSignal): Promise<VaultLease> {
+  async #newest(session: string, signal?: AbortSignal): Promise<LogState | undefined> {
+    return await new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session))).newest(signal);
+  }
+
+  #watchOf(session: string): LeaseWatch {
+    const watch = this.#watches.get(session) ?? new LeaseWatch();
+    this.#watches.set(session, watch);
+    return watch;
+  }
+
+  async #take(session: string, options: TakeOptions): Promise<VaultLease> {
     const known = this.#pending.get(session) ?? { epoch: 0, appends: new PendingAppends() };
     this.#pending.set(session, known);
-    const lease = await VaultLease.take(this.#context, session, signal, known.appends);
+    const lease = await VaultLease.take(this.#context, session, { ...options, pending: known.appends });
     const { epoch, writer } = lease;
     if (epoch >= (this.#pending.get(session)?.epoch ?? 0))
       this.#pending.set(session, { epoch, appends: writer.pending });
@@ -217,7 +245,7 @@ export class Vault implements ProfileStore {
   async #withOwn<T>(session: string, work: (lease: VaultLease) => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (let first = true; ; first = false) {
       const known = this.#own.get(session);
-      const taking = known ?? this.#take(session);
+      const taking = known ?? this.#take(session, { watch: this.#watchOf(session) });
       if (!known) {
         this.#own.set(session, taking);
         taking.catch(() => this.#own.delete(session));
@@ -234,13 +262,22 @@ export class Vault implements ProfileStore {
   }
 }
 
+interface AcquireOptions {
+  session: string;
+  waitMs?: number;
+  signal?: AbortSignal;
+}
+
 interface LeasedOptions {
   session: string;
   lease?: Lease;
   signal?: AbortSignal;
 }
 
-function publicState({ n, epoch, by, content, live, since, deleted }: LogState): SessionState {
+function publicState(
+  { n, epoch, by, content, live, since, deleted, lease }: LogState,
+  isReleased = false,
+): SessionState {
   const current = deleted ? undefined : live.find((generation) => generation.n === content);
   return {
     entry: n,
@@ -248,6 +285,7 @@ function publicState({ n, epoch, by, content, live, since, deleted }: LogState):
     ...(current ? { current: generationInfo(current, since) } : {}),
     generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
     ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),
-    holder: by,
+    holder: lease ? ownerName(lease) : by,
+    ...(lease && !isReleased ? { lease: { owner: ownerName(lease), since: new Date(lease.since) } } : {}),
   };
 }

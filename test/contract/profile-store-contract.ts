@@ -119,6 +119,7 @@ const tests: Record<string, (opened: OpenedProfileStore) => Promise<void>> = {
     const files = profileFiles("one", { "Default/a.ldb": noise(1_000_000) });
     const first = await save(store, await store.acquire({ session }), files);
     const other = (await again?.()) ?? store;
+    await other.breakLease({ session });
     const second = await save(other, await other.acquire({ session }), files);
     assert.equal(second.unchanged, true);
     assert.equal(second.generation, first.generation);
@@ -194,6 +195,7 @@ const tests: Record<string, (opened: OpenedProfileStore) => Promise<void>> = {
     const first = await store.acquire({ session });
     await save(store, first, profileFiles("one"));
     const other = (await again?.()) ?? store;
+    await other.breakLease({ session });
     const second = await other.acquire({ session });
     assert.ok(second.epoch > first.epoch);
     await rejects(save(store, first, profileFiles("late")), "LEASE_LOST");
@@ -325,7 +327,9 @@ const tests: Record<string, (opened: OpenedProfileStore) => Promise<void>> = {
     await store.delete({ session });
     assert.equal(await store.state({ session }), undefined);
     await rejects(store.undelete({ session: "RemoteAuth-none" }), "ABSENT");
-    await save(store, await store.acquire({ session }), profileFiles("one"));
+    const lease = await store.acquire({ session });
+    await save(store, lease, profileFiles("one"));
+    await lease.release();
     await store.delete({ session });
     assert.equal(await store.sessionExists({ session }), false);
     await store.undelete({ session });

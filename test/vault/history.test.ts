@@ -80,6 +80,7 @@ describe("the history of a session", () => {
   it("tells which process took the session", async () => {
     const lease = await store.acquire({ session });
     await save(lease, "one");
+    await lease.release();
     await reader.acquire({ session });
     expect((await history())[0]).toMatchObject({ entry: 3, kind: "hold", epoch: 2 });
   });

@@ -69,6 +69,7 @@ describe("a newest entry that is damaged", () => {
     const into = folder();
     await store.restoreProfile({ session, into });
     assertSameFiles(await filesIn(into), profileFiles("one"));
+    await lease.release();
     const next = await store.acquire({ session });
     await store.saveProfile({ session, lease: next, capture: captureOf(profileFiles("three")) });
     await store.prune({ session, lease: next });

@@ -5,6 +5,7 @@ import type { Lease, SaveReport } from "../../lib/store.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { takeOver } from "../support/take-over.ts";
 import { Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -56,7 +57,7 @@ describe("a chunk that the store itself reports as lost", () => {
       return go();
     };
     const store = open();
-    const lease = await store.acquire({ session });
+    const lease = await takeOver(store, session);
     const into = folder();
     await expect(store.restoreProfile({ session, into })).rejects.toMatchObject({ code: "CORRUPT" });
     const saved = await save(store, lease, profileFiles("one", tables));
@@ -116,7 +117,7 @@ describe("a chunk that the store has lost", () => {
     const [lost = "", ...kept] = await chunkKeys();
     await backend.delete([lost]);
     const store = open();
-    const lease = await store.acquire({ session });
+    const lease = await takeOver(store, session);
     requests.take();
     const repaired = await save(store, lease, files);
     expect(repaired).toMatchObject({ unchanged: false, chunksSent: 1, chunksReused: kept.length });
@@ -154,19 +155,19 @@ describe("a chunk that the store has lost", () => {
     expect(await save(store, lease, files)).toMatchObject({ unchanged: false });
     // Who reads it from the store knows it again.
     const other = open();
-    expect(await save(other, await other.acquire({ session }), files)).toMatchObject({ unchanged: true });
+    expect(await save(other, await takeOver(other, session), files)).toMatchObject({ unchanged: true });
     expect(warnings).toEqual([told]);
   });
 
   it("is not reported when another process has taken the session and pruned it", async () => {
     const [old, next] = [open(), open()];
     await save(old, await old.acquire({ session }), profileFiles("one", tables));
-    const lease = await old.acquire({ session });
+    const lease = await takeOver(old, session);
     const list = requests.list.bind(requests);
     let listings = 0;
     requests.list = async function* (prefix, options) {
       if (prefix.includes("/chunks/") && ++listings === 1) {
-        await next.delete({ session, lease: await next.acquire({ session }), retainMs: 0 });
+        await next.delete({ session, lease: await takeOver(next, session), retainMs: 0 });
       }
       yield* list(prefix, options);
     };
@@ -180,7 +181,7 @@ describe("a chunk that the store has lost", () => {
     const first = open();
     await save(first, await first.acquire({ session }), profileFiles("one", tables));
     const store = open();
-    const lease = await store.acquire({ session });
+    const lease = await takeOver(store, session);
     const list = requests.list.bind(requests);
     requests.list = (prefix, options) => {
       if (prefix.includes("/chunks/")) throw new VaultError("UNAVAILABLE", "away");

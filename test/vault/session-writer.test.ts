@@ -66,7 +66,7 @@ describe("a look beside a commit", () => {
   });
 
   it("finds the hold of another holder, and the lease is lost", async () => {
-    await take(open());
+    await open().breakLease({ session });
     await expect(lease.writer.lookBeside()).rejects.toMatchObject({ code: "LEASE_LOST" });
     expect(lease.lost.aborted).toBe(true);
   });
@@ -74,14 +74,14 @@ describe("a look beside a commit", () => {
   it("finds it also behind an entry of its own that has arrived late", async () => {
     await line.during(() => save("one"));
     await line.arrive();
-    await take(open());
+    await open().breakLease({ session });
     await expect(lease.writer.lookBeside()).rejects.toMatchObject({ code: "LEASE_LOST" });
   });
 
   it("finds it also behind the number of an entry that has arrived late and was pruned", async () => {
     await line.during(() => save("one"));
     await line.arrive();
-    await take(open());
+    await open().breakLease({ session });
     await line.backend.delete([entryKey(session, 2)]);
     await expect(lease.writer.lookBeside()).rejects.toMatchObject({ code: "LEASE_LOST" });
   });

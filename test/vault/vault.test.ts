@@ -6,6 +6,7 @@ import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { gate } from "../support/gate.ts";
+import { takeOver } from "../support/take-over.ts";
 import { failAll, holdBack, loseAnswers, outage, Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -53,17 +54,31 @@ const kinds = (log: readonly string[]): string[] =>
   );
 
 describe("requests to the backend", () => {
-  it("are a listing, a read, an entry and a second listing when a session is taken", async () => {
-    await store.acquire({ session });
+  it("are a listing, a read, an entry, a second listing and a lease when a session is taken", async () => {
+    const first = await store.acquire({ session });
     const look = ["list log", "get RemoteAuth"];
-    expect(kinds(requests.take())).toEqual([...look, "put log", "list log", "put RemoteAuth"]);
+    expect(kinds(requests.take())).toEqual([...look, "put log", "list log", "put RemoteAuth", "put lease"]);
+    await first.release();
+    expect(kinds(requests.take())).toEqual(["put lease"]);
     // Said again until something is saved: whoever took it first may have died before.
-    await store.acquire({ session });
-    expect(kinds(requests.take())).toEqual(["list log", "get log", "put log", "list log", "put RemoteAuth"]);
-    await save(await store.acquire({ session }), profileFiles("one"));
+    const second = await store.acquire({ session });
+    const watched = ["list log", "get log", "list lease"];
+    const took = ["put log", "list log", "put RemoteAuth", "delete lease", "put lease"];
+    expect(kinds(requests.take())).toEqual([...watched, ...took]);
+    await save(second, profileFiles("one"));
+    await second.release();
     requests.take();
     await store.acquire({ session });
-    expect(kinds(requests.take())).toEqual(["list log", "get log", "put log", "list log"]);
+    expect(kinds(requests.take())).not.toContain("put RemoteAuth");
+  });
+
+  it("are no lease where the hold comes without one", async () => {
+    await (await store.acquire({ session })).release();
+    await store.breakLease({ session });
+    requests.take();
+    await store.delete({ session: "RemoteAuth-none" });
+    await store.undelete({ session }).catch(() => {});
+    expect(kinds(requests.take()).filter((kind) => kind.includes("lease"))).toEqual([]);
   });
 
   it("that find no log entry of a known session report a loss, never an absence", async () => {
@@ -113,7 +128,7 @@ describe("requests to the backend", () => {
     expect(read).toEqual(["Default/Local Storage/leveldb/000003.log"]);
     read.length = 0;
     // Identities are of one lease: another one reads everything again.
-    const next = await store.acquire({ session });
+    const next = await takeOver(store, session);
     await store.saveProfile({
       session,
       lease: next,
@@ -192,8 +207,7 @@ describe("a commit whose answer was lost", () => {
     const late = holdBack(requests);
     await expect(save(lease, profileFiles("late"))).rejects.toMatchObject({ code: "UNAVAILABLE" });
     requests.passAll();
-    const other = open();
-    await other.acquire({ session });
+    await open().breakLease({ session });
     await expect(late.arrive()).rejects.toMatchObject({ code: "CONFLICT" });
     await expect(save(lease, profileFiles("late"))).rejects.toMatchObject({ code: "LEASE_LOST" });
     assertSameFiles(await restored(), profileFiles("one"));
@@ -253,6 +267,7 @@ describe("pruning", () => {
     };
     const capture = captureOf({ "Default/a.ldb": noise(600_000) });
     await expect(store.saveProfile({ session, capture, lease, beforeCommit })).rejects.toBe(no);
+    await lease.release();
     lease = await store.acquire({ session });
     await store.prune({ session, lease });
     const left: string[] = [];
@@ -276,6 +291,7 @@ describe("pruning", () => {
   it("removes all chunks of a session that is deleted for good, also when the first attempt fails", async () => {
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
+    await lease.release();
     failAll(requests, "delete");
     await expect(store.delete({ session, retainMs: 0 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
     requests.passAll();
@@ -316,7 +332,7 @@ describe("a large profile", () => {
     const entry = await backend.get(`${session}/log/0000000000000002`);
     expect(entry?.length).toBeLessThan(5_000);
     const again = open();
-    const next = await again.acquire({ session });
+    const next = await takeOver(again, session);
     expect(await save(next, profileFiles("one", many), again)).toMatchObject({ unchanged: true });
     const changed = await save(next, profileFiles("two", many), again);
     expect(changed.chunksReused).toBeGreaterThan(0);
@@ -495,6 +511,8 @@ describe("options", () => {
     ["attemptTimeoutMs", { attemptTimeoutMs: Number.POSITIVE_INFINITY }],
     ["retries", { retries: -1 }],
     ["retryDelayMs", { retryDelayMs: "1" }],
+    ["leaseTtlMs", { leaseTtlMs: 999 }],
+    ["leaseTtlMs", { leaseTtlMs: Number.POSITIVE_INFINITY }],
     ["dataPath", { dataPath: "" }],
     ["onWarning", { onWarning: 1 }],
   ])("names %s when it is wrong", (name, wrong) => {

@@ -19,7 +19,11 @@ interface Cancellable {
 
 const operations: Record<string, (options: Cancellable) => Promise<unknown>> = {
   state: ({ store, signal }) => store.state({ session, signal }),
-  acquire: ({ store, signal }) => store.acquire({ session, signal }),
+  acquire: async ({ store, lease, signal }) => {
+    await lease.release();
+    return store.acquire({ session, signal });
+  },
+  breakLease: ({ store, signal }) => store.breakLease({ session, signal }),
   saveProfile: ({ store, lease, signal }) =>
     store.saveProfile({ session, lease, signal, capture: captureOf(files("two")) }),
   restoreProfile: ({ store, signal }) => store.restoreProfile({ session, into: join(folder(), "into"), signal }),

@@ -18,6 +18,7 @@ beforeEach(async () => {
   store = new Vault({ blobs });
   const lease = await store.acquire({ session });
   for (const value of ["one", "two"]) await save(lease, profileFiles(value, table));
+  await lease.release();
   await toEarlierLayout(blobs, session);
 });
 

@@ -173,12 +173,15 @@ describe("zips, as whatsapp-web.js's own RemoteAuth saves and extracts them", ()
     assertSameFiles(await extracted(reader), profileFiles("one"));
   });
 
-  it("are saved on by a strategy that nobody keeps out", async () => {
+  it("are refused while another process has the session, and saved once its lease is broken", async () => {
     await writeZip(profileFiles("one"), "a.zip");
     await store.save({ session, path: "a.zip" });
     const lease = await store.acquire({ session });
     await store.saveProfile({ session, lease, capture: captureOf(profileFiles("two")) });
     await writeZip(profileFiles("three"), "a.zip");
+    await expect(store.save({ session, path: "a.zip" })).rejects.toMatchObject({ code: "LEASE_HELD" });
+    assertSameFiles(await extracted(), profileFiles("two"));
+    await store.breakLease({ session });
     await store.save({ session, path: "a.zip" });
     assertSameFiles(await extracted(), profileFiles("three"));
     const save = store.saveProfile({ session, lease, capture: captureOf(profileFiles("four")) });

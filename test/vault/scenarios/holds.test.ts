@@ -5,6 +5,7 @@ import type { Lease, SaveReport } from "../../../lib/store.ts";
 import { entryKey, entryNumber, logPrefix } from "../../../lib/vault/layout.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
+import { takeOver } from "../../support/take-over.ts";
 import { FakeTime } from "../support/fake-time.ts";
 
 const session = "RemoteAuth-bot";
@@ -38,7 +39,7 @@ describe("a hold", () => {
     const [first, second] = [open(stamped(31 * DAY, stamps)), open(stamped(0, stamps))];
     const zombie = await first.acquire({ session });
     await save(first, zombie, "one");
-    const lease = await second.acquire({ session });
+    const lease = await takeOver(second, session);
     const { generation } = await save(second, lease, "two");
     await second.prune({ session, lease });
     expect(await entries()).toContain(3);
@@ -50,10 +51,11 @@ describe("a hold", () => {
     for (let days = 0; days < 33; days += 3) {
       const store = open();
       const lease = await store.acquire({ session });
-      await time.advance(3 * DAY);
+      time.skip(3 * DAY);
       await save(store, lease, `day ${days}`);
+      await lease.release();
       // Time in which nobody holds it counts for nothing.
-      await time.advance(300 * DAY);
+      time.skip(300 * DAY);
     }
     expect(await entries()).toContain(1);
     const store = open();
@@ -66,7 +68,7 @@ describe("a hold", () => {
     const store = open();
     const lease = await store.acquire({ session });
     await save(store, lease, "one");
-    await time.advance(90 * DAY);
+    time.skip(90 * DAY);
     await save(store, lease, "two");
     await store.prune({ session, lease });
     expect(await backend.get(entryKey(session, 1))).toBeDefined();

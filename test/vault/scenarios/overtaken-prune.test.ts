@@ -6,6 +6,7 @@ import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { gate } from "../../support/gate.ts";
+import { takeOver } from "../../support/take-over.ts";
 import { holdBack, Requests } from "../support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -38,8 +39,9 @@ class Process {
     return this.#lease;
   }
 
-  async take(): Promise<void> {
-    this.#lease = await this.store.acquire({ session });
+  /** Takes the session from whichever holder, or the session that nobody has. */
+  async take({ isFree = false }: { isFree?: boolean } = {}): Promise<void> {
+    this.#lease = isFree ? await this.store.acquire({ session }) : await takeOver(this.store, session);
   }
 
   save(value: string, more: Files = {}): Promise<SaveReport> {
@@ -105,8 +107,8 @@ describe("a prune that sleeps while another process takes the session and prunes
     await first.take();
     await first.save("one");
     await first.take();
-    await backend.delete([entryKey(session, 3)]);
-    await sleepy.take();
+    await backend.delete([entryKey(session, 4)]);
+    await sleepy.take({ isFree: true });
     expect(sleepy.lease.epoch).toBe(first.lease.epoch);
     const sleep = sleepy.stopsBefore("get", entryKey(session, 2));
     const pruning = sleepy.prune();

@@ -45,6 +45,11 @@ export class FakeTime {
     this.#now = end;
   }
 
+  /** Lets time pass in which every process is stopped: timers that are due run with the next {@link advance}. */
+  skip(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Sets a timer. @returns a function that cancels it */
   set(timer: Timer): () => void {
     this.#timers.push(timer);

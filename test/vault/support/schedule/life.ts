@@ -134,7 +134,7 @@ export class Life {
   #accept(what: string, error: unknown, lease: Lease | undefined): VaultErrorCode | "aborted" {
     if (error === ENOUGH) return "aborted";
     if (!isVaultError(error)) throw error;
-    if (error.code === "UNAVAILABLE") return error.code;
+    if (error.code === "UNAVAILABLE" || error.code === "LEASE_HELD") return error.code;
     if (error.code === "LEASE_LOST") {
       const { newest } = this.#world.truth;
       const isRight = this.#world.plan.mode === "lossy" || !lease || newest.epoch > lease.epoch;

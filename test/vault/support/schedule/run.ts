@@ -174,7 +174,7 @@ class Schedule {
           if (!KNOWN.some((begin) => message.startsWith(begin))) fail(message);
         },
       },
-      { clock: process.clock },
+      { clock: process.clock, leases: plan.mode === "leases" },
     );
   }
 

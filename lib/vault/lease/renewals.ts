@@ -1,0 +1,108 @@
+import type { VaultContext } from "../context.ts";
+import type { LeaseTerms } from "../entry.ts";
+import type { LeaseBlobs } from "./lease-blobs.ts";
+import { withPatience } from "./patience.ts";
+
+/** How often a lease is renewed while it lasts. */
+const RENEWALS_PER_LEASE = 3;
+/** The most that a renewal may come late without a sign in the log, in milliseconds, for leases of a minute and more. */
+const SLACK_MS = 5_000;
+/** The same as a share of a shorter lease. */
+const SLACK_SHARE = 1 / 12;
+/** So many blobs of earlier renewals are deleted at most; the rest of a long outage is left to a sweep. */
+const MOST_EARLIER = 64;
+
+/** The work of a holder that renewals need. */
+export interface RenewedHolder {
+  /** Looks whether another holder has taken the session, also while a commit is under way. @throws when it has */
+  look(signal: AbortSignal): Promise<void>;
+  /** Appends an entry that says that the holder is alive. */
+  sign(): Promise<void>;
+}
+
+/** Renews one lease until it is released or lost. Each renewal first looks whether the session is still held. */
+export class Renewals {
+  readonly #context: VaultContext;
+  readonly #blobs: LeaseBlobs;
+  readonly #ttlMs: number;
+  readonly #holder: RenewedHolder;
+  /** When the newest renewal that succeeded was begun, by the monotonic clock. */
+  #renewedAt: number;
+  #turn = 1;
+  /** Turns whose blobs may be in the store. */
+  #turnsSent: number[] = [];
+  #current = new AbortController();
+  #isOver = false;
+
+  constructor(context: VaultContext, blobs: LeaseBlobs, { ttlMs }: LeaseTerms, holder: RenewedHolder) {
+    this.#context = context;
+    this.#blobs = blobs;
+    this.#ttlMs = ttlMs;
+    this.#holder = holder;
+    this.#renewedAt = context.clock.monotonicMs();
+  }
+
+  /** Begins. Resolves when the lease is stored, or after a few seconds: then the next renewal stores it. Never rejects. */
+  async start(): Promise<void> {
+    this.#schedule(this.#renewedAt);
+    const endsAt = this.#endsAt();
+    await withPatience(this.#context.clock, (signal) => this.#put(1, endsAt, signal));
+  }
+
+  /** Ends the renewals. */
+  stop(): void {
+    this.#isOver = true;
+    this.#context.timer.clear(this);
+    this.#current.abort();
+  }
+
+  /** Ends the renewals and tells the store. Takes a few seconds at most, and never rejects. */
+  async release(): Promise<void> {
+    this.stop();
+    await this.#blobs.release();
+  }
+
+  /** Renewals come at their time whatever the one before waits for: a store that hangs must not hide another holder. */
+  #schedule(began: number): void {
+    if (this.#isOver) return;
+    this.#current.abort();
+    this.#current = new AbortController();
+    this.#context.timer.set(this, began + this.#ttlMs / RENEWALS_PER_LEASE, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    const began = this.#context.clock.monotonicMs();
+    const slackMs = Math.min(SLACK_MS, this.#ttlMs * SLACK_SHARE);
+    const isLate = began - this.#renewedAt > this.#ttlMs / RENEWALS_PER_LEASE + slackMs;
+    this.#schedule(began);
+    const { signal } = this.#current;
+    const endsAt = this.#endsAt();
+    const turn = ++this.#turn;
+    try {
+      await this.#holder.look(signal);
+      await this.#put(turn, endsAt, signal);
+      this.#renewedAt = began;
+      // A process that has judged by the renewal that did not come finds the next number taken.
+      if (isLate) this.#holder.sign().catch(() => {});
+      await this.#deleteBefore(turn, signal);
+    } catch {
+      // An outage is not told: the operations of the holder meet it as well. A lost lease is told by `lost`.
+    }
+  }
+
+  #endsAt(): number {
+    return this.#context.clock.wallMs() + this.#ttlMs;
+  }
+
+  async #put(turn: number, endsAt: number, signal: AbortSignal): Promise<void> {
+    this.#turnsSent = [...this.#turnsSent.slice(-MOST_EARLIER), turn];
+    await this.#blobs.renew(turn, endsAt, signal);
+  }
+
+  async #deleteBefore(turn: number, signal: AbortSignal): Promise<void> {
+    const earlier = this.#turnsSent.filter((sent) => sent < turn);
+    const keys = earlier.map((sent) => this.#blobs.key(sent));
+    await this.#context.blobs.delete(keys, { signal });
+    this.#turnsSent = this.#turnsSent.filter((sent) => sent >= turn);
+  }
+}

@@ -1,0 +1,121 @@
+import { VaultError } from "../../errors.ts";
+import type { VaultContext } from "../context.ts";
+import type { Entry, LeaseTerms, LogState } from "../entry.ts";
+import { EMPTY_LOG, entryAfter, entryFacts } from "../entry-draft.ts";
+import { sessionKey } from "../layout.ts";
+import { SessionLog } from "../log.ts";
+import { PendingAppends } from "../pending-appends.ts";
+import { LeaseBlobs } from "./lease-blobs.ts";
+import type { HeldSession, LeaseWatch } from "./watch.ts";
+
+/** What taking a session takes. */
+export interface TakeOptions {
+  /** Whether the hold comes with a lease, where the backend can have leases. @default false */
+  leased?: boolean | undefined;
+  /** What was seen of earlier leases. Without it the session is taken from any holder. */
+  watch?: LeaseWatch | undefined;
+  /** How long to wait for a holder that is alive, in milliseconds. @default 0 */
+  waitMs?: number | undefined;
+  /**
+   * Appends of the newest hold of this vault that may still take effect; a hold that was given up is added where nothing is
+   * created exclusively.
+   */
+  pending?: PendingAppends | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A session that was taken. */
+export interface Taken {
+  readonly log: SessionLog;
+  readonly hold: Entry;
+  /** The blobs of the lease before it, which nobody needs any more. */
+  readonly earlierKeys: readonly string[];
+}
+
+/** How often another process may come first while a session is being taken. */
+const TRIES = 20;
+
+/**
+ * Takes the session: appends a `hold` entry, which counts once a second listing shows it as the newest.
+ * @throws `LEASE_HELD` when the lease of another holder is alive, and still is after `waitMs`.
+ */
+export async function takeSession(context: VaultContext, session: string, options: TakeOptions): Promise<Taken> {
+  const { watch, pending = new PendingAppends(), waitMs = 0, signal } = options;
+  const { exclusiveCreate } = await context.traits(signal);
+  const hasLeases = await context.hasLeases(signal);
+  const frames = context.frames(session);
+  const log = new SessionLog(context.blobs, frames, exclusiveCreate);
+  const until = context.clock.monotonicMs() + waitMs;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const state = await freeState(context, log, hasLeases ? watch : undefined, until, signal);
+    await frames.prepare(signal);
+    const n = pending.numberAfter(state.n, log);
+    const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
+    const lease = options.leased && hasLeases ? await newLease(context, facts) : undefined;
+    const hold = entryAfter(state, { kind: "hold", lease }, facts);
+    try {
+      const { committed } = await log.append(hold, signal).catch((error: unknown) => {
+        if (!exclusiveCreate) pending.add(hold);
+        throw error;
+      });
+      if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
+      if (state.content === 0) await announce(context, session, signal);
+    } catch (error) {
+      giveUp(context, session, hold, watch);
+      throw error;
+    }
+    const earlierKeys = watch?.keys ?? [];
+    watch?.taken(hold);
+    return { log, hold, earlierKeys };
+  }
+  const why = "other processes kept taking it at the same moment";
+  throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);
+}
+
+/** Tells the store, and this vault, that a hold which is in the log, or may still come there, is nobody's. */
+export function giveUp(context: VaultContext, session: string, hold: Entry, watch: LeaseWatch | undefined): void {
+  watch?.giveUp(hold);
+  if (hold.lease) void new LeaseBlobs(context, session, hold.epoch, hold.lease).release();
+}
+
+/** The newest state, once no live lease of another holder keeps this process from taking the session. */
+async function freeState(
+  context: VaultContext,
+  log: SessionLog,
+  watch: LeaseWatch | undefined,
+  until: number,
+  signal: AbortSignal | undefined,
+): Promise<LogState> {
+  const { clock } = context;
+  for (;;) {
+    const state = (await log.newest(signal)) ?? EMPTY_LOG;
+    const held = await watch?.look(context, log.session, state, signal);
+    if (!held) return state;
+    const leftMs = until - clock.monotonicMs();
+    if (leftMs <= 0) throw leaseHeld(log.session, held);
+    await clock.sleep(Math.min(held.pollMs, leftMs), signal);
+  }
+}
+
+async function newLease({ options, clock, processes }: VaultContext, { id }: Pick<Entry, "id">): Promise<LeaseTerms> {
+  return { ...(await processes.self()), hold: id, since: clock.wallMs(), ttlMs: options.leaseTtlMs };
+}
+
+/**
+ * Makes the session known to listings, and to a reader that finds its log empty. After the first entry, so that only a
+ * log that was lost is empty; before anything is saved, so that no saved session is unknown.
+ */
+async function announce(context: VaultContext, session: string, signal: AbortSignal | undefined): Promise<void> {
+  const frame = await context.frames(session).encode("session", session, Buffer.from(JSON.stringify({ session })));
+  await context.blobs.put(sessionKey(session), frame, { signal });
+}
+
+function leaseHeld(session: string, { owner, since, expiresAt }: HeldSession): VaultError {
+  const message = `Could not take ${session}: it is held by ${owner} since ${time(since)}; its lease ends at ${time(expiresAt)} unless it is renewed.`;
+  const hint = `Stop ${owner}: it gives the session back when it ends in order. If it is gone, wait until its lease has ended, or make sure that it is gone and call the store's \`breakLease\`.`;
+  return new VaultError("LEASE_HELD", message, { owner, expiresAt, hint });
+}
+
+function time(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`;
+}
