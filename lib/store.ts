@@ -241,7 +241,7 @@ export interface SaveReport {
   readonly generation: number;
   /** Its entry's id, as in {@link GenerationInfo}. */
   readonly id: string;
-  /** Nothing had changed: nothing was written. */
+  /** Nothing had changed: there is no new generation. */
   readonly unchanged: boolean;
   readonly files: number;
   readonly bytes: number;

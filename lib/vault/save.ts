@@ -36,12 +36,13 @@ interface Saved {
 
 /** Commits the capture as a new generation, unless it is the current one. */
 export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
-  const { capture, lease, beforeCommit, signal } = options;
+  const { capture, lease, signal } = options;
   const began = performance.now();
   const { context, session, writer } = lease;
+  const beforeCommit = once(options.beforeCommit);
   const problem = pathProblem(capture.files.map(({ path }) => path));
   if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${session}: ${problem}.`);
-  await writer.resolvePending(signal);
+  await writer.catchUp(signal);
   refuseEmpty(writer.state, options);
   const base = currentOf(writer.state);
   const previous = base && (await manifestOf(lease, base, signal));
@@ -53,15 +54,18 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
     const files = await placeFiles(capture, lease, previous, chunks, signal);
     const { profile, live, takenAt, spreadMs } = capture;
     manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
-    const current = currentOf(writer.state);
     // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
-    const isSame =
-      chunks.sent.size === 0 &&
-      isUnchanged(writer.state, current, previous, manifest, { ...options, keyId: chunks.keyId });
+    const isSame = chunks.sent.size === 0 && previous !== undefined && sameContent(previous, manifest);
     // Those of its manifest included.
-    const keys = current && isSame ? await writer.generations.keys(current) : undefined;
-    if (current && keys && context.chunkTrust.areTrusted(keys)) {
-      return { ...report(options, manifest, chunks, began), generation: current.n, id: current.id, unchanged: true };
+    const keys = base && isSame && base.key === chunks.keyId ? await writer.generations.keys(base) : undefined;
+    if (base && keys && context.chunkTrust.areTrusted(keys) && isCurrent(base, writer.state, options)) {
+      if (!writer.pending.isEmpty) beforeCommit();
+      const bytesSent = await writer.settle(signal);
+      // Otherwise an earlier save of this holder has arrived meanwhile, and is current.
+      if (isCurrent(base, writer.state, options)) {
+        const { n: generation, id } = base;
+        return { ...report(options, manifest, chunks, began), bytesSent, generation, id, unchanged: true };
+      }
     }
     manifestChunks = await placeManifest(manifest, chunks);
   } catch (error) {
@@ -69,7 +73,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
     throw error;
   }
   lease.assertHeld();
-  beforeCommit?.();
+  beforeCommit();
   const entryBytes = await writer.commit((state, next) => {
     refuseEmpty(state, options);
     return draftSave(state, next, { manifest, manifestChunks, keyId: chunks.keyId }, options);
@@ -176,21 +180,21 @@ async function manifestOf(
   }
 }
 
-/** Whether a new generation would say nothing that the current one does not. */
-function isUnchanged(
-  state: LogState,
-  current: Generation | undefined,
-  previous: Manifest | undefined,
-  manifest: Manifest,
-  { wid, suspect = false, keyId }: SaveOptions & Pick<Saved, "keyId">,
-): boolean {
+/** Whether `generation` is the current one, and a new one with the same content would say nothing more. */
+function isCurrent({ id, pairing }: Generation, state: LogState, { wid, suspect = false }: SaveOptions): boolean {
+  const current = currentOf(state);
   return (
     !state.deleted &&
-    current !== undefined &&
-    previous !== undefined &&
-    sameContent(previous, manifest) &&
-    current.key === keyId &&
-    (wid === undefined || current.pairing === pairingHash(state.salt, wid)) &&
+    current?.id === id &&
+    (wid === undefined || pairing === pairingHash(state.salt, wid)) &&
     (suspect || !current.suspect)
   );
+}
+
+function once(work: (() => void) | undefined): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work?.();
+    isDone = true;
+  };
 }

@@ -1,3 +1,4 @@
+import { VaultError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { VaultContext } from "./context.ts";
 import type { Entry, LogState } from "./entry.ts";
@@ -5,9 +6,13 @@ import { type Draft, type EntryFacts, entryAfter, entryFacts, stateAfter } from 
 import { Generations } from "./generations.ts";
 import { holdFolder } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
+import { type Moment, NewestProof } from "./newest-proof.ts";
 import { PendingAppends } from "./pending-appends.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 import { WriterMemory } from "./writer-memory.ts";
+
+/** How often the log is listed at most, when entries vanish that were listed. */
+const LISTINGS = 5;
 
 /** Appends entries to the log of one session, for as long as one holder has it. */
 export class SessionWriter {
@@ -25,12 +30,21 @@ export class SessionWriter {
   #state: LogState;
   /** When the log's clock stood at the time in the state, in milliseconds of the monotonic clock; never too early. */
   #stateAtMs: number;
+  /** That the state is the newest one. */
+  readonly #proof: NewestProof;
 
   /**
    * @param hold the entry that gave the session to this writer.
    * @param leaseLost called with an entry of another holder; throws `LEASE_LOST`.
+   * @param seen no later than the listing that has shown the hold as the newest entry. Default: now
    */
-  constructor(context: VaultContext, log: SessionLog, hold: Entry, leaseLost: (taken: Entry) => never) {
+  constructor(
+    context: VaultContext,
+    log: SessionLog,
+    hold: Entry,
+    leaseLost: (taken: Entry) => never,
+    seen: Moment = NewestProof.now(context.clock),
+  ) {
     this.log = log;
     this.folder = holdFolder(hold);
     this.generations = new Generations(context, log);
@@ -40,7 +54,8 @@ export class SessionWriter {
     this.#clock = context.clock;
     this.#leaseLost = leaseLost;
     this.#state = this.hold;
-    this.#stateAtMs = this.#clock.monotonicMs();
+    this.#stateAtMs = seen.monotonicMs;
+    this.#proof = new NewestProof(this.#clock, seen);
   }
 
   /** The state after the newest entry that is known to be in the log. */
@@ -48,9 +63,13 @@ export class SessionWriter {
     return this.#state;
   }
 
-  /** Learns the outcome of pending appends, as far as the log shows it. Call before building on {@link state}. */
-  async resolvePending(signal?: AbortSignal): Promise<void> {
-    if (!this.pending.isEmpty) await this.look(signal);
+  /**
+   * Learns the outcome of pending appends, as far as the log shows it, and whether another holder has come while this
+   * process was idle or paused. To be called before building on {@link state}.
+   * @throws `LEASE_LOST`
+   */
+  async catchUp(signal?: AbortSignal): Promise<void> {
+    if (this.#proof.isOld || !this.pending.isEmpty) await this.look(signal);
   }
 
   /**
@@ -68,9 +87,13 @@ export class SessionWriter {
 
   /** Reads the entries after the newest one that is known. @throws `LEASE_LOST` when one is another holder's */
   async look(signal?: AbortSignal): Promise<void> {
-    for (const n of await this.#followers(signal)) {
-      const taken = await this.log.read(n, signal);
-      if (taken) this.#adopt(taken);
+    const isGap = this.pending.numberAfter(this.#state.n, this.log) !== this.#state.n + 1;
+    if (this.#proof.isOld || isGap) return await this.#list(signal);
+    const asked = NewestProof.now(this.#clock);
+    for (let n = this.#state.n + 1; ; n++) {
+      const found = await this.log.read(n, signal);
+      if (found) this.#adopt(found);
+      else if (this.#isLast(n)) return this.#proof.looked(asked);
     }
   }
 
@@ -80,12 +103,12 @@ export class SessionWriter {
    * @throws `LEASE_LOST` when an entry is another holder's; any other error says nothing about the lease.
    */
   async lookBeside(signal?: AbortSignal): Promise<void> {
+    const asked = NewestProof.now(this.#clock);
     for (let n = this.#state.n + 1; ; n++) {
       const found = await this.log.read(n, signal);
       // Up to the newest entry that is known by now, the commit has read for itself.
       if (found && n > this.#state.n && !this.#isOwn(found)) this.#leaseLost(found);
-      // An entry of this writer may have been at the first number, and been pruned by the holder that followed it.
-      if (!found && (n > this.#state.n + 1 || this.pending.isEmpty)) return;
+      else if (!found && this.#isLast(n)) return this.#proof.looked(asked);
     }
   }
 
@@ -101,13 +124,13 @@ export class SessionWriter {
     signal?: AbortSignal,
     { isFinal = true }: { isFinal?: boolean } = {},
   ): Promise<number> {
-    await this.resolvePending(signal);
+    await this.catchUp(signal);
     for (;;) {
       const state = this.memory.withoutMissing(this.#state);
-      const draftedAtMs = this.#clock.monotonicMs();
+      const asked = NewestProof.now(this.#clock);
       const facts = {
         ...entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by, this.#clock.wallMs()),
-        uptimeMs: (state.uptimeMs ?? 0) + Math.max(0, Math.floor(draftedAtMs - this.#stateAtMs)),
+        uptimeMs: (state.uptimeMs ?? 0) + Math.max(0, Math.floor(asked.monotonicMs - this.#stateAtMs)),
       };
       const wanted = draft(state, facts);
       if (!wanted && (this.pending.isEmpty || !isFinal)) {
@@ -125,20 +148,48 @@ export class SessionWriter {
       }
       this.pending.resolve(entry.n);
       this.#state = stateAfter(entry);
-      this.#stateAtMs = draftedAtMs;
+      this.#stateAtMs = asked.monotonicMs;
+      this.#proof.looked(asked);
       if (entry.manifest) this.generations.remember(entry);
       // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
-      if (!isOnlyAppend || !result.atOnce) await this.look(signal);
+      if (!isOnlyAppend || !result.atOnce || this.#proof.isOld) await this.look(signal);
       return result.bytes;
     }
   }
 
-  /** Numbers at which an entry may follow the newest one that is known, in order. */
-  async #followers(signal: AbortSignal | undefined): Promise<number[]> {
-    const { n } = this.#state;
-    if (this.pending.numberAfter(n, this.log) === n + 1) return [n + 1];
-    const numbers = await this.log.numbers(signal);
-    return numbers.filter((number) => number > n).sort((a, b) => a - b);
+  /**
+   * Makes sure that the state is the newest one and stays so until the next commit of this writer: an append that is still
+   * pending loses its number to an entry that changes nothing.
+   * @returns the bytes sent.
+   * @throws `LEASE_LOST`
+   */
+  async settle(signal?: AbortSignal): Promise<number> {
+    return this.commit(() => undefined, signal);
+  }
+
+  /** As {@link look}, by a listing: shows another holder also where its first entries are gone again. */
+  async #list(signal: AbortSignal | undefined): Promise<void> {
+    for (let listings = 0; listings < LISTINGS; listings++) {
+      const asked = NewestProof.now(this.#clock);
+      const numbers = await this.log.numbers(signal);
+      const after = numbers.filter((n) => n > this.#state.n).sort((a, b) => a - b);
+      for (const n of after) {
+        const found = await this.log.read(n, signal);
+        if (found) this.#adopt(found);
+      }
+      // What was listed and is gone was pruned by another holder, which has a newer entry.
+      if (after.every((n) => n <= this.#state.n)) return this.#proof.listed(asked);
+    }
+    const why = `its newest entry changed at each of ${LISTINGS} attempts`;
+    throw new VaultError("UNAVAILABLE", `Could not read the log of ${this.log.session}: ${why}.`);
+  }
+
+  /**
+   * Whether nothing can follow when there is no entry `n`. While an append is pending, it may have been at the first number
+   * after the state, and been pruned by the holder that followed it.
+   */
+  #isLast(n: number): boolean {
+    return n > this.#state.n + 1 || this.pending.isEmpty;
   }
 
   /** Goes on after an entry that has the next number: an append of this writer that took effect late, or a lost lease. */

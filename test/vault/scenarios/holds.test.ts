@@ -3,10 +3,12 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import type { BlobStore } from "../../../lib/blobs.ts";
 import type { Lease, SaveReport } from "../../../lib/store.ts";
 import { entryKey, entryNumber, logPrefix } from "../../../lib/vault/layout.ts";
+import type { VaultLease } from "../../../lib/vault/lease.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { takeOver } from "../../support/take-over.ts";
-import { FakeTime } from "../support/fake-time.ts";
+import { FakeClock, FakeTime } from "../support/fake-time.ts";
+import { Requests } from "../support/requests.ts";
 
 const session = "RemoteAuth-bot";
 const DAY = 24 * 60 * 60 * 1000;
@@ -32,6 +34,87 @@ async function entries(): Promise<number[]> {
   for await (const { key } of backend.list(logPrefix(session))) numbers.push(entryNumber(session, key) ?? 0);
   return numbers.sort((a, b) => a - b);
 }
+
+describe("a holder that was idle or paused", () => {
+  let bot: Vault;
+  let lease: Lease;
+
+  /** What goes on while the other holder does nothing: its own hold, and the one that followed it, are removed. */
+  async function monthsPass(of: Vault): Promise<number> {
+    bot = of;
+    lease = await bot.acquire({ session });
+    for (let round = 0; round < 12; round++) {
+      await time.advance(3 * DAY);
+      await save(bot, lease, `round ${round}`);
+    }
+    lease = await bot.acquire({ session });
+    const { generation } = await save(bot, lease, "new");
+    await bot.prune({ session, lease });
+    return generation;
+  }
+
+  it("deletes a session that another holder has had since, also without a lease", async () => {
+    const panel = open();
+    bot = open();
+    await save(bot, await bot.acquire({ session }), "one");
+    await panel.delete({ session });
+    await panel.undelete({ session });
+    const { entry = 0 } = (await panel.state({ session })) ?? {};
+    await monthsPass(bot);
+    // Where its next entry would go there is nothing again.
+    expect(await entries()).not.toContain(entry + 1);
+    await panel.delete({ session });
+    expect(await bot.sessionExists({ session })).toBe(false);
+  });
+
+  it.each([
+    ["by its monotonic clock", { monotonic: true, wall: false }],
+    // The monotonic clock of a virtual machine that was suspended stands still.
+    ["by its wall clock alone", { monotonic: false, wall: true }],
+  ])("is told that it has lost the session when time has passed %s", async (_, passes) => {
+    const clock = new StoppedClock(time, passes);
+    const sleepy = new Vault({ blobs: backend, retries: 0 }, { clock });
+    const old = await sleepy.acquire({ session });
+    await save(sleepy, old, "one");
+    const generation = await monthsPass(open());
+    expect(await entries()).not.toContain(3);
+    await expect(save(sleepy, old, "of the sleeper")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(save(sleepy, old, "one")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect((await bot.state({ session }))?.current?.generation).toBe(generation);
+  });
+
+  it("lists the log when a minute has passed since it saw that it had the newest entry, and not before", async () => {
+    const requests = new Requests(backend);
+    bot = open(requests);
+    lease = await bot.acquire({ session });
+    await save(bot, lease, "one");
+    requests.take();
+    await time.advance(60_000);
+    await save(bot, lease, "two");
+    expect(listings(requests)).toEqual([]);
+    await time.advance(60_001);
+    await save(bot, lease, "three");
+    expect(listings(requests)).toEqual([`list ${logPrefix(session)}`]);
+  });
+
+  it("does not list when it has looked for a successor each minute", async () => {
+    const requests = new Requests(backend);
+    bot = open(requests);
+    const taken = (await bot.acquire({ session })) as VaultLease;
+    for (let minute = 0; minute < 5; minute++) {
+      await time.advance(60_000);
+      await taken.writer.lookBeside();
+    }
+    requests.take();
+    await save(bot, taken, "one");
+    expect(listings(requests)).toEqual([]);
+    await time.advance(60_001);
+    // Too late to prove anything.
+    await taken.writer.lookBeside();
+    await save(bot, taken, "two");
+    expect(listings(requests)).toEqual([`list ${logPrefix(session)}`]);
+  });
+});
 
 describe("a hold", () => {
   it("stays when another host's clock was a month ahead, and stops that host", async () => {
@@ -74,6 +157,28 @@ describe("a hold", () => {
     expect(await backend.get(entryKey(session, 1))).toBeDefined();
   });
 });
+
+function listings(requests: Requests): string[] {
+  return requests.take().filter((line) => line.startsWith("list"));
+}
+
+/** A clock of which one hand stands still. */
+class StoppedClock extends FakeClock {
+  readonly #passes: { monotonic: boolean; wall: boolean };
+
+  constructor(of: FakeTime, passes: { monotonic: boolean; wall: boolean }) {
+    super(of, 0);
+    this.#passes = passes;
+  }
+
+  override monotonicMs(): number {
+    return this.#passes.monotonic ? super.monotonicMs() : 0;
+  }
+
+  override wallMs(): number {
+    return this.#passes.wall ? super.wallMs() : 0;
+  }
+}
 
 /** A backend that dates what it stores by the clock of its user, as a disk does. */
 function stamped(aheadMs: number, stamps: Map<string, number>): BlobStore {
