@@ -15,6 +15,16 @@ export interface RemoteAuthOptions extends StrategyOptions {
    * @default the `retainDeletedMs` of the store, which is 7 days by default
    */
   retainDeletedMs?: number | undefined;
+  /**
+   * How long a start waits for another process that has the session and is alive, in milliseconds; 0: not at all. Only
+   * in a store with leases. @default 120000
+   */
+  leaseWaitMs?: number | undefined;
+  /**
+   * How many generations before the current one are opened, one after another, when WhatsApp refuses the session; 0:
+   * none, the page shows a QR. Only in a store with generations. @default 1
+   */
+  rollbackOnAuthFailure?: number | undefined;
   /** `"zip"`: use the four methods also with a store that takes profiles file by file. */
   archive?: "zip" | undefined;
 }
@@ -26,6 +36,8 @@ export interface RemoteAuthSettings extends StrategySettings {
   readonly finalSaveTimeoutMs: number;
   /** `undefined`: the store decides. */
   readonly retainDeletedMs: number | undefined;
+  readonly leaseWaitMs: number;
+  readonly rollbackOnAuthFailure: number;
   /** Whether the store is used by its four methods. */
   readonly zip: boolean;
 }
@@ -52,6 +64,8 @@ export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
     intervalMs: Math.min(Number(backupSyncIntervalMs), LONGEST_MS),
     finalSaveTimeoutMs: Math.min(milliseconds("finalSaveTimeoutMs", options.finalSaveTimeoutMs ?? 8_000), LONGEST_MS),
     retainDeletedMs: retention(options.retainDeletedMs),
+    leaseWaitMs: Math.min(milliseconds("leaseWaitMs", options.leaseWaitMs ?? 120_000), LONGEST_MS),
+    rollbackOnAuthFailure: steps(options.rollbackOnAuthFailure ?? 1),
     zip: archive === "zip" || !isProfileStore(store),
   };
 }
@@ -73,4 +87,9 @@ function retention(value: number | undefined | null): number | undefined {
 function milliseconds(name: string, value: number): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
   throw invalidOption(name, "a number of milliseconds, 0 or more", value);
+}
+
+function steps(value: number): number {
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw invalidOption("rollbackOnAuthFailure", "a whole number, 0 or more", value);
 }

@@ -8,11 +8,12 @@ import { discardReplaced } from "../profile/swap.ts";
 import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
 import { type AuthenticationAnswer, BaseAuth } from "./base-auth.ts";
 import { HookGuards } from "./hook-guards.ts";
+import type { UnrecordedRefusal } from "./local/opened-profile.ts";
 import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { ProfileSession } from "./store/profile-session.ts";
-import type { StoreSession } from "./store/store-session.ts";
+import type { StoredVersion, StoreSession } from "./store/store-session.ts";
 import { ZipSession } from "./store/zip-session.ts";
 import { sessionNameOf } from "./strategy-options.ts";
 
@@ -43,6 +44,9 @@ export class RemoteAuth extends BaseAuth {
   #run: RemoteRun | undefined;
   /** Whether the page has said last that it is linked to no phone. */
   #isUnpaired = false;
+  /** What WhatsApp has refused and neither the local profile nor the store says yet. */
+  readonly #refused: UnrecordedRefusal = {};
+  readonly #unrecorded = new Map<string, StoredVersion>();
   readonly #guards: HookGuards;
   /** Runs the hooks one at a time, in the order of their calls. */
   readonly #hooks: Mutex = new Mutex();
@@ -103,6 +107,7 @@ export class RemoteAuth extends BaseAuth {
       store: this.#storeSession(),
       session: this.sessionName,
       dir: this.userDataDir,
+      refused: this.#refused,
     });
     this.#run = run;
     try {
@@ -120,9 +125,9 @@ export class RemoteAuth extends BaseAuth {
     if (browser !== undefined) await run?.browserStarted(browser);
   }
 
+  /** Called when the page asks for a link: the client starts again with an older profile, as long as there is one. */
   override async onAuthenticationNeeded(): Promise<AuthenticationAnswer> {
-    await this.#run?.authenticationNeeded();
-    return await super.onAuthenticationNeeded();
+    return (await this.#run?.authenticationNeeded()) ?? (await super.onAuthenticationNeeded());
   }
 
   /** Called at every READY, not awaited: never rejects. */
@@ -224,7 +229,9 @@ export class RemoteAuth extends BaseAuth {
 
   #storeSession(): StoreSession {
     const { store } = this;
-    if (!this.#settings.zip && isProfileStore(store)) return new ProfileSession(store, this.sessionName);
+    if (!this.#settings.zip && isProfileStore(store)) {
+      return new ProfileSession(store, this.sessionName, { ...this.#settings, unrecorded: this.#unrecorded });
+    }
     return new ZipSession(store, this.sessionName, this.dataPath, !isProfileStore(store));
   }
 }

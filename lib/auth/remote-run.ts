@@ -4,9 +4,12 @@ import type { BrowserLike } from "../browser/client.ts";
 import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
 import type { SaveReport } from "../store.ts";
+import type { AuthenticationAnswer } from "./base-auth.ts";
 import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
-import { chooseProfile, type OpenedProfile, type OpenOptions } from "./local/choose-profile.ts";
-import { browserGone, clientDestroyed, leaseLost, sessionRefused } from "./run-errors.ts";
+import { chooseProfile } from "./local/choose-profile.ts";
+import type { OpenedProfile, OpenOptions } from "./local/opened-profile.ts";
+import { Refusals } from "./refusals.ts";
+import { browserGone, clientDestroyed, leaseLost } from "./run-errors.ts";
 import { RunPhase } from "./run-phase.ts";
 import { ProfileSaver } from "./saving/profile-saver.ts";
 import { SaveSchedule, type SaveScheduleOptions } from "./saving/save-schedule.ts";
@@ -14,7 +17,7 @@ import type { StoreSession } from "./store/store-session.ts";
 
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
-    Pick<OpenOptions, "store" | "session">,
+    Pick<OpenOptions, "store" | "session" | "refused">,
     Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
 
 /** One run of a client: from the choice of its profile to the last save. Saves only while the session is linked. */
@@ -29,10 +32,11 @@ export class RemoteRun {
   readonly #saver: ProfileSaver;
   readonly #saves: SaveSchedule;
   readonly #phase: RunPhase = new RunPhase();
+  readonly #refusals: Refusals;
   /** The profile that was opened, until the page asked for a link or has logged out. */
   #opened: OpenedProfile | undefined;
-  /** Whether the opened generation was marked as proven at READY. */
-  #isProven = false;
+  /** Whether READY of the opened profile was recorded in the store. */
+  #isRecorded = false;
   /** When READY of this link was first seen, by `performance.now()`. */
   #readyAt: number | undefined;
   /** Whether the stored session was deleted, and no other is linked since. */
@@ -54,6 +58,9 @@ export class RemoteRun {
       onError,
     });
     this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
+    this.#refusals = new Refusals({ ...options, provenance: this.#saver.provenance, onError });
+    const { lost } = this.store;
+    lost.addEventListener("abort", () => void this.#lose(lost.reason), { once: true });
   }
 
   /** Resolves when the lease, the lock of the profile and the signal handlers are released. */
@@ -72,12 +79,10 @@ export class RemoteRun {
 
   /** Chooses the profile and makes puppeteer open it. */
   async begin(): Promise<void> {
-    const { store } = this;
+    const signal = AbortSignal.any([this.#ending.signal, this.store.lost]);
     await this.#launch.prepare(async (lock) => {
-      const opened = await chooseProfile({ ...this.#options, lock, signal: this.#ending.signal });
-      // A lease that was lost while the profile was chosen emits no event any more.
-      store.lost?.throwIfAborted();
-      store.lost?.addEventListener("abort", () => void this.#lose(store.lost?.reason), { once: true });
+      const opened = await chooseProfile({ ...this.#options, lock, signal });
+      signal.throwIfAborted();
       this.#saver.start(opened);
       this.#opened = opened;
       return opened.profile;
@@ -109,7 +114,7 @@ export class RemoteRun {
   link(): void {
     // Also after a logout in the page: the profile carries a new session now.
     this.deleted = false;
-    if (this.isEnding || this.store.lost?.aborted) return;
+    if (this.isEnding || this.store.lost.aborted) return;
     this.#phase.link();
     this.#readyAt ??= performance.now();
   }
@@ -120,32 +125,48 @@ export class RemoteRun {
   }
 
   /** The page asks for a link: the link that the profile carried has ended. Never rejects. */
-  async authenticationNeeded(): Promise<void> {
+  async authenticationNeeded(): Promise<AuthenticationAnswer | undefined> {
     const { wasReady } = this;
+    const { signal } = this.#ending;
     this.#phase.unlink();
-    this.#isProven = true;
+    this.#isRecorded = true;
     this.#readyAt = undefined;
-    await this.#saver.provenance.markSuperseded().catch((error) => this.report(error));
+    const opened = this.#opened;
+    const isMarked = await this.#saver.provenance.markSuperseded().then(
+      () => true,
+      (error) => void this.report(error),
+    );
     await this.stopBackups();
-    if (wasReady) await this.#saver.rollBack(this.#ending.signal).catch((error) => this.report(error));
-    await this.#saver.expectNewLink(this.#ending.signal);
-    if (!this.#opened?.linked) return;
+    if (wasReady) await this.#saver.rollBack(signal).catch((error) => this.report(error));
+    await this.#saver.expectNewLink(signal);
+    if (!opened?.linked) return undefined;
     this.#opened = undefined;
-    this.report(sessionRefused(this.#options.session));
+    const next = wasReady ? undefined : opened.next;
+    return await this.#refusals.record({ ...opened, next, isMarked: isMarked === true, isRejected: !wasReady }, signal);
   }
 
   /** Starts the saves; may be called at every READY. */
   ready(): void {
     if (!this.#phase.isLinked || this.isEnding) return;
     this.#saver.provenance.clearSuperseded().catch((error) => this.report(error));
-    const generation = this.#opened?.history.at(-1)?.generation;
-    if (generation !== undefined && !this.#isProven) {
-      this.#isProven = true;
+    if (this.#opened !== undefined && !this.#isRecorded) {
+      this.#isRecorded = true;
       const { signal } = this.#ending;
-      // If the end of this run interrupts the mark, the next run makes it.
-      this.store.prove(generation, signal).catch((error) => signal.aborted || this.report(error));
+      // If the end of this run interrupts the records, the next run makes them.
+      this.#recordReady(this.#opened, signal).catch((error) => signal.aborted || this.report(error));
     }
     this.#saves.start();
+  }
+
+  /** Marks the opened generation as proven; an older one becomes the current one before. */
+  async #recordReady({ history, isOlder }: OpenedProfile, signal: AbortSignal): Promise<void> {
+    const version = history.at(-1);
+    if (version?.generation === undefined) return;
+    if (isOlder && (await this.#saver.makeCurrent(version, signal))) {
+      const { session, onWarning } = this.#options;
+      onWarning(`The session ${session} is ready: its generation ${version.generation} is the current one again.`);
+    }
+    await this.store.prove(version.generation, signal);
   }
 
   /** Saves now, after a save that is under way. */
@@ -226,11 +247,13 @@ export class RemoteRun {
   /** Another process has taken the session over: writes nothing more and destroys the client. */
   async #lose(reason: unknown): Promise<void> {
     if (this.#phase.lost !== undefined) return;
-    const wasEnding = this.isEnding;
+    // A start throws the error, and ends the run.
+    const endsByItself = this.isEnding || this.#phase.isStarting;
     const lost = leaseLost(this.#options.session, reason);
     this.#phase.lose(lost);
     this.#emit("remote_session_lost", lost);
-    if (wasEnding) return;
+    void this.#saves.lose(lost);
+    if (endsByItself) return;
     await this.#options.client.destroy().catch((cause: unknown) => this.#emit("remote_session_error", cause));
     // Also when the browser could not be closed.
     await this.end();

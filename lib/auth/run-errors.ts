@@ -1,10 +1,18 @@
 import { isVaultError, VaultError } from "../errors.ts";
 
-/** WhatsApp asks to link again although a session was opened. */
-export function sessionRefused(session: string): VaultError {
-  return new VaultError("DENIED", `WhatsApp did not accept the session ${session}: it asks to link again.`, {
-    hint: "The stored session is kept until a new link is ready. Was the device removed on the phone?",
-  });
+/**
+ * WhatsApp asks to link again although a session was opened.
+ * @param source the opened profile, in words
+ * @param next the profile that the next start opens, in words; `undefined`: the page shows a QR
+ */
+export function sessionRefused(session: string, source: string, next?: string): VaultError {
+  const consequence = next === undefined ? "it asks to link again" : `${next} is opened next`;
+  const message = `WhatsApp did not accept the session ${session}, opened from ${source}: ${consequence}.`;
+  const hint =
+    next === undefined
+      ? "The stored session is kept until a new link is ready. Was the device removed on the phone?"
+      : "The client starts again by itself. If your code ends the process on `auth_failure`, start the process again.";
+  return new VaultError("DENIED", message, { hint });
 }
 
 /** The browser died. @param isLinked whether the session was linked, so that the profile is saved */

@@ -17,6 +17,11 @@ export class RunPhase {
     return this.#name === "linked" || this.#name === "saving";
   }
 
+  /** Whether the profile is still being chosen. */
+  get isStarting(): boolean {
+    return this.#name === "starting";
+  }
+
   /** Whether the run has ended or is ending. */
   get isEnding(): boolean {
     return this.#name === "saving" || this.#name === "ending";

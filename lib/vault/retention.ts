@@ -47,8 +47,10 @@ export function retain(
 
   const until = new Map<number, number>();
   for (const pairing of new Set(generations.filter((one) => !isOwn(one)).map((one) => one.pairing))) {
-    const others = generations.filter((generation) => generation.pairing === pairing && isGood(generation));
-    const best = others.findLast(({ proven }) => proven) ?? others.at(-1);
+    const others = generations.filter((generation) => generation.pairing === pairing);
+    const good = others.filter(isGood);
+    // WhatsApp may have refused all of them for a while only, before another account was linked by mistake.
+    const best = good.findLast(({ proven }) => proven) ?? good.at(-1) ?? others.findLast(({ suspect }) => !suspect);
     const end = best?.until ?? now + retainDeletedMs;
     if (best && end > now) until.set(best.n, end);
   }

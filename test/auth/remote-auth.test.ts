@@ -61,6 +61,12 @@ describe("options", () => {
     expect(without({ ...base, store, finalSaveTimeoutMs: -1 })).toThrow("`finalSaveTimeoutMs`");
     expect(without({ ...base, store, retainDeletedMs: Number.NaN })).toThrow("`retainDeletedMs`");
     expect(without({ ...base, store, archive: "tar" })).toThrow("`archive`");
+    for (const leaseWaitMs of [-1, Number.NaN, "soon"]) {
+      expect(without({ ...base, store, leaseWaitMs })).toThrow("`leaseWaitMs`");
+    }
+    for (const rollbackOnAuthFailure of [-1, 0.5, Number.POSITIVE_INFINITY, "1"]) {
+      expect(without({ ...base, store, rollbackOnAuthFailure })).toThrow("`rollbackOnAuthFailure`");
+    }
   });
 
   it("result in the names that whatsapp-web.js uses", () => {

@@ -21,6 +21,7 @@ const installed = join(project, "node_modules/wa-vault");
 const pages = [
   "README.md",
   "docs/how-it-works.md",
+  "docs/recovery.md",
   "docs/stores.md",
   "docs/moving.md",
   "docs/troubleshooting.md",

@@ -81,6 +81,17 @@ describe("retention", () => {
     expect(numbers(kept)).not.toContain(2);
   });
 
+  it("keeps the newest refused generation of another phone that has no good one", () => {
+    const old = [1, 2, 3].map((n) => generation(n, n, { pairing: "old", ...(n === 3 ? { suspect: true } : {}) }));
+    const refused = old.map((one) => ({ ...one, rejected: true }));
+    const all = [...refused, generation(4, HOUR, { pairing: "new" })];
+    expect(numbers(retain(all, 4, options, START + HOUR))).toContain(2);
+    expect(numbers(retain([old[0] as Generation, ...all.slice(1)], 4, options, START + HOUR))).toContain(1);
+    expect(numbers(retain(all, 4, options, START + 8 * DAY))).toContain(2);
+    const later = retain(all, 4, options, START + HOUR);
+    expect(numbers(retain(later, 4, options, START + 8 * DAY))).not.toContain(2);
+  });
+
   it("treats another phone's generation as its own again after a rollback to it", () => {
     const kept = retain(
       [generation(1, 1, { pairing: "old", until: START + DAY }), generation(2, 2, { pairing: "new" })],

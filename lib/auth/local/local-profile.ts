@@ -22,6 +22,8 @@ export class LocalProfile {
   readonly checked: CheckedFiles;
   /** When the site's storage was last written, in milliseconds since 1970. */
   readonly writtenAt: number;
+  /** Whether a page has asked for a link in this profile since its newest version. */
+  readonly isRefused: boolean;
   readonly #dir: string;
   readonly #session: string;
   #credentials: Credentials | undefined;
@@ -30,7 +32,7 @@ export class LocalProfile {
     dir: string,
     session: string,
     report: VerifyReport,
-    found: Pick<LocalProfile, "marker" | "checked" | "writtenAt">,
+    found: Pick<LocalProfile, "marker" | "checked" | "writtenAt" | "isRefused">,
   ) {
     this.#dir = dir;
     this.#session = session;
@@ -40,6 +42,7 @@ export class LocalProfile {
     this.marker = found.marker;
     this.checked = found.checked;
     this.writtenAt = found.writtenAt;
+    this.isRefused = found.isRefused;
   }
 
   /** The newest stored version that the marker names. */
@@ -49,10 +52,16 @@ export class LocalProfile {
 
   /**
    * Cuts off torn ends of logs in the profile at `dir`, and verifies it.
+   * @param refused id of a version whose profile was refused although its marker may not say so
    * @returns `undefined` when there is no profile, or an empty directory
    * @throws the error of the disk
    */
-  static async inspect(dir: string, session: string, signal: AbortSignal): Promise<LocalProfile | undefined> {
+  static async inspect(
+    dir: string,
+    session: string,
+    signal: AbortSignal,
+    refused?: string,
+  ): Promise<LocalProfile | undefined> {
     const entries = await readdir(dir).catch((error: unknown): string[] => {
       if (codeOf(error) === "ENOENT") return [];
       throw error;
@@ -65,6 +74,7 @@ export class LocalProfile {
       marker,
       checked,
       writtenAt: await lastWrite(join(dir, "Default")),
+      isRefused: marker?.isSuperseded === true || (refused !== undefined && marker?.history.at(-1)?.id === refused),
     });
   }
 
@@ -78,12 +88,29 @@ export class LocalProfile {
     signal: AbortSignal,
   ): Promise<"copy" | "ahead" | undefined> {
     const { marker, version } = this;
-    if (marker?.session !== this.#session || marker.isSuperseded) return undefined;
+    if (marker?.session !== this.#session || this.isRefused) return undefined;
     const isCopy = version?.id === remote.id;
     if (!isCopy && !(this.isAhead(remote) && marker.history.some(({ id }) => id === remote.id))) return undefined;
     // A power failure may take the last writes of the browser, and leave a profile that verifies and shows a QR.
     if (!(await this.isLinked(signal))) return undefined;
     return isCopy ? "copy" : "ahead";
+  }
+
+  /** The versions before the version with this id. */
+  ancestorsOf(id: string): readonly StoredVersion[] {
+    const known = this.marker?.history ?? [];
+    return known.slice(
+      0,
+      known.findIndex((version) => version.id === id),
+    );
+  }
+
+  /** The highest entry number that was seen in the store's log, when the store has only lower numbers now. */
+  entrySeen({ entry }: RemoteSession): number | undefined {
+    const seen = this.marker?.entry;
+    // The newest entry is that of this start's lease. A log that has no other is a new store, as after a move.
+    if (seen === undefined || entry === undefined || entry === 1 || this.marker?.session !== this.#session) return;
+    return entry <= seen ? seen : undefined;
   }
 
   /** Whether the store has lost the generation of the profile, as after a restore of the store's backup. */

@@ -18,6 +18,10 @@ export interface Marker {
   readonly isSuperseded: boolean;
   /** Hash of the credentials that were on disk when the page asked for a link; `undefined` when they are not known. */
   readonly refusedCredentials: string | undefined;
+  /** Whether the store has lost a version that the profile was saved as: no store has the profile as it is. */
+  readonly isUnsaved: boolean;
+  /** The highest number of a log entry that was seen in the store; `undefined` for a store without a log. */
+  readonly entry: number | undefined;
 }
 
 interface MarkerFile {
@@ -33,6 +37,10 @@ interface MarkerFile {
   readonly link?: string;
   /** Ids of the versions before the newest one, oldest first. */
   readonly ancestors?: readonly string[];
+  /** Set when no store has the profile as it is. */
+  readonly unsaved?: true;
+  /** The highest number of a log entry that was seen. */
+  readonly entry?: number;
 }
 
 /**
@@ -54,13 +62,15 @@ export async function readMarker(dir: string): Promise<Marker | undefined> {
       history: [...before, { id: base, ...(typeof generation === "number" ? { generation } : {}) }],
       isSuperseded: more.disowned === true,
       refusedCredentials: typeof more.link === "string" ? more.link : undefined,
+      isUnsaved: more.unsaved === true,
+      entry: typeof more.entry === "number" ? more.entry : undefined,
     };
   } catch {
     return undefined;
   }
 }
 
-/** A marker to be written. @default the profile is not superseded */
+/** A marker to be written. @default the profile is neither superseded nor unsaved, and no entry is known */
 type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
 
 /** Replaces the marker durably and as a whole. @throws the error of the disk */
@@ -78,7 +88,7 @@ export async function writeMarker(dir: string, marker: NewMarker): Promise<void>
   }
 }
 
-function fileOf({ session, history, isSuperseded, refusedCredentials }: NewMarker): MarkerFile {
+function fileOf({ session, history, isSuperseded, refusedCredentials, isUnsaved, entry }: NewMarker): MarkerFile {
   const newest = history.at(-1);
   if (newest === undefined) throw new TypeError("A marker names at least one version.");
   const ancestors = history.slice(0, -1).map(({ id }) => id);
@@ -90,6 +100,8 @@ function fileOf({ session, history, isSuperseded, refusedCredentials }: NewMarke
     ...(isSuperseded ? { disowned: true } : {}),
     ...(isSuperseded && refusedCredentials !== undefined ? { link: refusedCredentials } : {}),
     ...(ancestors.length === 0 ? {} : { ancestors }),
+    ...(isUnsaved ? { unsaved: true } : {}),
+    ...(entry === undefined ? {} : { entry }),
   };
 }
 

@@ -3,7 +3,7 @@ import { Mutex } from "../../async/mutex.ts";
 import { SyncedFiles } from "../../profile/synced-files.ts";
 import type { CaptureFile } from "../../store.ts";
 import type { StoredVersion } from "../store/store-session.ts";
-import { removeMarker, writeMarker } from "./marker.ts";
+import { type Marker, removeMarker, writeMarker } from "./marker.ts";
 import { VersionHistory } from "./version-history.ts";
 
 /** The stored versions that a profile in use descends from, and the marker in it that tells them to the next start. */
@@ -20,6 +20,10 @@ export class Provenance {
   #isSupersededOnDisk = false;
   /** Hash of the credentials that were on disk when the page asked for a link; `undefined` when they are not known. */
   #refusedCredentials: string | undefined;
+  /** Whether no store has the profile as it is. */
+  #isUnsaved = false;
+  /** The highest number of a log entry that was seen; `undefined` for a store without a log. */
+  #entry: number | undefined;
   /** Makes the changes of the marker one at a time. */
   readonly #changes: Mutex = new Mutex();
 
@@ -35,15 +39,20 @@ export class Provenance {
     return this.#history.newest;
   }
 
-  /** The profile was opened, with a marker that names `history`. @param history oldest first */
-  start(history: readonly StoredVersion[]): void {
+  /** The profile was opened, with a marker that says the same. */
+  start({ history, isUnsaved = false, entry }: Pick<Marker, "history"> & Partial<Marker>): void {
     this.#history = new VersionHistory(history);
+    this.#isUnsaved = isUnsaved;
+    this.#entry = entry;
   }
 
   /** The profile was saved as `version`; {@link persist} writes the marker. */
   saved(version: StoredVersion): void {
     this.#isOnDisk &&= version.id === this.newest?.id;
     this.#history.add(version);
+    this.#isUnsaved = false;
+    const { generation } = version;
+    if (generation !== undefined) this.#entry = Math.max(generation, this.#entry ?? 0);
   }
 
   /** Syncs the files of the last save to disk, and then writes the marker. */
@@ -107,6 +116,8 @@ export class Provenance {
         history: this.#history.versions,
         isSuperseded,
         refusedCredentials: this.#refusedCredentials,
+        isUnsaved: this.#isUnsaved,
+        entry: this.#entry,
       });
       this.#isSupersededOnDisk = isSuperseded;
     });

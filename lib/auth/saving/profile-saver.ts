@@ -6,8 +6,9 @@ import { captureProfile } from "../../profile/capture/capture.ts";
 import { StaleRead } from "../../profile/capture/errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
-import type { OpenedProfile, OpenOptions } from "../local/choose-profile.ts";
+import type { OpenedProfile, OpenOptions } from "../local/opened-profile.ts";
 import { Provenance } from "../local/provenance.ts";
+import type { StoredVersion } from "../store/store-session.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
 export interface ProfileSaverOptions extends Pick<OpenOptions, "store" | "session" | "dir"> {
@@ -22,6 +23,8 @@ export interface ProfileSaverOptions extends Pick<OpenOptions, "store" | "sessio
   /** Called with errors beside a save that succeeded. Must not throw. */
   readonly onError: (error: unknown) => void;
 }
+
+type StartedProfile = Pick<OpenedProfile, "history" | "profile" | "checked"> & Partial<OpenedProfile>;
 
 /** The longest time that a rollback may delay the QR, in ms. */
 const ROLLBACK_LIMIT_MS = 30_000;
@@ -48,8 +51,9 @@ export class ProfileSaver {
   }
 
   /** The profile was opened. */
-  start({ history, profile, checked }: Pick<OpenedProfile, "history" | "profile" | "checked">): void {
-    this.provenance.start(history);
+  start(opened: StartedProfile): void {
+    const { profile, checked } = opened;
+    this.provenance.start(opened);
     this.#expected = profile;
     this.#stored = [];
     this.#checked = checked;
@@ -83,6 +87,18 @@ export class ProfileSaver {
     if (found === undefined) return;
     this.#stored = [];
     await this.provenance.rolledBack(found);
+  }
+
+  /**
+   * The profile of an older version is ready: makes that version the current one, unless a save of this run is newer.
+   * Nothing is deleted.
+   * @returns whether the version is the current one now
+   */
+  async makeCurrent({ id, generation }: StoredVersion, signal: AbortSignal): Promise<boolean> {
+    return await this.#saves.run(async () => {
+      if (generation === undefined || this.provenance.newest?.id !== id) return false;
+      return (await this.#options.store.rollBack([generation], signal)) !== undefined;
+    }, signal);
   }
 
   /** From now on the profile is a descendant of no stored version, also on disk. */

@@ -19,6 +19,8 @@ export class SaveSchedule {
   #stopLoop: (() => Promise<void>) | undefined;
   /** Aborts the saves on request. */
   #requested = new AbortController();
+  /** Aborts the last save. */
+  #late: AbortController | undefined;
 
   constructor(options: SaveScheduleOptions) {
     this.#options = options;
@@ -35,7 +37,7 @@ export class SaveSchedule {
   }
 
   /**
-   * Ends the loop and every save under way. Never rejects; may be called twice.
+   * Ends the loop and every save under way except the last one. Never rejects; may be called twice.
    * @param reason the error of the saves on request. @default `CANCELLED`
    */
   async stop(reason?: VaultError): Promise<void> {
@@ -48,6 +50,12 @@ export class SaveSchedule {
     await saver.idle();
   }
 
+  /** The session is lost: as {@link stop}, and ends the last save too. */
+  async lose(reason: VaultError): Promise<void> {
+    this.#late?.abort(reason);
+    await this.stop(reason);
+  }
+
   /**
    * Saves a last time, within `finalSaveTimeoutMs`.
    * @param atRest waits for the browser to end, for `limitMs` at most
@@ -55,14 +63,17 @@ export class SaveSchedule {
   async last(atRest: (limitMs: number) => Promise<void>): Promise<void> {
     const { saver, session, finalSaveTimeoutMs } = this.#options;
     const late = new AbortController();
+    this.#late = late;
     const timer = setTimeout(() => late.abort(finalSaveExpired(session, finalSaveTimeoutMs)), finalSaveTimeoutMs);
     try {
       await atRest(Math.min(BROWSER_EXIT_MS, finalSaveTimeoutMs / 2));
       // Chromium writes Local Storage out when it closes: before that the profile may lack the credentials.
       const hasCredentials = await saver.hasCredentials(late.signal).catch(() => true);
       if (!hasCredentials) await atRest(finalSaveTimeoutMs / 4);
+      late.signal.throwIfAborted();
       await saver.next(late.signal);
     } finally {
+      this.#late = undefined;
       clearTimeout(timer);
     }
   }

@@ -3,7 +3,8 @@
 // `lib/async`, the types of stores and the errors. Only `lib/auth` may import it.
 import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
-import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport } from "../../store.ts";
+import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../../store.ts";
+import { olderVersions } from "./older-versions.ts";
 import type { RemoteSession, SaveOptions, StoredVersion, StoreSession } from "./store-session.ts";
 
 /** The longest time of calls that no caller can abort, in milliseconds. */
@@ -14,33 +15,84 @@ const LIMITS = {
   releaseMs: 5_000,
 };
 
+export interface ProfileSessionOptions {
+  /** How long to wait for another holder of the session, in milliseconds. @default 0 */
+  readonly leaseWaitMs?: number;
+  /** How many generations before the current one may be opened when WhatsApp refuses the session. @default 0 */
+  readonly rollbackOnAuthFailure?: number;
+  /** Rejections that the store has not recorded, by id; shared by the runs of a strategy. @default none */
+  readonly unrecorded?: Map<string, StoredVersion>;
+}
+
 /** A session in a store that takes profiles file by file. */
 export class ProfileSession implements StoreSession {
   readonly #store: ProfileStore;
   readonly #session: string;
+  readonly #options: Required<ProfileSessionOptions>;
   readonly #limits: typeof LIMITS;
   #lease: Lease | undefined;
-  /** Outlives the lease: a run that has lost the session may not delete it either. */
-  lost: AbortSignal | undefined;
+  readonly #lost = new AbortController();
 
-  constructor(store: ProfileStore, session: string, limits: typeof LIMITS = LIMITS) {
+  constructor(
+    store: ProfileStore,
+    session: string,
+    options: ProfileSessionOptions = {},
+    limits: typeof LIMITS = LIMITS,
+  ) {
     this.#store = store;
     this.#session = session;
+    this.#options = { leaseWaitMs: 0, rollbackOnAuthFailure: 0, unrecorded: new Map(), ...options };
     this.#limits = limits;
   }
 
+  /** Outlives the lease: a run that has lost the session may not delete it either. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
   async open(signal: AbortSignal): Promise<RemoteSession> {
-    this.#lease = await this.#store.acquire({ session: this.#session, signal });
-    this.lost = this.#lease.lost;
-    const state = await this.#store.state({ session: this.#session, signal });
+    await this.#acquire(signal);
+    const state = await this.#stateOnceRecorded(signal);
     if (state === undefined) return { kind: "absent" };
     const { entry, current, deleted } = state;
-    if (current !== undefined) return { kind: "current", id: current.id, generation: current.generation, entry };
+    if (current !== undefined) {
+      const { id, generation, rejected: isRejected } = current;
+      const older = olderVersions(state, this.#options.rollbackOnAuthFailure);
+      return { kind: "current", id, generation, entry, isRejected, older };
+    }
     return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
   }
 
-  async restore(into: string, signal: AbortSignal): Promise<RestoreReport> {
-    return await this.#store.restoreProfile({ session: this.#session, into, signal });
+  /** @throws `LEASE_HELD`; the signal's reason at once: a lease that the store gives later is released */
+  async #acquire(signal: AbortSignal): Promise<void> {
+    const session = this.#session;
+    const { leaseWaitMs: waitMs } = this.#options;
+    const acquiring = (async () => await this.#store.acquire({ session, waitMs, signal }))();
+    const lease = await withSignal(acquiring, signal).catch((error: unknown) => {
+      acquiring.then((late) => late.release()).catch(() => undefined);
+      throw error;
+    });
+    this.#lease = lease;
+    const lose = (): void => this.#lost.abort(lease.lost.reason);
+    if (lease.lost.aborted) lose();
+    else lease.lost.addEventListener("abort", lose, { once: true });
+  }
+
+  /** The state, after rejections were recorded whose mark had failed. */
+  async #stateOnceRecorded(signal: AbortSignal): Promise<SessionState | undefined> {
+    const session = this.#session;
+    const state = await this.#store.state({ session, signal });
+    const { unrecorded } = this.#options;
+    if (unrecorded.size === 0) return state;
+    for (const version of state?.generations ?? []) if (unrecorded.has(version.id)) await this.reject(version, signal);
+    // The other generations are not kept any more.
+    unrecorded.clear();
+    return await this.#store.state({ session, signal });
+  }
+
+  async restore(into: string, signal: AbortSignal, version?: StoredVersion): Promise<RestoreReport> {
+    const named = version?.generation === undefined ? {} : { generation: version.generation };
+    return await this.#store.restoreProfile({ session: this.#session, into, ...named, signal });
   }
 
   async save(capture: Capture, { wid, beforeCommit, signal }: Omit<SaveOptions, "stored">): Promise<SaveReport> {
@@ -50,6 +102,15 @@ export class ProfileSession implements StoreSession {
 
   async prove(generation: number, signal: AbortSignal): Promise<void> {
     await this.#store.mark({ session: this.#session, lease: this.#heldLease(), generation, as: "proven", signal });
+  }
+
+  async reject(version: StoredVersion, signal: AbortSignal): Promise<void> {
+    const { id, generation } = version;
+    if (generation === undefined || typeof this.#store.mark !== "function") return;
+    const { unrecorded } = this.#options;
+    unrecorded.set(id, version);
+    await this.#store.mark({ session: this.#session, lease: this.#heldLease(), generation, as: "rejected", signal });
+    unrecorded.delete(id);
   }
 
   async rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined> {
@@ -66,7 +127,7 @@ export class ProfileSession implements StoreSession {
   async keepLocal(): Promise<void> {}
 
   async delete(retainMs: number | undefined): Promise<void> {
-    this.lost?.throwIfAborted();
+    this.lost.throwIfAborted();
     const session = this.#session;
     const held = this.#lease === undefined ? {} : { lease: this.#lease };
     const retain = retainMs === undefined ? {} : { retainMs };

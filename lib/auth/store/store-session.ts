@@ -17,8 +17,19 @@ export type RemoteSession = {
   /** The session was deleted on purpose. */
   | { readonly kind: "deleted"; readonly at: Date }
   /** The session is stored. */
-  | ({ readonly kind: "current" } & StoredVersion)
+  | ({ readonly kind: "current" } & StoredVersion & Refusal)
 );
+
+/** A stored session. */
+export type CurrentSession = RemoteSession & { kind: "current" };
+
+/** What is known of WhatsApp's refusal of the current version, in a store that keeps marks. */
+interface Refusal {
+  /** Whether a browser that started from the current version was asked to link again. @default false */
+  readonly isRejected?: boolean;
+  /** The older versions that may be opened once the current one is rejected, newest first. @default none */
+  readonly older?: readonly StoredVersion[];
+}
 
 export interface SaveOptions {
   /** Id of the stored version as far as this run knows, for stores that cannot tell it cheaply. */
@@ -35,16 +46,27 @@ export interface SaveOptions {
  * Every method rejects with a `VaultError`.
  */
 export interface StoreSession {
-  /** Acquires the lease, if the store has leases, and resolves to the state of the session. */
+  /**
+   * Acquires the lease, if the store has leases, and resolves to the state of the session. Called once.
+   * @throws `LEASE_HELD` when another process does not release the session in time
+   */
   open(signal: AbortSignal): Promise<RemoteSession>;
   /** The local profile was chosen: removes the files that `open` fetched for a restore. Never rejects. */
   keepLocal(): Promise<void>;
-  /** Restores the stored profile into `into`, an empty or missing directory, and verifies it. */
-  restore(into: string, signal: AbortSignal): Promise<RestoreReport>;
+  /**
+   * Restores a stored profile into `into`, an empty or missing directory, and verifies it.
+   * @param version an older version; only for a store with generations. @default the current one
+   */
+  restore(into: string, signal: AbortSignal, version?: StoredVersion): Promise<RestoreReport>;
   /** Commits a capture. */
   save(capture: Capture, options: SaveOptions): Promise<SaveReport>;
   /** Records that a browser that started from this generation reached `ready`. */
   prove(generation: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Records that a browser that started from this version was asked to link again. Does nothing where a store keeps no
+   * marks. After an error {@link open} of a later run of this strategy records it first, or throws.
+   */
+  reject(version: StoredVersion, signal: AbortSignal): Promise<void>;
   /**
    * Makes the newest of these generations that the store still has the version which the next start restores.
    * @returns that version; `undefined` when the store has none of them, or keeps one version only
@@ -55,8 +77,8 @@ export interface StoreSession {
    * @param retainMs how long the session can be undeleted, in milliseconds; `undefined`: the store decides
    */
   delete(retainMs: number | undefined): Promise<void>;
-  /** Aborts when another process has taken the session over; `undefined` before `open`, and without leases. */
-  readonly lost: AbortSignal | undefined;
+  /** Aborts when another process has taken the session over; never without leases. */
+  readonly lost: AbortSignal;
   /** Releases the lease. Never rejects. */
   close(): Promise<void>;
 }

@@ -25,7 +25,8 @@ type ZipSaveOptions = Omit<SaveOptions, "wid">;
  * take turns there; a zip that another process has put there is only noticed after the save.
  */
 export class ZipSession implements StoreSession {
-  readonly lost: undefined;
+  /** Never aborts: there is no lease. */
+  readonly lost: AbortSignal = new AbortController().signal;
   readonly #store: ZipStoreClient;
   readonly #session: string;
   readonly #dataPath: string;
@@ -185,6 +186,9 @@ export class ZipSession implements StoreSession {
 
   /** Does nothing: a store with four methods has no marks. */
   async prove(): Promise<void> {}
+
+  /** Does nothing: a store with four methods has no marks. */
+  async reject(): Promise<void> {}
 
   /** Does nothing: a store with four methods keeps the newest zip alone. */
   async rollBack(): Promise<undefined> {}

@@ -17,6 +17,8 @@ const saved: Marker = {
   history: [{ id: "c", generation: 7 }],
   isSuperseded: false,
   refusedCredentials: undefined,
+  isUnsaved: false,
+  entry: undefined,
 };
 
 describe("the bytes of a marker", () => {
@@ -38,9 +40,21 @@ describe("the bytes of a marker", () => {
       '{"v":1,"session":"RemoteAuth","base":"c","generation":7,"disowned":true}',
     ],
     [
+      "a profile that no store has as it is, and the newest entry that was seen",
+      { ...saved, isUnsaved: true, entry: 9 },
+      '{"v":1,"session":"RemoteAuth","base":"c","generation":7,"unsaved":true,"entry":9}',
+    ],
+    [
       "every field",
-      { ...saved, history: [{ id: "a" }, ...saved.history], isSuperseded: true, refusedCredentials: "hash" },
-      '{"v":1,"session":"RemoteAuth","base":"c","generation":7,"disowned":true,"link":"hash","ancestors":["a"]}',
+      {
+        ...saved,
+        history: [{ id: "a" }, ...saved.history],
+        isSuperseded: true,
+        refusedCredentials: "hash",
+        isUnsaved: true,
+        entry: 9,
+      },
+      '{"v":1,"session":"RemoteAuth","base":"c","generation":7,"disowned":true,"link":"hash","ancestors":["a"],"unsaved":true,"entry":9}',
     ],
   ])("of %s stay the same, and are read as the same marker", async (_, marker, bytes) => {
     await writeMarker(dir, marker);
@@ -88,7 +102,7 @@ describe("readMarker", () => {
   });
 
   it("ignores optional fields of another type", async () => {
-    const fields = { v: 1, session, base: "c", generation: "7", disowned: "yes", link: 1 };
+    const fields = { v: 1, session, base: "c", generation: "7", disowned: "yes", link: 1, unsaved: "yes", entry: "9" };
     await writeFile(join(dir, MARKER_NAME), JSON.stringify(fields));
     expect(await readMarker(dir)).toEqual({ ...saved, history: [{ id: "c" }] });
   });

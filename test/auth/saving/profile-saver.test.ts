@@ -33,12 +33,13 @@ function readingLink(beforeReading: (save: number) => Promise<void>): StoreSessi
   };
   return {
     read,
-    lost: undefined,
+    lost: new AbortController().signal,
     save,
     open: unused,
     keepLocal: unused,
     restore: unused,
     prove: unused,
+    reject: unused,
     rollBack: unused,
     delete: unused,
     close: unused,

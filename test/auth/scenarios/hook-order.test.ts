@@ -15,8 +15,11 @@ import { captureOf, filesIn, writeFiles } from "../../contract/profile.ts";
 import { LOCAL_STORAGE } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { type Gate, gate } from "../../support/gate.ts";
+import { expectWarning } from "../../support/warnings.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 import { type Page, ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
+
+expectWarning(/WhatsApp has refused generation 2 of RemoteAuth, and there is no older one to open/);
 
 const session = "RemoteAuth";
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;

@@ -28,6 +28,7 @@ vi.mock("node:fs/promises", async (original) => {
   return { ...fs, open };
 });
 
+expectWarning(/WhatsApp has refused generation 2 of RemoteAuth, and there is no older one to open/);
 expectWarning(/is no copy of the stored session; the stored session is used, and the profile was moved to .*\.unsaved/);
 
 const session = "RemoteAuth";
@@ -121,7 +122,7 @@ it("after a READY and a page that asks for a link, the marker records the later 
     onError: nothing,
   });
   const history = [{ id: "0" }, { id: "1", generation: 1 }];
-  saver.start({ history, profile: {}, checked: new CheckedFiles() });
+  saver.start({ history, entry: 4, profile: {}, checked: new CheckedFiles() });
   await saver.provenance.markSuperseded();
   await Promise.all([
     saver.provenance.clearSuperseded(),
@@ -133,7 +134,8 @@ it("after a READY and a page that asks for a link, the marker records the later 
   await expect(saver.provenance.clearSuperseded()).rejects.toMatchObject({ code: "ENOSPC" });
   disk.isFull = false;
   await Promise.all([saver.provenance.markSuperseded(), saver.provenance.clearSuperseded()]);
-  expect(await readMarker(dir)).toEqual({ session, history, isSuperseded: false, refusedCredentials: undefined });
+  const unsuperseded = { isSuperseded: false, refusedCredentials: undefined, isUnsaved: false };
+  expect(await readMarker(dir)).toEqual({ session, history, ...unsuperseded, entry: 4 });
 });
 
 it("a new link that was never recorded is set aside, and not removed", async () => {

@@ -78,7 +78,7 @@ describe("a store that takes profiles and never answers", () => {
   }
 
   it("delays a logout and the end of a run only up to the time limit", async () => {
-    const link = new ProfileSession(new SilentStore(), session, { deleteMs: 20, releaseMs: 20 });
+    const link = new ProfileSession(new SilentStore(), session, {}, { deleteMs: 20, releaseMs: 20 });
     expect(await link.open(signal)).toMatchObject({ kind: "absent" });
     await expect(link.delete(0)).rejects.toMatchObject({ code: "UNAVAILABLE", hint: expect.any(String) });
     await link.close();

@@ -13,6 +13,9 @@ import { ScriptedClient } from "../support/scripted-client.ts";
 
 expectWarning(/The store has lost the newest saves of RemoteAuth/);
 expectWarning(
+  /The store has gone back: this start wrote log entry \d+ of RemoteAuth, and this machine has seen entry \d+/,
+);
+expectWarning(
   /is no copy of the stored session; (the stored session is used|no session is stored), and the profile was moved to .*\.unsaved/,
 );
 
@@ -175,6 +178,39 @@ describe("a store that has lost its newest entries", () => {
     expect(seen).toEqual(["restored"]);
     assertSameFiles(sessionOf(await filesIn(`${dir}.unsaved`)), first);
     expect(await told()).toContain(".unsaved");
+  });
+});
+
+describe("a store whose log has fewer entries than this machine has seen", () => {
+  it("is told by a start, once, with both numbers, also when the profile is a copy of what is stored", async () => {
+    await run("linked", first);
+    await backUp();
+    await opened();
+    await opened();
+    expect(await told()).toBe("");
+    const seen = (await readMarker(dir))?.entry;
+    await bringBack();
+    assertSameFiles((await opened()).files, first);
+    const { entry } = (await new FileStore({ directory }).state({ session })) ?? {};
+    expect(entry).toBeLessThan(seen ?? 0);
+    expect(await told()).toMatch(
+      `this start wrote log entry ${entry} of RemoteAuth, and this machine has seen entry ${seen} there.`,
+    );
+    warned.length = 0;
+    assertSameFiles((await opened()).files, first);
+    expect(await told()).toBe("");
+  });
+
+  it("is told by the start that restores over the profile", async () => {
+    await run("linked", first);
+    await backUp();
+    await opened();
+    await writeFile(join(dir, INDEXED_DB, "CURRENT"), "nothing\n");
+    await bringBack();
+    const { files, seen } = await opened();
+    assertSameFiles(files, first);
+    expect(seen).toEqual(["restored"]);
+    expect(await told()).toMatch(/this start wrote log entry 3 of RemoteAuth, and this machine has seen entry 3 there/);
   });
 });
 

@@ -4,15 +4,18 @@ import { captureOf, type Files } from "../../contract/profile.ts";
 import { batchBytes, editBytes, logBytes, tableBytes } from "../../profile/support/leveldb-bytes.ts";
 import { INDEXED_DB, LOCAL_STORAGE, youngLevelDb } from "../../profile/support/small-profile.ts";
 
-/** The least profile that carries a session, all of it on disk; `name` is in both of its stores. */
-export function linkedProfile(name: string): Files {
+/**
+ * The least profile that carries a session, all of it on disk; `name` is in both of its stores.
+ * @param device number of the link: another one has other credentials
+ */
+export function linkedProfile(name: string, device = 1): Files {
   const databases = youngLevelDb([
     [databaseKey("wawc"), "\u0001"],
     [databaseKey("signal-storage"), "\u0002"],
     ["name", name],
   ]);
   const localStorage = youngLevelDb([
-    ["_https://web.whatsapp.com\0\u0001last-wid-md", '\u0001"15550001111:1@c.us"'],
+    ["_https://web.whatsapp.com\0\u0001last-wid-md", `\u0001"15550001111:${device}@c.us"`],
     ["name", name],
   ]);
   return { ...below(INDEXED_DB, databases), ...below(LOCAL_STORAGE, localStorage) };

@@ -57,23 +57,30 @@ export class ScriptedClient extends EventEmitter {
     }
   }
 
-  /** @param launch puppeteer's; it may take its time, or fail */
-  async initialize(page: Page, launch = async (): Promise<ScriptedBrowser> => new ScriptedBrowser()): Promise<void> {
+  /**
+   * @param pages the page of the first browser, and those of the browsers that the client starts by itself after it
+   * @param launch puppeteer's; it may take its time, or fail
+   */
+  async initialize(
+    pages: Page | readonly Page[],
+    launch = async (): Promise<ScriptedBrowser> => new ScriptedBrowser(),
+  ): Promise<void> {
     await this.#strategy.beforeBrowserInitialized();
     this.pupBrowser = await launch();
     await this.#strategy.afterBrowserInitialized();
-    await this.#inject(page);
+    await this.#inject([pages].flat(), launch);
   }
 
-  async #inject(page: Page): Promise<void> {
+  async #inject([page, ...later]: readonly Page[], launch: () => Promise<ScriptedBrowser>): Promise<void> {
+    if (page === undefined) throw new Error("The client started again, and the test has no page for it.");
     if (page === "auth timeout") throw "auth timeout";
-    if (page === "qr") {
-      const { failed } = (await this.#strategy.onAuthenticationNeeded()) as AuthenticationAnswer;
-      if (failed) await this.destroy();
-      else this.emit("qr");
-      return;
-    }
-    await this.ready();
+    if (page === "linked") return await this.ready();
+    const answer: AuthenticationAnswer = await this.#strategy.onAuthenticationNeeded();
+    if (!answer.failed) return void this.emit("qr");
+    this.emit("auth_failure", answer.failureEventPayload);
+    await this.destroy();
+    // `this`: whatsapp-web.js calls its own method, which a user may have replaced.
+    if (answer.restart) await this.initialize(later, launch);
   }
 
   /** `change:hasSynced`. whatsapp-web.js does not wait for the hook. */
@@ -109,6 +116,6 @@ export class ScriptedClient extends EventEmitter {
     await this.#strategy.beforeBrowserInitialized();
     await this.#strategy.afterBrowserInitialized();
     this.lastLoggedOut = false;
-    if (this.pupBrowser?.isConnected()) await this.#inject("qr");
+    if (this.pupBrowser?.isConnected()) await this.#inject(["qr"], async () => new ScriptedBrowser());
   }
 }

@@ -1,0 +1,28 @@
+import type { GenerationInfo, SessionState } from "../../store.ts";
+import type { StoredVersion } from "./store-session.ts";
+
+/**
+ * The generations that a start may open by itself once WhatsApp has refused the current one, newest first: earlier ones
+ * that are proven, of the same phone, and of the link that has not ended. None in a store that does not tell the phones
+ * apart.
+ * @param steps how many generations may be opened at most, those included that were refused since the current one was
+ */
+export function olderVersions({ current, generations }: SessionState, steps: number): StoredVersion[] {
+  if (current?.pairing === undefined) return [];
+  const earlier = generations.filter(
+    ({ generation, pairing, beforeDeletion }) =>
+      generation < current.generation && pairing === current.pairing && !beforeDeletion,
+  );
+  const refused = current.rejected ? earlier.filter((one) => wasRejectedAfter(one, current)).length : 0;
+  return earlier
+    .filter(({ proven, rejected, suspect }) => proven && !rejected && !suspect)
+    .reverse()
+    .slice(0, Math.max(0, steps - refused))
+    .map(({ id, generation }) => ({ id, generation }));
+}
+
+/** Whether `one` was rejected after `current` was; also when the store does not say when. */
+function wasRejectedAfter(one: GenerationInfo, current: GenerationInfo): boolean {
+  if (!one.rejected) return false;
+  return one.rejectedIn === undefined || current.rejectedIn === undefined || one.rejectedIn > current.rejectedIn;
+}
