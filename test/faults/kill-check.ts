@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
+import { entryKey, leasesPrefix } from "../../lib/vault/layout.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn } from "../contract/profile.ts";
 import { Requests } from "../vault/support/requests.ts";
@@ -11,6 +12,8 @@ import type { LivedLife } from "./kill-run.ts";
 
 /** The round that is saved after a kill. */
 const NEXT_ROUND = 9;
+/** Entries that stay for a month, for fencing and for people. */
+const LASTING = new Set(["hold", "rejected", "rollback", "deleted", "undeleted"]);
 /** How often leftovers are looked for: a request that was sent right before the kill may arrive after it. */
 const LOOKS = 100;
 const DELETED = "deleted";
@@ -105,11 +108,12 @@ async function leftovers(blobs: BlobStore, session: string, folder: string): Pro
   const requests = new Requests(blobs);
   expect(await contentOf(requests, session, folder)).toMatch(new RegExp(`(^| )\\*${NEXT_ROUND}$`));
   const read = new Set(requests.take().map((request) => request.replace(/^get /, "")));
-  const state = await new Vault({ blobs }).state({ session });
-  const keys: string[] = [];
-  for await (const { key } of blobs.list(`${session}/`)) if (!read.has(key)) keys.push(key);
-  const holds = keys.filter((key) => key.startsWith(`${session}/log/`));
-  const others = keys.filter((key) => !holds.includes(key));
-  // The other entries that stay are holds: one of each epoch.
-  return holds.length > (state?.epoch ?? 0) ? keys : others;
+  for await (const { entry, kind } of new Vault({ blobs }).history({ session })) {
+    if (LASTING.has(kind)) read.add(entryKey(session, entry));
+  }
+  const left: string[] = [];
+  for await (const { key } of blobs.list(`${session}/`)) if (!read.has(key)) left.push(key);
+  // Each holder has a folder of its own for its lease.
+  const leases = new Set(left.filter((key) => key.startsWith(leasesPrefix(session))).map(dirname));
+  return left.filter((key) => leases.size > 1 || !leases.has(dirname(key)));
 }
