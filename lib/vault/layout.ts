@@ -109,9 +109,9 @@ export function turnOf(name: string): number | undefined {
   return numberOf(name);
 }
 
-/** The epoch of the lease that the key belongs to, or `undefined` when the key is of another kind. */
-export function leaseEpoch(session: string, key: string): number | undefined {
-  return numberOf(key.slice(leasesPrefix(session).length).split("-")[0] ?? "");
+/** The folder of the lease at `key`. */
+export function leaseFolder(session: string, key: string): string {
+  return key.slice(leasesPrefix(session).length).split("/")[0] ?? "";
 }
 
 /** Key prefix of the list of sessions. */

@@ -1,5 +1,6 @@
 import type { EntryName } from "./generations.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
+import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
 import { distrustLostChunks, listChunks } from "./lost-chunks.ts";
 import type { SessionWriter } from "./session-writer.ts";
@@ -25,8 +26,8 @@ export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Pro
 
 /**
  * Deletes the entries that the newest one calls dead: of each, first the chunks that no kept generation needs. With
- * `sweep`, also the leftovers of interrupted saves and prunes, and holds from more than a month before. Chunks of kept
- * generations that the backend has lost are noticed, and sent anew by the next save.
+ * `sweep`, also the leftovers of interrupted saves and prunes, those of earlier leases, and holds from more than a month
+ * before. Chunks of kept generations that the backend has lost are noticed, and sent anew by the next save.
  * @throws `LEASE_LOST`
  */
 export async function prune(
@@ -61,6 +62,7 @@ export async function prune(
   await deleteEntries(lease, await entriesToSweep(writer, signal), signal);
   const others = left.filter((key) => !doomed.has(key));
   await deleteChunks(lease, unneeded(others, needed), signal);
+  await sweepLeases(lease, signal);
   writer.memory.isSweepDue = false;
 }
 
