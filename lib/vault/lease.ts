@@ -22,13 +22,13 @@ export class VaultLease implements Lease {
   readonly #renewals: Renewals | undefined;
   #release: Promise<void> | undefined;
 
-  private constructor(context: VaultContext, { log, hold }: Taken) {
+  private constructor(context: VaultContext, { log, hold, seen }: Taken) {
     const { session } = log;
     const { epoch, lease } = hold;
     this.#context = context;
     this.session = session;
     this.epoch = epoch;
-    this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken));
+    this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken), seen);
     if (!lease) return;
     this.#renewals = new Renewals(context, new LeaseBlobs(context, session, epoch, lease), lease, {
       look: (signal) => this.writer.lookBeside(signal),

@@ -4,6 +4,7 @@ import type { Entry, LeaseTerms, LogState } from "../entry.ts";
 import { EMPTY_LOG, entryAfter, entryFacts } from "../entry-draft.ts";
 import { sessionKey } from "../layout.ts";
 import { SessionLog } from "../log.ts";
+import { type Moment, NewestProof } from "../newest-proof.ts";
 import { PendingAppends } from "../pending-appends.ts";
 import { LeaseBlobs } from "./lease-blobs.ts";
 import type { HeldSession, LeaseWatch } from "./watch.ts";
@@ -28,6 +29,8 @@ export interface TakeOptions {
 export interface Taken {
   readonly log: SessionLog;
   readonly hold: Entry;
+  /** Before the listing that has shown the hold as the newest entry. */
+  readonly seen: Moment;
   /** The blobs of the lease before it, which nobody needs any more. */
   readonly earlierKeys: readonly string[];
 }
@@ -53,11 +56,13 @@ export async function takeSession(context: VaultContext, session: string, option
     const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
     const lease = options.leased && hasLeases ? await newLease(context, facts) : undefined;
     const hold = entryAfter(state, { kind: "hold", lease }, facts);
+    let seen: Moment;
     try {
       const { committed } = await log.append(hold, signal).catch((error: unknown) => {
         if (!exclusiveCreate) pending.add(hold);
         throw error;
       });
+      seen = NewestProof.now(context.clock);
       if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
       if (state.content === 0) await announce(context, session, signal);
     } catch (error) {
@@ -66,7 +71,7 @@ export async function takeSession(context: VaultContext, session: string, option
     }
     const earlierKeys = watch?.keys ?? [];
     watch?.taken(hold);
-    return { log, hold, earlierKeys };
+    return { log, hold, seen, earlierKeys };
   }
   const why = "other processes kept taking it at the same moment";
   throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);

@@ -21,8 +21,9 @@ beforeEach(() => {
   time = new FakeTime();
 });
 
+/** Without leases: what is looked at here is the log alone, of which any process may take the next number. */
 function open(blobs: BlobStore = backend): Vault {
-  return new Vault({ blobs, retries: 0 }, { clock: time.clock() });
+  return new Vault({ blobs, retries: 0 }, { clock: time.clock(), leases: false });
 }
 
 function save(store: Vault, lease: Lease, value: string): Promise<SaveReport> {
@@ -73,7 +74,7 @@ describe("a holder that was idle or paused", () => {
     ["by its wall clock alone", { monotonic: false, wall: true }],
   ])("is told that it has lost the session when time has passed %s", async (_, passes) => {
     const clock = new StoppedClock(time, passes);
-    const sleepy = new Vault({ blobs: backend, retries: 0 }, { clock });
+    const sleepy = new Vault({ blobs: backend, retries: 0 }, { clock, leases: false });
     const old = await sleepy.acquire({ session });
     await save(sleepy, old, "one");
     const generation = await monthsPass(open());

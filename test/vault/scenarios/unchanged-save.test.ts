@@ -3,6 +3,7 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../../lib/store.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
+import { takeOver } from "../../support/take-over.ts";
 import { holdBack, Requests } from "../support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -31,7 +32,7 @@ describe("a save of a profile that has not changed", () => {
   it("rejects with LEASE_LOST when another process has taken the session, and deleted it", async () => {
     await save("one");
     const other = new Vault({ blobs: backend });
-    await other.delete({ session, lease: await other.acquire({ session }), retainMs: 0 });
+    await other.delete({ session, lease: await takeOver(other, session), retainMs: 0 });
     await expect(save("one")).rejects.toMatchObject({ code: "LEASE_LOST" });
     expect(lease.lost.aborted).toBe(true);
   });
