@@ -93,7 +93,8 @@ export class MongoBlobs implements BlobStore {
     assertPrefix(prefix);
     const range = { _id: { $gte: prefix, $lt: endOf(prefix) } };
     const cursor = await this.#call("list", options, async (blobs) =>
-      blobs.find(range, { ...CURRENT, ...PLAIN, projection: { size: 1, at: 1 } }),
+      // In order, so that the last key is the largest of the moment at which it is read.
+      blobs.find(range, { ...CURRENT, ...PLAIN, projection: { size: 1, at: 1 }, sort: { _id: 1 } }),
     );
     try {
       for (;;) {

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
-import type { Dirent } from "node:fs";
 import { link, open, readdir, readFile, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
+import { settled } from "../../lib/blobs/settled.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { syncDirectory } from "../../lib/disk/durable.ts";
 import { codeOf } from "../../lib/disk/errors.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { FILE_MODE, hasLinks, isWithoutLinks, makeDirectory, toVaultError, unlessAbsent } from "./disk.ts";
-import { directoryNames, fileNames, readName, temporaryName } from "./file-names.ts";
+import { directoryNames, fileNames, type NameOnDisk, readName, temporaryName } from "./file-names.ts";
 
 /** What {@link FileBlobs} takes. */
 export interface FileBlobsOptions {
@@ -185,22 +185,32 @@ export class FileBlobs implements BlobStore {
 
 /** All blobs below `directory`, whose keys begin with `text`. */
 async function* walk(directory: string, text: string, signal: AbortSignal | undefined): AsyncGenerator<BlobInfo> {
-  const names = (): Promise<Dirent[] | undefined> => unlessAbsent(readdir(directory, { withFileTypes: true }));
-  for (const entry of (await request(`list ${text}`, toVaultError, names, signal)) ?? []) {
+  const names = (): ReturnType<typeof settled<NameOnDisk>> => settled(() => namesIn(directory));
+  for (const [name, found] of await request(`list ${text}`, toVaultError, names, signal)) {
     signal?.throwIfAborted();
-    const path = join(directory, entry.name);
-    const found = readName(entry.name, entry.isDirectory());
+    const path = join(directory, name);
     if (found.kind === "directory") yield* walk(path, text + found.text, signal);
-    else if (found.kind === "temporary") await removeIfStale(path);
     else if (found.kind === "blob") {
       const info = await request(`list ${text}`, toVaultError, () => unlessAbsent(stat(path)));
-      if (info) yield { key: text + found.text, size: info.size, modifiedAt: info.mtime };
+      // One that is gone by now is listed too: it may be gone because the next one has come, which is not listed.
+      yield { key: text + found.text, size: info?.size ?? 0, modifiedAt: info?.mtime ?? new Date() };
     }
   }
 }
 
+/** The directories and blobs in a directory, if there is one; old temporary files are removed. */
+async function namesIn(directory: string): Promise<{ found: Map<string, NameOnDisk> }> {
+  const found = new Map<string, NameOnDisk>();
+  for (const entry of (await unlessAbsent(readdir(directory, { withFileTypes: true }))) ?? []) {
+    const name = readName(entry.name, entry.isDirectory());
+    if (name.kind === "temporary") await removeIfStale(join(directory, entry.name));
+    else if (name.kind !== "foreign") found.set(entry.name, name);
+  }
+  return { found };
+}
+
 async function removeIfStale(path: string): Promise<void> {
-  const info = await request("list", toVaultError, () => unlessAbsent(stat(path)));
+  const info = await unlessAbsent(stat(path));
   // A file that cannot be removed does not make the listing fail.
   if (info && Date.now() - info.mtimeMs > STALE_MS) await rm(path, { force: true }).catch(() => {});
 }

@@ -4,6 +4,7 @@
 import { withSignal } from "../../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
+import { type Listing, settled } from "../../lib/blobs/settled.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -90,19 +91,25 @@ export class RedisBlobs implements BlobStore {
 
   async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
     assertPrefix(prefix);
+    for (const [key, info] of await settled(() => this.#scan(prefix, options))) {
+      const [size = 0, at = 0] = info.split(" ").map(Number);
+      yield { key, size, modifiedAt: new Date(at) };
+    }
+  }
+
+  /** A page is one moment; pages that follow each other are several. */
+  async #scan(prefix: string, options: CallOptions): Promise<Listing<string>> {
     const index = this.#index(prefix);
-    const seen = new Set<string>();
+    const found = new Map<string, string>();
     let cursor = "0";
+    let pages = 0;
     do {
       const page = await this.#call("list", options, () => this.#redis.hscan(index, cursor, `${prefix}*`));
       cursor = page.cursor;
-      for (const [key, info] of page.entries) {
-        if (seen.has(key)) continue;
-        seen.add(key);
-        const [size = 0, at = 0] = info.split(" ").map(Number);
-        yield { key, size, modifiedAt: new Date(at) };
-      }
+      pages++;
+      for (const [key, info] of page.entries) found.set(key, info);
     } while (cursor !== "0");
+    return { found, isExact: pages === 1 };
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {

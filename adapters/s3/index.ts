@@ -9,6 +9,7 @@ import {
 import { forEachConcurrent } from "../../lib/async/semaphore.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
+import { type Listing, settled } from "../../lib/blobs/settled.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, isVaultError, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -86,28 +87,10 @@ export class S3Blobs implements BlobStore {
     await this.#put(key, bytes, options.ifAbsent === true && !looksFirst, options);
   }
 
+  /** S3 lists in order; other servers of its API list directories, or merge parts of an index that change meanwhile. */
   async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
     assertPrefix(prefix);
-    let token: string | undefined;
-    do {
-      const page = new ListObjectsV2Command({
-        Bucket: this.#bucket,
-        Prefix: this.#prefix + prefix,
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      const answer = await this.#call("list", options, (abortSignal) => this.#client.send(page, { abortSignal }));
-      // Every S3 server says whether there is more. A page of a proxy does not, and would pass for an empty listing.
-      if (answer.IsTruncated === undefined && answer.Name === undefined) {
-        throw new VaultError("UNAVAILABLE", "S3 list failed: the answer is no listing.", { hint: NOT_S3 });
-      }
-      for (const { Key: key, Size: size = 0, LastModified: modifiedAt = new Date(0) } of answer.Contents ?? []) {
-        if (key !== undefined) yield { key: key.slice(this.#prefix.length), size, modifiedAt };
-      }
-      token = answer.NextContinuationToken;
-      if (answer.IsTruncated && token === undefined) {
-        throw new VaultError("UNAVAILABLE", "S3 list failed: the listing is cut, and has no token to continue it.");
-      }
-    } while (token !== undefined);
+    yield* (await settled(() => this.#listOnce(prefix, options))).values();
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
@@ -163,6 +146,32 @@ export class S3Blobs implements BlobStore {
       ...(ifAbsent ? { IfNoneMatch: "*" } : {}),
     });
     await this.#call("put", options, (abortSignal) => this.#client.send(command, { abortSignal }));
+  }
+
+  async #listOnce(prefix: string, options: CallOptions): Promise<Listing<BlobInfo>> {
+    const found = new Map<string, BlobInfo>();
+    let token: string | undefined;
+    do {
+      const page = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: this.#prefix + prefix,
+        ...(token === undefined ? {} : { ContinuationToken: token }),
+      });
+      const answer = await this.#call("list", options, (abortSignal) => this.#client.send(page, { abortSignal }));
+      // Every S3 server says whether there is more. A page of a proxy does not, and would pass for an empty listing.
+      if (answer.IsTruncated === undefined && answer.Name === undefined) {
+        throw new VaultError("UNAVAILABLE", "S3 list failed: the answer is no listing.", { hint: NOT_S3 });
+      }
+      for (const { Key, Size: size = 0, LastModified: modifiedAt = new Date(0) } of answer.Contents ?? []) {
+        const key = Key?.slice(this.#prefix.length);
+        if (key !== undefined) found.set(key, { key, size, modifiedAt });
+      }
+      token = answer.NextContinuationToken;
+      if (answer.IsTruncated && token === undefined) {
+        throw new VaultError("UNAVAILABLE", "S3 list failed: the listing is cut, and has no token to continue it.");
+      }
+    } while (token !== undefined);
+    return { found };
   }
 
   #at(key: string): { Bucket: string; Key: string } {

@@ -3,12 +3,19 @@ import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileBlobs, FileStore } from "../../adapters/fs/index.ts";
+import type { Lease } from "../../lib/store.ts";
+import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { canMount, mountMemory } from "../support/mount.ts";
+import { Requests } from "../vault/support/requests.ts";
 
 /** What the disk refuses, by call: its code. */
 const refused = vi.hoisted(() => new Map<string, string>());
+/** What a test lets happen beside the requests of the library to the disk. */
+const beside = vi.hoisted(
+  (): { stat?: (path: string) => Promise<void>; readdir?: (path: string) => Promise<void> } => ({}),
+);
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const fs = await importOriginal<typeof import("node:fs/promises")>();
@@ -18,6 +25,15 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   };
   return {
     ...fs,
+    stat: async (...args: Parameters<typeof fs.stat>) => {
+      await beside.stat?.(String(args[0]));
+      return fs.stat(...args);
+    },
+    readdir: async (...args: Parameters<typeof fs.readdir>) => {
+      const names = await fs.readdir(...args);
+      await beside.readdir?.(String(args[0]));
+      return names;
+    },
     link: async (...args: Parameters<typeof fs.link>) => {
       const error = failing("link");
       if (error) throw error;
@@ -43,6 +59,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   refused.clear();
+  delete beside.stat;
+  delete beside.readdir;
 });
 
 describe("a disk without hard links", () => {
@@ -158,5 +176,103 @@ describe("a directory that was replaced by a file", () => {
     await expect(blobs.get("s/a")).rejects.toMatchObject(outage);
     await expect(blobs.list("s/").next()).rejects.toMatchObject(outage);
     await expect(blobs.put("s/a", Buffer.from("x"))).rejects.toMatchObject(outage);
+  });
+});
+
+describe("a listing of a log that goes on meanwhile", () => {
+  let blobs: FileBlobs;
+  const key = (n: number): string => `${session}/log/${digits(n)}`;
+  const digits = (n: number): string => String(n).padStart(16, "0");
+
+  beforeEach(async () => {
+    blobs = new FileBlobs({ directory });
+  });
+
+  async function numbers(): Promise<number[]> {
+    const found: number[] = [];
+    for await (const info of blobs.list(`${session}/log/`)) found.push(Number(info.key.split("/").at(-1)));
+    return found.sort((a, b) => a - b);
+  }
+
+  async function next(n: number): Promise<void> {
+    await blobs.put(key(n), Buffer.from("x"));
+    await blobs.delete([key(n - 1)]);
+  }
+
+  /** Runs once, when the library is about to look at the file of entry `n`. */
+  function beforeLookAt(n: number, work: () => Promise<unknown>): void {
+    beside.stat = async (path) => {
+      if (!path.endsWith(`${digits(n)}=blob`)) return;
+      delete beside.stat;
+      await work();
+    };
+  }
+
+  it("shows the newest key that it has seen, also when that is removed for another before its turn", async () => {
+    for (const n of [1, 2, 3]) await blobs.put(key(n), Buffer.from("x"));
+    beforeLookAt(3, () => next(4));
+    expect(await numbers()).toEqual([1, 2, 3]);
+    expect(await numbers()).toEqual([1, 2, 4]);
+  });
+
+  it("reads the names until two readings agree", async () => {
+    for (const n of [1, 2, 3]) await blobs.put(key(n), Buffer.from("x"));
+    beside.readdir = async () => {
+      delete beside.readdir;
+      await next(4);
+    };
+    expect(await numbers()).toEqual([1, 2, 4]);
+  });
+
+  it("ends, and shows all names that it has seen, when they never settle", async () => {
+    await blobs.put(key(1), Buffer.from("x"));
+    let newest = 1;
+    beside.readdir = async () => {
+      await next(++newest);
+    };
+    const seen = await numbers();
+    expect(seen.at(-1)).toBe(newest - 1);
+    expect(seen.length).toBe(newest - 1);
+  });
+
+  describe("of a session", () => {
+    let holder: Vault;
+    let lease: Lease;
+    const save = async (value: string): Promise<number> =>
+      (await holder.saveProfile({ session, lease, capture: captureOf(profileFiles(value)) })).generation;
+
+    beforeEach(async () => {
+      // The newest generation and the oldest are kept.
+      holder = new Vault({ blobs, keep: 1 }, { leases: false });
+      lease = await holder.acquire({ session });
+      await save("one");
+    });
+
+    async function saveAndPrune(...values: string[]): Promise<void> {
+      for (const value of values) await save(value);
+      await holder.prune({ session, lease });
+    }
+
+    it("shows a reader no generation that was current long before", async () => {
+      await saveAndPrune("two", "three");
+      beforeLookAt(4, () => saveAndPrune("four"));
+      expect((await new FileStore({ directory }).state({ session }))?.current?.generation).toBe(5);
+    });
+
+    it("lets no writer take the session whose hold has a number that was free again", async () => {
+      const requests = new Requests(blobs);
+      requests.intercept = async (call, of, go) => {
+        if (call !== "put" || of !== key(3)) return go();
+        requests.passAll();
+        await saveAndPrune("two", "three");
+        // While the other writer lists for the second time.
+        beforeLookAt(4, () => saveAndPrune("four"));
+        return go();
+      };
+      const other = new Vault({ blobs: requests }, { leases: false });
+      const taken = await other.acquire({ session });
+      expect(await holder.state({ session })).toMatchObject({ entry: 6, epoch: taken.epoch });
+      await expect(save("five")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    });
   });
 });

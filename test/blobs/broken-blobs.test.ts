@@ -208,6 +208,18 @@ const faults: Record<string, () => OpenedBlobs> = {
   },
   "lists the first page only": broken(listing((infos) => infos.slice(0, 1000))),
   "loses the first of each page": broken(listing((infos) => infos.filter((_, at) => at === 0 || at % 1000 !== 0))),
+  "lists no key that is gone by the time that it looks at it": broken((sound) => ({
+    async *list(prefix, options) {
+      const infos: BlobInfo[] = [];
+      for await (const info of sound.list(prefix, options)) infos.push(info);
+      for (let turns = 0; turns < 5; turns++) await turn();
+      for (const info of infos) if (await sound.get(info.key)) yield info;
+    },
+    put: async (key, bytes, options) => {
+      await turn();
+      await sound.put(key, bytes, options);
+    },
+  })),
   "lists keys twice": broken(listing((infos) => [...infos, ...infos])),
   "lists sizes it does not know": broken(listing((infos) => infos.map((info) => ({ ...info, size: 0 })))),
   "lists no times": broken(listing((infos) => infos.map((info) => ({ ...info, modifiedAt: new Date(0) })))),

@@ -109,6 +109,20 @@ const tests: Record<string, (opened: OpenedBlobs) => Promise<void>> = {
     assert.deepEqual(await keysOf(blobs, "s/"), ["s/log/0000000000000001"]);
   },
 
+  "lists the largest key of some moment, also when it is removed for the next one meanwhile": async ({ blobs }) => {
+    const key = (n: number): string => `s/log/${String(n).padStart(16, "0")}`;
+    await blobs.put(key(1), Buffer.from("x"));
+    for (let n = 1; n <= 30; n++) {
+      const change = blobs.put(key(n + 1), Buffer.from("x")).then(() => blobs.delete([key(n)]));
+      change.catch(() => {});
+      // At another moment of the change each time.
+      for (let turns = n % 6; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      const keys = await keysOf(blobs, "s/log/");
+      assert.ok((keys.at(-1) ?? "") >= key(n), `listed ${keys.join(" ")}, and ${key(n)} was there before`);
+      await change;
+    }
+  },
+
   "stops a listing that nobody reads on": async ({ blobs }) => {
     for (const key of ["s/a", "s/b", "s/c"]) await blobs.put(key, Buffer.from(key));
     for await (const { key } of blobs.list("s/")) {
