@@ -132,7 +132,15 @@ export class SessionWriter {
         ...entryFacts(this.pending.numberAfter(state.n, this.log), state.epoch, this.#by, this.#clock.wallMs()),
         uptimeMs: (state.uptimeMs ?? 0) + Math.max(0, Math.floor(asked.monotonicMs - this.#stateAtMs)),
       };
-      const wanted = draft(state, facts);
+      let wanted: Draft | undefined;
+      try {
+        wanted = draft(state, facts);
+      } catch (error) {
+        // A refusal is as old as the state that it was made of.
+        await this.look(signal);
+        if (this.#state.n !== state.n) continue;
+        throw error;
+      }
       if (!wanted && (this.pending.isEmpty || !isFinal)) {
         await this.look(signal);
         return 0;

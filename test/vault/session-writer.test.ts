@@ -3,6 +3,7 @@ import { entryKey } from "../../lib/vault/layout.ts";
 import type { VaultLease } from "../../lib/vault/lease.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
+import { takeOver } from "../support/take-over.ts";
 import { LatePuts } from "./support/late-puts.ts";
 
 const session = "RemoteAuth-bot";
@@ -90,5 +91,17 @@ describe("a look beside a commit", () => {
     await line.during(() => save("one"));
     await lease.writer.lookBeside();
     expect(lease.lost.aborted).toBe(false);
+  });
+});
+
+describe("a refusal by the state that a holder knows", () => {
+  it("is LEASE_LOST, and not ABSENT, when another process has taken the session and saved", async () => {
+    await save("one");
+    const other = open();
+    const generation = await save("two", other, (await takeOver(other, session)) as VaultLease);
+    await expect(store.mark({ session, lease, generation, as: "proven" })).rejects.toMatchObject({
+      code: "LEASE_LOST",
+    });
+    await expect(store.rollback({ session, lease, generation })).rejects.toMatchObject({ code: "LEASE_LOST" });
   });
 });
