@@ -5,19 +5,17 @@ import { checkSchedules } from "../support/schedule/check.ts";
 import type { Mode } from "../support/schedule/plan.ts";
 import { runSchedule } from "../support/schedule/run.ts";
 
-/** Not mended yet: an overtaken holder that has not noticed believes what it knows. */
-const KNOWN = /told "unchanged"|(?:delete|undelete) of \S+ ended|Left old data/;
-
 describe("processes on one session, over a network on which everything goes wrong", () => {
   it.each<[Mode, number, string]>([
     ["wild", times(60, 2_000), "LEASE_LOST"],
+    ["leases", times(100, 2_000), "LEASE_HELD"],
     ["alone", times(40, 1_000), "UNAVAILABLE"],
   ])(
     "lose nothing that was committed: %s, seeds 1 to %i",
     async (mode, most, refused) => {
-      const { failures, totals, isOne } = await checkSchedules(mode, most);
-      expect(failures.filter((failure) => !KNOWN.test(failure))).toEqual([]);
-      if (isOne) return;
+      const { failures, totals, areChosen } = await checkSchedules(mode, most);
+      expect(failures).toEqual([]);
+      if (areChosen) return;
       // Known to bite: all of it must have happened.
       for (const name of ["commits", "saves", "restores", "late", refused])
         expect(totals[name], name).toBeGreaterThan(0);

@@ -2,7 +2,7 @@ import { isLong } from "../../../support/length.ts";
 import type { Mode } from "./plan.ts";
 import { type Outcome, runSchedule } from "./run.ts";
 
-/** One alone by `WA_VAULT_SEED=17`; what happens in it by `WA_VAULT_TRACE=1`. */
+/** One alone by `WA_VAULT_SEED=17`, several by `WA_VAULT_SEED=17-40`; what happens in it by `WA_VAULT_TRACE=1`. */
 const { WA_VAULT_SEED, WA_VAULT_TRACE } = process.env;
 const isTraced = WA_VAULT_TRACE === "1";
 
@@ -11,14 +11,15 @@ export interface Checked {
   readonly failures: string[];
   /** How often each thing happened in all schedules. */
   readonly totals: Record<string, number>;
-  /** Whether one seed alone was asked for. */
-  readonly isOne: boolean;
+  /** Whether certain seeds were asked for. */
+  readonly areChosen: boolean;
 }
 
 /** Runs the schedules of the seeds 1 to `most`. */
 export async function checkSchedules(mode: Mode, most: number): Promise<Checked> {
-  const isOne = WA_VAULT_SEED !== undefined;
-  const seeds = isOne ? [Number(WA_VAULT_SEED)] : Array.from({ length: most }, (_, index) => index + 1);
+  const areChosen = WA_VAULT_SEED !== undefined;
+  const [first = 1, last = first] = areChosen ? WA_VAULT_SEED.split("-").map(Number) : [1, most];
+  const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const failures: string[] = [];
   const totals: Record<string, number> = {};
   for (const seed of seeds) {
@@ -30,8 +31,9 @@ export async function checkSchedules(mode: Mode, most: number): Promise<Checked>
     }
     if (isTraced) console.info(lines.join("\n"));
   }
-  if (isLong) console.info(`${seeds.length} schedules, ${mode}: ${JSON.stringify(totals)}; ${failures.length} broken`);
-  return { failures, totals, isOne };
+  if (isLong || areChosen)
+    console.info(`${seeds.length} schedules, ${mode}: ${JSON.stringify(totals)}; ${failures.length} broken`);
+  return { failures, totals, areChosen };
 }
 
 function add(totals: Record<string, number>, { refused, ...counts }: Outcome): void {

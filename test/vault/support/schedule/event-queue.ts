@@ -1,4 +1,7 @@
 interface Event<What, Owner> {
+  /** When it was to happen. */
+  readonly due: number;
+  /** When it happens at the earliest, as its owner is paused. */
   at: number;
   readonly order: number;
   readonly what: What;
@@ -14,7 +17,7 @@ export class EventQueue<What, Owner> {
 
   /** @returns a function that cancels the event */
   add(at: number, what: What, owner: Owner | undefined): () => void {
-    const event = { at, order: this.#order++, what, owner, isCancelled: false };
+    const event = { due: at, at, order: this.#order++, what, owner, isCancelled: false };
     this.#push(event);
     return () => {
       event.isCancelled = true;
@@ -37,6 +40,15 @@ export class EventQueue<What, Owner> {
       const until = pausedUntil(event.owner);
       if (until <= event.at) return event;
       event.at = until;
+      this.#push(event);
+    }
+  }
+
+  /** To be called when an owner is paused for a shorter time than was said before. */
+  refresh(): void {
+    const events = this.#heap.splice(0);
+    for (const event of events) {
+      event.at = event.due;
       this.#push(event);
     }
   }

@@ -5,6 +5,7 @@ import type { Vault } from "../../../../lib/vault/vault.ts";
 import { captureOf, type Files, profileFiles } from "../../../contract/profile.ts";
 import { takeProfile } from "./memory-profiles.ts";
 import type { Network } from "./network.ts";
+import type { Ownership } from "./ownership.ts";
 import type { Plan } from "./plan.ts";
 import type { Outcome } from "./run.ts";
 import type { SimulatedProcess, Simulation } from "./simulation.ts";
@@ -16,6 +17,7 @@ export interface World {
   readonly plan: Plan;
   readonly network: Network;
   readonly truth: Truth;
+  readonly ownership: Ownership;
   readonly session: string;
   /** Whether processes are to end what they do, and begin nothing more. */
   isOver: boolean;
@@ -36,8 +38,12 @@ export class Life {
   readonly process: SimulatedProcess;
   readonly kind: "writer" | "panel" | "reader" | "observer";
   hasEnded = false;
+  /** Operations under way that may delete. */
+  deleting = 0;
   readonly #world: World;
   readonly #store: Vault;
+  /** Whether the hold that is sent breaks the lease before it. */
+  #isBreaking = false;
   /** The files of the save under way. */
   #saving: Files | undefined;
   /** Ids of the entries that this process has sent. */
@@ -53,6 +59,7 @@ export class Life {
   /** An entry of this process is about to be sent. */
   sends(entry: Entry): void {
     this.#sent.add(entry.id);
+    if (entry.kind === "hold") this.#world.ownership.sends(this.process, entry, this.#isBreaking);
     if (entry.kind === "save" && this.#saving) this.#world.contents.set(entry.id, this.#saving);
   }
 
@@ -65,6 +72,7 @@ export class Life {
       if (this.process.isAlive) this.#world.failure ??= error;
     } finally {
       this.hasEnded = true;
+      this.process.die();
       if (this.#world.isOver) this.#world.ended(this);
     }
   }
@@ -89,16 +97,53 @@ export class Life {
   }
 
   async #writer(): Promise<void> {
-    const { session } = this.#world;
+    const { plan, ownership } = this.#world;
     while (!this.#world.isOver) {
-      const lease = await this.#refusable("acquire", (signal) => this.#store.acquire({ session, signal }));
+      const lease = await this.#take();
       if (lease) {
+        ownership.took(this.process, lease);
         await this.#rounds((signal) => this.#operation(lease, signal), lease);
-        if (this.#random.chance(0.5)) await lease.release();
+        ownership.gaveUp(lease);
+        // What is not released is renewed for as long as the process lives.
+        if (plan.mode !== "alone" && this.#random.chance(0.3)) return;
+        await lease.release();
       }
-      if (this.#world.plan.mode !== "alone" && this.#random.chance(0.5)) return;
+      if (plan.mode !== "alone" && this.#random.chance(0.5)) return;
       if (!this.#world.isOver) await this.#pause();
     }
+  }
+
+  /** @returns no lease when the process gives up. */
+  async #take(): Promise<Lease | undefined> {
+    const { session, plan, ownership } = this.#world;
+    const waits = plan.mode === "leases";
+    while (!this.#world.isOver) {
+      if (!waits && plan.areLeasesOn && this.#random.chance(0.8))
+        await this.#refusable("break", (signal) => this.#break(signal));
+      const waitMs = waits ? this.#random.pick([0, 0, 30_000, 120_000, 600_000]) : 0;
+      ownership.waits(this.process);
+      const lease = await this.#refusable("acquire", (signal) => this.#store.acquire({ session, waitMs, signal }));
+      if (lease || this.#random.chance(0.1)) {
+        ownership.waitsNoMore(this.process);
+        return lease;
+      }
+      await this.process.clock.sleep(this.#random.next() * 5_000);
+    }
+    return undefined;
+  }
+
+  /** Takes the session from whoever has it. */
+  async #break(signal: AbortSignal): Promise<void> {
+    const { session, truth, plan } = this.#world;
+    const { epoch } = truth.newest;
+    this.#isBreaking = true;
+    try {
+      await this.#store.breakLease({ session, signal });
+    } finally {
+      this.#isBreaking = false;
+    }
+    if (plan.mode !== "lossy" && epoch > 0 && truth.newest.epoch <= epoch)
+      throw new Error(`${this.process.name} broke a lease, and nobody was fenced`);
   }
 
   async #rounds(operation: (signal: AbortSignal) => Promise<void>, lease?: Lease): Promise<void> {
@@ -111,7 +156,9 @@ export class Life {
 
   /** Somebody may lose patience at any moment; what was sent by then still arrives. */
   async #refusable<T>(what: string, work: (signal: AbortSignal) => Promise<T>, lease?: Lease): Promise<T | undefined> {
-    const { simulation, outcome } = this.#world;
+    const { simulation, outcome, truth } = this.#world;
+    const { moment } = truth;
+    const { nowMs } = simulation;
     const controller = new AbortController();
     const isImpatient = this.#random.chance(0.1);
     const stop = isImpatient
@@ -121,7 +168,7 @@ export class Life {
       return await work(controller.signal);
     } catch (error) {
       if (!this.process.isAlive) throw error;
-      const code = this.#accept(what, error, lease);
+      const code = this.#accept(what, error, lease, { moment, sinceMs: nowMs });
       simulation.say(this.process.name, () => `${what} ends: ${code}`);
       outcome.refused.set(code, (outcome.refused.get(code) ?? 0) + 1);
       return undefined;
@@ -131,10 +178,15 @@ export class Life {
   }
 
   /** @throws what may not happen. */
-  #accept(what: string, error: unknown, lease: Lease | undefined): VaultErrorCode | "aborted" {
+  #accept(
+    what: string,
+    error: unknown,
+    lease: Lease | undefined,
+    { moment, sinceMs }: { moment: number; sinceMs: number },
+  ): VaultErrorCode | "aborted" {
     if (error === ENOUGH) return "aborted";
     if (!isVaultError(error)) throw error;
-    if (error.code === "UNAVAILABLE" || error.code === "LEASE_HELD") return error.code;
+    if (error.code === "UNAVAILABLE") return error.code;
     if (error.code === "LEASE_LOST") {
       const { newest } = this.#world.truth;
       const isRight = this.#world.plan.mode === "lossy" || !lease || newest.epoch > lease.epoch;
@@ -142,6 +194,11 @@ export class Life {
       throw new Error(
         `${this.process.name} was told that its lease is lost, and nobody has taken it: ${error.message}`,
       );
+    }
+    if (error.code === "LEASE_HELD") {
+      const { plan, ownership } = this.#world;
+      if (plan.mode === "lossy" || ownership.wasHeld(moment, sinceMs)) return error.code;
+      throw new Error(`${this.process.name} was told that the session is held, and it was not: ${error.message}`);
     }
     // Was checked where it was thrown.
     if (error.code === "ABSENT") return error.code;
@@ -154,7 +211,6 @@ export class Life {
     work: () => Promise<unknown>,
     holds: Parameters<Truth["wasTrue"]>[1],
     isAbsent: Parameters<Truth["wasTrue"]>[1] = () => false,
-    lease?: Lease,
   ): Promise<void> {
     const { truth, plan, simulation } = this.#world;
     const { moment } = truth;
@@ -167,9 +223,7 @@ export class Life {
       wasAbsent = true;
     }
     simulation.say(this.process.name, () => `${what}: ${wasAbsent ? "absent" : "done"}`);
-    // An overtaken holder that has not been told yet may answer by what it knows.
-    const isOvertaken = wasAbsent && lease !== undefined && truth.newest.epoch > lease.epoch;
-    if (plan.mode !== "lossy" && !isOvertaken && !truth.wasTrue(moment, wasAbsent ? isAbsent : holds))
+    if (plan.mode !== "lossy" && !truth.wasTrue(moment, wasAbsent ? isAbsent : holds))
       throw new Error(
         `${what} of ${this.process.name} ended ("${wasAbsent ? "absent" : "done"}"), and that was not so at any time meanwhile`,
       );
@@ -212,7 +266,6 @@ export class Life {
       ({ live }) =>
         live.some(({ n, proven, rejected }) => n === generation && (as === "proven" ? proven && !rejected : rejected)),
       ({ live }) => !live.some(({ n }) => n === generation),
-      lease,
     );
   }
 
@@ -222,7 +275,6 @@ export class Life {
       () => this.#store.rollback({ session: this.#world.session, lease, generation, signal }),
       ({ content, deleted }) => content === generation && !deleted,
       ({ content, deleted, live }) => content === 0 || deleted !== undefined || !live.some(({ n }) => n === generation),
-      lease,
     );
   }
 
@@ -242,8 +294,7 @@ export class Life {
       "undelete",
       () => this.#store.undelete(options),
       ({ content, deleted }) => content !== 0 && !deleted,
-      // Not yet: an overtaken holder answers by what it knows.
-      () => true,
+      ({ content, deleted }) => content === 0 || deleted !== undefined,
     );
   }
 

@@ -161,6 +161,7 @@ export class Network {
       const isIdle =
         !this.#isCalm && (writes || name === "list") && !isQuick(keys[0] ?? "") && random.chance(this.#rates.idle);
       const idle = isIdle ? random.pick([5, 60]) * SECOND * random.next() : 0;
+      if (isIdle) owner.idleUntilMs = Math.max(owner.idleUntilMs, simulation.nowMs + idle);
       // Half of the requests have left by then: they take effect also while their sender sleeps.
       simulation.after(idle + this.#latency(), happen, random.chance(0.5) ? owner : undefined);
     });

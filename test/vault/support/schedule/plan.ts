@@ -25,6 +25,9 @@ export interface Plan {
   /** Whether a process takes part that never names a lease. */
   readonly hasPanel: boolean;
   readonly attemptTimeoutMs: number;
+  readonly leaseTtlMs: number;
+  /** Whether processes have leases. Without them nobody waits, and nobody is told. */
+  readonly areLeasesOn: boolean;
 }
 
 export function planOf(mode: Mode, random: Random): Plan {
@@ -42,6 +45,8 @@ export function planOf(mode: Mode, random: Random): Plan {
     concurrency: random.pick([1, 4]),
     hasReader: random.chance(0.3),
     hasPanel: random.chance(0.3),
+    leaseTtlMs: mode === "leases" ? random.pick([MINUTE, MINUTE, 3 * MINUTE]) : 24 * HOUR,
+    areLeasesOn: mode === "leases" || random.chance(0.3),
     attemptTimeoutMs: random.pick([5 * SECOND, 30 * SECOND]),
   };
 }

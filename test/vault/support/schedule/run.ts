@@ -2,10 +2,12 @@ import type { VaultErrorCode } from "../../../../lib/errors.ts";
 import { decodeEntry } from "../../../../lib/vault/entry.ts";
 import { SessionFrames } from "../../../../lib/vault/frames.ts";
 import { entryNumber } from "../../../../lib/vault/layout.ts";
+import type { Processes } from "../../../../lib/vault/lease/owner.ts";
 import { Vault } from "../../../../lib/vault/vault.ts";
 import { Backend } from "./backend.ts";
 import { Life, type World } from "./life.ts";
 import { Network } from "./network.ts";
+import { Ownership } from "./ownership.ts";
 import { type Mode, planOf } from "./plan.ts";
 import { Host, SimulatedProcess, Simulation } from "./simulation.ts";
 import { Truth } from "./truth.ts";
@@ -19,6 +21,9 @@ const CALM_EVENTS = 20_000;
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
+
+/** So many times the length of a lease it may take until somebody holds the session. */
+const CALM_LEASES = 4;
 
 /** What happened in one schedule. */
 export interface Outcome {
@@ -62,8 +67,16 @@ class Schedule {
       truth.know(bytes, entry);
       this.#lifeOf(owner)?.sends(entry);
     });
+    const ownership = new Ownership(simulation, truth, {
+      session: SESSION,
+      areLeasesKept: mode === "leases",
+      ttlMs: plan.leaseTtlMs,
+    });
+    truth.onNewest = (entry, before, beforeAtMs) => ownership.newest(entry, before, beforeAtMs);
+    truth.onPut = (key) => ownership.put(key);
     this.#world = {
       simulation,
+      ownership,
       plan,
       network,
       truth,
@@ -84,16 +97,19 @@ class Schedule {
 
   async run(): Promise<Outcome> {
     const simulation = this.#simulation;
-    const { outcome, network, truth } = this.#world;
+    const { outcome, network, truth, plan } = this.#world;
     for (let events = 0; events < EVENTS; events++) {
       if (!(await this.#step())) throw new Error("nothing goes on any more");
       await this.#disturb();
     }
     simulation.say("", () => "calm");
     network.calm();
+    for (const { process } of this.#lives) {
+      simulation.wake(process.host);
+      process.troubleAtMs = Math.max(process.troubleAtMs, simulation.nowMs);
+    }
+    if (plan.mode === "leases") await this.#untilHeld();
     this.#world.isOver = true;
-    for (const { process } of this.#lives)
-      process.host.pausedUntilMs = Math.min(process.host.pausedUntilMs, simulation.nowMs);
     let events = 0;
     while (await this.#step()) if (++events > CALM_EVENTS) throw new Error("it does not come to an end");
     if (this.#lives.size > 0) throw new Error("a process waits for ever");
@@ -101,8 +117,21 @@ class Schedule {
     return { ...outcome, commits: truth.commits, late: network.late };
   }
 
+  /** Nothing goes wrong any more: soon somebody has the session. */
+  async #untilHeld(): Promise<void> {
+    const simulation = this.#simulation;
+    const { ownership, plan } = this.#world;
+    const end = simulation.nowMs + CALM_LEASES * plan.leaseTtlMs;
+    while (!ownership.isHeld) {
+      await this.#step();
+      this.#replace();
+      if (simulation.nowMs > end) throw new Error("nobody could take the session although nothing went wrong");
+    }
+  }
+
   async #step(): Promise<boolean> {
     const isGoingOn = await this.#simulation.step();
+    this.#world.ownership.check();
     if (this.#world.failure) throw this.#world.failure;
     return isGoingOn;
   }
@@ -127,6 +156,11 @@ class Schedule {
     if (what < 0.005) this.#putToSleep(process.host);
     else if (what < 0.009) this.#cutOff(process.host);
     else if (what < 0.013 && this.#world.plan.mode !== "alone") await this.#kill(process);
+    this.#replace();
+  }
+
+  /** Of a process that has ended its host begins another one. */
+  #replace(): void {
     for (const life of this.#lives) {
       if (life.process.isAlive && !life.hasEnded) continue;
       this.#lives.delete(life);
@@ -137,7 +171,7 @@ class Schedule {
   #putToSleep(host: Host): void {
     const simulation = this.#simulation;
     const { random } = simulation;
-    const ms = random.pick([SECOND, 30 * SECOND, 300 * SECOND, 3 * HOUR]) * random.next();
+    const ms = random.pick([SECOND, 30 * SECOND, 300 * SECOND, 300 * SECOND, 3 * HOUR]) * random.next();
     host.pausedUntilMs = Math.max(host.pausedUntilMs, simulation.nowMs + ms);
     for (const { process } of this.#lives) if (process.host === host) process.troubleAtMs = host.pausedUntilMs;
     simulation.say(host.name, () => `sleeps until ${(host.pausedUntilMs / SECOND).toFixed(1)}`);
@@ -165,16 +199,17 @@ class Schedule {
       {
         blobs: network.blobs(process),
         keep: 2,
+        leaseTtlMs: plan.leaseTtlMs,
         concurrency: plan.concurrency,
         attemptTimeoutMs: plan.attemptTimeoutMs,
         retries: simulation.random.below(3),
         retryDelayMs: simulation.random.pick([0, 200]),
         onWarning: (message) => {
           simulation.say(process.name, () => `warns: ${message}`);
-          if (!KNOWN.some((begin) => message.startsWith(begin))) fail(message);
+          if (process.isAlive && !KNOWN.some((begin) => message.startsWith(begin))) fail(message);
         },
       },
-      { clock: process.clock, leases: plan.mode === "leases" },
+      { clock: process.clock, processes: processesOf(simulation), leases: plan.areLeasesOn },
     );
   }
 
@@ -202,6 +237,21 @@ class Schedule {
     while (await this.#step());
     if (!isDone) throw new Error(`entry ${truth.newest.n} cannot be looked at`);
   }
+}
+
+/** What a process knows of the others: it sees those of its own host. */
+function processesOf(simulation: Simulation): Processes {
+  return {
+    async self() {
+      const process = simulation.current;
+      if (!process) throw new Error("a lease is taken by no process");
+      const { host, pid } = process;
+      return { host: host.name, pid, startedAt: String(pid), boot: host.name, pidNamespace: host.name };
+    },
+    async isGone({ host, pid }) {
+      return host === simulation.current?.host.name && !simulation.isRunning(pid);
+    },
+  };
 }
 
 /** Warnings that have their reason in what the network does, or in the backend. */

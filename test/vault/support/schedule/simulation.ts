@@ -1,3 +1,4 @@
+import { VaultError } from "../../../../lib/errors.ts";
 import type { Clock } from "../../../../lib/vault/clock.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Random } from "./random.ts";
@@ -30,6 +31,8 @@ export class SimulatedProcess {
   isAlive = true;
   /** When something last went wrong for it: it slept, or a request of it was not answered. */
   troubleAtMs: number;
+  /** Until then a request of it may wait that is in no hurry. */
+  idleUntilMs = 0;
   readonly #deaths = new Set<(reason: Error) => void>();
 
   constructor(simulation: Simulation, host: Host, name: string, pid: number) {
@@ -38,6 +41,7 @@ export class SimulatedProcess {
     this.pid = pid;
     this.troubleAtMs = simulation.nowMs;
     this.clock = simulation.clockOf(this);
+    simulation.runs(this);
   }
 
   /** `reject` is called when it dies; at once when it is dead. @returns a function that takes this back */
@@ -56,9 +60,9 @@ export class SimulatedProcess {
 }
 
 /** What the code of a process that has died is told. */
-export class Death extends Error {
+export class Death extends VaultError {
   constructor(name: string) {
-    super(`the process ${name} is dead`);
+    super("UNAVAILABLE", `the process ${name} is dead`, { retryable: false });
   }
 }
 
@@ -73,6 +77,7 @@ export class Simulation {
   /** The process that runs now. */
   current: SimulatedProcess | undefined;
   readonly #events = new EventQueue<() => void, SimulatedProcess>();
+  readonly #processes = new Map<number, SimulatedProcess>();
   readonly #trace: ((line: string) => void) | undefined;
 
   constructor(seed: number, trace?: (line: string) => void) {
@@ -115,12 +120,28 @@ export class Simulation {
     return true;
   }
 
+  /** Wakes a host that sleeps. */
+  wake(host: Host): void {
+    host.pausedUntilMs = Math.min(host.pausedUntilMs, this.nowMs);
+    this.#events.refresh();
+  }
+
   /** Runs `work` as the process `owner`, until it waits for time or an answer. */
   async as(owner: SimulatedProcess, work: () => void): Promise<void> {
     this.current = owner;
     work();
     await settled();
     this.current = undefined;
+  }
+
+  /** A process has begun. */
+  runs(process: SimulatedProcess): void {
+    this.#processes.set(process.pid, process);
+  }
+
+  /** Whether the process with this number has not ended. */
+  isRunning(pid: number): boolean {
+    return this.#processes.get(pid)?.isAlive === true;
   }
 
   clockOf(owner: SimulatedProcess): Clock {

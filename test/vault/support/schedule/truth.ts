@@ -30,8 +30,12 @@ export class Truth {
   /** By key, the number of a live generation that needs it. */
   #needed = new Map<string, number>();
   /** Called with the entry that has become the newest, and the one before it. */
-  onNewest: (entry: Entry, before: LogState) => void = () => {};
+  onNewest: (entry: Entry, before: LogState, beforeAtMs: number) => void = () => {};
+  /** Called with the key of each put that took effect. */
+  onPut: (key: string) => void = () => {};
   commits = 0;
+  /** When the newest entry became the newest. */
+  newestSinceMs = 0;
 
   constructor(backend: Backend, simulation: Simulation, rules: TruthRules) {
     this.#backend = backend;
@@ -84,6 +88,7 @@ export class Truth {
     const before = this.#moments.findLast((state) => state.n < n) ?? EMPTY_LOG;
     this.#moments.push(before);
     this.#needed = this.#neededBy(before);
+    this.newestSinceMs = this.#simulation.nowMs;
   }
 
   /** Keys that live generations and the newest entry need. */
@@ -92,6 +97,7 @@ export class Truth {
   }
 
   #put(key: string, bytes: Buffer, before: Buffer | undefined): void {
+    this.onPut(key);
     if (entryNumber(this.#rules.session, key) === undefined) return;
     const entry = this.#entries.get(bytes);
     if (!entry) throw new Error(`${key} was put by nobody`);
@@ -127,7 +133,9 @@ export class Truth {
     this.#needed = this.#neededBy(entry);
     const { manifest: _, manifestChunks: __, ...state } = entry;
     this.#moments.push(state);
-    this.onNewest(entry, before);
+    const beforeAtMs = this.newestSinceMs;
+    this.newestSinceMs = this.#simulation.nowMs;
+    this.onNewest(entry, before, beforeAtMs);
   }
 
   #deleted(keys: readonly string[]): void {
