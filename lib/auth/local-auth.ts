@@ -71,7 +71,12 @@ export class LocalAuth extends BaseAuth {
     const previous = this.#launch;
     // No hook tells that the browser of the launch before is just starting: it continues, and this start fails.
     if (previous !== undefined) await checkNoBrowser(dir);
-    const launch = new ProfileLaunch({ ...this.#settings, client: this.client, dir });
+    const launch = new ProfileLaunch({
+      ...this.#settings,
+      client: this.client,
+      dir,
+      destroy: () => this.destroy(),
+    });
     this.#launch = launch;
     try {
       await launch.prepare(async () => {

@@ -16,6 +16,7 @@ import { ProfileSession } from "./store/profile-session.ts";
 import type { StoredVersion, StoreSession } from "./store/store-session.ts";
 import { ZipSession } from "./store/zip-session.ts";
 import { sessionNameOf } from "./strategy-options.ts";
+import { currentStart, type Start, watchStarts } from "./watched-starts.ts";
 
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 
@@ -42,6 +43,8 @@ export class RemoteAuth extends BaseAuth {
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
+  /** The call of `client.initialize()` that began the run. */
+  #start: Start | undefined;
   /** Whether the page has said last that it is linked to no phone. */
   #isUnpaired = false;
   /** What WhatsApp has refused and neither the local profile nor the store says yet. */
@@ -74,6 +77,11 @@ export class RemoteAuth extends BaseAuth {
       this.#isUnpaired = state === "UNPAIRED" || state === "UNPAIRED_IDLE";
       if (this.#isUnpaired) this.#run?.unlink();
     });
+    watchStarts(client, async (start) => {
+      const run = this.#run;
+      // Another call may have begun the run, and may still go on.
+      if (run !== undefined && this.#start === start) await this.#inTurn(run, () => run.startFailed());
+    });
   }
 
   /**
@@ -84,6 +92,7 @@ export class RemoteAuth extends BaseAuth {
   override async beforeBrowserInitialized(): Promise<void> {
     const { client } = this;
     checkLaunchable(client.options.puppeteer, "RemoteAuth", this.userDataDir);
+    if (this.#run?.hasFailed) await this.#run.endFailed();
     // The last save of the run before comes first.
     const previous = client.pupBrowser?.isConnected() ? this.#run?.ended : undefined;
     const start = { isFirst: this.#run === undefined, previous };
@@ -108,8 +117,10 @@ export class RemoteAuth extends BaseAuth {
       session: this.sessionName,
       dir: this.userDataDir,
       refused: this.#refused,
+      destroy: () => this.destroy(),
     });
     this.#run = run;
+    this.#start = currentStart();
     try {
       await run.begin();
     } catch (error) {

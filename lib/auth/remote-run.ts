@@ -1,7 +1,7 @@
 import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { BrowserLike } from "../browser/client.ts";
-import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
+import { closeQuietly, ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
 import type { SaveReport } from "../store.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
@@ -19,6 +19,9 @@ export interface RemoteRunOptions
   extends ProfileLaunchOptions,
     Pick<OpenOptions, "store" | "session" | "refused">,
     Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
+
+/** How long the browser of a start that failed stays open, in milliseconds. */
+const FAILED_START_MS = 60_000;
 
 /** One run of a client: from the choice of its profile to the last save. Saves only while the session is linked. */
 export class RemoteRun {
@@ -42,6 +45,8 @@ export class RemoteRun {
   /** Whether the stored session was deleted, and no other is linked since. */
   deleted = false;
   #finished: Promise<void> | undefined;
+  #startedBrowser: BrowserLike | undefined;
+  #hasFailed = false;
 
   constructor(options: RemoteRunOptions) {
     this.#options = options;
@@ -87,6 +92,7 @@ export class RemoteRun {
       this.#opened = opened;
       return opened.profile;
     });
+    if (this.#phase.lost !== undefined) throw this.#phase.lost;
     this.#phase.opened();
     const restored = this.#opened?.restored;
     if (restored !== undefined) this.#emit("remote_session_restored", restored);
@@ -97,12 +103,41 @@ export class RemoteRun {
    * @throws `INVALID` when the browser would wipe the profile
    */
   async browserStarted(browser: BrowserLike): Promise<void> {
+    this.#startedBrowser = browser;
     this.#browser.begin(browser);
     await this.#launch.started(browser).catch(async (error: unknown) => {
       // whatsapp-web.js calls no further hook.
       await this.end();
       throw error;
     });
+  }
+
+  /**
+   * whatsapp-web.js has given up the start of this run: it listens to no event of the page, and calls no hook. Without a
+   * browser the run ends at once. A browser that is open stays for a minute, for a person who looks at its page or calls
+   * `client.destroy()`, and is then closed.
+   */
+  async startFailed(): Promise<void> {
+    if (this.isEnding || this.#phase.isStarting || this.wasReady) return;
+    const browser = this.#startedBrowser;
+    if (!browser?.isConnected()) return await this.end();
+    this.#hasFailed = true;
+    const close = (): void => void (this.wasReady || closeQuietly(browser));
+    const timer = setTimeout(close, FAILED_START_MS);
+    timer.unref();
+    this.#ending.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  }
+
+  /** Whether whatsapp-web.js has given up the start, with the browser still open. */
+  get hasFailed(): boolean {
+    return this.#hasFailed && !this.isEnding && !this.wasReady;
+  }
+
+  /** Closes the browser of a start that has failed, and ends the run. Never rejects. */
+  async endFailed(): Promise<void> {
+    this.browserClosed();
+    await closeQuietly(this.#startedBrowser);
+    await this.end();
   }
 
   /** The browser is closed on purpose: its end is no interruption. */
@@ -254,7 +289,11 @@ export class RemoteRun {
     this.#emit("remote_session_lost", lost);
     void this.#saves.lose(lost);
     if (endsByItself) return;
-    await this.#options.client.destroy().catch((cause: unknown) => this.#emit("remote_session_error", cause));
+    const { client } = this.#options;
+    await client.destroy().catch((cause: unknown) => {
+      // Before there is a browser, whatsapp-web.js 1.34.4 always throws.
+      if (client.pupBrowser) this.#emit("remote_session_error", cause);
+    });
     // Also when the browser could not be closed.
     await this.end();
   }

@@ -31,6 +31,8 @@ export class BrowserWatch {
   begin(browser: BrowserLike): void {
     const child = browser.process?.() ?? undefined;
     browser.once("disconnected", () => void this.#gone(child));
+    // It has died since it was started: the event has come already.
+    if (!browser.isConnected()) void this.#gone(child);
   }
 
   /** Ends the watch: `onGone` is not called any more. */

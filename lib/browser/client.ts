@@ -34,6 +34,7 @@ export interface PublicClient {
   once(event: string, listener: (...args: unknown[]) => void): unknown;
   emit(event: string, ...args: unknown[]): boolean;
   destroy(): Promise<void>;
+  initialize?(): Promise<void>;
 }
 
 /** whatsapp-web.js's `Client` at run time, with fields that its published types do not declare. */

@@ -14,6 +14,8 @@ export interface ProfileLaunchOptions {
   readonly closeOnSignals: boolean;
   /** Called with warnings for a person. */
   readonly onWarning: (message: string) => void;
+  /** The strategy's `destroy`, for a client that throws before it calls it. */
+  readonly destroy: () => Promise<void>;
 }
 
 /** Opens a profile in a browser: from the lock of the profile to the check of the browser that was started. */
@@ -38,6 +40,8 @@ export class ProfileLaunch {
   async prepare(choose: (lock: ProfileLock) => Promise<ProfileFacts>): Promise<void> {
     const { dir } = this.#options;
     let lock: ProfileLock | undefined;
+    // From here on: a start that waits or restores may hold a lease.
+    this.#listenToSignals();
     try {
       lock = await lockProfile(dir);
       await endOrphanedBrowser(dir);
@@ -49,18 +53,34 @@ export class ProfileLaunch {
       lock.chosen();
       this.#lock = lock;
     } catch (cause) {
+      this.#stopListening();
       await lock?.release();
       throw asDiskError(`open the profile ${dir}`, cause);
     }
   }
 
+  #listenToSignals(): void {
+    const { client, destroy } = this.#options;
+    // whatsapp-web.js 1.34.4 throws before its browser is started, and every version when it cannot close it.
+    if (this.#handlesSignals) this.#offSignals = onSignals(() => client.destroy().catch(destroy));
+  }
+
+  #stopListening(): void {
+    this.#offSignals?.();
+    this.#offSignals = undefined;
+  }
+
+  get #handlesSignals(): boolean {
+    const { client, closeOnSignals } = this.#options;
+    return closeOnSignals && !usersOwnSignals(client.options.puppeteer);
+  }
+
   #setOptions(profile: ProfileFacts): void {
-    const { client, dir, closeOnSignals } = this.#options;
+    const { client, dir } = this.#options;
     // A page that was closed before it navigated leaves this set, and the next navigation would count as a logout.
     client.lastLoggedOut = false;
-    const handleSignals = closeOnSignals && !usersOwnSignals(client.options.puppeteer);
+    const handleSignals = this.#handlesSignals;
     client.options.puppeteer = launchOptions(client.options.puppeteer, { userDataDir: dir, profile, handleSignals });
-    if (handleSignals) this.#offSignals = onSignals(() => client.destroy());
   }
 
   /**
@@ -86,8 +106,7 @@ export class ProfileLaunch {
   /** Releases the signal handlers and the lock. Never rejects; may be called twice. */
   async end(): Promise<void> {
     this.#ended = true;
-    this.#offSignals?.();
-    this.#offSignals = undefined;
+    this.#stopListening();
     await this.#lock?.release();
   }
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { BrowserWatch } from "../../lib/browser/browser-watch.ts";
 import type { ClientLike } from "../../lib/browser/client.ts";
+import { gate } from "../support/gate.ts";
 
 let child: ChildProcess | undefined;
 
@@ -18,6 +19,13 @@ function watched(): BrowserWatch {
   const browser = { process: () => child, isConnected: () => false };
   return new BrowserWatch({ pupBrowser: browser } as unknown as ClientLike);
 }
+
+it("tells of a browser that was gone before the watch began", async () => {
+  const browser = { process: () => null, isConnected: () => false, once: () => undefined, version: async () => "" };
+  const gone = gate();
+  new BrowserWatch({ pupBrowser: browser } as unknown as ClientLike, async () => gone.open()).begin(browser);
+  await gone.opened;
+});
 
 describe.skipIf(process.platform === "win32")("BrowserWatch", () => {
   it("reports a browser as running as long as one of its processes runs", async () => {

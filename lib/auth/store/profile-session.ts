@@ -73,7 +73,10 @@ export class ProfileSession implements StoreSession {
       throw error;
     });
     this.#lease = lease;
-    const lose = (): void => this.#lost.abort(lease.lost.reason);
+    const lose = (): void => {
+      // A lease that was given back cannot be lost.
+      if (this.#lease === lease) this.#lost.abort(lease.lost.reason);
+    };
     if (lease.lost.aborted) lose();
     else lease.lost.addEventListener("abort", lose, { once: true });
   }

@@ -1,0 +1,70 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { beforeEach, describe, expect, it } from "vitest";
+import { currentStart, type Start, watchStarts } from "../../lib/auth/watched-starts.ts";
+import type { PublicClient } from "../../lib/browser/client.ts";
+
+interface FakeClient {
+  initialize?(...values: unknown[]): Promise<unknown>;
+}
+
+let failed: Start[];
+beforeEach(() => {
+  failed = [];
+});
+
+function watched<T extends FakeClient>(client: T): T {
+  watchStarts(client as unknown as PublicClient, async (start) => {
+    await turn();
+    failed.push(start);
+  });
+  return client;
+}
+
+describe("watchStarts", () => {
+  it("leaves values, result and `this` of initialize() as they are", async () => {
+    const client = watched({
+      async initialize(...values: unknown[]): Promise<unknown> {
+        return [this === client, ...values];
+      },
+    });
+    expect(await client.initialize(1, 2)).toEqual([true, 1, 2]);
+    expect(failed).toEqual([]);
+  });
+
+  it("tells of a call that fails, before it rejects with its error", async () => {
+    const error = new Error("Failed to launch the browser process!");
+    let begun: Start | undefined;
+    const client = watched({
+      async initialize(): Promise<void> {
+        await turn();
+        begun = currentStart();
+        throw error;
+      },
+    });
+    expect(currentStart()).toBeUndefined();
+    const told = client.initialize().catch((cause: unknown) => [cause, [...failed]]);
+    expect(await told).toEqual([error, [begun]]);
+    expect(begun).toBeDefined();
+  });
+
+  it("tells two calls at once apart, and a call within a call", async () => {
+    const begun: (Start | undefined)[] = [];
+    const client = watched({
+      async initialize(name: unknown): Promise<void> {
+        await turn();
+        begun.push(currentStart());
+        if (name === "outer") await client.initialize("inner");
+        if (name !== "good") throw new Error(String(name));
+      },
+    });
+    await Promise.allSettled([client.initialize("good"), client.initialize("bad")]);
+    expect(failed).toEqual([begun[1]]);
+    expect(begun[0]).not.toBe(begun[1]);
+    await expect(client.initialize("outer")).rejects.toThrow("inner");
+    expect(failed).toEqual([begun[1], begun[3], begun[2]]);
+  });
+
+  it("does nothing to a client without initialize()", () => {
+    expect(watched({})).toEqual({});
+  });
+});
