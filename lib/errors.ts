@@ -15,7 +15,7 @@ export type VaultErrorCode =
   | "LEASE_HELD"
   /** Another process has taken the session over; this process must not write any more. */
   | "LEASE_LOST"
-  /** The value is encrypted and its key was not given. Not yet used: sessions are stored unencrypted. */
+  /** The value is encrypted, and its key was not given: the session is there, and nothing was changed. */
   | "WRONG_KEY"
   /** The store or the disk refused the credentials, or a permission is missing. */
   | "DENIED"

@@ -17,16 +17,19 @@ export type Encryption = EncryptionWays & {
 
 type EncryptionWays =
   | {
-      /** 32 random bytes: a `Uint8Array`, or text in base64, base64url or hexadecimal. */
-      key: EncryptionKey;
+      /**
+       * 32 random bytes: a `Uint8Array`, or text in base64, base64url or hexadecimal. Undefined, as a variable that is not
+       * set, is refused.
+       */
+      key: EncryptionKey | undefined;
     }
   | {
       /** A text of at least 12 characters, of which scrypt makes a key. A random key is safer, and faster. */
-      passphrase: string;
+      passphrase: string | undefined;
     }
   | {
       /** Several: the first one encrypts, every one decrypts. */
-      keys: readonly (EncryptionKey | { passphrase: string })[];
+      keys: readonly (EncryptionKey | { passphrase: string | undefined } | undefined)[];
     };
 
 const WAYS = ["key", "passphrase", "keys"] as const;

@@ -38,7 +38,7 @@ export class SessionFrames {
   /** The lowest number of an entry that was found encrypted: all after it are. */
   #encryptedFrom = Number.POSITIVE_INFINITY;
   /** Numbers of entries that may not be plain, whatever their number. */
-  #encrypted: ReadonlySet<number> = new Set();
+  readonly #encrypted = new Set<number>();
 
   constructor(session: string, keys: FrameKeys = NO_KEYS) {
     this.session = session;
@@ -105,7 +105,7 @@ export class SessionFrames {
 
   /** From now on these entries are refused when they are plain. */
   expectEncrypted(numbers: Iterable<number>): void {
-    this.#encrypted = new Set(numbers);
+    for (const n of numbers) this.#encrypted.add(n);
   }
 
   async #decode(

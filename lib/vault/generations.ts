@@ -5,7 +5,7 @@ import { decodeManifest, type Entry } from "./entry.ts";
 import { type ChunkAddress, chunkKey } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
-import { unlessCorrupt } from "./unless-corrupt.ts";
+import { unlessCorrupt, unlessUnreadable } from "./unless-corrupt.ts";
 
 /** What names an entry: a number alone can be that of another entry, which has come late to where it was free again. */
 export type EntryName = Pick<Entry, "n" | "id">;
@@ -52,9 +52,9 @@ export class Generations {
     return this.#keysOf(n, (found) => found === id, signal);
   }
 
-  /** As {@link keys}, of the entry that has this number, whichever it is. */
+  /** As {@link keys}, of the entry that has this number, whichever it is; `undefined` also when the key that it needs is not here. */
   async keysAt(n: number, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
-    return this.#keysOf(n, () => true, signal);
+    return unlessUnreadable(this.#keysOf(n, () => true, signal));
   }
 
   async #keysOf(

@@ -2,6 +2,7 @@ import type { RetriedBlobs } from "../blobs/retry.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { findEncrypted } from "./downgrade.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
+import { EMPTY_LOG } from "./entry-draft.ts";
 import type { SessionFrames } from "./frames.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
 
@@ -88,6 +89,19 @@ export class SessionLog {
     }
   }
 
+  /**
+   * Entry `n`, which follows an entry of the caller's. One that this store has no key for is another holder's: a holder
+   * encrypts with one key for as long as it has the session.
+   */
+  async readFollower(n: number, signal?: AbortSignal): Promise<Entry | undefined> {
+    try {
+      return await this.read(n, signal);
+    } catch (error) {
+      if (!isVaultError(error, "WRONG_KEY")) throw error;
+      return { ...EMPTY_LOG, n, by: "a process that encrypts with another key" };
+    }
+  }
+
   /** Without its newest entry a session cannot be read at all: the error says what a person can do. */
   async #readNewest(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
     try {
@@ -124,7 +138,7 @@ export class SessionLog {
       if (signal?.aborted || !isUncertain(error)) throw error;
       failure = error;
     }
-    const taken = await this.read(entry.n, signal);
+    const taken = await this.readFollower(entry.n, signal);
     if (taken?.id === entry.id) return { committed: true, bytes: frame.length, atOnce: false };
     if (taken) return { committed: false, taken };
     // Refused, and nothing to be read: whose entry it is cannot be known yet (a majority has not seen it, say).

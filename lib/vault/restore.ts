@@ -80,16 +80,24 @@ export function keptGeneration(session: string, { live }: LogState, n: number): 
 
 /**
  * The generations to try, in order: the named one alone; or the current one, then older ones of the same phone and link,
- * proven ones first. A rejected or suspect generation is restored by name or as the current one only.
+ * proven ones first. A rejected or suspect generation is restored by name or as the current one only, and so is an
+ * unencrypted one after an encrypted one: anybody who can write to the store could have made it.
  */
 function candidatesOf(session: string, state: LogState, named: number | undefined): Generation[] {
   const { content, live, since = 0 } = state;
   const first = keptGeneration(session, state, named ?? content);
   if (named !== undefined) return [first];
   const older = live
-    .filter((one) => one.n >= since && one.n < content && one.pairing === first.pairing && isGood(one))
+    .filter(
+      (one) =>
+        one.n >= since && one.n < content && one.pairing === first.pairing && isGood(one) && isAsSafe(one, first),
+    )
     .reverse();
   return [first, ...older.filter(({ proven }) => proven), ...older.filter(({ proven }) => !proven)];
+}
+
+function isAsSafe(one: Generation, first: Generation): boolean {
+  return one.key !== undefined || first.key === undefined;
 }
 
 async function restoreOne(

@@ -91,7 +91,7 @@ export class SessionWriter {
     if (this.#proof.isOld || isGap) return await this.#list(signal);
     const asked = NewestProof.now(this.#clock);
     for (let n = this.#state.n + 1; ; n++) {
-      const found = await this.log.read(n, signal);
+      const found = await this.log.readFollower(n, signal);
       if (found) this.#adopt(found);
       else if (this.#isLast(n)) return this.#proof.looked(asked);
     }
@@ -105,7 +105,7 @@ export class SessionWriter {
   async lookBeside(signal?: AbortSignal): Promise<void> {
     const asked = NewestProof.now(this.#clock);
     for (let n = this.#state.n + 1; ; n++) {
-      const found = await this.log.read(n, signal);
+      const found = await this.log.readFollower(n, signal);
       // Up to the newest entry that is known by now, the commit has read for itself.
       if (found && n > this.#state.n && !this.#isOwn(found)) this.#leaseLost(found);
       else if (!found && this.#isLast(n)) return this.#proof.looked(asked);
@@ -182,7 +182,7 @@ export class SessionWriter {
       const numbers = await this.log.numbers(signal);
       const after = numbers.filter((n) => n > this.#state.n).sort((a, b) => a - b);
       for (const n of after) {
-        const found = await this.log.read(n, signal);
+        const found = await this.log.readFollower(n, signal);
         if (found) this.#adopt(found);
       }
       // What was listed and is gone was pruned by another holder, which has a newer entry.

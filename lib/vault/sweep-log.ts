@@ -1,6 +1,6 @@
 import type { SessionLog } from "./log.ts";
 import type { SessionWriter } from "./session-writer.ts";
-import { unlessCorrupt } from "./unless-corrupt.ts";
+import { unlessUnreadable } from "./unless-corrupt.ts";
 
 /** How long `hold` entries stay, in milliseconds: longer than any writer is paused that may still be woken. */
 const HOLD_MS = 30 * 24 * 60 * 60 * 1000;
@@ -22,8 +22,8 @@ export async function entriesToSweep(
   let old = excess;
   for (const [index, n] of numbers.entries()) {
     if (index < excess) continue;
-    const entry = await unlessCorrupt(log.read(n, signal));
-    // One that is damaged is as old as the next one at least.
+    const entry = await unlessUnreadable(log.read(n, signal));
+    // One that cannot be read is as old as the next one at least.
     if (!entry) continue;
     if ((state.uptimeMs ?? 0) - (entry.uptimeMs ?? 0) <= HOLD_MS) break;
     old = index + 1;

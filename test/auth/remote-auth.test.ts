@@ -2,12 +2,16 @@ import { EventEmitter } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { MemoryStore } from "../../adapters/memory.ts";
+import { MemoryBlobs, MemoryStore } from "../../adapters/memory.ts";
 import { RemoteAuth, type RemoteAuthOptions } from "../../lib/auth/remote-auth.ts";
 import type { ClientLike, PuppeteerOptions } from "../../lib/browser/client.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { SessionStore } from "../../lib/store.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, filesIn, profileFiles, writeFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { testKey } from "../support/keys.ts";
+import { everything } from "../support/traces.ts";
 
 /** As much of a client as the hooks touch when no browser runs. */
 class IdleClient extends EventEmitter {
@@ -114,6 +118,27 @@ describe("beforeBrowserInitialized", () => {
     await expect(strategy.beforeBrowserInitialized()).rejects.toMatchObject({ code: "UNAVAILABLE" });
     await expect(strategy.beforeBrowserInitialized()).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
+
+  it.each([undefined, { key: testKey(2) }])(
+    "throws WRONG_KEY when the key of the session was not given, and leaves profile and store as they are",
+    async (encryption) => {
+      const blobs = new MemoryBlobs();
+      const owner = new Vault({ blobs, encryption: { key: testKey(1) } });
+      const session = "RemoteAuth";
+      const capture = captureOf(profileFiles("one"));
+      await owner.saveProfile({ session, capture, lease: await owner.acquire({ session }) });
+      const stored = await everything(blobs, session);
+      const { strategy } = make({ store: new Vault({ blobs, encryption }) });
+      for (const hasProfile of [false, true]) {
+        if (hasProfile) await writeFiles(profileFiles("mine"), strategy.userDataDir);
+        await expect(strategy.beforeBrowserInitialized()).rejects.toMatchObject({ code: "WRONG_KEY" });
+        await strategy.destroy();
+        const local = await filesIn(strategy.userDataDir).catch(() => ({}));
+        expect(Object.keys(local)).toEqual(hasProfile ? expect.arrayContaining(Object.keys(profileFiles("mine"))) : []);
+        expect(await everything(blobs, session)).toEqual(stored);
+      }
+    },
+  );
 
   it("keeps a password of the store's address out of the message", async () => {
     const store = { ...downStore, sessionExists: () => Promise.reject(new Error("no route to //me:secret@host/db")) };
