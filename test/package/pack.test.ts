@@ -23,6 +23,7 @@ const pages = [
   "docs/how-it-works.md",
   "docs/recovery.md",
   "docs/stores.md",
+  "docs/security.md",
   "docs/moving.md",
   "docs/troubleshooting.md",
   "docs/benchmark.md",

@@ -3,12 +3,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { copySession } from "../../../lib/copy-session.ts";
 import type { VaultError } from "../../../lib/errors.ts";
-import type { Lease } from "../../../lib/store.ts";
 import type { Encryption } from "../../../lib/vault/encryption.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn, profileFiles, writeZip } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { keyIdOf, testKey } from "../../support/keys.ts";
+import { takeOver } from "../../support/take-over.ts";
 import { everything } from "../../support/traces.ts";
 
 const session = "RemoteAuth-bot";
@@ -23,12 +23,12 @@ beforeEach(() => {
 
 const open = (encryption?: Encryption): Vault => new Vault({ blobs, encryption, retryDelayMs: 0, onWarning: () => {} });
 
-async function savedWith(encryption: Encryption): Promise<{ store: Vault; lease: Lease }> {
+async function savedWith(encryption: Encryption): Promise<void> {
   const store = open(encryption);
   const lease = await store.acquire({ session });
   await store.saveProfile({ session, capture: captureOf(profileFiles("one")), lease });
   await store.saveProfile({ session, capture: captureOf(profileFiles("two")), lease });
-  return { store, lease };
+  await lease.release();
 }
 
 const withKey = { key: testKey(1) };
@@ -101,7 +101,7 @@ describe("a holder whose session was taken by a process with another key", () =>
     const plain = open();
     const lease = await plain.acquire({ session });
     await plain.saveProfile({ session, capture: captureOf(profileFiles("one")), lease });
-    await open(withKey).acquire({ session });
+    await takeOver(open(withKey), session);
     const before = await everything(blobs, session);
     const late = plain.saveProfile({ session, capture: captureOf(profileFiles("late")), lease });
     await expect(late).rejects.toMatchObject({ code: "LEASE_LOST" });
@@ -131,6 +131,7 @@ describe("a session under several keys", () => {
     const both = open({ keys: [testKey(2), testKey(1)] });
     const lease = await both.acquire({ session });
     await both.saveProfile({ session, capture: captureOf(profileFiles("three")), lease });
+    await lease.release();
     const store = open({ key: testKey(2) });
     const next = await store.acquire({ session });
     await store.saveProfile({ session, capture: captureOf(profileFiles("four")), lease: next });
@@ -143,7 +144,9 @@ describe("a session under several keys", () => {
   it("drops generations of a key that is gone when they are not kept any more", async () => {
     await savedWith(withKey);
     const both = open({ keys: [testKey(2), testKey(1)] });
-    await both.saveProfile({ session, capture: captureOf(profileFiles("x")), lease: await both.acquire({ session }) });
+    const first = await both.acquire({ session });
+    await both.saveProfile({ session, capture: captureOf(profileFiles("x")), lease: first });
+    await first.release();
     const store = new Vault({ blobs, encryption: { key: testKey(2) }, keep: 1, retryDelayMs: 0 });
     const lease = await store.acquire({ session });
     await store.delete({ session, lease, retainMs: 0 });
