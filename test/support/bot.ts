@@ -1,10 +1,18 @@
 // A bot as people run them, in a process of its own: `node --import tsx bot.ts <BotSpec as JSON>`, started and driven
-// by `startBot` over the IPC channel. It does nothing about signals or crashes: that is what is tested.
+// by `startBot` over the IPC channel. Unless it is told to, it does nothing about signals or crashes: that is what is
+// tested.
+import { syncBuiltinESMExports } from "node:module";
+import os from "node:os";
 import { openClient } from "./client.ts";
 import type { BotReply, BotRequest, BotSpec } from "./start-bot.ts";
 import { openStrategy } from "./strategies.ts";
 
 const spec = JSON.parse(process.argv[2] ?? "{}") as BotSpec;
+const { host } = spec;
+if (host !== undefined) {
+  os.hostname = () => host;
+  syncBuiltinESMExports();
+}
 const authStrategy = await openStrategy(spec);
 
 tell({ event: "starting", values: [process.version] });
@@ -30,6 +38,13 @@ const actions: Record<string, (...values: never[]) => Promise<unknown>> = {
   logout: async () => await bot.client.logout(),
   initialize: async () => await bot.client.initialize(),
 };
+
+if (spec.destroysOnSignal) {
+  process.once("SIGTERM", async () => {
+    await bot.client.destroy();
+    process.exit(0);
+  });
+}
 
 process.on("message", async ({ id, action, values }: BotRequest) => {
   try {

@@ -15,6 +15,10 @@ export interface BotSpec extends StrategySpec {
   client?: ClientOptions;
   /** Arguments of the browser beside the shared ones. */
   args?: string[];
+  /** The host that the process takes its machine for. @default the real one */
+  host?: string;
+  /** Destroys its client on SIGTERM and exits, as bots with a handler of their own do. @default false */
+  destroysOnSignal?: boolean;
   /** Talk to the real WhatsApp Web. @default false */
   live?: boolean;
   /** Working directory of the process. @default this one's */

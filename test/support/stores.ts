@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { SessionStore } from "../../lib/store.ts";
+import type { VaultOptions } from "../../lib/vault/vault.ts";
 
 /** Ours by the name of the backend, and the published ones that are in use. */
 export type StoreKind = "file" | "s3" | "mongo" | "redis" | "wwebjs-mongo" | "wwebjs-aws-s3";
@@ -15,6 +16,8 @@ export interface StoreSpec {
   name?: string;
   /** Where the strategy leaves its zips, for those that do not say. */
   dataPath?: string;
+  /** How long leases of our stores last, in milliseconds. @default 60000 */
+  leaseTtlMs?: number;
 }
 
 /**
@@ -26,24 +29,24 @@ export async function openStore(spec: StoreSpec): Promise<SessionStore> {
 }
 
 const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
-  async file({ directory, dataPath }) {
+  async file({ directory, ...vault }) {
     if (!directory) throw new Error("A file store needs a directory.");
     const { FileStore } = await import("../../adapters/fs/index.ts");
-    return new FileStore({ directory, ...zipsIn(dataPath) });
+    return new FileStore({ directory, ...vaultOptions(vault) });
   },
-  async s3({ env, name, dataPath }) {
+  async s3({ env, name, ...vault }) {
     const { S3Store } = await import("../../adapters/s3/index.ts");
     const { client, bucket } = await s3(env, name);
-    return new S3Store({ client, bucket, ...zipsIn(dataPath) });
+    return new S3Store({ client, bucket, ...vaultOptions(vault) });
   },
-  async mongo({ env, name, dataPath }) {
+  async mongo({ env, name, ...vault }) {
     const { MongoStore } = await import("../../adapters/mongo.ts");
-    return new MongoStore({ mongoose: await connected(env), collection: name, ...zipsIn(dataPath) });
+    return new MongoStore({ mongoose: await connected(env), collection: name, ...vaultOptions(vault) });
   },
-  async redis({ env, name, dataPath }) {
+  async redis({ env, name, ...vault }) {
     const { RedisStore } = await import("../../adapters/redis/index.ts");
     const { Redis } = await import("ioredis");
-    return new RedisStore({ client: new Redis(address(env, "REDIS_URL")), prefix: `${name}:`, ...zipsIn(dataPath) });
+    return new RedisStore({ client: new Redis(address(env, "REDIS_URL")), prefix: `${name}:`, ...vaultOptions(vault) });
   },
   async "wwebjs-mongo"({ env }) {
     const { MongoStore } = published("wwebjs-mongo");
@@ -65,8 +68,8 @@ const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
   },
 };
 
-function zipsIn(dataPath: string | undefined): { dataPath?: string } {
-  return dataPath === undefined ? {} : { dataPath };
+function vaultOptions({ dataPath, leaseTtlMs }: Partial<StoreSpec>): VaultOptions {
+  return { dataPath, leaseTtlMs };
 }
 
 /** The types of these packages do not declare their options. */
