@@ -1,0 +1,51 @@
+import { expect } from "vitest";
+import type { SaveReport } from "../../lib/store.ts";
+import type { Rig } from "../support/rig.ts";
+import type { Bot, BotSpec } from "../support/start-bot.ts";
+import type { StoreSpec } from "../support/stores.ts";
+import { wholeVerdict } from "../support/whole-verdict.ts";
+
+/** Longer than any test waits. */
+const LONG_MS = 600_000;
+
+/** A bot on a machine of its own: another profile, and the same store. Its last save may take as long as it wants. */
+export function botOn(rig: Rig, store: StoreSpec, { options, ...more }: Partial<BotSpec> = {}): BotSpec {
+  const patient = { finalSaveTimeoutMs: 120_000, leaseWaitMs: LONG_MS, ...options };
+  return { strategy: "remote", store, dataPath: rig.folder(), options: patient, ...more };
+}
+
+/** Links the session of a bot that was started on an empty store, until it is stored. */
+export async function link(bot: Bot): Promise<void> {
+  await bot.until("qr");
+  await bot.phone.pair();
+  await bot.until("ready");
+  await bot.phone.fill(300_000);
+  await bot.until("remote_session_saved");
+}
+
+/**
+ * Ends a bot in order while another one waits for its session: the one that waits restores the last save, which has the
+ * last record of the page, and is ready without a QR.
+ * @param from is ready
+ * @param to was started
+ * @param end begins the end of `from`, whose process exits by itself
+ */
+export async function handOver(from: Bot, to: Bot, end: () => void): Promise<void> {
+  await to.until("starting");
+  const { sequence, hash } = await from.phone.write();
+  end();
+  await from.until("exit");
+  const saved = from.events.findLast(({ name }) => name === "remote_session_saved");
+  expect(from.count("remote_session_lost")).toBe(0);
+  expect(from.count("remote_session_error")).toBe(0);
+  await expectRestored(to, saved?.values[0] as SaveReport);
+  expect(await to.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
+}
+
+/** Waits until the bot is ready: without a QR, from exactly this generation. */
+export async function expectRestored(bot: Bot, { generation }: Pick<SaveReport, "generation">): Promise<void> {
+  const { name } = await Promise.race([bot.until("ready"), bot.until("qr")]);
+  expect(name).toBe("ready");
+  expect(bot.count("qr")).toBe(0);
+  expect((await bot.until("remote_session_restored")).values[0]).toMatchObject({ generation, skipped: [] });
+}
