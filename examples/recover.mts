@@ -1,5 +1,5 @@
-// Shows the stored generations of a session, rolls back, and takes a logout back. Stop the bot first: the commands that
-// change something take the session over.
+// Shows the stored generations of a session, rolls back, and takes a logout back. Stop the bot first: while it runs, the
+// commands that change something end with LEASE_HELD.
 //   npx tsx recover.mts RemoteAuth-support             lists the stored generations
 //   npx tsx recover.mts RemoteAuth-support 41          makes generation 41 the current one; deletes nothing
 //   npx tsx recover.mts RemoteAuth-support undelete    takes a logout back, when the phone still lists the device

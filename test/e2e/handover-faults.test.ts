@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
+import type { VaultError } from "../../lib/errors.ts";
 import type { SaveReport } from "../../lib/store.ts";
 import { onlyLong } from "../support/length.ts";
 import type { Written } from "../support/phone.ts";
@@ -111,7 +112,7 @@ describe("a process that waits for the session of another one", () => {
     const saved = await saveRecord(first);
     await first.phone.write("perhaps saved");
     // In the middle of a save: it is committed before the pause, or never.
-    const late = first.backup().catch(({ code }) => code);
+    const late = first.backup().catch((error) => error as VaultError);
     first.signal("SIGSTOP");
     const second = rig.start(botOn(rig, store));
     const generation = await expectTaken(second, first, saved);
@@ -120,7 +121,8 @@ describe("a process that waits for the session of another one", () => {
     first.signal("SIGCONT");
     await expectLost(first);
     const report = await late;
-    if (typeof report === "string") expect(report).toBe("LEASE_LOST");
+    // The client is destroyed as soon as the loss is known.
+    if (report instanceof Error) expect(report, report.message).toMatchObject({ code: "LEASE_LOST" });
     expect(Math.max(...savedBy(first))).toBeLessThanOrEqual(generation);
     for (const { n, by } of await savesIn(store)) if (n > generation) expect(by).toMatch(new RegExp(`:${second.pid}$`));
 

@@ -1,5 +1,6 @@
 import { describe, it } from "vitest";
 import { times } from "../support/length.ts";
+import { processTree } from "../support/process-tree.ts";
 import { savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { type Service, startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
@@ -10,15 +11,43 @@ import { botOn, handOver, link } from "./handover.ts";
 
 const rig = useRig();
 
-/** Two ways to end in order: the strategy's handler of SIGTERM, and one of the user that destroys the client. */
-const ways: readonly Partial<BotSpec>[] = [{}, { destroysOnSignal: true, options: { closeOnSignals: false } }];
+/** A way to end in order. */
+interface Way {
+  readonly spec?: Partial<BotSpec>;
+  end(bot: Bot): void;
+}
 
-/** Hands the session on from process to process, each with a browser of its own. */
+const ways: readonly Way[] = [
+  // The strategy's own handler.
+  { end: (bot) => bot.signal("SIGTERM") },
+  // A handler of the user that destroys the client.
+  {
+    spec: { destroysOnSignal: true, options: { closeOnSignals: false } },
+    end: (bot) => bot.signal("SIGTERM"),
+  },
+  // As systemd does by default, and a terminal with SIGINT: the browser gets the signal too.
+  {
+    end: (bot) => {
+      for (const pid of processTree(bot.pid)) signalQuietly(pid);
+    },
+  },
+];
+
+function signalQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // The process has ended.
+  }
+}
+
+/** Hands the session on from process to process, each with a browser of its own. @param first was started for way 0 */
 async function handOverAgain(first: Bot, store: StoreSpec, count: number): Promise<void> {
   let bot = first;
-  for (let n = 1; n <= count; n++) {
-    const next = rig.start(botOn(rig, store, ways[n % ways.length]));
-    await handOver(bot, next, () => bot.signal("SIGTERM"));
+  for (let n = 0; n < count; n++) {
+    const [way, nextWay] = [ways[n % ways.length], ways[(n + 1) % ways.length]];
+    const next = rig.start(botOn(rig, store, nextWay?.spec));
+    await handOver(bot, next, () => way?.end(bot));
     bot = next;
   }
   await bot.vanish();

@@ -37,7 +37,10 @@ export async function handOver(from: Bot, to: Bot, end: () => void): Promise<voi
   await from.until("exit");
   const saved = from.events.findLast(({ name }) => name === "remote_session_saved");
   expect(from.count("remote_session_lost")).toBe(0);
-  expect(from.count("remote_session_error")).toBe(0);
+  // A browser that gets the signal as well may be gone first.
+  for (const { name, values } of from.events) {
+    if (name === "remote_session_error") expect(values[0]).toMatchObject({ message: expect.stringMatching(/is gone/) });
+  }
   await expectRestored(to, saved?.values[0] as SaveReport);
   expect(await to.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
 }

@@ -42,6 +42,10 @@ export class Example {
     this.#ended = exitOf(this.#child);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async until(event: string): Promise<void> {
     const seen = async (): Promise<void> => {
       while (!this.events.includes(event)) await once(this.#child, "message");

@@ -20,6 +20,7 @@ beforeAll(async () => {
 const installed = join(project, "node_modules/wa-vault");
 const pages = [
   "README.md",
+  "docs/deployment.md",
   "docs/how-it-works.md",
   "docs/recovery.md",
   "docs/stores.md",
