@@ -1,6 +1,7 @@
 import { isLong } from "../../../support/length.ts";
 import type { Mode } from "./plan.ts";
-import { type Outcome, runSchedule } from "./run.ts";
+import { runSchedule } from "./run.ts";
+import type { Outcome } from "./world.ts";
 
 /** One alone by `WA_VAULT_SEED=17`, several by `WA_VAULT_SEED=17-40`; what happens in it by `WA_VAULT_TRACE=1`. */
 const { WA_VAULT_SEED, WA_VAULT_TRACE } = process.env;

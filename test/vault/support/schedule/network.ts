@@ -11,6 +11,9 @@ const HOUR = 3_600 * SECOND;
 /** The longest an effect is late, one of them each time. */
 const LATE_MS = [5 * SECOND, 60 * SECOND, 400 * SECOND, 3 * HOUR];
 
+/** Keys of the largest page of a listing. */
+const PAGE = 12;
+
 /** What goes wrong. */
 export interface FaultRates {
   /** The share of requests that go wrong. */
@@ -20,6 +23,12 @@ export interface FaultRates {
   /** The share of requests that the process sends much later than it meant to. */
   readonly idle: number;
 }
+
+/**
+ * How a listing is answered: with the keys of one moment, with a page at a time in the order of the keys, or with all that
+ * were there at one of two moments.
+ */
+export type Listing = "once" | "paged" | "union";
 
 /**
  * What happens to a request. `before`: it fails and does nothing. `after`: it takes effect and fails. `late`: it fails, and
@@ -46,6 +55,7 @@ export class Network {
   readonly #simulation: Simulation;
   readonly #backend: Backend;
   readonly #rates: FaultRates;
+  readonly #listing: Listing;
   readonly #attemptTimeoutMs: number;
   readonly #prefix: string;
   /** Called with each put, before it is sent. What it waits for may not take time. */
@@ -61,13 +71,14 @@ export class Network {
     simulation: Simulation,
     backend: Backend,
     session: string,
-    { rates, attemptTimeoutMs }: { rates: FaultRates; attemptTimeoutMs: number },
+    { rates, listing, attemptTimeoutMs }: { rates: FaultRates; listing: Listing; attemptTimeoutMs: number },
     beforePut: (owner: SimulatedProcess, key: string, bytes: Buffer) => Promise<void>,
   ) {
     this.#simulation = simulation;
     this.#backend = backend;
     this.#prefix = `${session}/`;
     this.#rates = rates;
+    this.#listing = listing;
     this.#attemptTimeoutMs = attemptTimeoutMs;
     this.#beforePut = beforePut;
   }
@@ -110,10 +121,29 @@ export class Network {
   }
 
   async *#list(prefix: string, call: (effect: () => string[]) => Promise<string[]>): AsyncGenerator<BlobInfo> {
-    const modifiedAt = new Date(this.#simulation.wallMs());
-    for (const key of await call(() => this.#backend.keys(prefix))) {
-      yield { key, size: this.#backend.get(key)?.length ?? 0, modifiedAt };
+    const keys = (): string[] => this.#backend.keys(prefix);
+    if (this.#listing === "paged") {
+      for (let after = "", isLast = false; !isLast; ) {
+        const size = 1 + this.#simulation.random.below(PAGE);
+        const rest = (): string[] =>
+          keys()
+            .filter((key) => key > after)
+            .sort();
+        const page = await call(() => rest().slice(0, size));
+        yield* this.#infos(page);
+        isLast = page.length < size;
+        after = page.at(-1) ?? after;
+      }
+      return;
     }
+    const found = new Set(await call(keys));
+    if (this.#listing === "union") for (const key of await call(keys)) found.add(key);
+    yield* this.#infos([...found]);
+  }
+
+  #infos(keys: readonly string[]): BlobInfo[] {
+    const modifiedAt = new Date(this.#simulation.wallMs());
+    return keys.map((key) => ({ key, size: this.#backend.get(key)?.length ?? 0, modifiedAt }));
   }
 
   #request<T>(owner: SimulatedProcess, { name, keys, writes, effect, signal }: Call<T>): Promise<T> {

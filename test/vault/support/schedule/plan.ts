@@ -1,4 +1,4 @@
-import type { FaultRates } from "./network.ts";
+import type { FaultRates, Listing } from "./network.ts";
 import type { Random } from "./random.ts";
 
 const SECOND = 1_000;
@@ -15,8 +15,12 @@ export type Mode = "wild" | "leases" | "lossy" | "alone";
 export interface Plan {
   readonly mode: Mode;
   readonly rates: FaultRates;
+  /** How listings are answered. */
+  readonly listing: Listing;
   /** How far the wall clocks of the hosts are ahead; one host each. */
   readonly skews: readonly number[];
+  /** Whether somebody sets the wall clocks from time to time. */
+  readonly areClocksSet: boolean;
   /** The longest pause of a process between two operations, one of them each time. */
   readonly pauses: readonly number[];
   /** How many requests of chunks a process makes at once. */
@@ -28,10 +32,10 @@ export interface Plan {
   readonly leaseTtlMs: number;
   /** Whether processes have leases. Without them nobody waits, and nobody is told. */
   readonly areLeasesOn: boolean;
+  readonly isEncrypted: boolean;
 }
 
 export function planOf(mode: Mode, random: Random): Plan {
-  const skew = (): number => random.pick([0, 0, 3 * SECOND, -50 * SECOND, 50 * SECOND, HOUR, -HOUR, 30 * HOUR]);
   const hosts = mode === "alone" ? 1 : random.pick([1, 2, 3, 3]);
   return {
     mode,
@@ -40,15 +44,23 @@ export function planOf(mode: Mode, random: Random): Plan {
       slow: random.pick([0.2, 0.2, 0.9]),
       idle: random.pick([0, 0.02, 0.1]),
     },
-    skews: Array.from({ length: hosts }, skew),
+    listing: random.pick(["once", "paged", "union"]),
+    skews: Array.from({ length: hosts }, () => someSkew(random)),
+    areClocksSet: random.chance(0.2),
     pauses: mode === "leases" ? [SECOND, 10 * SECOND, 40 * SECOND, 400 * SECOND] : random.pick(PACES),
     concurrency: random.pick([1, 4]),
     hasReader: random.chance(0.3),
-    hasPanel: random.chance(0.3),
+    hasPanel: mode !== "alone" && random.chance(0.3),
+    attemptTimeoutMs: random.pick([10 * SECOND, 30 * SECOND]),
     leaseTtlMs: mode === "leases" ? random.pick([MINUTE, MINUTE, 3 * MINUTE]) : 24 * HOUR,
-    areLeasesOn: mode === "leases" || random.chance(0.3),
-    attemptTimeoutMs: random.pick([5 * SECOND, 30 * SECOND]),
+    areLeasesOn: mode === "leases" || (mode !== "alone" && random.chance(0.3)),
+    isEncrypted: random.chance(0.2),
   };
+}
+
+/** How far a wall clock is ahead, in milliseconds. */
+export function someSkew(random: Random): number {
+  return random.pick([0, 0, 3 * SECOND, -50 * SECOND, 50 * SECOND, HOUR, -HOUR, 30 * HOUR, 40 * 24 * HOUR]);
 }
 
 const PACES = [

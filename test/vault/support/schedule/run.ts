@@ -1,17 +1,19 @@
-import type { VaultErrorCode } from "../../../../lib/errors.ts";
+import { checkEncryption } from "../../../../lib/vault/encryption.ts";
 import { decodeEntry } from "../../../../lib/vault/entry.ts";
 import { SessionFrames } from "../../../../lib/vault/frames.ts";
 import { entryNumber } from "../../../../lib/vault/layout.ts";
 import type { Processes } from "../../../../lib/vault/lease/owner.ts";
 import { Vault } from "../../../../lib/vault/vault.ts";
+import { testKey } from "../../../support/keys.ts";
 import { Backend } from "./backend.ts";
-import { Life, type World } from "./life.ts";
+import { type Kind, Life } from "./life.ts";
 import { Network } from "./network.ts";
 import { Ownership } from "./ownership.ts";
-import { type Mode, planOf } from "./plan.ts";
+import { type Mode, planOf, someSkew } from "./plan.ts";
 import { Host, SimulatedProcess, Simulation } from "./simulation.ts";
 import { Truth } from "./truth.ts";
 import { useVirtualGlobals } from "./virtual-globals.ts";
+import type { Outcome, World } from "./world.ts";
 
 export const SESSION = "RemoteAuth-bot";
 /** How many events a schedule has while anything may go wrong. */
@@ -24,16 +26,6 @@ const HOUR = 3_600 * SECOND;
 
 /** So many times the length of a lease it may take until somebody holds the session. */
 const CALM_LEASES = 4;
-
-/** What happened in one schedule. */
-export interface Outcome {
-  commits: number;
-  saves: number;
-  restores: number;
-  late: number;
-  /** By code, or `aborted`: how often an operation ended without a result. */
-  refused: Map<VaultErrorCode | "aborted", number>;
-}
 
 /** Runs the schedule of a seed. @throws when something does not hold that must */
 export async function runSchedule(mode: Mode, seed: number, trace?: (line: string) => void): Promise<Outcome> {
@@ -59,7 +51,8 @@ class Schedule {
     const isAlone = mode === "alone";
     const backend = new Backend({ exclusiveCreate: !isAlone });
     const truth = new Truth(backend, simulation, { session: SESSION, epochsGrow: !isAlone, isLossy: mode === "lossy" });
-    const frames = new SessionFrames(SESSION);
+    const keyring = checkEncryption(plan.isEncrypted ? ENCRYPTION : undefined);
+    const frames = new SessionFrames(SESSION, { keyring, salt: () => Promise.reject(new Error("a salt")) });
     const network = new Network(simulation, backend, SESSION, plan, async (owner, key, bytes) => {
       const n = entryNumber(SESSION, key);
       if (n === undefined) return;
@@ -83,14 +76,13 @@ class Schedule {
       session: SESSION,
       isOver: false,
       contents: new Map(),
-      outcome: { commits: 0, saves: 0, restores: 0, late: 0, refused: new Map() },
+      outcome: { commits: 0, saves: 0, unchanged: 0, restores: 0, takes: 0, late: 0, losses: 0, refused: new Map() },
       vault: (process) => this.#vault(process),
-      ended: (life) => void this.#lives.delete(life),
     };
     plan.skews.forEach((skewMs, index) => {
       const host = new Host("abc"[index] ?? "", skewMs);
       this.#begin(host, "writer");
-      if (plan.hasPanel && index === 0 && !isAlone) this.#begin(host, "panel");
+      if (plan.hasPanel && index === 0) this.#begin(host, "panel");
     });
     if (plan.hasReader) this.#begin(new Host("r", 0), "reader");
   }
@@ -112,8 +104,10 @@ class Schedule {
     this.#world.isOver = true;
     let events = 0;
     while (await this.#step()) if (++events > CALM_EVENTS) throw new Error("it does not come to an end");
-    if (this.#lives.size > 0) throw new Error("a process waits for ever");
-    await this.#newestRestores();
+    if ([...this.#lives].some(({ hasEnded }) => !hasEnded)) throw new Error("a process waits for ever");
+    const observer = this.#begin(new Host("z", 0), "observer");
+    while (await this.#step());
+    if (!observer.hasEnded) throw new Error("the session cannot be looked at");
     return { ...outcome, commits: truth.commits, late: network.late };
   }
 
@@ -140,32 +134,50 @@ class Schedule {
     return [...this.#lives].find((life) => life.process === process);
   }
 
-  #begin(host: Host, kind: Life["kind"]): void {
+  #begin(host: Host, kind: Kind): Life {
     const simulation = this.#simulation;
     const pid = ++this.#pids;
     const process = new SimulatedProcess(simulation, host, `${host.name}${pid - 100}`, pid);
     const life = new Life(this.#world, process, kind);
     this.#lives.add(life);
-    simulation.after(simulation.random.next() * 20_000, () => void life.run(), process);
+    simulation.after(simulation.random.next() * 20 * SECOND, () => void life.run(), process);
+    return life;
   }
 
   async #disturb(): Promise<void> {
     const { random } = this.#simulation;
+    const { mode, areClocksSet } = this.#world.plan;
     const { process } = random.pick([...this.#lives]);
     const what = random.next();
     if (what < 0.005) this.#putToSleep(process.host);
     else if (what < 0.009) this.#cutOff(process.host);
-    else if (what < 0.013 && this.#world.plan.mode !== "alone") await this.#kill(process);
+    else if (what < 0.013 && mode !== "alone") await this.#kill(process);
+    else if (what < 0.015 && areClocksSet) process.host.skewMs = someSkew(random);
+    else if (what < 0.115 && mode === "lossy") this.#loseHold();
     this.#replace();
   }
 
   /** Of a process that has ended its host begins another one. */
   #replace(): void {
     for (const life of this.#lives) {
-      if (life.process.isAlive && !life.hasEnded) continue;
+      if (!life.hasEnded) continue;
       this.#lives.delete(life);
+      this.#world.network.orphan(life.process);
       this.#begin(life.process.host, life.kind);
     }
+  }
+
+  /**
+   * The store loses the newest hold: not while a process deletes or writes that this hold alone keeps out, since against
+   * that no rule helps.
+   */
+  #loseHold(): void {
+    const { truth, ownership } = this.#world;
+    const before = truth.beforeHold;
+    if (!before || ownership.isAnyFenced || [...this.#lives].some(({ isDeleting }) => isDeleting)) return;
+    this.#simulation.say("", () => `the store loses entry ${truth.newest.n}`);
+    truth.loseNewest(before);
+    this.#world.outcome.losses++;
   }
 
   #putToSleep(host: Host): void {
@@ -187,7 +199,6 @@ class Schedule {
   async #kill(process: SimulatedProcess): Promise<void> {
     this.#simulation.say(process.name, () => "dies");
     await this.#simulation.as(process, () => process.die());
-    this.#world.network.orphan(process);
   }
 
   #vault(process: SimulatedProcess): Vault {
@@ -198,6 +209,7 @@ class Schedule {
     return new Vault(
       {
         blobs: network.blobs(process),
+        ...(plan.isEncrypted ? { encryption: ENCRYPTION } : {}),
         keep: 2,
         leaseTtlMs: plan.leaseTtlMs,
         concurrency: plan.concurrency,
@@ -206,36 +218,12 @@ class Schedule {
         retryDelayMs: simulation.random.pick([0, 200]),
         onWarning: (message) => {
           simulation.say(process.name, () => `warns: ${message}`);
-          if (process.isAlive && !KNOWN.some((begin) => message.startsWith(begin))) fail(message);
+          const known = plan.mode === "lossy" ? [...KNOWN, ...KNOWN_OF_LOSSES] : KNOWN;
+          if (process.isAlive && !known.some((begin) => message.startsWith(begin))) fail(message);
         },
       },
       { clock: process.clock, processes: processesOf(simulation), leases: plan.areLeasesOn },
     );
-  }
-
-  /** At the end. */
-  async #newestRestores(): Promise<void> {
-    const { truth } = this.#world;
-    const host = new Host("z", 0);
-    const process = new SimulatedProcess(this.#simulation, host, "z", 1);
-    const life = new Life(this.#world, process, "observer");
-    let isDone = false;
-    this.#simulation.after(
-      0,
-      () => {
-        void life.observe().then(
-          () => {
-            isDone = true;
-          },
-          (error: unknown) => {
-            this.#world.failure ??= error;
-          },
-        );
-      },
-      process,
-    );
-    while (await this.#step());
-    if (!isDone) throw new Error(`entry ${truth.newest.n} cannot be looked at`);
   }
 }
 
@@ -256,3 +244,6 @@ function processesOf(simulation: Simulation): Processes {
 
 /** Warnings that have their reason in what the network does, or in the backend. */
 const KNOWN = ["Could not remove", "This store cannot create"];
+/** The same of a store that loses entries. */
+const KNOWN_OF_LOSSES = ["Left old data"];
+const ENCRYPTION = { key: testKey(1) };

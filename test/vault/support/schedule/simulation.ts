@@ -10,7 +10,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 export class Host {
   readonly name: string;
   /** How far its wall clock is ahead, in milliseconds. */
-  readonly skewMs: number;
+  skewMs: number;
   /** Until then none of its processes runs. */
   pausedUntilMs = 0;
   /** Until then no request of its processes is answered. */

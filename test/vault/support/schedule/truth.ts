@@ -1,6 +1,6 @@
 import type { Entry, Generation, LogState } from "../../../../lib/vault/entry.ts";
 import { EMPTY_LOG } from "../../../../lib/vault/entry-draft.ts";
-import { chunkKey, entryKey, entryNumber } from "../../../../lib/vault/layout.ts";
+import { chunkKey, chunksPrefix, entryKey, entryNumber } from "../../../../lib/vault/layout.ts";
 import { chunksOf } from "../../../../lib/vault/manifest.ts";
 import type { Backend } from "./backend.ts";
 import type { Simulation } from "./simulation.ts";
@@ -81,19 +81,25 @@ export class Truth {
     return bytes && this.#entries.get(bytes);
   }
 
+  /** The state before the newest entry, when that is a hold behind a generation that is kept. */
+  get beforeHold(): LogState | undefined {
+    const { kind, n, live } = this.newest;
+    const before = this.#moments.findLast((state) => state.n < n);
+    return kind === "hold" && live.some((generation) => generation.n === before?.n) ? before : undefined;
+  }
+
   /** The store loses its newest entry. */
-  loseNewest(): void {
+  loseNewest(before: LogState): void {
     this.#backend.lose(entryKey(this.#rules.session, this.newest.n));
-    const { n } = this.newest;
-    const before = this.#moments.findLast((state) => state.n < n) ?? EMPTY_LOG;
     this.#moments.push(before);
     this.#needed = this.#neededBy(before);
     this.newestSinceMs = this.#simulation.nowMs;
   }
 
-  /** Keys that live generations and the newest entry need. */
-  get needed(): ReadonlySet<string> {
-    return new Set(this.#needed.keys());
+  /** @throws when the backend has chunks that nothing needs: to be called after a prune that nothing has disturbed. */
+  assertNothingLeft(): void {
+    const left = this.#backend.keys(chunksPrefix(this.#rules.session)).filter((key) => !this.#needed.has(key));
+    if (left.length > 0) throw new Error(`a prune has left ${left.join(", ")}`);
   }
 
   #put(key: string, bytes: Buffer, before: Buffer | undefined): void {
