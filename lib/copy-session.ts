@@ -63,7 +63,8 @@ export interface CopyReport {
  * @throws `ABSENT` when `from` does not have the session; `CORRUPT` when its profile does not verify, or its newest version
  *   is not whole and `allowOlder` is not set (nothing is written then), or `to` returned other files than it was given;
  *   `CONFLICT` when `to` has another version and `replace` is not set, or `from` has the session under two names;
- *   `UNAVAILABLE` when a store fails; `CANCELLED` when a store says that its call was aborted; the reason of `signal`.
+ *   `LEASE_HELD` when a process has the session in `to` (nothing is written then); `UNAVAILABLE` when a store fails;
+ *   `CANCELLED` when a store says that its call was aborted; the reason of `signal`.
  */
 export async function copySession(options: CopySessionOptions): Promise<CopyReport> {
   options.signal?.throwIfAborted();

@@ -18,7 +18,7 @@ export class StoreCalls {
   /**
    * The answer of a store.
    * @param doing named in errors, e.g. "read from the source".
-   * @throws a store's own `VaultError`; `UNAVAILABLE` for any other error of the store, or `CANCELLED` when the store
+   * @throws a store's own `VaultError`, a `LEASE_HELD` with what was to be done; `UNAVAILABLE` for any other error of the store, or `CANCELLED` when the store
    *   says that its call was aborted; the reason of the signal at once when that aborts: the store may still work then.
    */
   async ask<T>(doing: string, call: () => Promise<T> | T): Promise<T> {
@@ -53,6 +53,7 @@ export class StoreCalls {
   }
 
   #failure(doing: string, cause: unknown): unknown {
+    if (isVaultError(cause, "LEASE_HELD")) return heldBy(doing, cause);
     if (isVaultError(cause)) return cause;
     const code = isAbort(cause) ? "CANCELLED" : "UNAVAILABLE";
     const message = `Could not ${doing} (${this.#session}): ${safeMessage(cause)}`;
@@ -64,6 +65,16 @@ export class StoreCalls {
 export function skippedOf(report: unknown): RestoreReport["skipped"] {
   const { skipped } = Object(report) as Partial<RestoreReport>;
   return Array.isArray(skipped) ? skipped : [];
+}
+
+function heldBy(doing: string, cause: VaultError): VaultError {
+  const { message, hint, owner, expiresAt } = cause;
+  return new VaultError("LEASE_HELD", `Could not ${doing}: ${message}`, {
+    cause,
+    hint: hint && `Nothing was copied. ${hint}`,
+    owner,
+    ...(expiresAt ? { expiresAt } : {}),
+  });
 }
 
 function isAbort(cause: unknown): boolean {

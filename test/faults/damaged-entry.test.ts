@@ -58,6 +58,7 @@ async function damageAndRepair(blobs: BlobStore, damage: (key: string) => Promis
   await blobs.delete([key]);
 
   assertSameFiles(await restored(blobs, "before"), profileFiles("one"));
+  await lease.release();
   const next = open(blobs);
   const again = await next.acquire({ session });
   await save(next, again, "three");

@@ -134,6 +134,37 @@ describe("copySession", () => {
     expect(await to.extract({ session, path: join(folder, `${unique()}.zip`) })).toMatchObject({ skipped: [] });
   });
 
+  it("names the process that has the session in the target, and writes nothing", async () => {
+    const from = new MemoryStore();
+    await saveOld(from, session, profileFiles("one"));
+    const to = new Vault({ blobs: new MemoryBlobs() });
+    const lease = await to.acquire({ session });
+    const held = {
+      code: "LEASE_HELD",
+      message: expect.stringMatching(
+        /^Could not write to the target: Could not take RemoteAuth-a: \S+:\d+ has held it /,
+      ),
+      hint: expect.stringMatching(/^Nothing was copied\. Stop \S+:\d+/),
+      owner: expect.stringMatching(/^\S+:\d+$/),
+      expiresAt: expect.any(Date),
+    };
+    await expect(copySession({ from, to, session })).rejects.toMatchObject(held);
+    expect(await to.sessionExists({ session })).toBe(false);
+    await lease.release();
+    await copySession({ from, to, session });
+    expect(await to.sessionExists({ session })).toBe(true);
+  });
+
+  it("reads a session that a process has in the source", async () => {
+    const [from, to] = [new Vault({ blobs: new MemoryBlobs() }), new MemoryStore()];
+    const lease = await from.acquire({ session });
+    await from.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
+    await copySession({ from, to, session });
+    expect(await to.sessionExists({ session })).toBe(true);
+    expect(lease.lost.aborted).toBe(false);
+    await lease.release();
+  });
+
   /** A store whose newest version is not whole, and one before it is. */
   async function damaged(): Promise<{ from: Vault; newest: number; warnings: string[] }> {
     const blobs = new MemoryBlobs();
@@ -148,6 +179,7 @@ describe("copySession", () => {
     await from.saveProfile({ session, lease, capture: captureOf(profileFiles("old")) });
     const before = new Set(await chunks());
     const { generation } = await from.saveProfile({ session, lease, capture: captureOf(profileFiles("new")) });
+    await lease.release();
     await blobs.delete((await chunks()).filter((key) => !before.has(key)));
     return { from, newest: generation, warnings };
   }

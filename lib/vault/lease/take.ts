@@ -92,12 +92,13 @@ async function freeState(
   signal: AbortSignal | undefined,
 ): Promise<LogState> {
   const { clock } = context;
-  for (;;) {
+  for (let isTold = false; ; isTold = true) {
     const state = (await log.newest(signal)) ?? EMPTY_LOG;
     const held = await watch?.look(context, log.session, state, signal);
     if (!held) return state;
     const leftMs = until - clock.monotonicMs();
     if (leftMs <= 0) throw leaseHeld(log.session, held);
+    if (!isTold) context.warn(waiting(log.session, held, leftMs));
     await clock.sleep(Math.min(held.pollMs, leftMs), signal);
   }
 }
@@ -115,8 +116,13 @@ async function announce(context: VaultContext, session: string, signal: AbortSig
   await context.blobs.put(sessionKey(session), frame, { signal });
 }
 
+/** A process that waits for minutes and says nothing looks as if it hung. */
+function waiting(session: string, { owner, since }: HeldSession, ms: number): string {
+  return `Waiting up to ${Math.ceil(ms / 1000)} s for ${owner}, which has held ${session} since ${time(since)}.`;
+}
+
 function leaseHeld(session: string, { owner, since, expiresAt }: HeldSession): VaultError {
-  const message = `Could not take ${session}: it is held by ${owner} since ${time(since)}; its lease ends at ${time(expiresAt)} unless it is renewed.`;
+  const message = `Could not take ${session}: ${owner} has held it since ${time(since)}; its lease ends at ${time(expiresAt)} unless it is renewed.`;
   const hint = `Stop ${owner}: it gives the session back when it ends in order. If it is gone, wait until its lease has ended, or make sure that it is gone and call the store's \`breakLease\`.`;
   return new VaultError("LEASE_HELD", message, { owner, expiresAt, hint });
 }
