@@ -15,6 +15,7 @@ import { captureOf, filesIn, writeFiles } from "../../contract/profile.ts";
 import { LOCAL_STORAGE } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { type Gate, gate } from "../../support/gate.ts";
+import { takeOver } from "../../support/take-over.ts";
 import { expectWarning } from "../../support/warnings.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 import { type Page, ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
@@ -361,7 +362,7 @@ describe("a session that another process has taken over", () => {
   it("is released, also when the browser cannot be closed", async () => {
     const { client, strategy } = await started();
     client.destroy = () => Promise.reject(new Error("Protocol error: Connection closed."));
-    const other = await store.acquire({ session });
+    const other = await takeOver(store, session);
     await store.saveProfile({ session, lease: other, capture: captureOf(linkedProfile("of the other")) });
     await expect(strategy.backup()).rejects.toMatchObject({ code: "LEASE_LOST" });
     await other.release();

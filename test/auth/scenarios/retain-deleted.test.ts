@@ -70,8 +70,8 @@ async function undeleted(store: Vault, daysLater: number): Promise<"back" | "gon
 
 async function chunks(): Promise<string[]> {
   const keys: string[] = [];
-  for await (const { key } of blobs.list(`${session}/`)) keys.push(key);
-  return keys.filter((key) => !key.startsWith(`${session}/log/`));
+  for await (const { key } of blobs.list(`${session}/chunks/`)) keys.push(key);
+  return keys;
 }
 
 describe("a logout can be taken back", () => {

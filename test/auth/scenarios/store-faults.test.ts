@@ -33,8 +33,8 @@ class FailingBlobs implements BlobStore {
   readonly #step: Step;
   readonly #error: VaultError;
   #left: number;
-  /** How often it failed. */
-  failures = 0;
+  /** Keys and prefixes of the calls that failed. */
+  readonly failed: string[] = [];
 
   constructor(blobs: BlobStore, step: Step, code: VaultErrorCode, nth: number) {
     this.#blobs = blobs;
@@ -48,17 +48,17 @@ class FailingBlobs implements BlobStore {
   }
 
   async get(key: string, options?: CallOptions): Promise<Buffer | undefined> {
-    this.#pass("get");
+    this.#pass("get", key);
     return await this.#blobs.get(key, options);
   }
 
   async put(key: string, bytes: Buffer, options?: PutOptions): Promise<void> {
-    this.#pass("put");
+    this.#pass("put", key);
     await this.#blobs.put(key, bytes, options);
   }
 
   async *list(prefix: string, options?: CallOptions): AsyncGenerator<BlobInfo> {
-    this.#pass("list");
+    this.#pass("list", prefix);
     yield* this.#blobs.list(prefix, options);
   }
 
@@ -66,9 +66,9 @@ class FailingBlobs implements BlobStore {
     await this.#blobs.delete(keys, options);
   }
 
-  #pass(step: Step): void {
+  #pass(step: Step, key: string): void {
     if (step !== this.#step || this.#left-- > 0) return;
-    this.failures += 1;
+    this.failed.push(key);
     throw this.#error;
   }
 }
@@ -100,12 +100,19 @@ async function store(): Promise<{ id: string; generation: number }> {
   return { id, generation };
 }
 
+/** What is stored, except leases: they come and go with every start. */
 async function content(): Promise<Files> {
   const found: Record<string, Buffer> = {};
   for (const prefix of [`${session}/`, SESSIONS_PREFIX]) {
-    for await (const { key } of blobs.list(prefix)) found[key] = (await blobs.get(key)) ?? Buffer.alloc(0);
+    for await (const { key } of blobs.list(prefix)) {
+      if (!isOfLease(key)) found[key] = (await blobs.get(key)) ?? Buffer.alloc(0);
+    }
   }
   return found;
+}
+
+function isOfLease(key: string): boolean {
+  return key.startsWith(`${session}/lease/`);
 }
 
 /** The state of the session, without its leases. */
@@ -141,7 +148,8 @@ const situations: Record<string, () => Promise<Files>> = {
 
 /** One start, up to the moment a browser would be started. */
 async function start(failing: BlobStore): Promise<{ strategy: RemoteAuth; error: unknown; events: string[] }> {
-  const vault = new Vault({ blobs: failing, retries: 0, onWarning: () => {} });
+  // A lease whose release fails as well ends by itself soon.
+  const vault = new Vault({ blobs: failing, retries: 0, leaseTtlMs: 1_000, onWarning: () => {} });
   const strategy = new RemoteAuth({ store: vault, dataPath, backupSyncIntervalMs: 60_000 });
   const client = Object.assign(new EventEmitter(), { options: { puppeteer: {} } });
   const events: string[] = [];
@@ -170,12 +178,14 @@ describe.each(Object.entries(situations))("with %s, a start on a store", (_, pre
         const before = await content();
         const failing = new FailingBlobs(blobs, step, code, nth);
         const { strategy, error, events } = await start(failing);
-        // It was not needed that often. What failed before has done no harm.
-        if (failing.failures === 0) {
-          expect(error).toBeUndefined();
+        // It was not needed that often, or for the lease only, which a start can do without. What failed has done no harm.
+        if (error === undefined) {
+          expect(failing.failed.filter((key) => step !== "put" || !isOfLease(key))).toEqual([]);
           assertSameFiles(sessionOf(await filesIn(dir)), opens);
+          const ends = failing.failed.length === 0;
           await strategy.destroy();
-          break;
+          if (ends) break;
+          continue;
         }
         expect(error).toMatchObject({ code });
         await strategy.destroy();
