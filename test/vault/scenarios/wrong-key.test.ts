@@ -56,6 +56,7 @@ const calls: Record<string, (store: Vault, directory: string) => Promise<unknown
   delete: (store) => store.delete({ session }),
   "delete for good": (store) => store.delete({ session, retainMs: 0 }),
   undelete: (store) => store.undelete({ session }),
+  breakLease: (store) => store.breakLease({ session }),
   "copySession from it": (from) => copySession({ from, to: new Vault({ blobs: new MemoryBlobs() }), session }),
   "copySession to it": async (to) => {
     const from = new Vault({ blobs: new MemoryBlobs() });
