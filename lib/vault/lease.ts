@@ -8,6 +8,7 @@ import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
 import { giveUp, type Taken, type TakeOptions, takeSession } from "./lease/take.ts";
+import type { LeaseWatch } from "./lease/watch.ts";
 import { SessionWriter } from "./session-writer.ts";
 
 /** The right to write one session, won with a `hold` entry. With a lease it keeps others out while it is renewed. */
@@ -22,12 +23,15 @@ export class VaultLease implements Lease {
   readonly #renewals: Renewals | undefined;
   #release: Promise<void> | undefined;
 
-  private constructor(context: VaultContext, { log, hold, seen }: Taken) {
+  readonly #giveUp: () => void;
+
+  private constructor(context: VaultContext, { log, hold, seen }: Taken, watch: LeaseWatch | undefined) {
     const { session } = log;
     const { epoch, lease } = hold;
     this.#context = context;
     this.session = session;
     this.epoch = epoch;
+    this.#giveUp = () => watch?.giveUp(hold);
     this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken), seen);
     if (!lease) return;
     this.#renewals = new Renewals(context, new LeaseBlobs(context, session, epoch, lease), lease, {
@@ -44,7 +48,7 @@ export class VaultLease implements Lease {
   /** Takes the session. @throws as {@link takeSession}, and the reason of the signal: then the session is given back. */
   static async take(context: VaultContext, session: string, options: TakeOptions = {}): Promise<VaultLease> {
     const taken = await takeSession(context, session, options);
-    const lease = new VaultLease(context, taken);
+    const lease = new VaultLease(context, taken, options.watch);
     try {
       await withSignal(lease.#begin(taken.earlierKeys), options.signal);
     } catch (error) {
@@ -60,6 +64,7 @@ export class VaultLease implements Lease {
   }
 
   async release(): Promise<void> {
+    this.#giveUp();
     this.#release ??= this.lost.aborted ? Promise.resolve() : (this.#renewals?.release() ?? Promise.resolve());
     await this.#release;
   }

@@ -29,7 +29,7 @@ export class LeaseWatch {
   /** What was the newest sign of life, and the first moment at which it was known to be there. */
   #seen = "";
   #since = 0;
-  /** Numbers of holds of this vault that nobody uses, by id: their appends may take effect late. */
+  /** Numbers of holds of this vault that nobody uses any more, by id: their appends may take effect late. */
   readonly #givenUp = new Map<string, number>();
 
   /** Remembers a hold whose append may still take effect, or has, and that nobody uses. */
@@ -52,14 +52,15 @@ export class LeaseWatch {
   ): Promise<HeldSession | undefined> {
     const { lease } = entry;
     this.keys = [];
-    if (!lease || this.#givenUp.has(entry.id)) return undefined;
+    if (!lease) return undefined;
     const { clock } = context;
     const blobs = new LeaseBlobs(context, session, entry.epoch, lease);
     const asked = clock.monotonicMs();
     const { isReleased, turn, keys } = await blobs.list(signal);
     const answered = clock.monotonicMs();
     this.keys = keys;
-    if (isReleased || (await context.processes.isGone(lease))) return undefined;
+    // A hold that nobody uses, or a lease that was given back although the store did not take the release.
+    if (isReleased || this.#givenUp.has(lease.hold) || (await context.processes.isGone(lease))) return undefined;
     // An entry is a sign of life as well as a renewal. A lease that is not there yet is watched like any other.
     const seen = `${entry.id} ${turn}`;
     if (this.#seen !== seen) {
