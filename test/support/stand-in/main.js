@@ -135,7 +135,8 @@ window.standIn = {
 window.Debug = { VERSION: "2.3000.1099999999" };
 
 void loaded.then((verdict) => {
-  linked = verdict.linked;
+  // The server refuses devices whose history ends at one of these records.
+  linked = verdict.linked && !window.refusedSequences?.includes(verdict.lastSequence);
   if (linked) parts.setWid(verdict.wid);
   setState(linked ? "CONNECTED" : "UNPAIRED");
 });
