@@ -94,6 +94,34 @@ describe("a look beside a commit", () => {
   });
 });
 
+describe("a look for a successor", () => {
+  it("finds it behind an entry of its own that has arrived late, and nothing is deleted", async () => {
+    await line.during(() => save("one"));
+    await line.arrive();
+    await takeOver(open(), session);
+    const keys = await line.keys();
+    await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(keys);
+  });
+
+  it("finds it behind the number of an entry that has arrived late and was pruned", async () => {
+    await line.during(() => save("one"));
+    await line.arrive();
+    await takeOver(open(), session);
+    await line.backend.delete([entryKey(session, 2)]);
+    await expect(store.prune({ session, lease })).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+
+  it("learns of several entries of its own that have arrived late, and loses nothing", async () => {
+    await line.during(() => save("one"));
+    await line.arrive();
+    await line.during(() => save("two"));
+    await line.arrive();
+    await store.prune({ session, lease });
+    expect(lease.writer.state.live.map(({ n }) => n)).toEqual([2, 3]);
+  });
+});
+
 describe("a refusal by the state that a holder knows", () => {
   it("is LEASE_LOST, and not ABSENT, when another process has taken the session and saved", async () => {
     await save("one");

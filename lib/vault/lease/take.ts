@@ -18,8 +18,8 @@ export interface TakeOptions {
   /** How long to wait for a holder that is alive, in milliseconds. @default 0 */
   waitMs?: number | undefined;
   /**
-   * Appends of the newest hold of this vault that may still take effect; a hold that was given up is added where nothing is
-   * created exclusively.
+   * Appends of the newest hold of this vault that may still take effect. The hold is added where nothing is created
+   * exclusively.
    */
   pending?: PendingAppends | undefined;
   signal?: AbortSignal | undefined;
@@ -56,12 +56,11 @@ export async function takeSession(context: VaultContext, session: string, option
     const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
     const lease = options.leased && hasLeases ? await newLease(context, facts) : undefined;
     const hold = entryAfter(state, { kind: "hold", lease }, facts);
+    // Another lease of this vault may append at the same time: from now on it leaves the number alone.
+    if (!exclusiveCreate) pending.add(hold);
     let seen: Moment;
     try {
-      const { committed } = await log.append(hold, signal).catch((error: unknown) => {
-        if (!exclusiveCreate) pending.add(hold);
-        throw error;
-      });
+      const { committed } = await log.append(hold, signal);
       seen = NewestProof.now(context.clock);
       if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
       if (state.content === 0) await announce(context, session, signal);

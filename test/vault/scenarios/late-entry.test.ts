@@ -300,6 +300,19 @@ describe("an entry that arrives late in a store without exclusive create", () =>
     expect(lease.lost.aborted).toBe(false);
   });
 
+  it("replaces no save when it is a hold that this vault is just sending", async () => {
+    let saved: SaveReport | undefined;
+    line.beforePut = async () => {
+      line.beforePut = undefined;
+      saved = await save("two");
+    };
+    lease = await store.acquire({ session });
+    expect(await restored()).toMatchObject({ generation: saved?.generation, id: saved?.id });
+    await save("three");
+    await store.prune({ session, lease });
+    expect(lease.lost.aborted).toBe(false);
+  });
+
   it("still lets a writer find that it has lost its lease while its entry was pending", async () => {
     await line.during(() => save("two"));
     await open().acquire({ session });
