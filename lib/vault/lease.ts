@@ -9,7 +9,11 @@ import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
 import { giveUp, type Taken, type TakeOptions, takeSession } from "./lease/take.ts";
 import type { LeaseWatch } from "./lease/watch.ts";
+import { prune } from "./prune.ts";
 import { SessionWriter } from "./session-writer.ts";
+
+/** A log of more entries is pruned when the session is taken: a sweep leaves somewhat more than 4,096. */
+const FULL_LOG = 5_000;
 
 /** The right to write one session, won with a `hold` entry. With a lease it keeps others out while it is renewed. */
 export class VaultLease implements Lease {
@@ -50,7 +54,7 @@ export class VaultLease implements Lease {
     const taken = await takeSession(context, session, options);
     const lease = new VaultLease(context, taken, options.watch);
     try {
-      await withSignal(lease.#begin(taken.earlierKeys), options.signal);
+      await withSignal(lease.#begin(taken), options.signal);
     } catch (error) {
       lease.#renewals?.stop();
       giveUp(context, session, taken.hold, options.watch);
@@ -83,12 +87,17 @@ export class VaultLease implements Lease {
     if (this.#release) throw new VaultError("LEASE_LOST", `The lease of ${this.session} was released.`);
   }
 
-  async #begin(earlierKeys: readonly string[]): Promise<void> {
+  async #begin({ earlierKeys, entries }: Taken): Promise<void> {
     const { blobs, clock } = this.#context;
     const deleteEarlier = async (): Promise<void> => {
       if (earlierKeys.length > 0) await withPatience(clock, (signal) => blobs.delete(earlierKeys, { signal }));
     };
-    await Promise.all([this.#renewals?.start(), deleteEarlier()]);
+    // A process that dies at each start, before its first save, leaves a hold each time.
+    const pruneFull = async (): Promise<void> => {
+      if (entries <= FULL_LOG) return;
+      await withPatience(clock, (signal) => this.run(() => prune(this, { sweep: true, signal })));
+    };
+    await Promise.all([this.#renewals?.start(), deleteEarlier(), pruneFull()]);
   }
 
   /** An entry that changes nothing; none when another entry has come since, which is a sign of life as well. */

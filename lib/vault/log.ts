@@ -44,7 +44,7 @@ export class SessionLog {
 
   /** Number of the newest entry, 0 when there is none. */
   async newestNumber(signal?: AbortSignal): Promise<number> {
-    return (await this.numbers(signal)).reduce((newest, n) => Math.max(newest, n), 0);
+    return newestOf(await this.numbers(signal));
   }
 
   /**
@@ -146,6 +146,11 @@ export class SessionLog {
     // Not there after a failure that left the outcome open: the put may still take effect.
     throw failure;
   }
+}
+
+/** The largest number, 0 when there is none. */
+export function newestOf(numbers: readonly number[]): number {
+  return numbers.reduce((newest, n) => Math.max(newest, n), 0);
 }
 
 function isUncertain(error: unknown): boolean {

@@ -3,7 +3,7 @@ import type { VaultContext } from "../context.ts";
 import type { Entry, LeaseTerms, LogState } from "../entry.ts";
 import { EMPTY_LOG, entryAfter, entryFacts } from "../entry-draft.ts";
 import { sessionKey } from "../layout.ts";
-import { SessionLog } from "../log.ts";
+import { newestOf, SessionLog } from "../log.ts";
 import { type Moment, NewestProof } from "../newest-proof.ts";
 import { PendingAppends } from "../pending-appends.ts";
 import { LeaseBlobs } from "./lease-blobs.ts";
@@ -31,6 +31,8 @@ export interface Taken {
   readonly hold: Entry;
   /** Before the listing that has shown the hold as the newest entry. */
   readonly seen: Moment;
+  /** How many entries that listing has shown. */
+  readonly entries: number;
   /** The blobs of the lease before it, which nobody needs any more. */
   readonly earlierKeys: readonly string[];
 }
@@ -59,10 +61,13 @@ export async function takeSession(context: VaultContext, session: string, option
     // Another lease of this vault may append at the same time: from now on it leaves the number alone.
     if (!exclusiveCreate) pending.add(hold);
     let seen: Moment;
+    let entries: number;
     try {
       const { committed } = await log.append(hold, signal);
       seen = NewestProof.now(context.clock);
-      if (!committed || (await log.newestNumber(signal)) !== hold.n) continue;
+      const numbers = committed ? await log.numbers(signal) : [];
+      entries = numbers.length;
+      if (newestOf(numbers) !== hold.n) continue;
       if (state.content === 0) await announce(context, session, signal);
     } catch (error) {
       giveUp(context, session, hold, watch);
@@ -70,7 +75,7 @@ export async function takeSession(context: VaultContext, session: string, option
     }
     const earlierKeys = watch?.keys ?? [];
     watch?.taken(hold);
-    return { log, hold, seen, earlierKeys };
+    return { log, hold, seen, entries, earlierKeys };
   }
   const why = "other processes kept taking it at the same moment";
   throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import type { BlobStore } from "../../../lib/blobs.ts";
 import type { Lease, SaveReport } from "../../../lib/store.ts";
+import { encodeEntry } from "../../../lib/vault/entry.ts";
+import { SessionFrames } from "../../../lib/vault/frames.ts";
 import { entryKey, entryNumber, logPrefix } from "../../../lib/vault/layout.ts";
 import type { VaultLease } from "../../../lib/vault/lease.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
@@ -156,6 +158,26 @@ describe("a hold", () => {
     await save(store, lease, "two");
     await store.prune({ session, lease });
     expect(await backend.get(entryKey(session, 1))).toBeDefined();
+  });
+});
+
+describe("a session that is taken again and again and never saved", () => {
+  it("has some thousand entries at most", async () => {
+    const store = open();
+    const lease = (await store.acquire({ session })) as VaultLease;
+    const { generation } = await save(store, lease, "one");
+    const frames = new SessionFrames(session);
+    const { hold } = lease.writer;
+    for (let n = 3; n <= 5_010; n++) {
+      const entry = { ...lease.writer.state, n, epoch: n, kind: "hold" as const, id: hold.id };
+      await backend.put(entryKey(session, n), await encodeEntry(frames, entry));
+    }
+    const other = open();
+    const next = await other.acquire({ session });
+    const left = await entries();
+    expect(left.length).toBeLessThan(4_200);
+    expect(left).toEqual(expect.arrayContaining([generation, 5_010, 5_011]));
+    expect((await save(other, next, "two")).generation).toBe(5_012);
   });
 });
 
