@@ -24,4 +24,4 @@ export {
   type SessionStore,
   type StorageBackend,
 } from "./store.ts";
-export { type Encryption, type EncryptionKey, Vault, type VaultOptions } from "./vault/vault.ts";
+export { type Encryption, type EncryptionKey, type RekeyReport, Vault, type VaultOptions } from "./vault/vault.ts";

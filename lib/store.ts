@@ -200,7 +200,8 @@ export interface HistoryEntry {
   readonly entry: number;
   /**
    * The change: `save` committed a generation, `hold` took the session, `proven` and `rejected` marked a generation,
-   * `rollback` made an older one the current one, `deleted` and `undeleted` are about the whole session, `retained` and
+   * `rollback` made an older one the current one, `rekeyed` encrypted
+   * a generation anew, `deleted` and `undeleted` are about the whole session, `retained` and
    * `renewed` changed nothing that people see. `unreadable`: the entry is damaged, missing, or this store has no key for it.
    */
   readonly kind:
@@ -212,6 +213,7 @@ export interface HistoryEntry {
     | "deleted"
     | "undeleted"
     | "retained"
+    | "rekeyed"
     | "renewed"
     | "unreadable";
   /** The time, by the clock of the process that wrote it. Absent when `unreadable`, as all that follows but `error`. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Entry, EntryKind, LogState } from "./entry.ts";
+import { type Entry, type EntryKind, entryOf, type LogState } from "./entry.ts";
 
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft
@@ -44,8 +44,8 @@ export function entryFacts(n: number, epoch: number, by: string, at: number): En
  */
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
   const { live = state.live, content = state.content } = draft;
-  const kept = new Set(live.map(({ n }) => n));
-  const superseded = [...state.live.map(({ n }) => n), ...(LASTING.includes(state.kind) ? [] : [state.n])];
+  const kept = new Set(live.map((one) => entryOf(one).n));
+  const superseded = [...state.live.map((one) => entryOf(one).n), ...(LASTING.includes(state.kind) ? [] : [state.n])];
   const dead = new Set([...state.dead, ...superseded].filter((n) => !kept.has(n)));
   return {
     uptimeMs: state.uptimeMs ?? 0,

@@ -14,6 +14,7 @@ export type EntryKind =
   | "deleted"
   | "undeleted"
   | "retained"
+  | "rekeyed"
   | "renewed";
 
 /** The lease that came with a `hold`. */
@@ -48,8 +49,18 @@ export interface Generation {
   readonly suspect?: boolean | undefined;
   /** Id of the key that it is encrypted with; absent when it is not encrypted. */
   readonly key?: string | undefined;
+  /** The entry that has its manifest, where that is not its own: `rekey` has encrypted it anew. */
+  readonly stored?: EntryName | undefined;
   /** Until when it is kept, in milliseconds since 1970; set once another phone was linked after it. */
   readonly until?: number | undefined;
+}
+
+/** What names an entry: a number alone can be that of another entry, which has come late to where it was free again. */
+export type EntryName = Pick<Generation, "n" | "id">;
+
+/** The entry that has the manifest of a generation. */
+export function entryOf({ n, id, stored }: EntryName & Pick<Generation, "stored">): EntryName {
+  return stored ?? { n, id };
 }
 
 /** The state of a session after an entry: each entry carries all of it. */
@@ -110,7 +121,7 @@ export async function decodeEntry(frames: SessionFrames, n: number, frame: Buffe
   if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !Array.isArray(entry.dead)) {
     throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }
-  if (frames.isEncrypted(n)) frames.expectEncrypted(entry.live.filter(({ key }) => key).map((one) => one.n));
+  if (frames.isEncrypted(n)) frames.expectEncrypted(entry.live.filter(({ key }) => key).map((one) => entryOf(one).n));
   return manifest === undefined ? entry : { ...entry, manifest: unpackManifest(manifest, what) };
 }
 

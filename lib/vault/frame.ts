@@ -109,6 +109,11 @@ export function isEncrypted(frame: Buffer): boolean {
   return frame.subarray(0, MAGIC.length).equals(MAGIC) && frame[3] === ENCRYPTED;
 }
 
+/** Id of the key of an encrypted frame; `undefined` of a plain one. */
+export function keyOf(frame: Buffer): string | undefined {
+  return isEncrypted(frame) ? frame.toString("hex", KEY_ID, NONCE) : undefined;
+}
+
 /**
  * The content of a frame.
  * @param seal the key and the place of an encrypted one.

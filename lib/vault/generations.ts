@@ -1,14 +1,14 @@
 import { VaultError } from "../errors.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
-import { decodeManifest, type Entry } from "./entry.ts";
+import { decodeManifest, type Entry, entryOf } from "./entry.ts";
 import { type ChunkAddress, chunkKey } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
 import { unlessCorrupt, unlessUnreadable } from "./unless-corrupt.ts";
 
-/** What names an entry: a number alone can be that of another entry, which has come late to where it was free again. */
-export type EntryName = Pick<Entry, "n" | "id">;
+/** An entry, or a generation that may be stored in another entry than its own. */
+type StoredEntry = Parameters<typeof entryOf>[0];
 
 /** A cache of generations: the keys of their chunks, and one manifest. */
 export class Generations {
@@ -38,7 +38,8 @@ export class Generations {
   }
 
   /** The manifest of a generation, or `undefined` when the log does not have it. @throws `CORRUPT` */
-  async manifest({ n, id }: EntryName, signal?: AbortSignal): Promise<Manifest | undefined> {
+  async manifest(generation: StoredEntry, signal?: AbortSignal): Promise<Manifest | undefined> {
+    const { n, id } = entryOf(generation);
     if (this.#manifest?.id === id) return this.#manifest.manifest;
     const entry = await this.#load(n, signal);
     return entry?.id === id ? entry.manifest : undefined;
@@ -48,7 +49,8 @@ export class Generations {
    * Keys of all chunks that an entry needs (none, when it is not a generation), or `undefined` when the log does not have
    * that entry, or the entry or its manifest is damaged.
    */
-  async keys({ n, id }: EntryName, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+  async keys(generation: StoredEntry, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+    const { n, id } = entryOf(generation);
     return this.#keysOf(n, (found) => found === id, signal);
   }
 
@@ -78,14 +80,14 @@ export class Generations {
   }
 }
 
-/** The manifest of a `save` entry, `undefined` for other kinds. @throws `CORRUPT` when a part of it is missing or damaged */
+/** The manifest of a `save` or `rekeyed` entry, `undefined` for other kinds. @throws `CORRUPT` when a part of it is missing or damaged */
 export async function manifestOf(
   context: VaultContext,
   session: string,
   { n, kind, manifest, manifestChunks }: Entry,
   signal?: AbortSignal,
 ): Promise<Manifest | undefined> {
-  if (manifest || kind !== "save") return manifest;
+  if (manifest || (kind !== "save" && kind !== "rekeyed")) return manifest;
   const what = `the manifest of generation ${n} of ${session}`;
   if (!manifestChunks) throw new VaultError("CORRUPT", `Could not read ${what}: its entry has none.`);
   const reader = new ChunkReader(context, session);

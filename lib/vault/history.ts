@@ -1,6 +1,6 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import type { HistoryEntry } from "../store.ts";
-import { type Entry, generationInfo, type LogState } from "./entry.ts";
+import { type Entry, entryOf, type Generation, generationInfo, type LogState } from "./entry.ts";
 import type { SessionLog } from "./log.ts";
 
 /** How many entries are read at once. */
@@ -29,7 +29,9 @@ export async function* readHistory(log: SessionLog, signal?: AbortSignal): Async
   yield describe(state, state);
   // Generations that should be there and are not listed are reported as well.
   const { n: first, live } = state;
-  const rest = [...new Set([...numbers, ...live.map(({ n }) => n)])].filter((n) => n < first).sort((a, b) => b - a);
+  const rest = [...new Set([...numbers, ...live.map((one) => entryOf(one).n)])]
+    .filter((n) => n < first)
+    .sort((a, b) => b - a);
   for (let at = 0; at < rest.length; at += READ_AHEAD) {
     const batch = rest.slice(at, at + READ_AHEAD);
     const found = await Promise.all(batch.map((n) => readEntry(log, n, signal)));
@@ -80,7 +82,7 @@ async function tell(
   signal: AbortSignal | undefined,
 ): Promise<HistoryEntry | undefined> {
   if (found instanceof VaultError) return unreadable(n, found);
-  const kept = state.live.find((one) => one.n === n);
+  const kept = state.live.map(entryOf).find((one) => one.n === n);
   if (found && (!kept || kept.id === found.id)) return describe(found, state);
   return kept && (await isKept(log, kept, signal)) ? unreadable(n, missing(log, n)) : undefined;
 }
@@ -93,7 +95,9 @@ async function isKept(
 ): Promise<boolean> {
   const { newest } = await findNewest(log, signal);
   return (
-    newest === undefined || newest instanceof VaultError || newest.live.some((one) => one.n === n && one.id === id)
+    newest === undefined ||
+    newest instanceof VaultError ||
+    newest.live.map(entryOf).some((one) => one.n === n && one.id === id)
   );
 }
 
@@ -101,10 +105,12 @@ function describe(entry: Entry, { live, content, deleted }: LogState): HistoryEn
   const { n, kind, at, by, epoch } = entry;
   const common = { entry: n, kind, at: new Date(at), by, epoch };
   switch (kind) {
+    case "rekeyed":
     case "save": {
-      const kept = live.find((one) => one.n === n);
-      const saved = kept ?? entry.live.find((one) => one.n === n);
-      const isCurrent = n === content && !deleted;
+      const isStored = (one: Generation): boolean => entryOf(one).n === n;
+      const kept = live.find(isStored);
+      const saved = kept ?? entry.live.find(isStored);
+      const isCurrent = kept?.n === content && !deleted;
       return saved ? { ...common, saved: { ...generationInfo(saved), isKept: kept !== undefined, isCurrent } } : common;
     }
     case "proven":

@@ -49,7 +49,9 @@ function bytesOfText(name: string, text: string): Buffer {
     throw refused(name, "its last character does not occur in base64 of 32 bytes", "Copy it again, all of it.");
   }
   if (HEX.test(text)) throw refused(name, `it is hexadecimal of ${text.length / 2} bytes`, `A key has 32. ${MAKE_ONE}`);
-  if (/^[./~]|^[A-Za-z]:\\|\.\w{1,5}$/.test(text)) {
+  // Base64 may begin with a slash: of about the size of a key it is no path.
+  const isNearly = bytes !== undefined && Math.abs(bytes.length - KEY_BYTES) <= 4;
+  if (!isNearly && /^[./~]|^[A-Za-z]:\\|\.\w{1,5}$/.test(text)) {
     throw refused(name, "it looks like the path of a file", 'Give its content: `readFileSync(path, "utf8").trim()`.');
   }
   if (!bytes) {

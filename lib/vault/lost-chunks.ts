@@ -1,4 +1,4 @@
-import type { EntryName } from "./generations.ts";
+import type { EntryName } from "./entry.ts";
 import { chunksPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";

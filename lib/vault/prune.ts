@@ -1,4 +1,4 @@
-import type { EntryName } from "./generations.ts";
+import { type EntryName, entryOf } from "./entry.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
@@ -28,16 +28,17 @@ export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Pro
  * Deletes the entries that the newest one calls dead: of each, first the chunks that no kept generation needs. With
  * `sweep`, also the leftovers of interrupted saves and prunes, those of earlier leases, and holds from more than a month
  * before. Chunks of kept generations that the backend has lost are noticed, and sent anew by the next save.
+ * @returns whether it came to its end: `false` where it is not known well enough what is needed.
  * @throws `LEASE_LOST`
  */
 export async function prune(
   lease: VaultLease,
   { sweep, signal }: { sweep: boolean; signal?: AbortSignal | undefined },
-): Promise<void> {
+): Promise<boolean> {
   const { session, writer } = lease;
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
-  if (!writer.pending.isEmpty) return;
+  if (!writer.pending.isEmpty) return false;
   const isWhole = (await missingEntries(lease, signal)).length === 0;
   const listed = isWhole ? await listChunks(lease, signal) : undefined;
   if (listed) await distrustLostChunks(lease, listed, signal);
@@ -45,7 +46,7 @@ export async function prune(
   if (!listed || !needed) {
     await writer.look(signal);
     lease.context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
-    return;
+    return false;
   }
   const left = leftovers(session, listed, writer.folder);
   const dead = writer.memory.undeleted(writer.state.dead);
@@ -58,12 +59,13 @@ export async function prune(
   }
   await deleteChunks(lease, unneeded(doomed, needed), signal);
   await deleteEntries(lease, dead, signal);
-  if (!sweep) return;
+  if (!sweep) return true;
   await deleteEntries(lease, await entriesToSweep(writer, signal), signal);
   const others = left.filter((key) => !doomed.has(key));
   await deleteChunks(lease, unneeded(others, needed), signal);
   await sweepLeases(lease, signal);
   writer.memory.isSweepDue = false;
+  return true;
 }
 
 /**
@@ -95,13 +97,14 @@ async function missingEntries(
   // A damaged entry is there.
   const isGone = async ({ n, id }: EntryName): Promise<boolean> =>
     (await unlessCorrupt(log.read(n, signal).then((entry) => entry?.id !== id))) ?? false;
-  const missing: EntryName[] = [state, ...state.live].filter(({ n }) => !there.has(n));
-  for (const one of state.live) {
+  const live = state.live.map(entryOf);
+  const missing: EntryName[] = [state, ...live].filter(({ n }) => !there.has(n));
+  for (const one of live) {
     if (there.has(one.n) && !(await generations.keys(one, signal)) && (await isGone(one))) missing.push(one);
   }
   if (missing.every(({ n }) => memory.missing.has(n))) return missing;
   await writer.look(signal);
-  for (const one of state.live) context.chunkTrust.distrust((await generations.keys(one, signal)) ?? []);
+  for (const one of live) context.chunkTrust.distrust((await generations.keys(one, signal)) ?? []);
   // Read as well as listed: an entry that is given up here is never restored.
   for (const one of missing) if (await isGone(one)) memory.missing.add(one.n);
   return missing;

@@ -3,7 +3,7 @@ import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts, RestoreProfileOptions, RestoreReport } from "../store.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
-import type { Generation, LogState } from "./entry.ts";
+import { entryOf, type Generation, type LogState } from "./entry.ts";
 import { manifestOf } from "./generations.ts";
 import { SessionLog } from "./log.ts";
 import { bytesOf, type Manifest } from "./manifest.ts";
@@ -40,9 +40,10 @@ export async function restoreGeneration(context: VaultContext, options: RestoreP
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;
       await emptyDirectory(into);
-      const { n, id } = candidate;
+      const { n } = candidate;
+      const { id } = entryOf(candidate);
       const newer = presentState(session, await log.newest(signal));
-      if (starts < STARTS && !newer.live.some((generation) => generation.n === n && generation.id === id)) {
+      if (starts < STARTS && !newer.live.some((one) => one.n === n && entryOf(one).id === id)) {
         // Not damaged: the holder of the session has pruned the generation while it was read.
         starts++;
         state = newer;
@@ -104,11 +105,13 @@ async function restoreOne(
   context: VaultContext,
   log: SessionLog,
   reader: ChunkReader,
-  { n, id, suspect }: Generation,
+  generation: Generation,
   { into, generation: named, signal }: RestoreProfileOptions,
 ): Promise<{ manifest: Manifest; profile: ProfileFacts }> {
-  const entry = await log.read(n, signal);
-  const manifest = entry?.id === id ? await manifestOf(context, log.session, entry, signal) : undefined;
+  const { n, suspect } = generation;
+  const stored = entryOf(generation);
+  const entry = await log.read(stored.n, signal);
+  const manifest = entry?.id === stored.id ? await manifestOf(context, log.session, entry, signal) : undefined;
   const failed = `Could not restore generation ${n} of ${log.session}`;
   if (!manifest) throw new VaultError("CORRUPT", `${failed}: it is missing from its log.`);
   await writeProfile(manifest, into, reader, { permits: context.chunkPermits, signal });

@@ -152,7 +152,7 @@ function draftSave(
 }
 
 /** Stores a manifest that is too large for an entry. @returns its chunks, `undefined` when it fits */
-async function placeManifest(manifest: Manifest, writer: ChunkWriter): Promise<Chunk[] | undefined> {
+export async function placeManifest(manifest: Manifest, writer: ChunkWriter): Promise<Chunk[] | undefined> {
   const { chunkBytes } = writer;
   const bytes = encodeManifest(manifest);
   if (bytes.length <= Math.min(INLINE_MANIFEST_BYTES, chunkBytes - ENTRY_ROOM)) return undefined;

@@ -1,3 +1,4 @@
+import { entryOf } from "./entry.ts";
 import type { SessionLog } from "./log.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { unlessUnreadable } from "./unless-corrupt.ts";
@@ -16,7 +17,7 @@ export async function entriesToSweep(
   signal?: AbortSignal,
 ): Promise<number[]> {
   // Dead entries go with their chunks.
-  const kept = new Set([...state.live.map(({ n }) => n), ...state.dead, hold.n]);
+  const kept = new Set([...state.live.map((one) => entryOf(one).n), ...state.dead, hold.n]);
   const numbers = (await log.numbers(signal)).filter((n) => n < state.n && !kept.has(n)).sort((a, b) => a - b);
   const excess = Math.max(0, numbers.length - MOST_HOLDS);
   let old = excess;

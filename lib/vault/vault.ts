@@ -28,6 +28,7 @@ import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { PendingAppends } from "./pending-appends.ts";
 import { prune } from "./prune.ts";
+import { type RekeyReport, rekey } from "./rekey.ts";
 import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
 import { saveCapture } from "./save.ts";
@@ -37,6 +38,7 @@ import { extractZip, saveZip } from "./zip-transfer.ts";
 export type { Encryption } from "./encryption.ts";
 export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
+export type { RekeyReport } from "./rekey.ts";
 
 /**
  * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and a
@@ -44,6 +46,8 @@ export type { VaultOptions } from "./options.ts";
  */
 export class Vault implements ProfileStore {
   readonly #context: VaultContext;
+  /** Sessions of which a person was told that a part is not encrypted. */
+  readonly #warned = new Set<string>();
   readonly #madeAt: number = Date.now();
   /** By session, the lease of calls that name none. */
   readonly #own = new Map<string, Promise<VaultLease>>();
@@ -78,7 +82,9 @@ export class Vault implements ProfileStore {
   async acquire({ session, waitMs, signal }: AcquireOptions): Promise<Lease> {
     const most = whole("waitMs", waitMs, 0, 0);
     const name = sessionName(session);
-    return this.#take(name, { leased: true, watch: this.#watchOf(name), waitMs: most, signal });
+    const lease = await this.#take(name, { leased: true, watch: this.#watchOf(name), waitMs: most, signal });
+    this.#warnOfPlain(name, lease);
+    return lease;
   }
 
   async breakLease({ session, signal }: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
@@ -163,6 +169,21 @@ export class Vault implements ProfileStore {
     await this.#prune(options);
   }
 
+  /**
+   * Encrypts a session anew with the first key of the store: all of it that is unencrypted, or encrypted with another key.
+   * Generations keep their numbers, ids, times and marks; what was stored before is deleted. It can be interrupted at any
+   * point and called again. Takes the session unless it is given a lease.
+   * @throws `ABSENT` when there is no session; `INVALID` when the store has no key; `WRONG_KEY` when the key of a part was
+   *   not given; `CORRUPT` naming the generations that are damaged, in which case nothing is deleted.
+   */
+  async rekey(options: LeasedOptions): Promise<RekeyReport> {
+    const { session, signal } = options;
+    if (!(await this.#newest(session, signal))) {
+      throw new VaultError("ABSENT", `There is no session ${sessionName(session)} in this store.`);
+    }
+    return await this.#withLease(options, (lease) => rekey(lease, signal));
+  }
+
   async sessionExists({ session }: { session: string }): Promise<boolean> {
     const newest = await this.#newest(session);
     return newest !== undefined && publicState(newest).current !== undefined;
@@ -223,6 +244,16 @@ export class Vault implements ProfileStore {
 
   async #newest(session: string, signal?: AbortSignal): Promise<LogState | undefined> {
     return await new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session))).newest(signal);
+  }
+
+  /** Says once which generations were stored before encryption was turned on. */
+  #warnOfPlain(session: string, { writer }: VaultLease): void {
+    const plain = writer.state.live.filter(({ key }) => key === undefined).map(({ n }) => n);
+    if (!this.#context.options.keyring.isOn || plain.length === 0 || this.#warned.has(session)) return;
+    this.#warned.add(session);
+    this.#context.warn(
+      `Stored without encryption: generation ${plain.join(", ")} of ${session}, from before it was turned on. \`rekey({ session })\` of the store encrypts them; without it they stay until newer ones have taken their place.`,
+    );
   }
 
   #watchOf(session: string): LeaseWatch {

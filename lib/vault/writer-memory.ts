@@ -1,4 +1,4 @@
-import type { LogState } from "./entry.ts";
+import { entryOf, type LogState } from "./entry.ts";
 import { Uploads } from "./uploads.ts";
 
 /** A file as the last save of a holder read it. */
@@ -38,6 +38,6 @@ export class WriterMemory {
 
   /** The state without the generations that the backend has lost; the current one stays until a save replaces it. */
   withoutMissing<State extends LogState>(state: State): State {
-    return { ...state, live: state.live.filter(({ n }) => n === state.content || !this.missing.has(n)) };
+    return { ...state, live: state.live.filter((one) => one.n === state.content || !this.missing.has(entryOf(one).n)) };
   }
 }
