@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs, MemoryStore } from "../../adapters/memory.ts";
-import { Vault } from "../../lib/vault/vault.ts";
-import { blobContract, storeContract } from "../contract/index.ts";
+import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
+import { blobContract, leaseContract, storeContract } from "../contract/index.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { testKey } from "../support/keys.ts";
-import { storeSuites } from "../support/store-suites.ts";
+import { type OpenedVault, storeSuites, withMortals } from "../support/store-suites.ts";
 
 const runner = { describe, it };
 
@@ -14,11 +14,14 @@ blobContract(runner, {
   open: () => ({ blobs: new MemoryBlobs({ exclusiveCreate: false }) }),
 });
 // A memory store has blobs of its own, which nobody can look through: its suites run on a vault.
-storeSuites("a vault on memory", (options) => {
+const openVault = (options: VaultOptions): OpenedVault => {
   const blobs = new MemoryBlobs();
   const again = (): Vault => new Vault({ ...options, blobs });
   return { blobs, store: again(), again };
-});
+};
+storeSuites("a vault on memory", openVault);
+const sealed = { encryption: { key: testKey(2) } };
+leaseContract(runner, { name: "a vault on memory, sealed", open: () => withMortals(openVault(sealed), sealed) });
 storeContract(runner, { name: "memory", open: () => ({ store: new MemoryStore() }) });
 
 it("a memory store takes the options of every store", async () => {

@@ -2,12 +2,16 @@ import { Cluster } from "ioredis";
 import { createCluster } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis/index.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { blobContract, leaseContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { isLong } from "../support/length.ts";
 import { command, type RedisNodes, startRedisCluster, unique } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
+import { type OpenedVault, withMortals } from "../support/store-suites.ts";
+import { expectWarning } from "../support/warnings.ts";
 
 const runner = { describe, it };
+// Of the stores that wait for a lease.
+expectWarning(/Waiting up to/);
 
 await suiteWith<RedisNodes>("Redis Cluster of three masters", startRedisCluster, ({ nodes }) => {
   const io = new Cluster(nodes.map(({ port }) => ({ host: "127.0.0.1", port })));
@@ -27,13 +31,14 @@ await suiteWith<RedisNodes>("Redis Cluster of three masters", startRedisCluster,
     });
     // A store knows nothing of the client: with the other one its suites repeat what they show with the first.
     if (name !== "ioredis" && !isLong) continue;
-    const openStore = (): { store: RedisStore; again: () => RedisStore } => {
+    const openStore = (): OpenedVault => {
       const prefix = `${unique()}:`;
       const again = (): RedisStore => new RedisStore({ client, prefix });
-      return { store: again(), again };
+      return { blobs: new RedisBlobs({ client, prefix }), store: again(), again };
     };
     storeContract(runner, { name, open: openStore });
     profileStoreContract(runner, { name, open: openStore });
+    leaseContract(runner, { name, open: () => withMortals(openStore()) });
   }
 
   it("keeps a session in one slot, and spreads sessions over the masters", async () => {

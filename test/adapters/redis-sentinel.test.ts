@@ -4,12 +4,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBlobs, type RedisClient, RedisStore } from "../../adapters/redis/index.ts";
 import { retry } from "../../lib/blobs/retry.ts";
 import { timeout } from "../../lib/blobs/timeout.ts";
-import { blobContract, profileStoreContract, storeContract } from "../contract/index.ts";
+import { blobContract, leaseContract, profileStoreContract, storeContract } from "../contract/index.ts";
 import { isLong } from "../support/length.ts";
 import { command, SENTINEL_MASTER, type SentinelNodes, startRedisSentinel, unique } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
+import { type OpenedVault, withMortals } from "../support/store-suites.ts";
+import { expectWarning } from "../support/warnings.ts";
 
 const runner = { describe, it };
+// Of the stores that wait for a lease.
+expectWarning(/Waiting up to/);
 
 await suiteWith<SentinelNodes>("Redis Sentinel", startRedisSentinel, ({ nodes, sentinels }) => {
   const roots = sentinels.map(({ port }) => ({ host: "127.0.0.1", port }));
@@ -35,13 +39,14 @@ await suiteWith<SentinelNodes>("Redis Sentinel", startRedisSentinel, ({ nodes, s
     blobContract(runner, { name, open: () => ({ blobs: new RedisBlobs({ client, prefix: `${unique()}:` }) }) });
     // A store sees the same of a Sentinel as of a single server.
     if (!isLong) continue;
-    const openStore = (): { store: RedisStore; again: () => RedisStore } => {
+    const openStore = (): OpenedVault => {
       const prefix = `${unique()}:`;
       const again = (): RedisStore => new RedisStore({ client, prefix });
-      return { store: again(), again };
+      return { blobs: new RedisBlobs({ client, prefix }), store: again(), again };
     };
     storeContract(runner, { name, open: openStore });
     profileStoreContract(runner, { name, open: openStore });
+    leaseContract(runner, { name, open: () => withMortals(openStore()) });
   }
 
   it("goes on with the replica, and its data, when the master is gone", async () => {

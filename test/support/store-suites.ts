@@ -1,12 +1,21 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { BlobStore } from "../../lib/blobs.ts";
+import { VaultError } from "../../lib/errors.ts";
 import { isEncrypted } from "../../lib/vault/frame.ts";
-import type { Vault, VaultOptions } from "../../lib/vault/vault.ts";
-import { type Opened, profileStoreContract, storeContract } from "../contract/index.ts";
+import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
+import {
+  leaseContract,
+  type MortalStore,
+  type Opened,
+  profileStoreContract,
+  storeContract,
+} from "../contract/index.ts";
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
 import { testKey } from "./keys.ts";
+import { isLong } from "./length.ts";
 import { everything, type Trace, traces } from "./traces.ts";
+import { expectWarning } from "./warnings.ts";
 
 /** A store of the package, and the blobs that it keeps its sessions in. */
 export interface OpenedVault extends Opened {
@@ -20,6 +29,7 @@ const runner = { describe, it };
 const session = "RemoteAuth-bot";
 const passphrase = "correct horse battery staple";
 const key = testKey(1);
+const sealed: VaultOptions = { encryption: { key } };
 const wid = "491701234567@c.us";
 
 /**
@@ -28,11 +38,15 @@ const wid = "491701234567@c.us";
  * @param open opens a new, empty store with these options.
  */
 export function storeSuites(name: string, open: (options: VaultOptions) => OpenedVault | Promise<OpenedVault>): void {
+  expectWarning(/Waiting up to/);
   storeContract(runner, { name, open: () => open({}) });
   profileStoreContract(runner, { name, open: () => open({}) });
+  leaseContract(runner, { name, open: async () => withMortals(await open({})) });
   const encrypted = `${name}, encrypted`;
-  storeContract(runner, { name: encrypted, open: () => open({ encryption: { key } }) });
-  profileStoreContract(runner, { name: encrypted, open: () => open({ encryption: { key } }) });
+  storeContract(runner, { name: encrypted, open: () => open(sealed) });
+  profileStoreContract(runner, { name: encrypted, open: () => open(sealed) });
+  // A lease is encrypted as an entry is: in memory, all of it is shown.
+  if (isLong) leaseContract(runner, { name: encrypted, open: async () => withMortals(await open(sealed), sealed) });
 
   describe(`${name}: all that is stored`, () => {
     it("shows the profile when it is not encrypted", async () => {
@@ -54,6 +68,43 @@ export function storeSuites(name: string, open: (options: VaultOptions) => Opene
       expect(plain).toEqual([]);
     });
   });
+}
+
+/** The store, with stores on the same blobs whose process can be killed, for the contract of leases. */
+export function withMortals(opened: OpenedVault, options: VaultOptions = {}): OpenedVault & { mortal(): MortalStore } {
+  return { ...opened, mortal: () => mortal(opened.blobs, options) };
+}
+
+function mortal(blobs: BlobStore, options: VaultOptions): MortalStore {
+  let isDead = false;
+  const alive = (): void => {
+    if (isDead) throw new VaultError("DENIED", "the process is dead");
+  };
+  const mortalBlobs: BlobStore = {
+    traits: async (call) => blobs.traits(call),
+    get: async (key, call) => {
+      alive();
+      return blobs.get(key, call);
+    },
+    put: async (key, bytes, call) => {
+      alive();
+      await blobs.put(key, bytes, call);
+    },
+    async *list(prefix, call) {
+      alive();
+      yield* blobs.list(prefix, call);
+    },
+    delete: async (keys, call) => {
+      alive();
+      await blobs.delete(keys, call);
+    },
+  };
+  return {
+    store: new Vault({ ...options, blobs: mortalBlobs, leaseTtlMs: 1_000 }),
+    crash: () => {
+      isDead = true;
+    },
+  };
 }
 
 /** Lets a session live in a new store, and looks through all that is stored then. */

@@ -39,6 +39,8 @@ export interface Taken {
 
 /** How often another process may come first while a session is being taken. */
 const TRIES = 20;
+/** The pause before the second look, in milliseconds; later ones grow with the time that was waited. */
+const FIRST_POLL_MS = 250;
 
 /**
  * Takes the session: appends a `hold` entry, which counts once a second listing shows it as the newest.
@@ -96,14 +98,18 @@ async function freeState(
   signal: AbortSignal | undefined,
 ): Promise<LogState> {
   const { clock } = context;
+  const began = clock.monotonicMs();
   for (let isTold = false; ; isTold = true) {
     const state = (await log.newest(signal)) ?? EMPTY_LOG;
     const held = await watch?.look(context, log.session, state, signal);
     if (!held) return state;
-    const leftMs = until - clock.monotonicMs();
+    const now = clock.monotonicMs();
+    const leftMs = until - now;
     if (leftMs <= 0) throw leaseHeld(log.session, held);
     if (!isTold) context.warn(waiting(log.session, held, leftMs));
-    await clock.sleep(Math.min(held.pollMs, leftMs), signal);
+    // Most releases come soon after a process was told to end.
+    const pollMs = Math.min(held.pollMs, Math.max(FIRST_POLL_MS, (now - began) / 4));
+    await clock.sleep(Math.min(pollMs, leftMs), signal);
   }
 }
 

@@ -10,7 +10,7 @@ export interface HeldSession {
   readonly since: Date;
   /** When the watching process may take the session at the earliest, unless the lease is renewed or released. */
   readonly expiresAt: Date;
-  /** After how many milliseconds to look again. */
+  /** After how many milliseconds to look again, at the latest. */
   readonly pollMs: number;
 }
 

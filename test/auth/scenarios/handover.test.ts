@@ -15,6 +15,7 @@ import { nameOf, storeGenerations } from "../support/ladder.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
+expectWarning(/Waiting up to/);
 expectWarning(/WhatsApp has refused generation 5 of RemoteAuth: the older generation 2 is opened/);
 expectWarning(/The session RemoteAuth is ready: its generation 2 is the current one again/);
 
