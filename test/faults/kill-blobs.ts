@@ -78,8 +78,9 @@ export class StoppingBlobs implements BlobStore {
   readonly #stopAt: StopAt;
   readonly #stop: (moment: string) => Promise<void>;
   readonly #turns = new Mutex();
-  #steps = 0;
-  #changes = 0;
+  readonly #waiting: { what: RegExp; resolve: () => void }[] = [];
+  /** The moments so far, of the kind that is counted. */
+  readonly moments: string[] = [];
 
   /** @param stop is told the moment, and never resolves. */
   constructor(blobs: BlobStore, stopAt: StopAt, stop: (moment: string) => Promise<void>) {
@@ -88,9 +89,9 @@ export class StoppingBlobs implements BlobStore {
     this.#stop = stop;
   }
 
-  /** How many moments there were, of the kind that is counted. */
-  get count(): number {
-    return this.#stopAt.how === "step" ? this.#steps : this.#changes;
+  /** Resolves when a request that begins from now on, and that the pattern matches, has ended. */
+  until(what: RegExp): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ what, resolve }));
   }
 
   traits(options?: CallOptions): Promise<BlobTraits> {
@@ -118,6 +119,12 @@ export class StoppingBlobs implements BlobStore {
   }
 
   async #request<T>(what: string, isChange: boolean, go: () => Promise<T>): Promise<T> {
+    const answer = await this.#make(what, isChange, go);
+    for (const waiting of this.#waiting) if (waiting.what.test(what)) waiting.resolve();
+    return answer;
+  }
+
+  async #make<T>(what: string, isChange: boolean, go: () => Promise<T>): Promise<T> {
     if (this.#stopAt.how === "step") {
       return await this.#turns.run(async () => {
         await this.#step(`before ${what}`);
@@ -127,14 +134,12 @@ export class StoppingBlobs implements BlobStore {
       });
     }
     const answer = go();
-    if (isChange && this.#changes++ === this.#stopAt.at) {
-      answer.catch(() => {});
-      await this.#stop(`amid ${what}`);
-    }
+    answer.catch(() => {});
+    if (isChange) await this.#step(`amid ${what}`);
     return await answer;
   }
 
   async #step(moment: string): Promise<void> {
-    if (this.#steps++ === this.#stopAt.at) await this.#stop(moment);
+    if (this.moments.push(moment) - 1 === this.#stopAt.at) await this.#stop(moment);
   }
 }

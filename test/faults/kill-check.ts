@@ -28,7 +28,7 @@ export async function historyOf(folder: string): Promise<string[]> {
   const vault = new Vault({ blobs, ...LIFE_OPTIONS });
   const session = "RemoteAuth-undisturbed";
   const history = [await contentOf(blobs, session, folder)];
-  for (const call of lifeOf(vault, session)) {
+  for (const call of lifeOf(vault, session, async () => {})) {
     await call.run();
     history.push(await contentOf(blobs, session, folder));
   }

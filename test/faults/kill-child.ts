@@ -2,7 +2,7 @@
 // at which it is killed: `node kill-child.js <LifeSpec as JSON>`, with a channel to the process that started it.
 import { Vault } from "../../lib/vault/vault.ts";
 import { openBlobs, StoppingBlobs } from "./kill-blobs.ts";
-import { LIFE_OPTIONS, lifeOf } from "./kill-life.ts";
+import { HandTimer, LIFE_OPTIONS, lifeOf } from "./kill-life.ts";
 import type { LifeNews, LifeSpec } from "./kill-run.ts";
 
 const { blobs: spec, session, stopAt } = JSON.parse(process.argv[2] ?? "") as LifeSpec;
@@ -15,12 +15,19 @@ const stopping = new StoppingBlobs(blobs, stopAt, async (moment) => {
   if (stopAt.how === "amid") process.kill(process.pid, "SIGKILL");
   await new Promise(() => {});
 });
-const vault = new Vault({ blobs: stopping, ...LIFE_OPTIONS });
-for (const call of lifeOf(vault, session)) {
+const timer = new HandTimer();
+const vault = new Vault({ blobs: stopping, ...LIFE_OPTIONS }, { timer });
+const renew = async (): Promise<void> => {
+  // The last request of a renewal deletes the one before.
+  const renewed = stopping.until(/^delete .*\/lease\//);
+  timer.fire();
+  await renewed;
+};
+for (const call of lifeOf(vault, session, renew)) {
   await call.run();
   await tell({ done: call.name });
 }
-await tell({ count: stopping.count });
+await tell({ moments: stopping.moments });
 process.exit(0);
 
 /** Resolves when the news are on their way: a process that is killed then has told them. */

@@ -1,4 +1,6 @@
 import type { Lease } from "../../lib/store.ts";
+import { systemClock } from "../../lib/vault/clock.ts";
+import { SharedTimer } from "../../lib/vault/lease/shared-timer.ts";
 import type { Vault, VaultOptions } from "../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
 
@@ -11,8 +13,32 @@ export interface LifeCall {
   run(): Promise<unknown>;
 }
 
-/** The life of a session, from its first lease until it is deleted for good, as the calls on its store. */
-export function lifeOf(vault: Vault, session: string): LifeCall[] {
+/** A timer whose work is done when the test says so: renewals come at one moment of the life. */
+export class HandTimer extends SharedTimer {
+  #run: () => void = () => {};
+
+  constructor() {
+    super(systemClock);
+  }
+
+  override set(_owner: object, _at: number, run: () => void): void {
+    this.#run = run;
+  }
+
+  override clear(): void {
+    this.#run = () => {};
+  }
+
+  fire(): void {
+    this.#run();
+  }
+}
+
+/**
+ * The life of a session, from its first lease until it is deleted for good, as the calls on its store.
+ * @param renew renews the lease, and resolves when that is done.
+ */
+export function lifeOf(vault: Vault, session: string, renew: () => Promise<void>): LifeCall[] {
   let lease: Lease | undefined;
   let generation = 0;
   const held = (): Lease => {
@@ -34,6 +60,7 @@ export function lifeOf(vault: Vault, session: string): LifeCall[] {
       },
     },
     save(0),
+    { name: "renew", run: renew },
     save(1),
     { name: "mark", run: () => vault.mark({ session, lease: held(), generation, as: "proven" }) },
     save(2),

@@ -12,31 +12,32 @@ let known: Promise<string[]> | undefined;
 
 /**
  * Lives the life of a session once for each chosen moment, kills its process there, and checks what is left.
- * @param choose from all moments of one kind, by number
+ * @param choose whether a moment is one of them
  * @returns the moments at which a process was killed
  */
 export async function killAtMoments(
   spec: BlobsSpec,
   how: StopAt["how"],
-  choose: (moments: number[]) => number[],
+  choose: (moment: string, at: number, all: readonly string[]) => boolean,
 ): Promise<string[]> {
   known ??= historyOf(scratchFolder("kill-"));
   const history = await known;
   const { blobs, close } = await openBlobs(spec);
   const folder = scratchFolder("kill-");
   const moments: string[] = [];
-  const liveUntil = async (at: number): Promise<number> => {
+  const liveUntil = async (at: number): Promise<readonly string[]> => {
     const session = `RemoteAuth-${how}-${at === NEVER ? "end" : at}-${unique()}`;
     const life = await liveAndDie({ blobs: spec, session, stopAt: { how, at } });
     await checkAfterKill({ blobs, session, folder, history, life }).catch((cause: unknown) => {
       throw new Error(`${spec.kind}, ${how} ${at}: killed ${life.moment ?? "nowhere"}`, { cause });
     });
     if (life.moment !== undefined) moments.push(life.moment);
-    return life.count ?? 0;
+    return life.moments ?? [];
   };
   try {
-    const count = await liveUntil(NEVER);
-    await forEachConcurrent(choose([...Array(count).keys()]), LIVES_AT_ONCE, async (at) => void (await liveUntil(at)));
+    const all = await liveUntil(NEVER);
+    const chosen = [...all.keys()].filter((at) => choose(all[at] ?? "", at, all));
+    await forEachConcurrent(chosen, LIVES_AT_ONCE, async (at) => void (await liveUntil(at)));
   } finally {
     await close();
   }

@@ -12,7 +12,10 @@ export interface LifeSpec {
 }
 
 /** What the process of a life says: a call has ended, it has stopped, or it has lived to its end. */
-export type LifeNews = { readonly done: string } | { readonly moment: string } | { readonly count: number };
+export type LifeNews =
+  | { readonly done: string }
+  | { readonly moment: string }
+  | { readonly moments: readonly string[] };
 
 /** The end of a life in another process. */
 export interface LivedLife {
@@ -20,8 +23,8 @@ export interface LivedLife {
   readonly told: number;
   /** The moment at which the process was killed; absent when it lived to its end. */
   readonly moment?: string;
-  /** How many moments the life has; known when the process lived to its end. */
-  readonly count?: number;
+  /** All moments of the life; known when the process lived to its end. */
+  readonly moments?: readonly string[];
 }
 
 /** Stops nowhere. */
@@ -42,7 +45,7 @@ export async function liveAndDie(spec: LifeSpec): Promise<LivedLife> {
     if ("moment" in news) child.kill("SIGKILL");
   });
   const [code, signal] = await exitOf(child);
-  const ended = life.moment === undefined ? code === 0 && life.count !== undefined : signal === "SIGKILL";
+  const ended = life.moment === undefined ? code === 0 && life.moments !== undefined : signal === "SIGKILL";
   if (!ended) throw new Error(`The process of the life ended with ${signal ?? code}: ${stderr}`);
   return life;
 }

@@ -29,10 +29,12 @@ const servers: readonly Server[] = [
 for (const [turn, server] of servers.entries()) {
   await suiteWith(`kill -9 in the life of a session on ${server.name}`, shared(server.start), (service) => {
     // All moments are tried on a directory: here are some of them, others on each server. The long run has all.
-    const some = (count: number) => (moments: number[]) => {
-      const every = Math.ceil(moments.length / count);
-      return moments.filter((moment) => isLong || moment % every === (turn * Math.ceil(every / 3)) % every);
-    };
+    const some =
+      (count: number) =>
+      (_moment: string, at: number, { length }: readonly string[]): boolean => {
+        const every = Math.ceil(length / count);
+        return isLong || at % every === (turn * Math.ceil(every / 3)) % every;
+      };
 
     it("before and after requests: the session is as its last call left it, and nothing unneeded stays", async () => {
       const moments = await killAtMoments(await server.place(service), "step", some(6));
