@@ -19,13 +19,13 @@ import { suiteWith } from "../support/services/suite.ts";
 import type { Bot } from "../support/start-bot.ts";
 import type { StoreSpec } from "../support/stores.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
-import { botOn, handOver, link } from "./handover.ts";
+import { botOn, handOver, link, untilWaiting } from "./handover.ts";
 
 const rig = useRig();
 const session = "RemoteAuth";
-/** Of leases that a test waits for. A third of it is the time between two renewals. */
+/** Of leases that a test waits for; nobody waits for them while their holder is well, and may only be slow. */
 const TTL_MS = 3_000;
-/** Of leases that no test waits for: a test that does ends by its time limit. */
+/** Of leases that end by a release or by the end of their process. */
 const ENDLESS_MS = 24 * 60 * 60 * 1000;
 
 /** A store in a directory with a session in it. */
@@ -85,7 +85,7 @@ describe("a process that waits for the session of another one", () => {
     const saved = await saveRecord(first);
     await first.phone.write("not saved");
     const second = rig.start(botOn(rig, store));
-    await second.until("starting");
+    await untilWaiting(second);
     await first.vanish();
     await expectTaken(second, first, saved);
   });
@@ -95,14 +95,10 @@ describe("a process that waits for the session of another one", () => {
     const first = rig.start(botOn(rig, store, { host: "elsewhere" }));
     await first.until("ready");
     const saved = await saveRecord(first);
-    const second = rig.start(botOn(rig, store));
-    await second.until("starting");
-    const killed = Date.now();
     await first.vanish();
+    const second = rig.start(botOn(rig, store));
+    await untilWaiting(second);
     await expectTaken(second, first, saved);
-    // The last renewal was at most a third of the lease ago.
-    const restored = await second.until("remote_session_restored");
-    expect(restored.at - killed).toBeGreaterThan(TTL_MS / 2);
   });
 
   it("takes it from one that is paused for longer than its lease, which then saves nothing more", async () => {
@@ -114,7 +110,8 @@ describe("a process that waits for the session of another one", () => {
     // In the middle of a save: it is committed before the pause, or never.
     const late = first.backup().catch((error) => error as VaultError);
     first.signal("SIGSTOP");
-    const second = rig.start(botOn(rig, store));
+    const second = rig.start(botOn(rig, { ...store, leaseTtlMs: ENDLESS_MS }));
+    await untilWaiting(second);
     const generation = await expectTaken(second, first, saved);
     const taken = await saveRecord(second);
 
@@ -132,11 +129,11 @@ describe("a process that waits for the session of another one", () => {
   });
 
   it("gets LEASE_HELD when the other one is told to end only after it is ready, and disturbs nobody", async () => {
-    const store = await savedIn(TTL_MS);
+    const store = await savedIn(ENDLESS_MS);
     const first = rig.start(botOn(rig, store));
     await first.until("ready");
     // A rolling update with `maxUnavailable: 0`, and a readiness probe that waits for WhatsApp.
-    const second = rig.start(botOn(rig, store, { options: { leaseWaitMs: 3 * TTL_MS } }));
+    const second = rig.start(botOn(rig, store, { options: { leaseWaitMs: 2_000 } }));
     const told = second.until("ready").then(
       () => first.signal("SIGTERM"),
       () => "never",
@@ -185,18 +182,19 @@ for (const [kind, start] of servers) {
     ({ server, network }) => {
       it("takes it when the other one is cut off, which learns that when the line is good again", async () => {
         const line = await network.between(server.port);
-        const direct: StoreSpec = { kind, env: server.env, name: `cut${unique()}`, leaseTtlMs: TTL_MS };
+        const direct: StoreSpec = { kind, env: server.env, name: `cut${unique()}`, leaseTtlMs: ENDLESS_MS };
         const throughLine = Object.entries(server.env).map(([name, value]) => [
           name,
           value.replace(`:${server.port}`, `:${line.port}`),
         ]);
-        const first = rig.start(botOn(rig, { ...direct, env: Object.fromEntries(throughLine) }));
+        const cutOff: StoreSpec = { ...direct, env: Object.fromEntries(throughLine), leaseTtlMs: TTL_MS };
+        const first = rig.start(botOn(rig, cutOff));
         await link(first);
         const saved = await saveRecord(first);
         const shown = first.count("qr");
-        const second = rig.start(botOn(rig, direct));
-        await second.until("starting");
         await line.cut();
+        const second = rig.start(botOn(rig, direct));
+        await untilWaiting(second);
         const generation = await expectTaken(second, first, saved);
         const taken = await saveRecord(second);
         expect(first.count("remote_session_lost")).toBe(0);

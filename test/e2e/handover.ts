@@ -27,11 +27,11 @@ export async function link(bot: Bot): Promise<void> {
  * Ends a bot in order while another one waits for its session: the one that waits restores the last save, which has the
  * last record of the page, and is ready without a QR.
  * @param from is ready
- * @param to was started
+ * @param to was started on the same store
  * @param end begins the end of `from`, whose process exits by itself
  */
 export async function handOver(from: Bot, to: Bot, end: () => void): Promise<void> {
-  await to.until("starting");
+  await untilWaiting(to);
   const { sequence, hash } = await from.phone.write();
   end();
   await from.until("exit");
@@ -43,6 +43,12 @@ export async function handOver(from: Bot, to: Bot, end: () => void): Promise<voi
   }
   await expectRestored(to, saved?.values[0] as SaveReport);
   expect(await to.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
+}
+
+/** Waits until the bot has found the session taken, and says that it waits. */
+export async function untilWaiting(bot: Bot): Promise<void> {
+  await expect.poll(() => bot.stderr(), { timeout: 180_000 }).toContain("Waiting up to");
+  expect(bot.count("browser_started")).toBe(0);
 }
 
 /** Waits until the bot is ready: without a QR, from exactly this generation. */
