@@ -161,6 +161,8 @@ export class ChunkWriter {
   async #send(content: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
     const { chunkPermits } = this.#lease.context;
     const { uploads } = this.#lease.writer.memory;
+    // Nobody needs the rest of a save that cannot be committed.
+    this.#lease.assertHeld();
     const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : this.hash(content);
     const chunk: Chunk = { ...uploads.address(id), bytes: content.length };
     for (const piece of pieces) piece.chunk = chunk;

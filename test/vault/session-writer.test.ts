@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { entryKey } from "../../lib/vault/layout.ts";
 import type { VaultLease } from "../../lib/vault/lease.ts";
-import { Vault } from "../../lib/vault/vault.ts";
-import { captureOf, profileFiles } from "../contract/profile.ts";
+import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
+import { captureOf, noise, profileFiles } from "../contract/profile.ts";
 import { takeOver } from "../support/take-over.ts";
 import { LatePuts } from "./support/late-puts.ts";
 
@@ -18,8 +18,8 @@ beforeEach(async () => {
   lease = await take(store);
 });
 
-function open(): Vault {
-  return new Vault({ blobs: line, retries: 0, retryDelayMs: 0, onWarning: () => {} });
+function open(options: VaultOptions = {}): Vault {
+  return new Vault({ blobs: line, retries: 0, retryDelayMs: 0, onWarning: () => {}, ...options });
 }
 
 async function take(by: Vault): Promise<VaultLease> {
@@ -119,6 +119,25 @@ describe("a look for a successor", () => {
     await line.arrive();
     await store.prune({ session, lease });
     expect(lease.writer.state.live.map(({ n }) => n)).toEqual([2, 3]);
+  });
+});
+
+describe("a save whose lease is lost while it sends chunks", () => {
+  it("sends no more of them", async () => {
+    const puts: string[] = [];
+    const { put } = line;
+    line.put = async (key, bytes, options) => {
+      await put.call(line, key, bytes, options);
+      if (!key.includes("/chunks/") || puts.push(key) !== 1) return;
+      await takeOver(open(), session);
+      await lease.writer.lookBeside().catch(() => {});
+    };
+    store = open({ concurrency: 2 });
+    lease = (await takeOver(store, session)) as VaultLease;
+    const tables = Object.fromEntries([1, 2, 3, 4, 5, 6].map((n) => [`Default/${n}.ldb`, noise(600_000, n)]));
+    const saving = store.saveProfile({ session, lease, capture: captureOf(profileFiles("one", tables)) });
+    await expect(saving).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(puts.length).toBeLessThan(4);
   });
 });
 
