@@ -8,7 +8,6 @@ import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
 import { giveUp, type Taken, type TakeOptions, takeSession } from "./lease/take.ts";
-import type { LeaseWatch } from "./lease/watch.ts";
 import { prune } from "./prune.ts";
 import { SessionWriter } from "./session-writer.ts";
 
@@ -23,16 +22,17 @@ export class VaultLease implements Lease {
   /** Appends to the session's log; only by work that {@link run} runs. */
   readonly writer: SessionWriter;
   readonly #lost = new AbortController();
-  readonly #operations: Mutex = new Mutex();
+  readonly #operations: Mutex;
   readonly #renewals: Renewals | undefined;
   #release: Promise<void> | undefined;
 
   readonly #giveUp: () => void;
 
-  private constructor(context: VaultContext, { log, hold, seen }: Taken, watch: LeaseWatch | undefined) {
+  private constructor(context: VaultContext, { log, hold, seen }: Taken, { watch, operations }: TakeOptions) {
     const { session } = log;
     const { epoch, lease } = hold;
     this.#context = context;
+    this.#operations = operations ?? new Mutex();
     this.session = session;
     this.epoch = epoch;
     this.#giveUp = () => watch?.giveUp(hold);
@@ -52,7 +52,7 @@ export class VaultLease implements Lease {
   /** Takes the session. @throws as {@link takeSession}, and the reason of the signal: then the session is given back. */
   static async take(context: VaultContext, session: string, options: TakeOptions = {}): Promise<VaultLease> {
     const taken = await takeSession(context, session, options);
-    const lease = new VaultLease(context, taken, options.watch);
+    const lease = new VaultLease(context, taken, options);
     try {
       await withSignal(lease.#begin(taken), options.signal);
     } catch (error) {
@@ -95,7 +95,8 @@ export class VaultLease implements Lease {
     // A process that dies at each start, before its first save, leaves a hold each time.
     const pruneFull = async (): Promise<void> => {
       if (entries <= FULL_LOG) return;
-      await withPatience(clock, (signal) => this.run(() => prune(this, { sweep: true, signal })));
+      // Nobody else has the lease yet.
+      await withPatience(clock, (signal) => prune(this, { sweep: true, signal }));
     };
     await Promise.all([this.#renewals?.start(), deleteEarlier(), pruneFull()]);
   }

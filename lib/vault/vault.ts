@@ -1,4 +1,5 @@
 import { withSignal } from "../async/deadline.ts";
+import { Mutex } from "../async/mutex.ts";
 import type { BlobStore } from "../blobs.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type {
@@ -53,6 +54,8 @@ export class Vault implements ProfileStore {
   readonly #own = new Map<string, Promise<VaultLease>>();
   /** By session, the pending appends of the newest lease of this vault. A newer hold takes the number of all before it. */
   readonly #pending = new Map<string, { epoch: number; appends: PendingAppends }>();
+  /** By session, the operations of all its leases, where nothing is created exclusively: one at a time. */
+  readonly #operations = new Map<string, Mutex>();
   /** By session, what was seen of the leases of other holders. */
   readonly #watches = new Map<string, LeaseWatch>();
 
@@ -265,7 +268,13 @@ export class Vault implements ProfileStore {
   async #take(session: string, options: TakeOptions): Promise<VaultLease> {
     const known = this.#pending.get(session) ?? { epoch: 0, appends: new PendingAppends() };
     this.#pending.set(session, known);
-    const lease = await VaultLease.take(this.#context, session, { ...options, pending: known.appends });
+    const { exclusiveCreate } = await this.#context.traits(options.signal);
+    // Where nothing is created exclusively, two leases of this vault must not append at the same time either.
+    const operations = exclusiveCreate ? undefined : (this.#operations.get(session) ?? new Mutex());
+    if (operations) this.#operations.set(session, operations);
+    const take = (): Promise<VaultLease> =>
+      VaultLease.take(this.#context, session, { ...options, operations, pending: known.appends });
+    const lease = await (operations ? operations.run(take, options.signal) : take());
     const { epoch, writer } = lease;
     if (epoch >= (this.#pending.get(session)?.epoch ?? 0))
       this.#pending.set(session, { epoch, appends: writer.pending });

@@ -1,3 +1,4 @@
+import type { Mutex } from "../../async/mutex.ts";
 import { VaultError } from "../../errors.ts";
 import type { VaultContext } from "../context.ts";
 import type { Entry, LeaseTerms, LogState } from "../entry.ts";
@@ -22,6 +23,8 @@ export interface TakeOptions {
    * exclusively.
    */
   pending?: PendingAppends | undefined;
+  /** Shared by leases whose operations must not run at the same time; held while the session is taken. */
+  operations?: Mutex | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -300,17 +300,20 @@ describe("an entry that arrives late in a store without exclusive create", () =>
     expect(lease.lost.aborted).toBe(false);
   });
 
-  it("replaces no save when it is a hold that this vault is just sending", async () => {
-    let saved: SaveReport | undefined;
+  it("is waited for by a save of the same vault, when it is a hold that is just sent", async () => {
+    let saving: Promise<unknown> | undefined;
     line.beforePut = async () => {
       line.beforePut = undefined;
-      saved = await save("two");
+      saving = save("two").catch(({ code }) => code);
+      // Long enough for a save that does not wait.
+      for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
     };
-    lease = await store.acquire({ session });
-    expect(await restored()).toMatchObject({ generation: saved?.generation, id: saved?.id });
-    await save("three");
-    await store.prune({ session, lease });
-    expect(lease.lost.aborted).toBe(false);
+    const next = await store.acquire({ session });
+    expect(await saving).toBe("LEASE_LOST");
+    const { generation, id } = await save("three", {}, store, next);
+    expect(await restored()).toMatchObject({ generation, id });
+    await store.prune({ session, lease: next });
+    expect(next.lost.aborted).toBe(false);
   });
 
   it("still lets a writer find that it has lost its lease while its entry was pending", async () => {
