@@ -2,7 +2,7 @@
 // at which it is killed: `node kill-child.js <LifeSpec as JSON>`, with a channel to the process that started it.
 import { Vault } from "../../lib/vault/vault.ts";
 import { openBlobs, StoppingBlobs } from "./kill-blobs.ts";
-import { HandTimer, LIFE_OPTIONS, lifeOf } from "./kill-life.ts";
+import { ENCRYPTED_OPTIONS, HandTimer, LIFE_OPTIONS, lifeOf } from "./kill-life.ts";
 import type { LifeNews, LifeSpec } from "./kill-run.ts";
 
 const { blobs: spec, session, stopAt } = JSON.parse(process.argv[2] ?? "") as LifeSpec;
@@ -16,14 +16,16 @@ const stopping = new StoppingBlobs(blobs, stopAt, async (moment) => {
   await new Promise(() => {});
 });
 const timer = new HandTimer();
-const vault = new Vault({ blobs: stopping, ...LIFE_OPTIONS }, { timer });
+const vaults = [LIFE_OPTIONS, ENCRYPTED_OPTIONS].map(
+  (options) => new Vault({ blobs: stopping, ...options }, { timer }),
+);
 const renew = async (): Promise<void> => {
   // The last request of a renewal deletes the one before.
   const renewed = stopping.until(/^delete .*\/lease\//);
   timer.fire();
   await renewed;
 };
-for (const call of lifeOf(vault, session, renew)) {
+for (const call of lifeOf(vaults as [Vault, Vault], session, renew)) {
   await call.run();
   await tell({ done: call.name });
 }

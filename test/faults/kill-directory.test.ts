@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { useFolder } from "../support/folder.ts";
 import { isLong } from "../support/length.ts";
+import { ENCRYPTED_OPTIONS } from "./kill-life.ts";
 import { killAtMoments } from "./kill-moments.ts";
 
 const HOURS_AGO = new Date(Date.now() - 2 * 60 * 60 * 1000);
@@ -27,7 +28,7 @@ describe("kill -9 in the life of a session in a directory", () => {
     expect(kindsOf(moments)).toEqual(expect.arrayContaining(CHANGES.map((change) => `amid ${change}`)));
     const temporary = await temporaryFiles(directory);
     for (const path of temporary) await utimes(path, HOURS_AGO, HOURS_AGO);
-    const store = new FileStore({ directory });
+    const store = new FileStore({ directory, ...ENCRYPTED_OPTIONS });
     for await (const session of store.sessions()) {
       const lease = await store.acquire({ session });
       await store.prune({ session, lease });

@@ -3,9 +3,18 @@ import { systemClock } from "../../lib/vault/clock.ts";
 import { SharedTimer } from "../../lib/vault/lease/shared-timer.ts";
 import type { Vault, VaultOptions } from "../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
+import { testKey } from "../support/keys.ts";
 
 /** Few generations are kept, so that the life has something to prune. */
 export const LIFE_OPTIONS: VaultOptions = { keep: 1 };
+/** With a key, from the day on that encryption is turned on: what was stored before is still read. */
+export const ENCRYPTED_OPTIONS: VaultOptions = {
+  ...LIFE_OPTIONS,
+  encryption: { key: testKey(1) },
+  onWarning: (message) => {
+    if (!/^Stored without encryption/.test(message)) throw new Error(`An unexpected warning: ${message}`);
+  },
+};
 
 /** One call of a life. */
 export interface LifeCall {
@@ -36,9 +45,15 @@ export class HandTimer extends SharedTimer {
 
 /**
  * The life of a session, from its first lease until it is deleted for good, as the calls on its store.
+ * @param vault has {@link LIFE_OPTIONS}
+ * @param encrypted has {@link ENCRYPTED_OPTIONS}, on the same blobs
  * @param renew renews the lease, and resolves when that is done.
  */
-export function lifeOf(vault: Vault, session: string, renew: () => Promise<void>): LifeCall[] {
+export function lifeOf(
+  [vault, encrypted]: readonly [vault: Vault, encrypted: Vault],
+  session: string,
+  renew: () => Promise<void>,
+): LifeCall[] {
   let lease: Lease | undefined;
   let generation = 0;
   const held = (): Lease => {
@@ -69,7 +84,14 @@ export function lifeOf(vault: Vault, session: string, renew: () => Promise<void>
     { name: "release", run: () => held().release() },
     { name: "delete", run: () => vault.delete({ session }) },
     { name: "undelete", run: () => vault.undelete({ session }) },
-    { name: "delete for good", run: () => vault.delete({ session, retainMs: 0 }) },
+    {
+      name: "acquire with a key",
+      run: async () => {
+        lease = await encrypted.acquire({ session });
+      },
+    },
+    { name: "rekey", run: () => encrypted.rekey({ session, lease: held() }) },
+    { name: "delete for good", run: () => encrypted.delete({ session, lease: held(), retainMs: 0 }) },
   ];
 }
 
