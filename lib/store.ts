@@ -222,7 +222,7 @@ export interface HistoryEntry {
   readonly by?: string;
   /** The fencing number of the process that wrote it. */
   readonly epoch?: number;
-  /** `save`: the generation that was saved. */
+  /** `save`: the generation that was saved. `rekeyed`: the one that was encrypted anew. */
   readonly saved?: GenerationInfo & {
     /** Whether it can be restored: after a deletion, once that is taken back. */
     readonly isKept: boolean;

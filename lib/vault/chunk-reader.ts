@@ -31,8 +31,9 @@ export class ChunkReader {
       try {
         return await this.#context.frames(this.#session).decodeChunk(chunk, frame, `chunk ${key}`);
       } catch (error) {
-        if (reads < READS && isVaultError(error, "CORRUPT")) continue;
-        this.#context.chunkTrust.distrust([key]);
+        const isDamaged = isVaultError(error, "CORRUPT");
+        if (reads < READS && isDamaged) continue;
+        if (isDamaged) this.#context.chunkTrust.distrust([key]);
         throw error;
       }
     }

@@ -207,6 +207,15 @@ const attacks: Record<string, Attack> = {
     },
     outcome: "before",
   },
+  "everything: that of another session in its place": {
+    change: (stored) => {
+      for (const key of stored.keys()) if (key.startsWith(`${session}/`)) stored.delete(key);
+      for (const [key, bytes] of [...stored]) {
+        if (key.startsWith(`${other}/`)) stored.set(key.replace(other, session), bytes);
+      }
+    },
+    outcome: "CORRUPT",
+  },
   "everything: deleted": {
     change: (stored) => {
       for (const key of stored.keys()) if (key.includes(session)) stored.delete(key);
