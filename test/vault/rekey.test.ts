@@ -269,6 +269,12 @@ describe("encrypting a session anew", () => {
       const into = join(folder(), "into");
       await open(key).restoreProfile({ session, into });
       assertSameFiles(await filesIn(into), lives[2] as Files);
+      // What was read once stays readable: no plain entry follows an encrypted one.
+      const reader = open(key);
+      for (const _ of [1, 2]) {
+        for await (const { kind, entry } of reader.history({ session }))
+          expect([entry, kind]).not.toContain("unreadable");
+      }
       await takeOver(open(key), session).then((lease) => lease.release());
       await open(key).rekey({ session });
       expect(await leftBehind(ID), `ended at request ${end}`).toEqual({});

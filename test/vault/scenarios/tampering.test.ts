@@ -40,6 +40,8 @@ interface World {
   /** The session as a store without encryption, and one whose first key is another one, would have it. */
   readonly plain: Stored;
   readonly otherKey: Stored;
+  /** A whole plain session of the attacker's, whose entries have larger numbers. */
+  readonly forged: Stored;
   /** The session as it was after the first save. */
   readonly before: Stored;
   /** Keys of two chunks of one size that only the current generation needs, and of one of the manifest in chunks. */
@@ -110,6 +112,19 @@ const attacks: Record<string, Attack> = {
   "an entry after the newest: a copy of it": { ...copy(newest, next), outcome: "CORRUPT" },
   "an entry after the newest: an earlier entry": { ...copy(provenEntry, next), outcome: "CORRUPT" },
   "an entry after the newest: a plain one": { ...copy(newest, next, "plain"), outcome: "CORRUPT" },
+  "entries after the newest: a whole plain session": {
+    change: (stored, world) => {
+      for (const [key, bytes] of world.forged) stored.set(key, bytes);
+    },
+    outcome: "CORRUPT",
+  },
+  "the newest entry: a whole plain session in its place, and after it": {
+    change: (stored, world) => {
+      stored.delete(newest(world));
+      for (const [key, bytes] of world.forged) stored.set(key, bytes);
+    },
+    outcome: "CORRUPT",
+  },
   "an entry after the newest: that of another session": {
     ...copy((world) => entryKey(other, world.newest), next),
     outcome: "CORRUPT",
@@ -341,8 +356,27 @@ async function makeWorld(): Promise<World> {
     ...{ stored, saved, proven, large, current, newest, before, chunk, otherChunk },
     manifestChunk: chunkKey(session, manifestChunk),
     plain: await everything(plain, session),
+    forged: await forge(newest),
     otherKey: await everything(otherKey, session),
   };
+}
+
+/** A session without encryption, all of whose entries come after entry `n`, and that is whole by itself. */
+async function forge(n: number): Promise<Stored> {
+  const blobs = new MemoryBlobs(small);
+  const store = new Vault({ blobs, onWarning: () => {} });
+  for (;;) {
+    const lease = await store.acquire({ session });
+    const capture = captureOf(profileFiles("the attacker's", { "Default/table.ldb": noise(150_000, 9) }));
+    const { generation } = await store.saveProfile({ session, lease, capture });
+    const all = await everything(blobs, session);
+    if (generation > n + 1) {
+      await lease.release();
+      return new Map([...all].filter(([key]) => key.includes("/chunks/") || key > entryKey(session, n)));
+    }
+    await store.delete({ session, lease, retainMs: 0 });
+    await lease.release();
+  }
 }
 
 /** Saves three generations, marks two of them, and ends with an entry that is no generation. */

@@ -75,6 +75,20 @@ describe("encryption that is turned on for a stored session", () => {
     assertSameFiles(await restored(open(key)), filesOf("one"));
   });
 
+  it("encrypts also a profile that has no bytes", async () => {
+    const saveEmpty = async (store: Vault): Promise<unknown> => {
+      const lease = await store.acquire({ session });
+      const capture = captureOf({ "Default/empty": Buffer.alloc(0) });
+      const { unchanged } = await store.saveProfile({ session, lease, capture });
+      await lease.release();
+      return unchanged;
+    };
+    await saveEmpty(open());
+    expect(await saveEmpty(open(key))).toBe(false);
+    expect(await saveEmpty(open(key))).toBe(true);
+    expect((await open(key).state({ session }))?.current?.keyId).toBe(ID);
+  });
+
   it("does not fall back to what anybody could have written, and restores it by number", async () => {
     const [first] = await save(open(), "one");
     const before = new Set((await everything(blobs, session)).keys());
