@@ -45,6 +45,7 @@ async function within<T>(
   return await withDeadline({ limitMs, signal: outer, expired }, (signal) => withSignal(() => work(signal), signal));
 }
 
+/** One signal serves all steps: a listing may have thousands. */
 async function* listWithin(
   ms: number,
   what: string,
@@ -53,14 +54,27 @@ async function* listWithin(
 ): AsyncGenerator<BlobInfo> {
   outer?.throwIfAborted();
   const controller = new AbortController();
+  /** Ends the step that is under way, if one is. */
+  let endStep: ((reason: unknown) => void) | undefined;
+  const abort = (reason: unknown): void => {
+    controller.abort(reason);
+    endStep?.(reason);
+  };
+  const abortOuter = (): void => abort(outer?.reason);
+  outer?.addEventListener("abort", abortOuter, { once: true });
+  const expire = (): void => abort(new VaultError("UNAVAILABLE", `${what} failed: no answer within ${ms} ms.`));
   const iterator = open(controller.signal)[Symbol.asyncIterator]();
   let finished = false;
   try {
     for (;;) {
-      const step = await within(ms, what, outer, (signal) => {
-        signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
-        return iterator.next();
-      });
+      outer?.throwIfAborted();
+      // The time between two steps is the caller's.
+      const timer = setTimeout(expire, ms);
+      const step = await new Promise<IteratorResult<BlobInfo>>((resolve, reject) => {
+        endStep = reject;
+        iterator.next().then(resolve, reject);
+      }).finally(() => clearTimeout(timer));
+      endStep = undefined;
       if (step.done) {
         finished = true;
         return;
@@ -68,6 +82,7 @@ async function* listWithin(
       yield step.value;
     }
   } finally {
+    outer?.removeEventListener("abort", abortOuter);
     // Not awaited: `return` of a generator that hangs inside a request waits for that request.
     if (!finished) Promise.resolve(iterator.return?.()).catch(() => {});
   }

@@ -175,6 +175,32 @@ describe("timeout", () => {
     expect(seen).toEqual(["s/a", "s/b"]);
   });
 
+  it("does not count the time between two steps of a listing, which is the caller's", async () => {
+    const memory = new MemoryBlobs();
+    for (const key of ["s/a", "s/b"]) await memory.put(key, bytes);
+    const seen: string[] = [];
+    for await (const { key } of timeout(memory, { attemptTimeoutMs: 5 }).list("s/")) {
+      seen.push(key);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(seen).toEqual(["s/a", "s/b"]);
+  });
+
+  it("ends a listing with the reason of the signal, also while a step hangs", async () => {
+    const hanging = backend({
+      // biome-ignore lint/correctness/useYield: it never comes to that
+      async *list() {
+        await never();
+      },
+    });
+    const controller = new AbortController();
+    const listing = timeout(hanging, { attemptTimeoutMs: 60_000 }).list("s/", { signal: controller.signal });
+    const step = listing[Symbol.asyncIterator]().next();
+    const reason = new Error("stop");
+    controller.abort(reason);
+    await expect(step).rejects.toBe(reason);
+  });
+
   it("is told the key, and the bytes of a put", async () => {
     const asked: unknown[] = [];
     const blobs = timeout(new MemoryBlobs(), { attemptTimeoutMs: (...args) => asked.push(args) * 60_000 });
