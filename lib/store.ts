@@ -200,9 +200,9 @@ export interface HistoryEntry {
   readonly entry: number;
   /**
    * The change: `save` committed a generation, `hold` took the session, `proven` and `rejected` marked a generation,
-   * `rollback` made an older one the current one, `rekeyed` encrypted
-   * a generation anew, `deleted` and `undeleted` are about the whole session, `retained` and
-   * `renewed` changed nothing that people see. `unreadable`: the entry is damaged, missing, or this store has no key for it.
+   * `rollback` made an older one the current one, `rekeyed` encrypted a generation anew, `deleted` and `undeleted` are
+   * about the whole session, `retained` and `renewed` changed nothing that people see. `unreadable`: the entry is damaged
+   * or missing, or this store has no key for it.
    */
   readonly kind:
     | "hold"

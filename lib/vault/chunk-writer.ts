@@ -186,6 +186,7 @@ export class ChunkWriter {
   async #upload(chunk: Chunk, frame: Buffer): Promise<void> {
     const { context, session } = this.#lease;
     const key = chunkKey(session, chunk);
+    this.#lease.writer.memory.storedBytes += frame.length;
     await context.blobs.put(key, frame, { signal: this.#signal });
     context.chunkTrust.trust(key);
     this.bytesSent += frame.length;

@@ -5,7 +5,7 @@ import { decodeManifest, type Entry, entryOf } from "./entry.ts";
 import { type ChunkAddress, chunkKey } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
-import { unlessCorrupt, unlessUnreadable } from "./unless-corrupt.ts";
+import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** An entry, or a generation that may be stored in another entry than its own. */
 type StoredEntry = Parameters<typeof entryOf>[0];
@@ -51,23 +51,10 @@ export class Generations {
    */
   async keys(generation: StoredEntry, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
     const { n, id } = entryOf(generation);
-    return this.#keysOf(n, (found) => found === id, signal);
-  }
-
-  /** As {@link keys}, of the entry that has this number, whichever it is; `undefined` also when the key that it needs is not here. */
-  async keysAt(n: number, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
-    return unlessUnreadable(this.#keysOf(n, () => true, signal));
-  }
-
-  async #keysOf(
-    n: number,
-    isWanted: (id: string) => boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<ReadonlySet<string> | undefined> {
     const known = this.#keys.get(n);
-    if (known && isWanted(known.id)) return known.keys;
+    if (known?.id === id) return known.keys;
     const entry = await unlessCorrupt(this.#load(n, signal));
-    if (!entry || !isWanted(entry.id)) return undefined;
+    if (entry?.id !== id) return undefined;
     return entry.manifest ? this.#keys.get(n)?.keys : new Set();
   }
 

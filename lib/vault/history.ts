@@ -1,6 +1,6 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import type { HistoryEntry } from "../store.ts";
-import { type Entry, entryOf, type Generation, generationInfo, type LogState } from "./entry.ts";
+import { type Entry, entryOf, generationInfo, type LogState } from "./entry.ts";
 import type { SessionLog } from "./log.ts";
 
 /** How many entries are read at once. */
@@ -101,17 +101,18 @@ async function isKept(
   );
 }
 
-function describe(entry: Entry, { live, content, deleted }: LogState): HistoryEntry {
+function describe(entry: Entry, { live, content, deleted, since }: LogState): HistoryEntry {
   const { n, kind, at, by, epoch } = entry;
   const common = { entry: n, kind, at: new Date(at), by, epoch };
   switch (kind) {
-    case "rekeyed":
-    case "save": {
-      const isStored = (one: Generation): boolean => entryOf(one).n === n;
-      const kept = live.find(isStored);
-      const saved = kept ?? entry.live.find(isStored);
-      const isCurrent = kept?.n === content && !deleted;
-      return saved ? { ...common, saved: { ...generationInfo(saved), isKept: kept !== undefined, isCurrent } } : common;
+    case "save":
+    case "rekeyed": {
+      // A generation that was encrypted anew is stored in another entry than the one that saved it.
+      const kept = live.find((one) => one.id === entry.id || entryOf(one).id === entry.id);
+      const saved = kept ?? entry.live.find((one) => entryOf(one).id === entry.id);
+      const isCurrent = kept !== undefined && kept.n === content && !deleted;
+      if (!saved) return common;
+      return { ...common, saved: { ...generationInfo(saved, since), isKept: kept !== undefined, isCurrent } };
     }
     case "proven":
     case "rejected":

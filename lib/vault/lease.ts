@@ -96,7 +96,7 @@ export class VaultLease implements Lease {
     const pruneFull = async (): Promise<void> => {
       if (entries <= FULL_LOG) return;
       // Nobody else has the lease yet.
-      await withPatience(clock, (signal) => prune(this, { sweep: true, signal }));
+      await withPatience(clock, (signal) => prune(this, signal));
     };
     await Promise.all([this.#renewals?.start(), deleteEarlier(), pruneFull()]);
   }

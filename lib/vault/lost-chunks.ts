@@ -3,14 +3,19 @@ import { chunksPrefix } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
 
-/** Keys of all chunks of the session that the backend lists. */
+/** Bytes of all chunks of the session that the backend lists, by key. */
 export async function listChunks(
   { context, session }: VaultLease,
   signal: AbortSignal | undefined,
-): Promise<Set<string>> {
-  const keys = new Set<string>();
-  for await (const { key } of context.blobs.list(chunksPrefix(session), { signal })) keys.add(key);
-  return keys;
+): Promise<Map<string, number>> {
+  const chunks = new Map<string, number>();
+  for await (const { key, size } of context.blobs.list(chunksPrefix(session), { signal })) chunks.set(key, size);
+  return chunks;
+}
+
+/** Bytes of the listed chunks. */
+export function bytesIn(listed: ReadonlyMap<string, number>): number {
+  return [...listed.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /**
@@ -20,7 +25,7 @@ export async function listChunks(
  */
 export async function distrustLostChunks(
   { context, session, writer }: VaultLease,
-  listed: ReadonlySet<string>,
+  listed: ReadonlyMap<string, number>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const lost = new Set<string>();
@@ -41,23 +46,27 @@ export async function distrustLostChunks(
 }
 
 /**
- * Checks, once per lease, that the backend still has the chunks of earlier holders, before a save refers to them. Only
- * what ends the save anyway makes it fail.
+ * Looks, once per lease, at the chunks that are stored before a save of this holder: how many bytes they have, and whether
+ * those of earlier holders are still there that the current generation refers to. Only what ends the save anyway makes it
+ * fail.
  */
 export async function checkEarlierChunks(
   lease: VaultLease,
-  current: EntryName,
-  manifest: Manifest,
+  current: { name: EntryName; manifest: Manifest } | undefined,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { writer } = lease;
-  if (writer.memory.hasCheckedChunks || [...chunksOf(manifest)].every((chunk) => chunk.folder === writer.folder))
-    return;
+  const { memory, folder, generations } = lease.writer;
+  // Of the first holder, all chunks are its own.
+  const isOwn = current
+    ? [...chunksOf(current.manifest)].every((chunk) => chunk.folder === folder)
+    : lease.writer.hold.n === 1;
+  if (memory.hasCheckedChunks || isOwn) return;
   try {
     const listed = await listChunks(lease, signal);
-    const needed = (await writer.generations.keys(current, signal)) ?? [];
+    const needed = (current && (await generations.keys(current.name, signal))) ?? [];
     if ([...needed].some((key) => !listed.has(key))) await distrustLostChunks(lease, listed, signal);
-    writer.memory.hasCheckedChunks = true;
+    memory.storedBytes = Math.max(memory.storedBytes, bytesIn(listed));
+    memory.hasCheckedChunks = true;
   } catch (error) {
     // A later save checks again.
     if (signal?.aborted || lease.lost.aborted) throw error;

@@ -2,7 +2,7 @@ import { type EntryName, entryOf } from "./entry.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
-import { distrustLostChunks, listChunks } from "./lost-chunks.ts";
+import { bytesIn, distrustLostChunks, listChunks } from "./lost-chunks.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { entriesToSweep } from "./sweep-log.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
@@ -16,8 +16,25 @@ const KEYS_PER_DELETE = 64;
 export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Promise<void> {
   const { memory, state } = lease.writer;
   if (memory.undeleted(state.dead).length < BATCH) return;
+  await tryPrune(lease, signal);
+}
+
+/**
+ * Prunes before a save of `bytes` uploads anything, when so much is stored that most of it must be of saves that never
+ * committed: no later commit may come that would prune it.
+ * @throws when no entry can be stored and one is pending, whose chunks cannot be removed: nothing more is uploaded then.
+ */
+export async function makeRoom(lease: VaultLease, bytes: number, signal?: AbortSignal): Promise<void> {
+  const { writer } = lease;
+  if (!writer.memory.hasGrown(bytes)) return;
+  // An entry that changes nothing takes the number of the pending one.
+  if (!writer.pending.isEmpty) await writer.settle(signal);
+  await tryPrune(lease, signal);
+}
+
+async function tryPrune(lease: VaultLease, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await prune(lease, { sweep: memory.isSweepDue, signal });
+    await prune(lease, signal);
   } catch (error) {
     if (signal?.aborted || lease.lost.aborted) return;
     lease.context.warn(`Could not remove old data of ${lease.session}; it will be tried again. ${String(error)}`);
@@ -25,16 +42,13 @@ export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Pro
 }
 
 /**
- * Deletes the entries that the newest one calls dead: of each, first the chunks that no kept generation needs. With
- * `sweep`, also the leftovers of interrupted saves and prunes, those of earlier leases, and holds from more than a month
- * before. Chunks of kept generations that the backend has lost are noticed, and sent anew by the next save.
+ * Deletes the chunks of this holder and of earlier ones that no kept generation needs, also those of saves that never
+ * committed, then the entries that the newest one calls dead, and the entries and leases that nobody needs any more. Chunks
+ * of kept generations that the backend has lost are noticed, and sent anew by the next save.
  * @returns whether it came to its end: `false` where it is not known well enough what is needed.
  * @throws `LEASE_LOST`
  */
-export async function prune(
-  lease: VaultLease,
-  { sweep, signal }: { sweep: boolean; signal?: AbortSignal | undefined },
-): Promise<boolean> {
+export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
   const { session, writer } = lease;
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
@@ -48,23 +62,13 @@ export async function prune(
     lease.context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
     return false;
   }
-  const left = leftovers(session, listed, writer.folder);
-  const dead = writer.memory.undeleted(writer.state.dead);
-  // Generations share chunks: each is deleted once.
-  const doomed = new Set<string>();
-  for (const n of dead) {
-    // Those of a damaged entry are found by a sweep.
-    const keys = await writer.generations.keysAt(n, signal);
-    for (const key of left) if (keys?.has(key)) doomed.add(key);
-  }
-  await deleteChunks(lease, unneeded(doomed, needed), signal);
-  await deleteEntries(lease, dead, signal);
-  if (!sweep) return true;
+  const left = leftovers(session, listed.keys(), writer.folder).filter((key) => !needed.has(key));
+  await deleteChunks(lease, left, signal);
+  await deleteEntries(lease, writer.memory.undeleted(writer.state.dead), signal);
   await deleteEntries(lease, await entriesToSweep(writer, signal), signal);
-  const others = left.filter((key) => !doomed.has(key));
-  await deleteChunks(lease, unneeded(others, needed), signal);
   await sweepLeases(lease, signal);
-  writer.memory.isSweepDue = false;
+  for (const key of left) listed.delete(key);
+  writer.memory.pruned(bytesIn(listed));
   return true;
 }
 
@@ -76,10 +80,6 @@ export function leftovers(session: string, listed: Iterable<string>, folder: str
   const own = folderEpoch(folder) ?? 0;
   const isLeft = (of: string): boolean => of === folder || (folderEpoch(of) ?? own) < own;
   return [...listed].filter((key) => isLeft(chunkFolder(session, key)));
-}
-
-function unneeded(keys: Iterable<string>, needed: ReadonlySet<string>): string[] {
-  return [...keys].filter((key) => !needed.has(key));
 }
 
 /**
@@ -146,6 +146,7 @@ async function deleteEntries(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { context, session, writer } = lease;
+  writer.memory.forgetDeleted(writer.state.dead);
   for (let at = 0; at < numbers.length; at += KEYS_PER_DELETE) {
     lease.assertHeld();
     const batch = numbers.slice(at, at + KEYS_PER_DELETE);

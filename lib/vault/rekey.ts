@@ -59,7 +59,7 @@ export async function rekey(lease: VaultLease, signal: AbortSignal | undefined):
       "All others are encrypted with the first key. Call it again once newer generations have taken its place.";
     throw new VaultError("CORRUPT", message, { cause: [...damaged.values()][0], hint });
   }
-  if (!(await prune(lease, { sweep: true, signal }))) {
+  if (!(await prune(lease, signal))) {
     throw new VaultError("UNAVAILABLE", `Could not delete what was stored of ${session} before: call it again.`);
   }
   return { keyId, generations: done, entries: await rekeyEntries(lease, keyId, signal) };

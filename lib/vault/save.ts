@@ -9,7 +9,7 @@ import type { VaultLease } from "./lease.ts";
 import { checkEarlierChunks } from "./lost-chunks.ts";
 import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
 import { placeFiles } from "./place-files.ts";
-import { pruneWhenDue } from "./prune.ts";
+import { makeRoom, pruneWhenDue } from "./prune.ts";
 import { retain } from "./retention.ts";
 
 /** A manifest of more bytes is stored in chunks, so that entries stay quick to read. */
@@ -46,7 +46,12 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   refuseEmpty(writer.state, options);
   const base = currentOf(writer.state);
   const previous = base && (await manifestOf(lease, base, signal));
-  if (base && previous) await checkEarlierChunks(lease, base, previous, signal);
+  await checkEarlierChunks(lease, base && previous && { name: base, manifest: previous }, signal);
+  await makeRoom(
+    lease,
+    capture.files.reduce((sum, { size }) => sum + size, 0),
+    signal,
+  );
   const chunks = await ChunkWriter.open(lease, signal);
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;

@@ -1,21 +1,22 @@
-import { type ChunkAddress, chunkKey } from "./layout.ts";
+import { type ChunkAddress, chunkFolder, chunkKey } from "./layout.ts";
 import type { Chunk, Piece } from "./manifest.ts";
 
 /** The chunk that holds a piece, and where in it the piece begins. */
 export type Location = Pick<Piece, "chunk" | "offset">;
 
 /**
- * The uploads of one holder in its folder: pieces that a later save can refer to, and keys that no save may refer to.
+ * The uploads of one holder in its folder: pieces that a later save can refer to, and the keys of new ones.
  *
  * Once a delete of a key was sent, the key is not used again: the delete may be given up, and take effect after the same
- * content was uploaded anew. The new upload gets another key.
+ * content was uploaded anew. So all uploads after a delete get keys that no upload before it had. (To remember which keys
+ * were deleted would take ever more memory.)
  */
 export class Uploads {
   readonly #session: string;
   readonly #folder: string;
   readonly #pieces = new Map<string, Location>();
-  /** By chunk id: how many of its keys were given up. */
-  readonly #givenUp = new Map<string, number>();
+  /** How often keys of this holder were given up. */
+  #alt = 0;
 
   constructor(session: string, folder: string) {
     this.#session = session;
@@ -29,7 +30,7 @@ export class Uploads {
 
   /** The address to upload content to. */
   address(id: string): ChunkAddress {
-    return { id, folder: this.#folder, alt: this.#givenUp.get(id) ?? 0 };
+    return { id, folder: this.#folder, alt: this.#alt };
   }
 
   /** Remembers a chunk that was stored. */
@@ -43,11 +44,6 @@ export class Uploads {
     for (const [hash, { chunk }] of this.#pieces) {
       if (gone.has(chunkKey(this.#session, chunk))) this.#pieces.delete(hash);
     }
-    for (const key of gone) {
-      const [id = "", alt = "0"] = (key.split("/").at(-1) ?? "").split(".");
-      if (key === chunkKey(this.#session, { id, folder: this.#folder, alt: Number(alt) })) {
-        this.#givenUp.set(id, Math.max(this.#givenUp.get(id) ?? 0, Number(alt) + 1));
-      }
-    }
+    if ([...gone].some((key) => chunkFolder(this.#session, key) === this.#folder)) this.#alt++;
   }
 }

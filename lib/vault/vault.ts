@@ -28,7 +28,7 @@ import { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { PendingAppends } from "./pending-appends.ts";
-import { prune } from "./prune.ts";
+import { prune, pruneWhenDue } from "./prune.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
@@ -138,7 +138,7 @@ export class Vault implements ProfileStore {
       if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
       return { kind: "deleted", deleted: { at, until: at + retainMs } };
     });
-    if (retainMs === 0) await this.#prune(options);
+    if (retainMs === 0) await this.#withLease(options, (lease) => prune(lease, signal));
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
@@ -167,9 +167,11 @@ export class Vault implements ProfileStore {
       const retained = retain(live, content, this.#context.options, at);
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };
-    // A pending save may take effect later.
-    await this.#change(options, draft, { isFinal: false });
-    await this.#prune(options);
+    await this.#withLease(options, async (lease) => {
+      // A pending save may take effect later.
+      await lease.writer.commit(draft, options.signal, { isFinal: false });
+      await prune(lease, options.signal);
+    });
   }
 
   /**
@@ -217,16 +219,12 @@ export class Vault implements ProfileStore {
     throw new VaultError("INVALID", `Expected \`lease\` to be one that this store gave for ${name}.`);
   }
 
-  async #change(
-    options: LeasedOptions,
-    draft: Parameters<SessionWriter["commit"]>[0],
-    how?: Parameters<SessionWriter["commit"]>[2],
-  ): Promise<void> {
-    await this.#withLease(options, ({ writer }) => writer.commit(draft, options.signal, how));
-  }
-
-  async #prune(options: LeasedOptions): Promise<void> {
-    await this.#withLease(options, (lease) => prune(lease, { sweep: true, signal: options.signal }));
+  /** Commits a change, and deletes what has become dead by it and by earlier ones, in batches. */
+  async #change(options: LeasedOptions, draft: Parameters<SessionWriter["commit"]>[0]): Promise<void> {
+    await this.#withLease(options, async (lease) => {
+      await lease.writer.commit(draft, options.signal);
+      await pruneWhenDue(lease, options.signal);
+    });
   }
 
   /** Runs `work` under the lease that the caller has named, else under one of this vault's own. */

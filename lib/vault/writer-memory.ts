@@ -1,6 +1,10 @@
 import { entryOf, type LogState } from "./entry.ts";
 import { Uploads } from "./uploads.ts";
 
+/** The kept generations of a profile may take so many times its bytes, and some more, without being looked at before a save. */
+const PROFILES = 8;
+const ROOM_BYTES = 64 * 1024 * 1024;
+
 /** A file as the last save of a holder read it. */
 export interface FileRead {
   /** The identity that the file had. */
@@ -19,9 +23,11 @@ export class WriterMemory {
   readonly uploads: Uploads;
   /** Whether this holder has checked that the chunks of earlier holders are still in the backend. */
   hasCheckedChunks = false;
-  /** Whether leftovers of earlier holders may still be in the backend. */
-  isSweepDue = true;
-  /** Numbers of the entries that this holder has deleted. */
+  /** Bytes of the chunks that are stored, as far as this holder knows; those of uploads that failed may be, too. */
+  storedBytes = 0;
+  /** Bytes of the chunks that were left by the last prune of this holder. */
+  #keptBytes = 0;
+  /** Numbers of the entries that this holder has deleted, as long as the newest entry may call them dead. */
   readonly deleted: Set<number> = new Set();
   /** Numbers of the entries that the backend has lost, although this holder knows them. */
   readonly missing: Set<number> = new Set();
@@ -36,8 +42,25 @@ export class WriterMemory {
     return dead.filter((n) => !this.deleted.has(n));
   }
 
+  /** Forgets the deleted entries that are not among the `dead` ones of the newest entry any more. */
+  forgetDeleted(dead: readonly number[]): void {
+    const known = new Set(dead);
+    for (const n of this.deleted) if (!known.has(n)) this.deleted.delete(n);
+  }
+
   /** The state without the generations that the backend has lost; the current one stays until a save replaces it. */
   withoutMissing<State extends LogState>(state: State): State {
     return { ...state, live: state.live.filter((one) => one.n === state.content || !this.missing.has(entryOf(one).n)) };
+  }
+
+  /** Whether so much is stored, beside a profile of `saveBytes`, that most of it must be of saves that never committed. */
+  hasGrown(saveBytes: number): boolean {
+    return this.storedBytes > ROOM_BYTES + Math.max(PROFILES * saveBytes, 2 * this.#keptBytes);
+  }
+
+  /** To be called after a prune that left `bytes` of chunks. */
+  pruned(bytes: number): void {
+    this.storedBytes = bytes;
+    this.#keptBytes = bytes;
   }
 }

@@ -2,8 +2,10 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { HistoryEntry, Lease, SaveReport } from "../../lib/store.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
-import { Vault } from "../../lib/vault/vault.ts";
+import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
+import { testKey } from "../support/keys.ts";
+import { takeOver } from "../support/take-over.ts";
 import { FakeTime } from "./support/fake-time.ts";
 import { failAll, Requests } from "./support/requests.ts";
 
@@ -17,7 +19,8 @@ describe("the history of a session", () => {
   let store: Vault;
   let reader: Vault;
 
-  const open = (): Vault => new Vault({ blobs: requests, retries: 0, onWarning: () => {} }, { clock: time.clock() });
+  const open = (options: VaultOptions = {}): Vault =>
+    new Vault({ blobs: requests, retries: 0, onWarning: () => {}, ...options }, { clock: time.clock() });
   beforeEach(() => {
     time = new FakeTime();
     blobs = new MemoryBlobs();
@@ -183,6 +186,34 @@ describe("the history of a session", () => {
       [1, "hold"],
     ]);
     expect(entries[1]?.error).toMatchObject({ code: "CORRUPT" });
+  });
+
+  it("tells which generations are encrypted, also once they were encrypted anew", async () => {
+    await save(await store.acquire({ session }), "one");
+    const encrypting = open({ encryption: { key: testKey(1) } });
+    await takeOver(encrypting, session);
+    store = encrypting;
+    const lease = await takeOver(encrypting, session);
+    await save(lease, "two");
+    reader = open({ encryption: { key: testKey(1) } });
+    const keys = async (): Promise<unknown[]> =>
+      (await history()).flatMap(({ kind, saved }) => (saved?.isKept ? [[kind, saved.generation, saved.keyId]] : []));
+    const [[, second, keyId] = [], [, first] = []] = (await keys()) as [string, number, string][];
+    expect(await keys()).toEqual([
+      ["save", second, expect.stringMatching(/^[0-9a-f]{16}$/)],
+      ["save", first, undefined],
+    ]);
+    await encrypting.rekey({ session, lease });
+    expect(await keys()).toEqual([
+      ["rekeyed", first, keyId],
+      ["save", second, keyId],
+    ]);
+    expect((await history()).filter(({ kind }) => kind === "unreadable")).toEqual([]);
+    // Without the key nothing can be told but that there are entries.
+    reader = open();
+    for (const { kind, error } of await history()) {
+      expect([kind, error?.code]).toEqual(["unreadable", "WRONG_KEY"]);
+    }
   });
 
   it("is CORRUPT when the store has lost the whole log", async () => {

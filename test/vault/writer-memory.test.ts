@@ -8,16 +8,42 @@ beforeEach(() => {
   memory = new WriterMemory("RemoteAuth-bot", "2-ab");
 });
 
-it("begins with nothing read, a check of earlier chunks to make, and a sweep that is due", () => {
+it("begins with nothing read, and a check of earlier chunks to make", () => {
   expect(memory.filesRead.size).toBe(0);
   expect(memory.hasCheckedChunks).toBe(false);
-  expect(memory.isSweepDue).toBe(true);
   expect(memory.uploads.address("ab")).toEqual({ id: "ab", folder: "2-ab", alt: 0 });
 });
 
 it("leaves the entries that it has deleted out of the dead ones", () => {
   memory.deleted.add(4);
   expect(memory.undeleted([3, 4, 5])).toEqual([3, 5]);
+});
+
+it("forgets deleted entries once they are not called dead any more", () => {
+  memory.deleted.add(4);
+  memory.deleted.add(6);
+  memory.forgetDeleted([5, 6]);
+  expect([...memory.deleted]).toEqual([6]);
+});
+
+describe("what is stored", () => {
+  const mib = 1024 * 1024;
+
+  it("has grown when it is more than eight profiles and 64 MiB", () => {
+    memory.storedBytes = 144 * mib;
+    expect(memory.hasGrown(10 * mib)).toBe(false);
+    memory.storedBytes++;
+    expect(memory.hasGrown(10 * mib)).toBe(true);
+  });
+
+  it("has not grown while it is less than twice what the last prune has left", () => {
+    memory.pruned(400 * mib);
+    expect(memory.storedBytes).toBe(400 * mib);
+    memory.storedBytes += 464 * mib;
+    expect(memory.hasGrown(10 * mib)).toBe(false);
+    memory.storedBytes++;
+    expect(memory.hasGrown(10 * mib)).toBe(true);
+  });
 });
 
 describe("an entry that the backend has lost", () => {

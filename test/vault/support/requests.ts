@@ -111,6 +111,6 @@ export function holdBack(requests: Requests, { first = 1 }: { first?: number } =
   };
 }
 
-function isEntryPut(call: string, key: string): boolean {
+export function isEntryPut(call: string, key: string): boolean {
   return call === "put" && key.includes("/log/");
 }
