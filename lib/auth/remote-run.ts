@@ -1,14 +1,15 @@
 import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { BrowserLike } from "../browser/client.ts";
-import { closeQuietly, ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
+import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
 import type { SaveReport } from "../store.ts";
+import { Acceptance } from "./acceptance.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
 import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
+import { FailedStart } from "./failed-start.ts";
 import { chooseProfile } from "./local/choose-profile.ts";
 import type { OpenedProfile, OpenOptions } from "./local/opened-profile.ts";
-import { Refusals } from "./refusals.ts";
 import { browserGone, clientDestroyed, leaseLost } from "./run-errors.ts";
 import { RunPhase } from "./run-phase.ts";
 import { ProfileSaver } from "./saving/profile-saver.ts";
@@ -19,9 +20,6 @@ export interface RemoteRunOptions
   extends ProfileLaunchOptions,
     Pick<OpenOptions, "store" | "session" | "refused">,
     Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
-
-/** How long the browser of a start that failed stays open, in milliseconds. */
-const FAILED_START_MS = 60_000;
 
 /** One run of a client: from the choice of its profile to the last save. Saves only while the session is linked. */
 export class RemoteRun {
@@ -35,7 +33,7 @@ export class RemoteRun {
   readonly #saver: ProfileSaver;
   readonly #saves: SaveSchedule;
   readonly #phase: RunPhase = new RunPhase();
-  readonly #refusals: Refusals;
+  readonly #acceptance: Acceptance;
   /** The profile that was opened, until the page asked for a link or has logged out. */
   #opened: OpenedProfile | undefined;
   /** Whether READY of the opened profile was recorded in the store. */
@@ -46,7 +44,7 @@ export class RemoteRun {
   deleted = false;
   #finished: Promise<void> | undefined;
   #startedBrowser: BrowserLike | undefined;
-  #hasFailed = false;
+  #failed: FailedStart | undefined;
 
   constructor(options: RemoteRunOptions) {
     this.#options = options;
@@ -63,7 +61,7 @@ export class RemoteRun {
       onError,
     });
     this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
-    this.#refusals = new Refusals({ ...options, provenance: this.#saver.provenance, onError });
+    this.#acceptance = new Acceptance({ ...options, saver: this.#saver, onError });
     const { lost } = this.store;
     lost.addEventListener("abort", () => void this.#lose(lost.reason), { once: true });
   }
@@ -112,31 +110,23 @@ export class RemoteRun {
     });
   }
 
-  /**
-   * whatsapp-web.js has given up the start of this run: it listens to no event of the page, and calls no hook. Without a
-   * browser the run ends at once. A browser that is open stays for a minute, for a person who looks at its page or calls
-   * `client.destroy()`, and is then closed.
-   */
+  /** whatsapp-web.js has given up the start of this run: without a browser the run ends at once. */
   async startFailed(): Promise<void> {
     if (this.isEnding || this.#phase.isStarting || this.wasReady) return;
     const browser = this.#startedBrowser;
-    if (!browser?.isConnected()) return await this.end();
-    this.#hasFailed = true;
-    const close = (): void => void (this.wasReady || closeQuietly(browser));
-    const timer = setTimeout(close, FAILED_START_MS);
-    timer.unref();
-    this.#ending.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+    if (browser?.isConnected()) this.#failed = new FailedStart(browser, () => this.wasReady);
+    else await this.end();
   }
 
-  /** Whether whatsapp-web.js has given up the start, with the browser still open. */
+  /** Whether the browser of a start that has failed is still open. */
   get hasFailed(): boolean {
-    return this.#hasFailed && !this.isEnding && !this.wasReady;
+    return this.#failed !== undefined && !this.isEnding && !this.wasReady;
   }
 
   /** Closes the browser of a start that has failed, and ends the run. Never rejects. */
   async endFailed(): Promise<void> {
     this.browserClosed();
-    await closeQuietly(this.#startedBrowser);
+    await this.#failed?.close();
     await this.end();
   }
 
@@ -177,7 +167,10 @@ export class RemoteRun {
     if (!opened?.linked) return undefined;
     this.#opened = undefined;
     const next = wasReady ? undefined : opened.next;
-    return await this.#refusals.record({ ...opened, next, isMarked: isMarked === true, isRejected: !wasReady }, signal);
+    return await this.#acceptance.refused(
+      { ...opened, next, isMarked: isMarked === true, isRejected: !wasReady },
+      signal,
+    );
   }
 
   /** Starts the saves; may be called at every READY. */
@@ -188,20 +181,9 @@ export class RemoteRun {
       this.#isRecorded = true;
       const { signal } = this.#ending;
       // If the end of this run interrupts the records, the next run makes them.
-      this.#recordReady(this.#opened, signal).catch((error) => signal.aborted || this.report(error));
+      this.#acceptance.accepted(this.#opened, signal).catch((error) => signal.aborted || this.report(error));
     }
     this.#saves.start();
-  }
-
-  /** Marks the opened generation as proven; an older one becomes the current one before. */
-  async #recordReady({ history, isOlder }: OpenedProfile, signal: AbortSignal): Promise<void> {
-    const version = history.at(-1);
-    if (version?.generation === undefined) return;
-    if (isOlder && (await this.#saver.makeCurrent(version, signal))) {
-      const { session, onWarning } = this.#options;
-      onWarning(`The session ${session} is ready: its generation ${version.generation} is the current one again.`);
-    }
-    await this.store.prove(version.generation, signal);
   }
 
   /** Saves now, after a save that is under way. */
@@ -232,6 +214,7 @@ export class RemoteRun {
   /** The client is being destroyed: aborts the operations under way, so that `finish` need not wait for them. */
   interrupt(): void {
     this.browserClosed();
+    this.#failed?.end();
     this.#ending.abort(clientDestroyed(this.#options.session));
   }
 

@@ -2,15 +2,15 @@ import { withDeadline, withSignal } from "../async/deadline.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
 import type { OpenedProfile, OpenOptions } from "./local/opened-profile.ts";
-import type { Provenance } from "./local/provenance.ts";
 import { sessionRefused } from "./run-errors.ts";
+import type { ProfileSaver } from "./saving/profile-saver.ts";
 import type { StoredVersion } from "./store/store-session.ts";
 
 /** The longest time that the mark of a refused generation may delay the answer, in milliseconds. */
 const MARK_LIMIT_MS = 30_000;
 
-export interface RefusalsOptions extends Pick<OpenOptions, "store" | "session" | "refused"> {
-  readonly provenance: Provenance;
+export interface AcceptanceOptions extends Pick<OpenOptions, "store" | "session" | "refused" | "onWarning"> {
+  readonly saver: Pick<ProfileSaver, "makeCurrent" | "provenance">;
   /** Called with errors of the records. Must not throw. */
   readonly onError: (error: unknown) => void;
 }
@@ -23,20 +23,34 @@ export interface RefusedProfile extends Pick<OpenedProfile, "history" | "restore
   readonly isRejected: boolean;
 }
 
-/** Records that WhatsApp has refused a profile, and decides whether the client starts again with another one. */
-export class Refusals {
-  readonly #options: RefusalsOptions;
+/** Records whether WhatsApp has accepted the opened profile, and decides whether the client starts again. */
+export class Acceptance {
+  readonly #options: AcceptanceOptions;
 
-  constructor(options: RefusalsOptions) {
+  constructor(options: AcceptanceOptions) {
     this.#options = options;
   }
 
   /**
-   * Records the refusal, so that no later start stops at the same profile, and releases the session for the next start.
+   * The opened profile is ready: marks its generation as proven; an older generation becomes the current one before.
+   * @throws the errors of the store
+   */
+  async accepted({ history, isOlder }: Pick<OpenedProfile, "history" | "isOlder">, signal: AbortSignal): Promise<void> {
+    const { store, saver, session, onWarning } = this.#options;
+    const version = history.at(-1);
+    if (version?.generation === undefined) return;
+    if (isOlder && (await saver.makeCurrent(version, signal))) {
+      onWarning(`The session ${session} is ready: its generation ${version.generation} is the current one again.`);
+    }
+    await store.prove(version.generation, signal);
+  }
+
+  /**
+   * Records a refusal, so that no later start stops at the same profile, and releases the session for the next start.
    * Never rejects.
    * @returns the answer for whatsapp-web.js: start again, or (`undefined`) show a QR
    */
-  async record(refused: RefusedProfile, signal: AbortSignal): Promise<AuthenticationAnswer | undefined> {
+  async refused(refused: RefusedProfile, signal: AbortSignal): Promise<AuthenticationAnswer | undefined> {
     const { store, session, onError } = this.#options;
     const { history, restored, next } = refused;
     const version = history.at(-1);
@@ -79,9 +93,9 @@ export class Refusals {
 
   /** The marker could not be written: makes sure that the next start does not choose the profile again. */
   async #forgetLocal(version: StoredVersion | undefined): Promise<void> {
-    const { provenance, refused, onError } = this.#options;
+    const { saver, refused, onError } = this.#options;
     refused.local = version?.id;
-    await provenance.clear().catch(onError);
+    await saver.provenance.clear().catch(onError);
   }
 }
 
