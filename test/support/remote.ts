@@ -10,6 +10,7 @@ import type { Written } from "./phone.ts";
 import type { Rig } from "./rig.ts";
 import { scratchFolder } from "./scratch.ts";
 import type { BotSpec } from "./start-bot.ts";
+import { expectWarning } from "./warnings.ts";
 
 export interface RemoteOptions extends Omit<OpenClientOptions, "authStrategy"> {
   /** A store, or the folder of a `FileStore`. */
@@ -30,6 +31,8 @@ export interface RemoteClient extends OpenClient {
 const FINAL_SAVE_MS = 120_000;
 
 export function openRemote(rig: Rig, { store: given, dataPath, auth, ...options }: RemoteOptions): RemoteClient {
+  // A client of this process whose browser was killed has the session until it has noticed that.
+  expectWarning(/^WaVaultWarning: Waiting up to 120 s for \S+, which has held RemoteAuth\S* since /);
   const store = typeof given === "string" ? new FileStore({ directory: given }) : given;
   const common = { backupSyncIntervalMs: 60_000, finalSaveTimeoutMs: FINAL_SAVE_MS };
   const strategy = new RemoteAuth({ store, dataPath, ...common, ...auth });
