@@ -64,7 +64,7 @@ export function checkOptions(options: RemoteAuthOptions): RemoteAuthSettings {
     intervalMs: Math.min(Number(backupSyncIntervalMs), LONGEST_MS),
     finalSaveTimeoutMs: Math.min(milliseconds("finalSaveTimeoutMs", options.finalSaveTimeoutMs ?? 8_000), LONGEST_MS),
     retainDeletedMs: retention(options.retainDeletedMs),
-    leaseWaitMs: Math.min(milliseconds("leaseWaitMs", options.leaseWaitMs ?? 120_000), LONGEST_MS),
+    leaseWaitMs: Math.min(Math.round(milliseconds("leaseWaitMs", options.leaseWaitMs ?? 120_000)), LONGEST_MS),
     rollbackOnAuthFailure: steps(options.rollbackOnAuthFailure ?? 1),
     zip: archive === "zip" || !isProfileStore(store),
   };

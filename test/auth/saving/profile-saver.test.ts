@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
 import type { StoreSession } from "../../../lib/auth/store/store-session.ts";
+import { CheckedFiles } from "../../../lib/profile/checked-files.ts";
 import type { Capture, SaveReport } from "../../../lib/store.ts";
 import { SQLITE_DB, sqliteProfile, writeFiles } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
+import { gate } from "../../support/gate.ts";
 
 let dir: string;
 
@@ -88,4 +90,27 @@ it("captures once for a store that fails", async () => {
   });
   await expect(saverOf(link).next(new AbortController().signal)).rejects.toThrow("the store is gone");
   expect(saves).toBe(1);
+});
+
+it("makes an older version the current one, unless a save of this run is newer or under way", async () => {
+  await writeFiles(dir, sqliteProfile());
+  const { signal } = new AbortController();
+  const older = { id: "older", generation: 3 };
+  const reading = gate();
+  const link = readingLink(() => reading.opened);
+  const asked: unknown[] = [];
+  link.rollBack = async (generations) => {
+    asked.push(generations);
+    return older;
+  };
+  const saver = saverOf(link);
+  saver.start({ history: [older], profile: {}, checked: new CheckedFiles() });
+  expect(await saver.makeCurrent(older, signal)).toBe(true);
+  expect(asked).toEqual([[3]]);
+  const saving = saver.next(signal);
+  const late = saver.makeCurrent(older, signal);
+  reading.open();
+  await saving;
+  expect([await late, await saver.makeCurrent(older, signal)]).toEqual([false, false]);
+  expect(asked).toEqual([[3]]);
 });

@@ -397,33 +397,6 @@ describe("an older generation that is ready", () => {
     await client.destroy();
   });
 
-  it("with a save before the rollback is committed: the save stays the current generation", async () => {
-    const { older, current } = await stored({ name: "older" }, { name: "current" });
-    const { start, client, strategy } = bot();
-    let saved: Promise<{ generation: number }> | undefined;
-    client.once("ready", () => {
-      // As a bot may call it in its own `ready` handler.
-      saved = Promise.resolve()
-        .then(() => writeFiles(linkedProfile("saved early"), dir))
-        .then(() => strategy.backup());
-    });
-    const after = strategy.afterAuthReady.bind(strategy);
-    strategy.afterAuthReady = async () => {
-      const run = after();
-      await saved;
-      await run;
-    };
-    store.failing.add("rollback");
-    await start("qr", "linked");
-    const { generation } = (await saved) ?? { generation: 0 };
-    store.failing.clear();
-    await client.ready();
-    expect(kept(await state())).toEqual({ current: generation, generations: [older, current, generation] });
-    expect(notes).not.toContain(`rollback ${older}`);
-    await client.destroy();
-    expect((await state())?.current?.generation).toBe(generation);
-  });
-
   it("whose rollback fails is reported; the next save is the current generation", async () => {
     const { older, current } = await stored({ name: "older" }, { name: "current" });
     store.failing.add("rollback");

@@ -71,6 +71,7 @@ describe("leaseWaitMs", () => {
     [undefined, 120_000],
     [0, 0],
     [5_000, 5_000],
+    [100 / 7, 14],
   ])("%s: the store is asked to wait for %i ms", async (leaseWaitMs, waitMs) => {
     await storeProfile("stored");
     const { client } = make({ leaseWaitMs });
