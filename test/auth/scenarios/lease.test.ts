@@ -164,6 +164,22 @@ describe("a lease that is lost", () => {
     expect(client.seen).toEqual(["lost"]);
   });
 
+  it("at the end of a start, when puppeteer's options are set: initialize() rejects", async () => {
+    await storeProfile("stored");
+    const { client } = make();
+    let { puppeteer } = client.options;
+    Object.defineProperty(client.options, "puppeteer", {
+      get: () => puppeteer,
+      set: (options) => {
+        puppeteer = options;
+        store.lose(taken);
+      },
+    });
+    await expect(client.initialize("linked")).rejects.toBe(taken);
+    await endsOnce(client);
+    expect(client.seen).toEqual(["lost"]);
+  });
+
   it("while the browser is being launched: the browser is closed again", async () => {
     await storeProfile("stored");
     const { client } = make();
