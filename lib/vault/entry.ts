@@ -2,7 +2,7 @@ import { VaultError } from "../errors.ts";
 import type { GenerationInfo } from "../store.ts";
 import type { SessionFrames } from "./frames.ts";
 import type { LeaseOwner } from "./lease/owner.ts";
-import { type Chunk, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
+import { type Chunk, chunkOf, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 
 /** The kinds of entries: what happened to the session. `renewed` changes nothing: its holder has renewed its lease late. */
 export type EntryKind =
@@ -122,7 +122,11 @@ export async function decodeEntry(frames: SessionFrames, n: number, frame: Buffe
     throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }
   if (frames.isEncrypted(n)) frames.expectEncrypted(entry.live.filter(({ key }) => key).map((one) => entryOf(one).n));
-  return manifest === undefined ? entry : { ...entry, manifest: unpackManifest(manifest, what) };
+  return {
+    ...entry,
+    ...(manifest === undefined ? {} : { manifest: unpackManifest(manifest, what) }),
+    ...(entry.manifestChunks ? { manifestChunks: entry.manifestChunks.map((chunk) => chunkOf(chunk, what)) } : {}),
+  };
 }
 
 /** The manifest as bytes, for one that does not fit into its entry. */

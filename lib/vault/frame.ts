@@ -44,6 +44,11 @@ const KEY_ID = 12;
 const NONCE = 20;
 const SCRYPT = 32;
 const TAG_BYTES = 16;
+/**
+ * Of entries: with it the first version of wa-vault, which knows 0 alone, asks for a newer version, and does not take what
+ * it cannot read in an entry for damage.
+ */
+const ENTRY_LAYOUT = 1;
 const KINDS: readonly FrameKind[] = ["entry", "chunk", "lease", "session", "salt"];
 const STORED = 0;
 const DEFLATED = 1;
@@ -61,6 +66,7 @@ export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): 
   header[3] = seal ? ENCRYPTED : PLAIN;
   header[4] = KINDS.indexOf(kind) + 1;
   header[5] = deflated ? DEFLATED : STORED;
+  header[7] = kind === "entry" ? ENTRY_LAYOUT : 0;
   header.writeUInt32BE(plain.length, 8);
   const parts = seal ? encrypt(header, body, seal) : [header, body];
   const bytes = parts.reduce((sum, part) => sum + part.length, CHECKSUM);
@@ -82,9 +88,10 @@ export function readFrame(kind: FrameKind, frame: Buffer, what: string): ReadFra
   if (crc32(frame.subarray(0, -CHECKSUM)) !== frame.readUInt32BE(frame.length - CHECKSUM)) {
     throw corrupt(what, "its checksum differs");
   }
-  const [version, codec, source] = [frame[3], frame[5] ?? 0, frame[6] ?? 0];
+  const [version, codec, source, layout] = [frame[3], frame[5] ?? 0, frame[6] ?? 0, frame[7] ?? 0];
   const isKnown = version === PLAIN ? source === 0 : source === GIVEN_KEY || source === PASSPHRASE;
-  if ((version !== PLAIN && version !== ENCRYPTED) || codec > DEFLATED || !isKnown || frame[7] !== 0) {
+  const newest = frame[4] === KINDS.indexOf("entry") + 1 ? ENTRY_LAYOUT : 0;
+  if ((version !== PLAIN && version !== ENCRYPTED) || codec > DEFLATED || !isKnown || layout > newest) {
     throw new VaultError("INVALID", `Could not read ${what}: it was written by a newer version of wa-vault.`, {
       hint: "Use at least the version that wrote it.",
     });

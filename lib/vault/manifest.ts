@@ -1,7 +1,7 @@
 import { pathProblem } from "../disk/safe-paths.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile, ProfileFacts } from "../store.ts";
-import { type ChunkAddress, longFolder, shortFolder } from "./layout.ts";
+import { type ChunkAddress, folderEpoch, longFolder, shortFolder } from "./layout.ts";
 
 /** One blob of content. */
 export interface Chunk extends ChunkAddress {
@@ -120,6 +120,19 @@ export function unpackManifest(value: unknown, what: string): Manifest {
   const problem = pathProblem(files.map(({ path }) => path));
   demand(problem === undefined, what, problem ?? "invalid path");
   return { ...facts, files };
+}
+
+/**
+ * A chunk that an entry names beside its manifest. Earlier versions named an epoch in the place of the folder.
+ * @param what named in errors.
+ * @throws `CORRUPT`
+ */
+export function chunkOf(value: Chunk & { readonly epoch?: number }, what: string): Chunk {
+  const { id, bytes, alt } = value;
+  const folder = value.folder ?? longFolder(value.epoch);
+  const isFolder = typeof folder === "string" && folderEpoch(folder) !== undefined;
+  demand(HASH.test(id) && isFolder && isCount(bytes) && isCount(alt), what, "invalid chunk");
+  return { id, folder, bytes, alt };
 }
 
 /** Every chunk the manifest refers to, once. */

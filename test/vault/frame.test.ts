@@ -64,11 +64,20 @@ describe.each(ways)("a frame, %s", (_, seal, overhead) => {
       [3, 3],
       [5, 7],
       [6, 3],
-      [7, 1],
+      [7, 2],
     ] as const;
     for (const [at, value] of changes) {
       await expect(decode(patched(frame, at, value))).rejects.toMatchObject({ code: "INVALID" });
     }
+    const chunk = await encodeFrame("chunk", Buffer.from("hello"), seal);
+    expect(() => readFrame("chunk", patched(chunk, 7, 1), "it")).toThrow(expect.objectContaining({ code: "INVALID" }));
+  });
+
+  it("of an entry is a newer format to the first version, which writes and reads 0 in byte 7", async () => {
+    const frame = await encodeFrame("entry", Buffer.from("hello"), seal);
+    expect(frame[7]).toBe(1);
+    expect((await encodeFrame("chunk", Buffer.from("hello"), seal))[7]).toBe(0);
+    if (!seal) expect(String(await decode(patched(frame, 7, 0)))).toBe("hello");
   });
 
   it("says whether it is encrypted, also when it is damaged", async () => {

@@ -46,6 +46,27 @@ describe("a session that the version before has stored", () => {
     assertSameFiles(await restored(2), profileFiles("one", table));
   });
 
+  it("is restored also where its manifest is too large for an entry, and goes on", async () => {
+    // The smaller the blobs, the sooner.
+    blobs = new MemoryBlobs({ maxBlobBytes: 64 * 1024 });
+    store = new Vault({ blobs });
+    const many = Object.fromEntries(
+      Array.from({ length: 1_000 }, (_, n) => [`Default/IndexedDB/blob/${n}/a long name of a file ${n}`, noise(40, n)]),
+    );
+    const lease = await store.acquire({ session });
+    const { generation } = await save(lease, profileFiles("one", many));
+    await lease.release();
+    await toEarlierLayout(blobs, session);
+    assertSameFiles(await restored(), profileFiles("one", many));
+    store = new Vault({ blobs });
+    const next = await store.acquire({ session });
+    expect(await save(next, profileFiles("one", many))).toMatchObject({ unchanged: true, generation });
+    await save(next, profileFiles("two", many));
+    await store.prune({ session, lease: next });
+    assertSameFiles(await restored(), profileFiles("two", many));
+    assertSameFiles(await restored(generation), profileFiles("one", many));
+  });
+
   it("goes on: chunks that are stored already are not sent again", async () => {
     const lease = await store.acquire({ session });
     expect(await save(lease, profileFiles("two", table))).toMatchObject({ unchanged: true });
