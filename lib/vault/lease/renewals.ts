@@ -1,5 +1,6 @@
 import type { VaultContext } from "../context.ts";
 import type { LeaseTerms } from "../entry.ts";
+import { type Moment, NewestProof } from "../newest-proof.ts";
 import type { LeaseBlobs } from "./lease-blobs.ts";
 import { withPatience } from "./patience.ts";
 
@@ -26,8 +27,8 @@ export class Renewals {
   readonly #blobs: LeaseBlobs;
   readonly #ttlMs: number;
   readonly #holder: RenewedHolder;
-  /** When the newest renewal that succeeded was begun, by the monotonic clock. */
-  #renewedAt: number;
+  /** When the newest renewal that succeeded was begun. */
+  #renewedAt: Moment;
   #turn = 1;
   /** Turns whose blobs may be in the store. */
   #turnsSent: number[] = [];
@@ -39,14 +40,14 @@ export class Renewals {
     this.#blobs = blobs;
     this.#ttlMs = ttlMs;
     this.#holder = holder;
-    this.#renewedAt = context.clock.monotonicMs();
+    this.#renewedAt = NewestProof.now(context.clock);
   }
 
   /** Begins. Resolves when the lease is stored, or after a few seconds: then the next renewal stores it. Never rejects. */
   async start(): Promise<void> {
-    this.#schedule(this.#renewedAt);
-    const endsAt = this.#endsAt();
-    await withPatience(this.#context.clock, (signal) => this.#put(1, endsAt, signal));
+    const began = this.#renewedAt;
+    this.#schedule(began);
+    await withPatience(this.#context.clock, (signal) => this.#put(1, began, signal));
   }
 
   /** Ends the renewals. */
@@ -63,24 +64,22 @@ export class Renewals {
   }
 
   /** Renewals come at their time whatever the one before waits for: a store that hangs must not hide another holder. */
-  #schedule(began: number): void {
+  #schedule({ monotonicMs }: Moment): void {
     if (this.#isOver) return;
     this.#current.abort();
     this.#current = new AbortController();
-    this.#context.timer.set(this, began + this.#ttlMs / RENEWALS_PER_LEASE, () => void this.#renew());
+    this.#context.timer.set(this, monotonicMs + this.#ttlMs / RENEWALS_PER_LEASE, () => void this.#renew());
   }
 
   async #renew(): Promise<void> {
-    const began = this.#context.clock.monotonicMs();
-    const slackMs = Math.min(SLACK_MS, this.#ttlMs * SLACK_SHARE);
-    const isLate = began - this.#renewedAt > this.#ttlMs / RENEWALS_PER_LEASE + slackMs;
+    const began = NewestProof.now(this.#context.clock);
+    const isLate = this.#isLate(began);
     this.#schedule(began);
     const { signal } = this.#current;
-    const endsAt = this.#endsAt();
     const turn = ++this.#turn;
     try {
       await this.#holder.look(signal);
-      await this.#put(turn, endsAt, signal);
+      await this.#put(turn, began, signal);
       this.#renewedAt = began;
       // A process that has judged by the renewal that did not come finds the next number taken.
       if (isLate) this.#holder.sign().catch(() => {});
@@ -90,13 +89,16 @@ export class Renewals {
     }
   }
 
-  #endsAt(): number {
-    return this.#context.clock.wallMs() + this.#ttlMs;
+  /** By the clock that says more: the monotonic one stands still while a machine is suspended. */
+  #isLate(began: Moment): boolean {
+    const { monotonicMs, wallMs } = this.#renewedAt;
+    const sinceMs = Math.max(began.monotonicMs - monotonicMs, began.wallMs - wallMs);
+    return sinceMs > this.#ttlMs / RENEWALS_PER_LEASE + Math.min(SLACK_MS, this.#ttlMs * SLACK_SHARE);
   }
 
-  async #put(turn: number, endsAt: number, signal: AbortSignal): Promise<void> {
+  async #put(turn: number, { wallMs }: Moment, signal: AbortSignal): Promise<void> {
     this.#turnsSent = [...this.#turnsSent.slice(-MOST_EARLIER), turn];
-    await this.#blobs.renew(turn, endsAt, signal);
+    await this.#blobs.renew(turn, wallMs + this.#ttlMs, signal);
   }
 
   async #deleteBefore(turn: number, signal: AbortSignal): Promise<void> {

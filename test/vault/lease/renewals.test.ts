@@ -1,0 +1,207 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Lease } from "../../../lib/store.ts";
+import { entryKey } from "../../../lib/vault/layout.ts";
+import { captureOf, profileFiles } from "../../contract/profile.ts";
+import { gate } from "../../support/gate.ts";
+import { settle } from "../support/fake-time.ts";
+import { LeaseRig, type RigProcess, SECOND, SESSION } from "../support/lease-rig.ts";
+import { holdBack, outage } from "../support/requests.ts";
+
+const lost = { code: "LEASE_LOST" };
+
+let rig: LeaseRig;
+let holder: RigProcess;
+let lease: Lease;
+
+beforeEach(async () => {
+  rig = new LeaseRig();
+  holder = rig.process();
+  lease = await holder.store.acquire({ session: SESSION });
+});
+
+function save(value: string): Promise<{ generation: number }> {
+  return holder.store.saveProfile({ session: SESSION, lease, capture: captureOf(profileFiles(value)) });
+}
+
+/** Another process takes the session, whoever has it. */
+async function isOvertaken(): Promise<void> {
+  await rig.process().store.breakLease({ session: SESSION });
+}
+
+describe("renewals", () => {
+  it("come three times in the time of a lease, each with a look, a blob and a delete", async () => {
+    holder.requests.take();
+    await rig.time.advance(60 * SECOND);
+    const calls = holder.requests.take().map((line) => line.replace(/ .*\/(log|lease)\/.*/, " $1"));
+    expect(calls).toEqual(Array.from({ length: 3 }, () => ["get log", "put lease", "delete lease"]).flat());
+    expect(await rig.leaseKeys()).toEqual([expect.stringMatching(/\/0000000000000004$/)]);
+    expect(await rig.kinds()).toEqual(["hold"]);
+  });
+
+  it("go on after an outage, and leave nothing of it behind", async () => {
+    holder.requests.intercept = (_call, key, go) => (key.includes("/lease/") ? Promise.reject(outage()) : go());
+    await rig.time.advance(300 * SECOND);
+    holder.requests.passAll();
+    await rig.time.advance(40 * SECOND);
+    expect((await rig.leaseKeys()).length).toBe(1);
+    expect(holder.warnings).toEqual([]);
+    await expect(rig.process().store.acquire({ session: SESSION })).rejects.toMatchObject({ code: "LEASE_HELD" });
+  });
+
+  it("tell the holder that it was overtaken, between two calls", async () => {
+    await isOvertaken();
+    expect(lease.lost.aborted).toBe(false);
+    await rig.time.advance(20 * SECOND);
+    expect(lease.lost.reason).toMatchObject(lost);
+    expect(rig.time.timers(holder.clock)).toBe(0);
+    await lease.release();
+    expect((await rig.leaseKeys()).filter((key) => key.endsWith("released"))).toEqual([]);
+  });
+
+  it("tell it at their time also while a renewal before waits for the store", async () => {
+    holder.loseLeasePuts();
+    await rig.time.advance(20 * SECOND);
+    await isOvertaken();
+    await rig.time.advance(20 * SECOND);
+    expect(lease.lost.reason).toMatchObject(lost);
+  });
+
+  it("tell it also when it was overtaken behind an entry of its own that came late", async () => {
+    const late = holdBack(holder.requests);
+    await expect(save("one")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    holder.requests.passAll();
+    await late.arrive();
+    await isOvertaken();
+    // And was pruned since.
+    await rig.backend.delete([entryKey(SESSION, 2)]);
+    await rig.time.advance(20 * SECOND);
+    expect(lease.lost.reason).toMatchObject(lost);
+  });
+
+  it("take no entry of the holder for another one's while it saves", async () => {
+    holder.requests.intercept = async (call, key, go) => {
+      const result = await go();
+      // The answer of the save comes after the look.
+      if (call === "put" && key.includes("/log/")) await holder.clock.sleep(30 * SECOND);
+      return result;
+    };
+    const saving = save("one");
+    await rig.time.advance(60 * SECOND);
+    await saving;
+    expect(lease.lost.aborted).toBe(false);
+  });
+});
+
+describe("a renewal that comes late", () => {
+  it("leaves a sign in the log, once", async () => {
+    holder.clock.isPaused = true;
+    await rig.time.advance(26 * SECOND);
+    holder.clock.isPaused = false;
+    await rig.time.advance(120 * SECOND);
+    expect(await rig.kinds()).toEqual(["hold", "renewed"]);
+    expect(lease.lost.aborted).toBe(false);
+  });
+
+  it("leaves one also after a sleep in which the monotonic clock stood still", async () => {
+    await rig.time.advance(10 * SECOND);
+    holder.clock.skewMs += 600 * SECOND;
+    await rig.time.advance(60 * SECOND);
+    expect(await rig.kinds()).toEqual(["hold", "renewed"]);
+  });
+
+  it("leaves none when the save that is under way does", async () => {
+    const uploaded = gate();
+    holder.requests.intercept = async (call, key, go) => {
+      if (call === "put" && key.includes("/chunks/")) await uploaded.opened;
+      return go();
+    };
+    const saving = save("one");
+    holder.clock.isPaused = true;
+    await rig.time.advance(30 * SECOND);
+    holder.clock.isPaused = false;
+    await rig.time.advance(0);
+    uploaded.open();
+    await saving;
+    await settle();
+    expect(await rig.kinds()).toEqual(["hold", "save"]);
+  });
+
+  it("keeps the session from a process that has judged by the one that did not come", async () => {
+    const waiter = rig.process();
+    holder.clock.isPaused = true;
+    let isAwake = false;
+    waiter.requests.intercept = async (call, key, go) => {
+      // It is about to take the session, when the holder wakes.
+      if (call === "put" && key.includes("/log/") && !isAwake) {
+        isAwake = true;
+        holder.clock.isPaused = false;
+        await waiter.clock.sleep(5 * SECOND);
+      }
+      return go();
+    };
+    await expect(waiter.takes(90 * SECOND)).rejects.toMatchObject({ code: "LEASE_HELD" });
+    expect(isAwake).toBe(true);
+    expect(lease.lost.aborted).toBe(false);
+    expect(await rig.kinds()).toEqual(["hold", "renewed"]);
+    await save("one");
+  });
+});
+
+describe("a holder that is stopped for longer than its lease lasts", () => {
+  it("is told when it wakes that another process has the session, and commits nothing", async () => {
+    await save("one");
+    holder.clock.isPaused = true;
+    const other = rig.process();
+    const { lease: next, seconds } = await other.takes(120 * SECOND);
+    expect(seconds).toBeLessThanOrEqual(62);
+    const capture = captureOf(profileFiles("two"));
+    const { generation } = await other.store.saveProfile({ session: SESSION, lease: next, capture });
+    holder.clock.isPaused = false;
+    await expect(save("three")).rejects.toMatchObject(lost);
+    await rig.time.advance(1);
+    expect(lease.lost.reason).toMatchObject(lost);
+    expect(next.lost.aborted).toBe(false);
+    expect((await other.store.state({ session: SESSION }))?.current?.generation).toBe(generation);
+  });
+
+  it("goes on when nobody has come", async () => {
+    holder.clock.isPaused = true;
+    await rig.time.advance(600 * SECOND);
+    holder.clock.isPaused = false;
+    await save("one");
+    await rig.time.advance(60 * SECOND);
+    expect(lease.lost.aborted).toBe(false);
+  });
+});
+
+describe("a release", () => {
+  it("ends the renewals, and leaves no timer", async () => {
+    await lease.release();
+    expect(rig.time.timers()).toBe(0);
+    holder.requests.take();
+    await rig.time.advance(600 * SECOND);
+    expect(holder.requests.take()).toEqual([]);
+  });
+
+  it("is over in seconds also when the store does not answer, and the lease ends by itself", async () => {
+    holder.loseLeasePuts();
+    let isReleased = false;
+    const releasing = lease.release().then(() => {
+      isReleased = true;
+    });
+    await rig.time.advance(4 * SECOND);
+    expect(isReleased).toBe(false);
+    await rig.time.advance(1 * SECOND);
+    await releasing;
+    expect(rig.time.timers()).toBe(0);
+    const waiter = rig.process();
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject({ code: "LEASE_HELD" });
+    expect((await waiter.takes(120 * SECOND)).seconds).toBeLessThanOrEqual(61);
+  });
+
+  it("never rejects", async () => {
+    holder.requests.intercept = () => Promise.reject(outage());
+    await lease.release();
+    await lease.release();
+  });
+});

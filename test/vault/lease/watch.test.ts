@@ -1,0 +1,153 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { captureOf, profileFiles } from "../../contract/profile.ts";
+import { LeaseRig, type RigProcess, SECOND, SESSION } from "../support/lease-rig.ts";
+
+const HOUR = 3_600 * SECOND;
+const MINUTES = 180 * SECOND;
+const held = { code: "LEASE_HELD" };
+
+let rig: LeaseRig;
+let holder: RigProcess;
+
+beforeEach(() => {
+  rig = new LeaseRig();
+  holder = rig.process();
+});
+
+/** From now on the holder renews nothing. */
+function dies(): void {
+  holder.clock.isPaused = true;
+}
+
+describe("a lease that is renewed", () => {
+  it.each([
+    ["right", 0],
+    ["an hour ahead", HOUR],
+    ["an hour behind", -HOUR],
+  ])("is waited for as long as it takes, by a process whose wall clock is %s", async (_, skewMs) => {
+    const { lost } = await holder.store.acquire({ session: SESSION });
+    const waiter = rig.process(skewMs);
+    await rig.time.advance(7 * SECOND);
+    await expect(waiter.takes(10 * MINUTES)).rejects.toMatchObject(held);
+    expect(rig.time.now).toBeGreaterThanOrEqual(10 * MINUTES);
+    expect(lost.aborted).toBe(false);
+  });
+
+  it("is not over for a process that was stopped during its requests", async () => {
+    await holder.store.acquire({ session: SESSION });
+    const waiter = rig.process(HOUR);
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+    // What it is told is two minutes old when it hears it.
+    const list = waiter.requests.list.bind(waiter.requests);
+    waiter.requests.list = async function* (prefix, options) {
+      yield* list(prefix, options);
+      if (prefix.includes("/lease/")) rig.time.skip(120 * SECOND);
+    };
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+  });
+
+  it("is alive also where only the log shows it", async () => {
+    const lease = await holder.store.acquire({ session: SESSION });
+    holder.loseLeasePuts();
+    const waiter = rig.process();
+    for (let round = 0; round < 5; round++) {
+      await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+      await rig.time.advance(50 * SECOND);
+      const capture = captureOf(profileFiles(`round ${round}`));
+      await holder.store.saveProfile({ session: SESSION, lease, capture });
+    }
+  });
+});
+
+describe("a lease that is not renewed", () => {
+  it.each([
+    // Nobody can tell how much of it had passed: half of it must be seen unchanged.
+    ["right", 0, 30, 31],
+    ["an hour ahead", HOUR, 30, 31],
+    ["an hour behind", -HOUR, 60, 62],
+  ])("is over within its time, for a process whose wall clock is %s", async (_, skewMs, least, most) => {
+    await holder.store.acquire({ session: SESSION });
+    dies();
+    const waiter = rig.process(skewMs);
+    await rig.time.advance(40 * SECOND);
+    const { lease, seconds } = await waiter.takes(MINUTES);
+    expect(seconds).toBeGreaterThanOrEqual(least);
+    expect(seconds).toBeLessThanOrEqual(most);
+    expect(lease.epoch).toBe(2);
+  });
+
+  it("is over by its own time, not by that of the process that waits", async () => {
+    const short = rig.process(0, { leaseTtlMs: 3 * SECOND });
+    await short.store.acquire({ session: SESSION });
+    short.clock.isPaused = true;
+    expect((await rig.process(-HOUR, { leaseTtlMs: 600 * SECOND }).takes(MINUTES)).seconds).toBeLessThan(4);
+  });
+
+  it("is over also for a process that asks again and again, and never waits", async () => {
+    await holder.store.acquire({ session: SESSION });
+    dies();
+    const waiter = rig.process(-HOUR);
+    for (let asked = 0; asked < 6; asked++) {
+      await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+      await rig.time.advance(10 * SECOND);
+    }
+    await waiter.store.acquire({ session: SESSION });
+  });
+
+  it("is over also when it never came to be stored, and not before its time", async () => {
+    holder.loseLeasePuts();
+    const taking = holder.store.acquire({ session: SESSION });
+    // The first renewal is not waited for any longer.
+    await rig.time.advance(6 * SECOND);
+    await taking;
+    expect(await rig.leaseKeys()).toEqual([]);
+    dies();
+    const waiter = rig.process(HOUR);
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+    expect((await waiter.takes(MINUTES)).seconds).toBeGreaterThanOrEqual(59);
+  });
+
+  it("is not waited for when its process has ended for certain", async () => {
+    await holder.store.acquire({ session: SESSION });
+    dies();
+    rig.gone.add(1);
+    expect((await rig.process(-HOUR).takes(0)).seconds).toBe(0);
+  });
+});
+
+describe("a lease that cannot be read", () => {
+  it("is waited for until it was unchanged for its time", async () => {
+    await holder.store.acquire({ session: SESSION });
+    dies();
+    for (const key of await rig.leaseKeys()) await rig.backend.put(key, Buffer.from("torn"));
+    const waiter = rig.process(HOUR);
+    expect((await waiter.takes(MINUTES)).seconds).toBeGreaterThanOrEqual(60);
+  });
+});
+
+describe("LEASE_HELD", () => {
+  it("names the holder, since when it has the session, and when its lease ends", async () => {
+    await holder.store.acquire({ session: SESSION });
+    await rig.time.advance(5 * SECOND);
+    const error = await rig
+      .process()
+      .store.acquire({ session: SESSION })
+      .catch((cause: unknown) => cause);
+    expect(error).toMatchObject({
+      code: "LEASE_HELD",
+      message:
+        "Could not take RemoteAuth-bot: web:1 has held it since 2026-11-28T10:00:00Z; its lease ends at 2026-11-28T10:01:00Z unless it is renewed.",
+      hint: expect.stringMatching(/^Stop web:1: .* `breakLease`\.$/),
+      owner: "web:1",
+      expiresAt: new Date("2026-11-28T10:01:00.001Z"),
+      retryable: false,
+    });
+  });
+
+  it("never names an end that the waiting process knows to be too early, whatever its wall clock", async () => {
+    await holder.store.acquire({ session: SESSION });
+    const ahead = rig.process(HOUR);
+    const error = await ahead.store.acquire({ session: SESSION }).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ expiresAt: new Date("2026-11-28T11:00:30Z") });
+  });
+});
