@@ -189,7 +189,12 @@ export class RemoteRun {
   /** Saves now, after a save that is under way. */
   async backup(): Promise<SaveReport> {
     if (this.#phase.lost !== undefined) throw this.#phase.lost;
-    return await this.#saves.now();
+    try {
+      return await this.#saves.now();
+    } catch (error) {
+      // A run that loses the session is not linked any more, which says less.
+      throw isVaultError(error, "LEASE_LOST") ? error : (this.#phase.lost ?? error);
+    }
   }
 
   async stopBackups(): Promise<void> {

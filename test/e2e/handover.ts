@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { SaveReport } from "../../lib/store.ts";
+import type { Written } from "../support/phone.ts";
 import type { Rig } from "../support/rig.ts";
 import type { Bot, BotSpec } from "../support/start-bot.ts";
 import type { StoreSpec } from "../support/stores.ts";
@@ -7,6 +8,10 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 
 /** Longer than any test waits. */
 const LONG_MS = 600_000;
+/** Of leases that a test waits for; nobody waits for them while their holder is well, and may only be slow. */
+export const TTL_MS = 3_000;
+/** Of leases that end by a release or by the end of their process. */
+export const ENDLESS_MS: number = 24 * 60 * 60 * 1000;
 
 /** A bot on a machine of its own: another profile, and the same store. Its last save may take as long as it wants. */
 export function botOn(rig: Rig, store: StoreSpec, { options, ...more }: Partial<BotSpec> = {}): BotSpec {
@@ -57,4 +62,37 @@ export async function expectRestored(bot: Bot, { generation }: Pick<SaveReport, 
   expect(name).toBe("ready");
   expect(bot.count("qr")).toBe(0);
   expect((await bot.until("remote_session_restored")).values[0]).toMatchObject({ generation, skipped: [] });
+}
+
+/** Writes a record and saves it. */
+export async function saveRecord(bot: Bot): Promise<Written & SaveReport> {
+  const written = await bot.phone.write();
+  return { ...written, ...(await bot.backup()) };
+}
+
+/** The one that has lost the session says so once, closes its browser, and shows no QR. */
+export async function expectLost(bot: Bot, shownBefore = 0): Promise<void> {
+  expect((await bot.until("remote_session_lost")).values[0]).toMatchObject({ code: "LEASE_LOST" });
+  await bot.until("browser_gone");
+  expect(bot.count("remote_session_lost")).toBe(1);
+  expect(bot.count("qr")).toBe(shownBefore);
+}
+
+/** The generations that the bot has saved, as far as it knows. */
+export function savedBy(bot: Bot): number[] {
+  return bot.events.flatMap(({ name, values }) => {
+    return name === "remote_session_saved" ? [(values[0] as SaveReport).generation] : [];
+  });
+}
+
+/** Waits until the bot is ready: without a QR, from the newest generation, which has this record. */
+export async function expectTaken(bot: Bot, from: Bot, { sequence, hash }: Written): Promise<number> {
+  const { name } = await Promise.race([bot.until("ready"), bot.until("qr")]);
+  expect(name).toBe("ready");
+  expect(bot.count("qr")).toBe(0);
+  expect(await bot.phone.verdict()).toMatchObject(wholeVerdict);
+  expect(await bot.phone.record(sequence)).toBe(hash);
+  const { generation } = (await bot.until("remote_session_restored")).values[0] as { generation: number };
+  expect(generation).toBeGreaterThanOrEqual(Math.max(...savedBy(from)));
+  return generation;
 }

@@ -217,6 +217,17 @@ describe("a lease that is lost", () => {
     expect(client.seen).not.toContain("saved");
   });
 
+  it("before a save has captured the profile: the save rejects with LEASE_LOST", async () => {
+    await storeProfile("stored");
+    const { client, strategy } = make();
+    await client.initialize("linked");
+    await writeFiles(linkedProfile("not to be saved"), dir);
+    const saving = strategy.backup();
+    store.lose(taken);
+    await expect(saving).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await endsOnce(client);
+  });
+
   it("during a save: the save rejects with LEASE_LOST", async () => {
     await storeProfile("stored");
     const { client, strategy } = make();
