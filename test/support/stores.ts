@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { SessionStore } from "../../lib/store.ts";
+import type { Encryption } from "../../lib/vault/encryption.ts";
 import type { VaultOptions } from "../../lib/vault/vault.ts";
 
 /** Ours by the name of the backend, and the published ones that are in use. */
@@ -18,6 +19,8 @@ export interface StoreSpec {
   dataPath?: string;
   /** How long leases of our stores last, in milliseconds. @default 60000 */
   leaseTtlMs?: number;
+  /** Of our stores, with keys as text. @default none */
+  encryption?: Encryption | undefined;
 }
 
 /**
@@ -68,8 +71,8 @@ const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
   },
 };
 
-function vaultOptions({ dataPath, leaseTtlMs }: Partial<StoreSpec>): VaultOptions {
-  return { dataPath, leaseTtlMs };
+function vaultOptions({ dataPath, leaseTtlMs, encryption }: Partial<StoreSpec>): VaultOptions {
+  return { dataPath, leaseTtlMs, encryption };
 }
 
 /** The types of these packages do not declare their options. */
