@@ -26,8 +26,8 @@ describe("processes on one session, over a network on which everything goes wron
 
   it("are the same each time: a seed is a schedule", async () => {
     const runs: string[][] = [[], []];
-    for (const lines of runs) await runSchedule("wild", 3, (line) => lines.push(line));
-    expect(runs[0]?.length).toBeGreaterThan(500);
+    for (const lines of runs) await runSchedule("wild", 3, { trace: (line) => lines.push(line) });
+    expect(runs[0]?.length).toBeGreaterThan(200);
     expect(runs[0]).toEqual(runs[1]);
   });
 });

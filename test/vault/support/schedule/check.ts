@@ -26,7 +26,7 @@ export async function checkSchedules(mode: Mode, most: number): Promise<Checked>
   for (const seed of seeds) {
     const lines: string[] = [];
     try {
-      add(totals, await runSchedule(mode, seed, isTraced ? (line) => lines.push(line) : undefined));
+      add(totals, await runSchedule(mode, seed, isTraced ? { trace: (line) => lines.push(line) } : {}));
     } catch (error) {
       failures.push(`${mode}, WA_VAULT_SEED=${seed}: ${described(error)}`);
     }

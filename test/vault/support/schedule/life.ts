@@ -2,7 +2,7 @@ import { isVaultError, type VaultErrorCode } from "../../../../lib/errors.ts";
 import type { Lease } from "../../../../lib/store.ts";
 import type { Entry } from "../../../../lib/vault/entry.ts";
 import type { Vault } from "../../../../lib/vault/vault.ts";
-import { Operations } from "./operations.ts";
+import { Operations, type Patience } from "./operations.ts";
 import type { SimulatedProcess, Simulation } from "./simulation.ts";
 import type { World } from "./world.ts";
 
@@ -25,6 +25,7 @@ export class Life {
   readonly #world: World;
   readonly #store: Vault;
   readonly #operations: Operations;
+  #isTaking = false;
   /** Whether the hold that is sent breaks the lease before it. */
   #isBreaking = false;
 
@@ -46,6 +47,11 @@ export class Life {
     return this.#operations.deleting > 0;
   }
 
+  /** Whether it does what must not come too late. */
+  get isDelicate(): boolean {
+    return this.isDeleting || this.#isTaking;
+  }
+
   /** An entry of this process is about to be sent. */
   sends(entry: Entry): void {
     this.#operations.sends(entry);
@@ -56,14 +62,14 @@ export class Life {
     this.#state = "begun";
     try {
       if (this.kind === "writer") await this.#writer();
-      else if (this.kind === "panel") await this.#rounds((signal) => this.#operations.changeUnleased(signal));
-      else if (this.kind === "reader") await this.#rounds((signal) => this.#operations.read(signal));
+      else if (this.kind === "panel") await this.#rounds((patience) => this.#operations.changeUnleased(patience));
+      else if (this.kind === "reader") await this.#rounds((patience) => this.#operations.read(patience));
       else await this.#operations.observe();
     } catch (error) {
       if (this.process.isAlive) this.#world.failure ??= error;
     } finally {
       this.#state = "ended";
-      this.process.die();
+      this.process.die(this.#world.simulation.nowMs);
     }
   }
 
@@ -73,15 +79,22 @@ export class Life {
       const lease = await this.#take();
       if (lease) {
         ownership.took(this.process, lease);
-        await this.#rounds((signal) => this.#operations.change(lease, signal), lease);
+        await this.#rounds((patience) => this.#operations.change(lease, patience), lease);
         ownership.gaveUp(lease);
         // What is not released is renewed for as long as the process lives.
         if (plan.mode !== "alone" && this.#random.chance(0.3)) return;
-        await lease.release();
+        await this.#release(lease);
       }
       if (plan.mode !== "alone" && this.#random.chance(0.5)) return;
       if (!this.#world.isOver) await this.#pause();
     }
+  }
+
+  async #release(lease: Lease): Promise<void> {
+    const { simulation, ownership } = this.#world;
+    const { nowMs } = simulation;
+    await lease.release();
+    if (this.process.troubleAtMs < nowMs && this.process.isAlive) ownership.assertReleased(lease);
   }
 
   /** @returns no lease when the process gives up. */
@@ -89,16 +102,20 @@ export class Life {
     const { session, plan, ownership, outcome } = this.#world;
     const waits = plan.mode === "leases";
     ownership.waits(this.process);
+    this.#isTaking = true;
     try {
       while (!this.#world.isOver) {
         if (plan.areLeasesOn && this.#random.chance(waits ? 0.01 : 0.8)) await this.#break();
         const waitMs = waits ? this.#random.pick([0, 0, 30_000, 120_000, 600_000]) : 0;
-        const lease = await this.#refusable("acquire", (signal) => this.#store.acquire({ session, waitMs, signal }));
+        const lease = await this.#refusable("acquire", (patience) =>
+          this.#store.acquire({ session, waitMs, ...patience }),
+        );
         if (lease) outcome.takes++;
         if (lease || this.#random.chance(0.1)) return lease;
         await this.process.clock.sleep(this.#random.next() * 5_000);
       }
     } finally {
+      this.#isTaking = false;
       ownership.waitsNoMore(this.process);
     }
     return undefined;
@@ -106,11 +123,11 @@ export class Life {
 
   async #break(): Promise<void> {
     this.#isBreaking = true;
-    await this.#refusable("break", (signal) => this.#operations.breakLease(signal));
+    await this.#refusable("break", (patience) => this.#operations.breakLease(patience));
     this.#isBreaking = false;
   }
 
-  async #rounds(operation: (signal: AbortSignal) => Promise<void>, lease?: Lease): Promise<void> {
+  async #rounds(operation: (patience: Patience) => Promise<void>, lease?: Lease): Promise<void> {
     for (let rounds = 1 + this.#random.below(8); rounds > 0 && !this.#world.isOver; rounds--) {
       const work = (): Promise<unknown> => this.#refusable("operation", operation, lease);
       await Promise.all(this.#random.chance(0.1) ? [work(), work()] : [work()]);
@@ -120,19 +137,17 @@ export class Life {
   }
 
   /** Somebody may lose patience at any moment; what was sent by then still arrives. */
-  async #refusable<T>(what: string, work: (signal: AbortSignal) => Promise<T>, lease?: Lease): Promise<T | undefined> {
+  async #refusable<T>(what: string, work: (patience: Patience) => Promise<T>, lease?: Lease): Promise<T | undefined> {
     const { simulation, outcome, truth } = this.#world;
     const began = { moment: truth.moment, sinceMs: simulation.nowMs };
-    const controller = new AbortController();
-    const loseIt = (): void => controller.abort(ENOUGH);
-    const keepIt = this.#random.chance(0.1)
-      ? simulation.after(this.#random.next() * PATIENCE_MS, loseIt, this.process)
-      : undefined;
+    const controller = this.#random.chance(0.1) ? new AbortController() : undefined;
+    const loseIt = (): void => controller?.abort(ENOUGH);
+    const keepIt = controller && simulation.after(this.#random.next() * PATIENCE_MS, loseIt, this.process);
     try {
-      return await work(controller.signal);
+      return await work(controller ? { signal: controller.signal } : {});
     } catch (error) {
       if (!this.process.isAlive) throw error;
-      const code = this.#refusal(error, lease, began);
+      const code = this.#refusal(what, error, lease, began);
       simulation.say(this.process.name, () => `${what} ends: ${code}`);
       outcome.refused.set(code, (outcome.refused.get(code) ?? 0) + 1);
       return undefined;
@@ -143,6 +158,7 @@ export class Life {
 
   /** The code of an error that has its reason in what happens to others. @throws any other error */
   #refusal(
+    what: string,
     error: unknown,
     lease: Lease | undefined,
     { moment, sinceMs }: { moment: number; sinceMs: number },
@@ -156,7 +172,8 @@ export class Life {
     const isRight =
       plan.mode === "lossy" ||
       (code === "LEASE_LOST" && (!lease || truth.newest.epoch > lease.epoch)) ||
-      (code === "LEASE_HELD" && ownership.wasHeld(moment, sinceMs));
+      // Calls without a lease share one attempt to take the session, which may have begun before.
+      (code === "LEASE_HELD" && (what !== "acquire" || ownership.wasHeld(moment, sinceMs)));
     if ((code === "LEASE_LOST" || code === "LEASE_HELD") && isRight) return code;
     throw new Error(`${this.process.name} was told what is not so`, { cause: error });
   }

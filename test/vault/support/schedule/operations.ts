@@ -8,6 +8,8 @@ import type { SimulatedProcess, Simulation } from "./simulation.ts";
 import type { World } from "./world.ts";
 
 type Test = (state: LogState) => boolean;
+/** How long the caller of an operation waits. */
+export type Patience = { signal?: AbortSignal };
 type Options = { session: string; lease?: Lease; signal?: AbortSignal };
 
 const CONTENTS: readonly Buffer[] = ["red", "green", "blue", "grey"].map((name) => Buffer.from(name.repeat(5)));
@@ -46,42 +48,42 @@ export class Operations {
   }
 
   /** One that changes the session, under a lease. */
-  async change(lease: Lease, signal: AbortSignal): Promise<void> {
-    const common = { session: this.#world.session, lease, signal };
+  async change(lease: Lease, patience: Patience): Promise<void> {
+    const common = { session: this.#world.session, lease, ...patience };
     const choice = this.#random.next();
-    if (choice < 0.6) await this.#mayDelete(() => this.#save(lease, signal));
-    else if (choice < 0.7) await this.#mark(lease, this.#someGeneration(true), "proven", signal);
-    else if (choice < 0.74) await this.#mark(lease, this.#someGeneration(false), "rejected", signal);
-    else if (choice < 0.82) await this.#rollback(lease, this.#someGeneration(false), signal);
+    if (choice < 0.6) await this.#saveAndPrune(lease, patience);
+    else if (choice < 0.7) await this.#mark(lease, this.#someGeneration(true), "proven", patience);
+    else if (choice < 0.74) await this.#mark(lease, this.#someGeneration(false), "rejected", patience);
+    else if (choice < 0.82) await this.#rollback(lease, this.#someGeneration(false), patience);
     else if (choice < 0.94) await this.#mayDelete(() => this.#store.prune(common));
-    else if (choice < 0.96) await this.changeUnleased(signal);
+    else if (choice < 0.96) await this.changeUnleased(patience);
     else if (choice < 0.98) await this.#delete(common, this.#random.chance(0.3));
     else await this.#undelete(common);
   }
 
   /** The same without a lease. */
-  async changeUnleased(signal: AbortSignal): Promise<void> {
+  async changeUnleased(patience: Patience): Promise<void> {
     const { session } = this.#world;
     const choice = this.#random.next();
-    if (choice < 0.5) await this.#delete({ session, signal }, choice < 0.1);
-    else await this.#undelete({ session, signal });
+    if (choice < 0.5) await this.#delete({ session, ...patience }, choice < 0.1);
+    else await this.#undelete({ session, ...patience });
   }
 
   /** One that only reads. */
-  async read(signal: AbortSignal): Promise<void> {
+  async read(patience: Patience): Promise<void> {
     const choice = this.#random.next();
-    if (choice < 0.6) await this.restore(undefined, signal);
-    else if (choice < 0.75) await this.#look(signal);
+    if (choice < 0.6) await this.restore(undefined, patience);
+    else if (choice < 0.75) await this.#look(patience);
     else if (choice < 0.9) await this.#exists();
-    else await this.#history(signal);
+    else await this.#history(patience);
   }
 
   /** Takes the session from whoever has it. */
-  async breakLease(signal: AbortSignal): Promise<void> {
+  async breakLease(patience: Patience): Promise<void> {
     const { session, truth, plan } = this.#world;
     const { epoch } = truth.newest;
     this.#say("break …");
-    await this.#store.breakLease({ session, signal });
+    await this.#store.breakLease({ session, ...patience });
     if (plan.mode !== "lossy" && epoch > 0 && truth.newest.epoch <= epoch)
       throw new Error(`${this.#process.name} broke a lease, and nobody was fenced`);
   }
@@ -131,10 +133,10 @@ export class Operations {
     throw new Error(`${what} of ${this.#process.name} ended ("${result}"), and that was not so at any time meanwhile`);
   }
 
-  async #mark(lease: Lease, generation: number, as: "proven" | "rejected", signal: AbortSignal): Promise<void> {
+  async #mark(lease: Lease, generation: number, as: "proven" | "rejected", patience: Patience): Promise<void> {
     await this.#checked(
       `mark ${generation} ${as}`,
-      () => this.#store.mark({ session: this.#world.session, lease, generation, as, signal }),
+      () => this.#store.mark({ session: this.#world.session, lease, generation, as, ...patience }),
       ({ live }) => {
         const marked = live.find(({ n }) => n === generation);
         return (
@@ -146,10 +148,10 @@ export class Operations {
     );
   }
 
-  async #rollback(lease: Lease, generation: number, signal: AbortSignal): Promise<void> {
+  async #rollback(lease: Lease, generation: number, patience: Patience): Promise<void> {
     await this.#checked(
       `rollback to ${generation}`,
-      () => this.#store.rollback({ session: this.#world.session, lease, generation, signal }),
+      () => this.#store.rollback({ session: this.#world.session, lease, generation, ...patience }),
       (state) => state.content === generation && isPresent(state),
       (state) => isAbsent(state) || !state.live.some(({ n }) => n === generation),
     );
@@ -169,7 +171,14 @@ export class Operations {
     await this.#checked("undelete", () => this.#store.undelete(options), isPresent, isAbsent);
   }
 
-  async #save(lease: Lease, signal: AbortSignal): Promise<void> {
+  async #saveAndPrune(lease: Lease, patience: Patience): Promise<void> {
+    const { session, plan } = this.#world;
+    await this.#mayDelete(() => this.#save(lease, patience));
+    if (!this.#random.chance(plan.prunes)) return;
+    await this.#mayDelete(() => this.#store.prune({ session, lease, ...patience }));
+  }
+
+  async #save(lease: Lease, patience: Patience): Promise<void> {
     const { truth, session, outcome } = this.#world;
     const files = this.#saved && this.#random.chance(0.2) ? this.#saved : this.#someFiles();
     const wid = this.#random.chance(0.9) ? "1@c.us" : "2@c.us";
@@ -179,7 +188,7 @@ export class Operations {
     this.#say("save …");
     // Saves of one lease run one after the other.
     const begin = (): void => void this.#saving.push(files);
-    const report = await this.#store.saveProfile({ session, capture, lease, wid, signal, beforeCommit: begin });
+    const report = await this.#store.saveProfile({ session, capture, lease, wid, ...patience, beforeCommit: begin });
     outcome.saves++;
     if (report.unchanged) outcome.unchanged++;
     this.#saved = files;
@@ -200,10 +209,10 @@ export class Operations {
       );
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  async #look(patience: Patience): Promise<void> {
     let found: Awaited<ReturnType<Vault["state"]>>;
     const look = async (): Promise<void> => {
-      found = await this.#store.state({ session: this.#world.session, signal });
+      found = await this.#store.state({ session: this.#world.session, ...patience });
     };
     await this.#checked(
       "look",
@@ -226,11 +235,11 @@ export class Operations {
     );
   }
 
-  async #history(signal?: AbortSignal): Promise<void> {
+  async #history(patience: Patience = {}): Promise<void> {
     const { session, plan } = this.#world;
     const entries: { entry: number; kind: string }[] = [];
     const read = async (): Promise<void> => {
-      for await (const entry of this.#store.history(signal ? { session, signal } : { session })) entries.push(entry);
+      for await (const entry of this.#store.history({ session, ...patience })) entries.push(entry);
     };
     await this.#checked(
       "history",
@@ -245,13 +254,13 @@ export class Operations {
   }
 
   /** Restores the current generation, or the one that is named. */
-  async restore(generation?: number, signal?: AbortSignal): Promise<void> {
+  async restore(generation?: number, patience: Patience = {}): Promise<void> {
     const { session, outcome, contents, plan } = this.#world;
     const into = `${this.#process.name}/${outcome.restores++}`;
     const named = generation === undefined ? {} : { generation };
     let restored = 0;
     const restore = async (): Promise<void> => {
-      const report = await this.#store.restoreProfile({ session, into, ...named, ...(signal ? { signal } : {}) });
+      const report = await this.#store.restoreProfile({ session, into, ...named, ...patience });
       const { id, skipped } = report;
       restored = report.generation;
       if (plan.mode !== "lossy" && skipped.length > 0)

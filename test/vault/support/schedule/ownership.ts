@@ -120,30 +120,42 @@ export class Ownership {
           );
       }
     }
-    const freeSinceMs = this.#areLeasesKept ? this.#freeSince() : undefined;
-    if (freeSinceMs === undefined) return;
+    if (!this.#areLeasesKept) return;
     for (const [process, sinceMs] of this.#waiting) {
+      const freeSinceMs = this.#freeSince(process);
+      if (freeSinceMs === undefined) continue;
       const ableMs = nowMs - Math.max(freeSinceMs, sinceMs, process.troubleAtMs, process.idleUntilMs);
       if (process.isAlive && this.#isAwake(process) && ableMs > POLL_MS + REQUESTS * REQUEST_MS)
         throw new Error(`${process.name} waits for ${Math.round(ableMs / 1000)} s for a session that nobody holds`);
     }
   }
 
+  /** @throws when the store does not know that a lease was released that is the newest */
+  assertReleased(lease: Lease): void {
+    const { newest } = this.#truth;
+    if (!newest.lease || newest.epoch !== lease.epoch || lease.lost.aborted) return;
+    if (!this.#releasedAt.has(folderOf(newest)))
+      throw new Error(`epoch ${newest.epoch} was released, and nobody was told`);
+  }
+
   /** Whether a lease was alive at some time since `sinceMs`, which is the time of `moment`. */
   wasHeld(moment: number, sinceMs: number): boolean {
-    return this.#truth.wasTrue(moment, ({ lease, epoch }) => {
-      const releasedAt = lease && this.#releasedAt.get(holdFolder({ epoch, id: lease.hold }));
-      return lease !== undefined && (releasedAt === undefined || releasedAt >= sinceMs);
+    return this.#truth.wasTrue(moment, (state) => {
+      const releasedAt = this.#releasedAt.get(folderOf(state));
+      return state.lease !== undefined && (releasedAt === undefined || releasedAt >= sinceMs);
     });
   }
 
-  /** Since when the session is known to be free; `undefined` while it is not. */
-  #freeSince(): number | undefined {
-    const { lease, epoch } = this.#truth.newest;
+  /** Since when a process can know that the session is free; `undefined` while it cannot. */
+  #freeSince(process: SimulatedProcess): number | undefined {
+    const { lease } = this.#truth.newest;
     const since = this.#truth.newestSinceMs;
     if (!lease) return since;
-    const releasedAt = this.#releasedAt.get(holdFolder({ epoch, id: lease.hold }));
-    return releasedAt === undefined ? undefined : Math.max(since, releasedAt);
+    const owner = this.#holds.get(lease.hold)?.process;
+    // Of its own host a process sees who has ended.
+    const diedAt = owner?.host === process.host ? owner.diedAtMs : Number.POSITIVE_INFINITY;
+    const freeAt = Math.min(diedAt, this.#releasedAt.get(folderOf(this.#truth.newest)) ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(freeAt) ? Math.max(since, freeAt) : undefined;
   }
 
   #believes({ process, lease }: Held): boolean {
@@ -162,4 +174,9 @@ export class Ownership {
   get #watchMs(): number {
     return Math.min(30_000, this.#ttlMs / 2);
   }
+}
+
+/** The folder of the lease in which the entry was written. */
+function folderOf({ epoch, lease }: LogState): string {
+  return lease ? holdFolder({ epoch, id: lease.hold }) : "";
 }

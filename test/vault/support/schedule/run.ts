@@ -9,15 +9,15 @@ import { Backend } from "./backend.ts";
 import { type Kind, Life } from "./life.ts";
 import { Network } from "./network.ts";
 import { Ownership } from "./ownership.ts";
-import { type Mode, planOf, someSkew } from "./plan.ts";
+import { type Mode, type Plan, planOf, someSkew } from "./plan.ts";
 import { Host, SimulatedProcess, Simulation } from "./simulation.ts";
 import { Truth } from "./truth.ts";
 import { useVirtualGlobals } from "./virtual-globals.ts";
 import type { Outcome, World } from "./world.ts";
 
 export const SESSION = "RemoteAuth-bot";
-/** How many events a schedule has while anything may go wrong. */
-const EVENTS = 1_000;
+/** How much more often something happens to a process that takes the session, or deletes. */
+const DELICATE = 5;
 /** The longest that processes may take to end what they do, once nothing goes wrong any more. */
 const CALM_EVENTS = 20_000;
 
@@ -27,12 +27,23 @@ const HOUR = 3_600 * SECOND;
 /** So many times the length of a lease it may take until somebody holds the session. */
 const CALM_LEASES = 4;
 
+export interface RunOptions {
+  /** Called with a line for each thing that happens. */
+  trace?: ((line: string) => void) | undefined;
+  /** Changes what the seed has decided before the schedule begins. */
+  alter?: ((plan: Plan) => Plan) | undefined;
+}
+
 /** Runs the schedule of a seed. @throws when something does not hold that must */
-export async function runSchedule(mode: Mode, seed: number, trace?: (line: string) => void): Promise<Outcome> {
+export async function runSchedule(
+  mode: Mode,
+  seed: number,
+  { trace, alter = (plan) => plan }: RunOptions = {},
+): Promise<Outcome> {
   const simulation = new Simulation(seed, trace);
   const giveBack = useVirtualGlobals(simulation);
   try {
-    return await new Schedule(mode, simulation).run();
+    return await new Schedule(alter(planOf(mode, simulation.random)), simulation).run();
   } finally {
     giveBack();
   }
@@ -44,10 +55,9 @@ class Schedule {
   readonly #lives = new Set<Life>();
   #pids = 100;
 
-  constructor(mode: Mode, simulation: Simulation) {
+  constructor(plan: Plan, simulation: Simulation) {
     this.#simulation = simulation;
-    const { random } = simulation;
-    const plan = planOf(mode, random);
+    const { mode } = plan;
     const isAlone = mode === "alone";
     const backend = new Backend({ exclusiveCreate: !isAlone });
     const truth = new Truth(backend, simulation, { session: SESSION, epochsGrow: !isAlone, isLossy: mode === "lossy" });
@@ -90,7 +100,7 @@ class Schedule {
   async run(): Promise<Outcome> {
     const simulation = this.#simulation;
     const { outcome, network, truth, plan } = this.#world;
-    for (let events = 0; events < EVENTS; events++) {
+    for (let events = 0; events < plan.events; events++) {
       if (!(await this.#step())) throw new Error("nothing goes on any more");
       await this.#disturb();
     }
@@ -146,14 +156,14 @@ class Schedule {
 
   async #disturb(): Promise<void> {
     const { random } = this.#simulation;
-    const { mode, areClocksSet } = this.#world.plan;
-    const { process } = random.pick([...this.#lives]);
-    const what = random.next();
-    if (what < 0.005) this.#putToSleep(process.host);
-    else if (what < 0.009) this.#cutOff(process.host);
-    else if (what < 0.013 && mode !== "alone") await this.#kill(process);
-    else if (what < 0.015 && areClocksSet) process.host.skewMs = someSkew(random);
-    else if (what < 0.115 && mode === "lossy") this.#loseHold();
+    const { mode, areClocksSet, unrest } = this.#world.plan;
+    const { process, isDelicate } = random.pick([...this.#lives]);
+    const what = random.next() / (unrest * (isDelicate ? DELICATE : 1));
+    if (what < 0.003) this.#putToSleep(process.host);
+    else if (what < 0.005) this.#cutOff(process.host);
+    else if (what < 0.007 && mode !== "alone") await this.#kill(process);
+    else if (areClocksSet && random.chance(0.002)) process.host.skewMs = someSkew(random);
+    else if (mode === "lossy" && random.chance(0.1)) this.#loseHold();
     this.#replace();
   }
 
@@ -184,7 +194,7 @@ class Schedule {
     const simulation = this.#simulation;
     const { random } = simulation;
     const ms = random.pick([SECOND, 30 * SECOND, 300 * SECOND, 300 * SECOND, 3 * HOUR]) * random.next();
-    host.pausedUntilMs = Math.max(host.pausedUntilMs, simulation.nowMs + ms);
+    simulation.pause(host, ms, random.chance(0.3));
     for (const { process } of this.#lives) if (process.host === host) process.troubleAtMs = host.pausedUntilMs;
     simulation.say(host.name, () => `sleeps until ${(host.pausedUntilMs / SECOND).toFixed(1)}`);
   }
@@ -198,7 +208,7 @@ class Schedule {
 
   async #kill(process: SimulatedProcess): Promise<void> {
     this.#simulation.say(process.name, () => "dies");
-    await this.#simulation.as(process, () => process.die());
+    await this.#simulation.as(process, () => process.die(this.#simulation.nowMs));
   }
 
   #vault(process: SimulatedProcess): Vault {

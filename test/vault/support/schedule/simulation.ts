@@ -13,6 +13,8 @@ export class Host {
   skewMs: number;
   /** Until then none of its processes runs. */
   pausedUntilMs = 0;
+  /** How long its monotonic clock has stood still, while the machine was suspended, in milliseconds. */
+  stoodStillMs = 0;
   /** Until then no request of its processes is answered. */
   cutUntilMs = 0;
 
@@ -29,6 +31,8 @@ export class SimulatedProcess {
   readonly pid: number;
   readonly clock: Clock;
   isAlive = true;
+  /** When it died. */
+  diedAtMs: number = Number.POSITIVE_INFINITY;
   /** When something last went wrong for it: it slept, or a request of it was not answered. */
   troubleAtMs: number;
   /** Until then a request of it may wait that is in no hurry. */
@@ -51,8 +55,14 @@ export class SimulatedProcess {
     return () => void this.#deaths.delete(reject);
   }
 
+  /** Something goes wrong for it until this moment. */
+  hasTrouble(untilMs: number): void {
+    this.troubleAtMs = Math.max(this.troubleAtMs, untilMs);
+  }
+
   /** Ends it: what waits for an answer or for time is told, so that nothing of it waits for ever. */
-  die(): void {
+  die(nowMs: number): void {
+    if (this.isAlive) this.diedAtMs = nowMs;
     this.isAlive = false;
     for (const reject of this.#deaths) reject(new Death(this.name));
     this.#deaths.clear();
@@ -120,9 +130,18 @@ export class Simulation {
     return true;
   }
 
+  /** Puts a host to sleep. @param isSuspended whether its monotonic clock stands still meanwhile */
+  pause(host: Host, ms: number, isSuspended: boolean): void {
+    const until = Math.max(host.pausedUntilMs, this.nowMs + ms);
+    if (isSuspended) host.stoodStillMs += until - Math.max(host.pausedUntilMs, this.nowMs);
+    host.pausedUntilMs = until;
+  }
+
   /** Wakes a host that sleeps. */
   wake(host: Host): void {
-    host.pausedUntilMs = Math.min(host.pausedUntilMs, this.nowMs);
+    const leftMs = Math.max(0, host.pausedUntilMs - this.nowMs);
+    host.stoodStillMs = Math.max(0, host.stoodStillMs - leftMs);
+    host.pausedUntilMs -= leftMs;
     this.#events.refresh();
   }
 
@@ -147,7 +166,7 @@ export class Simulation {
   clockOf(owner: SimulatedProcess): Clock {
     const after: Clock["after"] = (ms, work) => this.after(ms, work, owner);
     return {
-      monotonicMs: () => this.nowMs,
+      monotonicMs: () => this.nowMs - owner.host.stoodStillMs,
       wallMs: () => this.wallMs() + owner.host.skewMs,
       after,
       sleep: (ms, signal) => sleep(owner, after, ms, signal),
