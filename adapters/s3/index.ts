@@ -87,10 +87,30 @@ export class S3Blobs implements BlobStore {
     await this.#put(key, bytes, options.ifAbsent === true && !looksFirst, options);
   }
 
-  /** S3 lists in order; other servers of its API list directories, or merge parts of an index that change meanwhile. */
+  /**
+   * In order, so only the last page decides which key is the largest. S3 makes a page of one moment; other servers of its
+   * API read a directory and then each file, or merge parts of an index: their last page is read until it settles.
+   */
   async *list(prefix: string, options: CallOptions = {}): AsyncIterable<BlobInfo> {
     assertPrefix(prefix);
-    yield* (await settled(() => this.#listOnce(prefix, options))).values();
+    let token: string | undefined;
+    do {
+      const from = token;
+      let page = await this.#page(prefix, from, options);
+      token = page.next;
+      if (token === undefined) {
+        const first = page;
+        let pages = 0;
+        const again = async (): Promise<Listing<BlobInfo>> => {
+          page = pages++ === 0 ? first : await this.#page(prefix, from, options);
+          return page;
+        };
+        yield* (await settled(again)).values();
+        token = page.next;
+      } else {
+        yield* page.found.values();
+      }
+    } while (token !== undefined);
   }
 
   async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
@@ -148,30 +168,30 @@ export class S3Blobs implements BlobStore {
     await this.#call("put", options, (abortSignal) => this.#client.send(command, { abortSignal }));
   }
 
-  async #listOnce(prefix: string, options: CallOptions): Promise<Listing<BlobInfo>> {
+  async #page(
+    prefix: string,
+    from: string | undefined,
+    options: CallOptions,
+  ): Promise<Listing<BlobInfo> & { next: string | undefined }> {
+    const page = new ListObjectsV2Command({
+      Bucket: this.#bucket,
+      Prefix: this.#prefix + prefix,
+      ...(from === undefined ? {} : { ContinuationToken: from }),
+    });
+    const answer = await this.#call("list", options, (abortSignal) => this.#client.send(page, { abortSignal }));
+    // Every S3 server says whether there is more. A page of a proxy does not, and would pass for an empty listing.
+    if (answer.IsTruncated === undefined && answer.Name === undefined) {
+      throw new VaultError("UNAVAILABLE", "S3 list failed: the answer is no listing.", { hint: NOT_S3 });
+    }
     const found = new Map<string, BlobInfo>();
-    let token: string | undefined;
-    do {
-      const page = new ListObjectsV2Command({
-        Bucket: this.#bucket,
-        Prefix: this.#prefix + prefix,
-        ...(token === undefined ? {} : { ContinuationToken: token }),
-      });
-      const answer = await this.#call("list", options, (abortSignal) => this.#client.send(page, { abortSignal }));
-      // Every S3 server says whether there is more. A page of a proxy does not, and would pass for an empty listing.
-      if (answer.IsTruncated === undefined && answer.Name === undefined) {
-        throw new VaultError("UNAVAILABLE", "S3 list failed: the answer is no listing.", { hint: NOT_S3 });
-      }
-      for (const { Key, Size: size = 0, LastModified: modifiedAt = new Date(0) } of answer.Contents ?? []) {
-        const key = Key?.slice(this.#prefix.length);
-        if (key !== undefined) found.set(key, { key, size, modifiedAt });
-      }
-      token = answer.NextContinuationToken;
-      if (answer.IsTruncated && token === undefined) {
-        throw new VaultError("UNAVAILABLE", "S3 list failed: the listing is cut, and has no token to continue it.");
-      }
-    } while (token !== undefined);
-    return { found };
+    for (const { Key, Size: size = 0, LastModified: modifiedAt = new Date(0) } of answer.Contents ?? []) {
+      const key = Key?.slice(this.#prefix.length);
+      if (key !== undefined) found.set(key, { key, size, modifiedAt });
+    }
+    if (answer.IsTruncated && answer.NextContinuationToken === undefined) {
+      throw new VaultError("UNAVAILABLE", "S3 list failed: the listing is cut, and has no token to continue it.");
+    }
+    return { found, next: answer.NextContinuationToken };
   }
 
   #at(key: string): { Bucket: string; Key: string } {

@@ -8,10 +8,11 @@ import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
 import { giveUp, type Taken, type TakeOptions, takeSession } from "./lease/take.ts";
-import { prune } from "./prune.ts";
+import { deleteEntries } from "./prune.ts";
 import { SessionWriter } from "./session-writer.ts";
+import { excessEntries } from "./sweep-log.ts";
 
-/** A log of more entries is pruned when the session is taken: a sweep leaves somewhat more than 4,096. */
+/** Of a log of more entries the oldest holds are deleted when the session is taken: somewhat more than 4,096 stay. */
 const FULL_LOG = 5_000;
 
 /** The right to write one session, won with a `hold` entry. With a lease it keeps others out while it is renewed. */
@@ -87,18 +88,17 @@ export class VaultLease implements Lease {
     if (this.#release) throw new VaultError("LEASE_LOST", `The lease of ${this.session} was released.`);
   }
 
-  async #begin({ earlierKeys, entries }: Taken): Promise<void> {
+  async #begin({ earlierKeys, numbers }: Taken): Promise<void> {
     const { blobs, clock } = this.#context;
     const deleteEarlier = async (): Promise<void> => {
       if (earlierKeys.length > 0) await withPatience(clock, (signal) => blobs.delete(earlierKeys, { signal }));
     };
     // A process that dies at each start, before its first save, leaves a hold each time.
-    const pruneFull = async (): Promise<void> => {
-      if (entries <= FULL_LOG) return;
-      // Nobody else has the lease yet.
-      await withPatience(clock, (signal) => prune(this, signal));
+    const trimLog = async (): Promise<void> => {
+      if (numbers.length <= FULL_LOG) return;
+      await withPatience(clock, (signal) => deleteEntries(this, excessEntries(this.writer, numbers), signal));
     };
-    await Promise.all([this.#renewals?.start(), deleteEarlier(), pruneFull()]);
+    await Promise.all([this.#renewals?.start(), deleteEarlier(), trimLog()]);
   }
 
   /** An entry that changes nothing; none when another entry has come since, which is a sign of life as well. */

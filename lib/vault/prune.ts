@@ -140,7 +140,8 @@ async function deleteChunks(
   }
 }
 
-async function deleteEntries(
+/** Deletes entries of the log. @throws `LEASE_LOST` */
+export async function deleteEntries(
   lease: VaultLease,
   numbers: readonly number[],
   signal: AbortSignal | undefined,

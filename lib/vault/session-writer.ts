@@ -104,11 +104,21 @@ export class SessionWriter {
    */
   async lookBeside(signal?: AbortSignal): Promise<void> {
     const asked = NewestProof.now(this.#clock);
-    for (let n = this.#state.n + 1; ; n++) {
+    const isFound = async (n: number): Promise<boolean> => {
       const found = await this.log.readFollower(n, signal);
       // Up to the newest entry that is known by now, the commit has read for itself.
       if (found && n > this.#state.n && !this.#isOwn(found)) this.#leaseLost(found);
-      else if (!found && this.#isLast(n)) return this.#proof.looked(asked);
+      return found !== undefined;
+    };
+    if (this.#proof.isOld) {
+      for (const n of await this.log.numbers(signal)) {
+        // What was listed and is gone was pruned by another holder: the next look finds a newer entry of it.
+        if (n > this.#state.n && !(await isFound(n))) return;
+      }
+      return this.#proof.listed(asked);
+    }
+    for (let n = this.#state.n + 1; ; n++) {
+      if (!(await isFound(n)) && this.#isLast(n)) return this.#proof.looked(asked);
     }
   }
 

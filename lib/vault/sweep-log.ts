@@ -8,21 +8,28 @@ const HOLD_MS = 30 * 24 * 60 * 60 * 1000;
 /** Entries that are neither live nor dead, mostly holds, above which the oldest go whatever the clock of the log says. */
 const MOST_HOLDS = 4096;
 
+type Known = Pick<SessionWriter, "state" | "hold">;
+
+/** Of these entries of the log, the numbers of the oldest that need not be looked at before they go. */
+export function excessEntries(known: Known, numbers: readonly number[]): number[] {
+  const unneeded = unneededEntries(known, numbers);
+  return unneeded.slice(0, Math.max(0, unneeded.length - MOST_HOLDS));
+}
+
 /**
  * Numbers of the entries that neither a reader nor a holder needs any more: holds, and entries that came late to a number
  * that was free again. They stay until the log's own clock has moved on by 30 days; never the hold of this writer.
  */
 export async function entriesToSweep(
-  { log, state, hold }: Pick<SessionWriter, "state" | "hold"> & { log: Pick<SessionLog, "numbers" | "read"> },
+  writer: Known & { readonly log: Pick<SessionLog, "numbers" | "read"> },
   signal?: AbortSignal,
 ): Promise<number[]> {
-  // Dead entries go with their chunks.
-  const kept = new Set([...state.live.map((one) => entryOf(one).n), ...state.dead, hold.n]);
-  const numbers = (await log.numbers(signal)).filter((n) => n < state.n && !kept.has(n)).sort((a, b) => a - b);
-  const excess = Math.max(0, numbers.length - MOST_HOLDS);
-  let old = excess;
+  const { log, state } = writer;
+  const all = await log.numbers(signal);
+  const numbers = unneededEntries(writer, all);
+  let old = excessEntries(writer, all).length;
   for (const [index, n] of numbers.entries()) {
-    if (index < excess) continue;
+    if (index < old) continue;
     const entry = await unlessUnreadable(log.read(n, signal));
     // One that cannot be read is as old as the next one at least.
     if (!entry) continue;
@@ -30,4 +37,11 @@ export async function entriesToSweep(
     old = index + 1;
   }
   return numbers.slice(0, old);
+}
+
+/** The entries before the newest one that are neither live nor dead, oldest first; without the hold of this writer. */
+function unneededEntries({ state, hold }: Known, numbers: readonly number[]): number[] {
+  // Dead entries go with their chunks.
+  const kept = new Set([...state.live.map((one) => entryOf(one).n), ...state.dead, hold.n]);
+  return numbers.filter((n) => n < state.n && !kept.has(n)).sort((a, b) => a - b);
 }

@@ -34,8 +34,8 @@ export interface Taken {
   readonly hold: Entry;
   /** Before the listing that has shown the hold as the newest entry. */
   readonly seen: Moment;
-  /** How many entries that listing has shown. */
-  readonly entries: number;
+  /** Numbers of the entries that this listing has shown. */
+  readonly numbers: readonly number[];
   /** The blobs of the lease before it, which nobody needs any more. */
   readonly earlierKeys: readonly string[];
 }
@@ -66,12 +66,11 @@ export async function takeSession(context: VaultContext, session: string, option
     // Another lease of this vault may append at the same time: from now on it leaves the number alone.
     if (!exclusiveCreate) pending.add(hold);
     let seen: Moment;
-    let entries: number;
+    let numbers: number[];
     try {
       const { committed } = await log.append(hold, signal);
       seen = NewestProof.now(context.clock);
-      const numbers = committed ? await log.numbers(signal) : [];
-      entries = numbers.length;
+      numbers = committed ? await log.numbers(signal) : [];
       if (newestOf(numbers) !== hold.n) continue;
       if (state.content === 0) await announce(context, session, signal);
     } catch (error) {
@@ -80,7 +79,7 @@ export async function takeSession(context: VaultContext, session: string, option
     }
     const earlierKeys = watch?.keys ?? [];
     watch?.taken(hold);
-    return { log, hold, seen, entries, earlierKeys };
+    return { log, hold, seen, numbers, earlierKeys };
   }
   const why = "other processes kept taking it at the same moment";
   throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);
