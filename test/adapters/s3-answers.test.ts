@@ -144,3 +144,35 @@ describe("a deletion of many keys", () => {
     expect(asked.length).toBeLessThan(keys.length);
   });
 });
+
+describe("a listing of several pages", () => {
+  const page = (keys: string[], next?: string): typeof answer => ({
+    status: 200,
+    type: "application/xml",
+    body: `<?xml version="1.0"?><ListBucketResult><Name>bucket</Name>${keys.map((key) => `<Contents><Key>${key}</Key><Size>1</Size></Contents>`).join("")}<IsTruncated>${next !== undefined}</IsTruncated>${next === undefined ? "" : `<NextContinuationToken>${next}</NextContinuationToken>`}</ListBucketResult>`,
+  });
+  const tokens = (): (string | null)[] =>
+    asked.map((path) => new URL(path, "http://s3").searchParams.get("continuation-token"));
+  const keys = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { key } of blobs.list("s/")) found.push(key);
+    return found;
+  };
+
+  it("asks for each page once, and for the last one until two answers agree", async () => {
+    const last = [["s/4"], ["s/5"], ["s/5"]];
+    answerTo = (path) => {
+      if (path.includes("continuation-token=two")) return page(last.shift() ?? ["s/5"]);
+      return path.includes("continuation-token=one") ? page(["s/2", "s/3"], "two") : page(["s/1"], "one");
+    };
+    expect(await keys()).toEqual(["s/1", "s/2", "s/3", "s/5"]);
+    expect(tokens()).toEqual([null, "one", "two", "two", "two"]);
+  });
+
+  it("goes on where the last page has grown beyond its end meanwhile", async () => {
+    const first = [page(["s/1"]), page(["s/1", "s/2"], "one"), page(["s/1", "s/2"], "one")];
+    answerTo = (path) =>
+      path.includes("continuation-token=one") ? page(["s/3"]) : (first.shift() ?? page(["s/1", "s/2"], "one"));
+    expect(await keys()).toEqual(["s/1", "s/2", "s/3"]);
+  });
+});
