@@ -62,8 +62,8 @@ export class Provenance {
     await this.#mark();
   }
 
-  /** Generations to which the store may be rolled back now; see {@link VersionHistory.rollbackCandidates}. */
-  rollbackCandidates(): number[] {
+  /** Versions to which the store may be rolled back now; see {@link VersionHistory.rollbackCandidates}. */
+  rollbackCandidates(): StoredVersion[] {
     return this.#history.rollbackCandidates();
   }
 

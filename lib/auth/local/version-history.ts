@@ -58,15 +58,15 @@ export class VersionHistory {
 
   /**
    * The page of this link asks for a new link: its credentials may have been gone when the last versions were saved.
-   * @returns the generations of this link before those versions; none when no version is in doubt, or the link has
+   * @returns the versions of this link before those versions; none when no version is in doubt, or the link has
    *   one version only
    */
-  rollbackCandidates(now: number = performance.now()): number[] {
+  rollbackCandidates(now: number = performance.now()): StoredVersion[] {
     const ofLink = this.#versions.filter(({ link, generation }) => link === this.#link && generation !== undefined);
     const trusted = ofLink.filter(({ at }) => now - at > DOUBTFUL_MS);
     // When every version is that new, the first version is the least in doubt.
     const before = trusted.length > 0 ? trusted : ofLink.slice(0, 1);
-    return before.length === ofLink.length ? [] : before.flatMap(({ generation }) => generation ?? []);
+    return before.length === ofLink.length ? [] : before.map(({ id, generation }) => ({ id, generation }));
   }
 }
 

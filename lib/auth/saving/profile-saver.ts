@@ -77,7 +77,7 @@ export class ProfileSaver {
     const trusted = this.provenance.rollbackCandidates();
     if (trusted.length === 0) return;
     const expired = (cause: unknown): VaultError => {
-      const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)}.`;
+      const hint = `The last saves may lack the credentials: roll back to generation ${trusted.at(-1)?.generation}.`;
       const message = `Could not roll back the last saves of ${session} within ${ROLLBACK_LIMIT_MS} ms.`;
       return new VaultError("UNAVAILABLE", message, { cause, hint });
     };
@@ -94,10 +94,10 @@ export class ProfileSaver {
    * Nothing is deleted.
    * @returns whether the version is the current one now
    */
-  async makeCurrent({ id, generation }: StoredVersion, signal: AbortSignal): Promise<boolean> {
+  async makeCurrent(version: StoredVersion, signal: AbortSignal): Promise<boolean> {
     return await this.#saves.run(async () => {
-      if (generation === undefined || this.provenance.newest?.id !== id) return false;
-      return (await this.#options.store.rollBack([generation], signal)) !== undefined;
+      if (version.generation === undefined || this.provenance.newest?.id !== version.id) return false;
+      return (await this.#options.store.rollBack([version], signal)) !== undefined;
     }, signal);
   }
 

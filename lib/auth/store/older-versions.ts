@@ -3,8 +3,8 @@ import type { StoredVersion } from "./store-session.ts";
 
 /**
  * The generations that a start may open by itself once WhatsApp has refused the current one, newest first: earlier ones
- * that are proven, of the same phone, and of the link that has not ended. None in a store that does not tell the phones
- * apart.
+ * that are proven, of the same phone, of the link that has not ended, and encrypted if the current one is. None in a store
+ * that does not tell the phones apart.
  * @param steps how many generations may be opened at most, those included that were refused since the current one was
  */
 export function olderVersions({ current, generations }: SessionState, steps: number): StoredVersion[] {
@@ -16,9 +16,18 @@ export function olderVersions({ current, generations }: SessionState, steps: num
   const refused = current.rejected ? earlier.filter((one) => wasRejectedAfter(one, current)).length : 0;
   return earlier
     .filter(({ proven, rejected, suspect }) => proven && !rejected && !suspect)
+    .filter((one) => isProtectedAs(current, one))
     .reverse()
     .slice(0, Math.max(0, steps - refused))
     .map(({ id, generation }) => ({ id, generation }));
+}
+
+/**
+ * Whether `one` is encrypted if `current` is: whoever can write to the store could have put a session of their own there
+ * unencrypted, and only a person may go back to such a generation.
+ */
+export function isProtectedAs(current: GenerationInfo | undefined, one: GenerationInfo): boolean {
+  return current?.keyId === undefined || one.keyId !== undefined;
 }
 
 /** Whether `one` was rejected after `current` was; also when the store does not say when. */

@@ -3,8 +3,16 @@
 // `lib/async`, the types of stores and the errors. Only `lib/auth` may import it.
 import { withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
-import type { Capture, Lease, ProfileStore, RestoreReport, SaveReport, SessionState } from "../../store.ts";
-import { olderVersions } from "./older-versions.ts";
+import type {
+  Capture,
+  GenerationInfo,
+  Lease,
+  ProfileStore,
+  RestoreReport,
+  SaveReport,
+  SessionState,
+} from "../../store.ts";
+import { isProtectedAs, olderVersions } from "./older-versions.ts";
 import type { RemoteSession, SaveOptions, StoredVersion, StoreSession } from "./store-session.ts";
 
 /** The longest time of calls that no caller can abort, in milliseconds. */
@@ -116,10 +124,13 @@ export class ProfileSession implements StoreSession {
     unrecorded.delete(id);
   }
 
-  async rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined> {
+  async rollBack(versions: readonly StoredVersion[], signal: AbortSignal): Promise<StoredVersion | undefined> {
     const session = this.#session;
     const state = await this.#store.state({ session, signal });
-    const found = state?.generations.filter((kept) => generations.includes(kept.generation)).at(-1);
+    // The number alone may be that of another history, as after the store was restored from a copy.
+    const isNamed = (kept: GenerationInfo): boolean =>
+      versions.some(({ id, generation }) => id === kept.id && generation === kept.generation);
+    const found = state?.generations.filter((kept) => isNamed(kept) && isProtectedAs(state.current, kept)).at(-1);
     if (found === undefined) return undefined;
     const { generation, id } = found;
     await this.#store.rollback({ session, lease: this.#heldLease(), generation, signal });

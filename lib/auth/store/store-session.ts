@@ -68,10 +68,11 @@ export interface StoreSession {
    */
   reject(version: StoredVersion, signal: AbortSignal): Promise<void>;
   /**
-   * Makes the newest of these generations that the store still has the version which the next start restores.
+   * Makes the newest of these versions that the store still has the one which the next start restores; none that is
+   * unencrypted in place of an encrypted one.
    * @returns that version; `undefined` when the store has none of them, or keeps one version only
    */
-  rollBack(generations: readonly number[], signal: AbortSignal): Promise<StoredVersion | undefined>;
+  rollBack(versions: readonly StoredVersion[], signal: AbortSignal): Promise<StoredVersion | undefined>;
   /**
    * Deletes the session, softly if the store supports it.
    * @param retainMs how long the session can be undeleted, in milliseconds; `undefined`: the store decides

@@ -61,7 +61,7 @@ describe("the candidates for a rollback", () => {
     history.add(version(4));
     history.add(version(7));
     const now = performance.now();
-    expect(history.rollbackCandidates(now)).toEqual([3]);
+    expect(history.rollbackCandidates(now)).toEqual([version(3)]);
     expect(history.rollbackCandidates(now + 2 * MINUTE_MS)).toEqual([]);
   });
 
@@ -73,7 +73,7 @@ describe("the candidates for a rollback", () => {
     expect(history.rollbackCandidates()).toEqual([]);
     history.add(version(3));
     history.add(version(4));
-    expect(history.rollbackCandidates()).toEqual([2]);
+    expect(history.rollbackCandidates()).toEqual([version(2)]);
   });
 
   it("have no version of the link before", () => {
@@ -87,10 +87,10 @@ describe("the candidates for a rollback", () => {
     const history = new VersionHistory([version(1)]);
     for (let generation = 2; generation < 1_000; generation++) history.add(version(generation));
     const now = performance.now();
-    expect(history.rollbackCandidates(now)).toEqual([1]);
+    expect(history.rollbackCandidates(now)).toEqual([version(1)]);
     vi.mocked(performance.now).mockReturnValue(now + 2 * MINUTE_MS);
     history.add(version(1_000));
     const candidates = history.rollbackCandidates(now + 2 * MINUTE_MS);
-    expect(candidates).toEqual([1, ...Array.from({ length: 300 }, (_, index) => 700 + index)]);
+    expect(candidates).toEqual([version(1), ...Array.from({ length: 300 }, (_, index) => version(700 + index))]);
   });
 });

@@ -67,6 +67,12 @@ describe("the generations that may be opened once the current one is refused", (
     expect(older([unnamed(generation(1)), unnamed(generation(2))])).toEqual([]);
   });
 
+  it("leave out an unencrypted one once the current one is encrypted", () => {
+    const [plain, encrypted] = [generation(1), generation(2, { keyId: "old key" })];
+    expect(older([plain, encrypted, generation(3, { keyId: "new key" })])).toEqual([2]);
+    expect(older([plain, encrypted, generation(3)])).toEqual([2, 1]);
+  });
+
   it("are fewer by those that were rejected since the current one was, and by no earlier rejection", () => {
     const [first, second] = [generation(1), generation(2)];
     const refused = generation(9, rejected(20));
