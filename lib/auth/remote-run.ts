@@ -45,6 +45,8 @@ export class RemoteRun {
   #finished: Promise<void> | undefined;
   #startedBrowser: BrowserLike | undefined;
   #failed: FailedStart | undefined;
+  /** The answer to a page that asks for a link, while it is being made, and for good once it has ended this run. */
+  #answer: Promise<AuthenticationAnswer | undefined> | undefined;
 
   constructor(options: RemoteRunOptions) {
     this.#options = options;
@@ -149,14 +151,28 @@ export class RemoteRun {
     this.#phase.unlink();
   }
 
-  /** The page asks for a link: the link that the profile carried has ended. Never rejects. */
+  /**
+   * The page asks for a link: the link that the profile carried has ended. Never rejects. The first of several calls at
+   * once is answered for all of them; when the client starts again, only the first call returns.
+   */
   async authenticationNeeded(): Promise<AuthenticationAnswer | undefined> {
+    const isFirst = this.#answer === undefined;
+    this.#answer ??= this.#linkNeeded();
+    const answer = await this.#answer;
+    if (answer?.failed !== true) this.#answer = undefined;
+    // whatsapp-web.js asks once for each of its listeners, and each of them would destroy the client and start it again.
+    if (!isFirst && answer?.restart === true) return await new Promise<never>(() => {});
+    return answer;
+  }
+
+  async #linkNeeded(): Promise<AuthenticationAnswer | undefined> {
     const { wasReady } = this;
     const { signal } = this.#ending;
     this.#phase.unlink();
     this.#isRecorded = true;
     this.#readyAt = undefined;
     const opened = this.#opened;
+    this.#opened = undefined;
     const isMarked = await this.#saver.provenance.markSuperseded().then(
       () => true,
       (error) => void this.report(error),
@@ -165,7 +181,6 @@ export class RemoteRun {
     if (wasReady) await this.#saver.rollBack(signal).catch((error) => this.report(error));
     await this.#saver.expectNewLink(signal);
     if (!opened?.linked) return undefined;
-    this.#opened = undefined;
     const next = wasReady ? undefined : opened.next;
     return await this.#acceptance.refused(
       { ...opened, next, isMarked: isMarked === true, isRejected: !wasReady },

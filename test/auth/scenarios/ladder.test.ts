@@ -542,6 +542,46 @@ describe("a page that was ready in this run and asks for a link", () => {
   });
 });
 
+describe("a page that asks for a link twice at once", () => {
+  /** Starts a browser whose page has not asked yet. */
+  async function opened({ client, strategy }: Bot): Promise<void> {
+    await strategy.beforeBrowserInitialized();
+    client.pupBrowser = new ScriptedBrowser();
+    await strategy.afterBrowserInitialized();
+    notes.length = 0;
+  }
+
+  it("the refusal is recorded once, and only the first call starts the client again", async () => {
+    const { current } = await stored({ name: "older" }, { name: "current" });
+    const one = bot();
+    await opened(one);
+    let others = 0;
+    const ask = () => one.strategy.onAuthenticationNeeded();
+    const first = ask();
+    const count = (): void => {
+      others += 1;
+    };
+    ask().then(count, count);
+    expect(await first).toMatchObject({ failed: true, restart: true });
+    // Until the browser is closed.
+    ask().then(count, count);
+    await one.client.destroy();
+    expect(notes).toEqual([`rejected ${current}`, "error DENIED"]);
+    expect(others).toBe(0);
+  });
+
+  it("every call shows the QR when there is nothing else to open", async () => {
+    const { current } = await stored({ name: "current" });
+    const one = bot();
+    await opened(one);
+    const ask = () => one.strategy.onAuthenticationNeeded();
+    expect(await Promise.all([ask(), ask()])).toMatchObject([{ failed: false }, { failed: false }]);
+    expect(await ask()).toMatchObject({ failed: false });
+    expect(notes).toEqual([`rejected ${current}`, "error DENIED"]);
+    await one.client.destroy();
+  });
+});
+
 describe("a store that can do less", () => {
   /** A vault of which only whatsapp-web.js's four methods are known. */
   function fourMethods(): SessionStore {
