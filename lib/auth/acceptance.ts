@@ -36,7 +36,8 @@ export class Acceptance {
    * @throws the errors of the store
    */
   async accepted({ history, isOlder }: Pick<OpenedProfile, "history" | "isOlder">, signal: AbortSignal): Promise<void> {
-    const { store, saver, session, onWarning } = this.#options;
+    const { store, saver, session, refused, onWarning } = this.#options;
+    refused.stored?.clear();
     const version = history.at(-1);
     if (version?.generation === undefined) return;
     if (isOlder && (await saver.makeCurrent(version, signal))) {
@@ -52,8 +53,10 @@ export class Acceptance {
    */
   async refused(refused: RefusedProfile, signal: AbortSignal): Promise<AuthenticationAnswer | undefined> {
     const { store, session, onError } = this.#options;
-    const { history, restored, next } = refused;
+    const { history, restored } = refused;
     const version = history.at(-1);
+    const isRepeated = restored !== undefined && version !== undefined && this.#noteStored(version);
+    const next = isRepeated ? undefined : refused.next;
     if (next !== undefined && !refused.isMarked) await this.#forgetLocal(version);
     if (refused.isRejected && restored !== undefined && version !== undefined) {
       const error = await this.#reject(version, signal);
@@ -71,6 +74,15 @@ export class Acceptance {
     // Many bots end their process on `auth_failure`, without a chance to release the session.
     await store.close();
     return { failed: true, restart: true, failureEventPayload: error.message };
+  }
+
+  /** @returns whether this process has opened the version before: its store lost the mark, and would lose it each time */
+  #noteStored({ id }: StoredVersion): boolean {
+    this.#options.refused.stored ??= new Set();
+    const { stored } = this.#options.refused;
+    if (stored.has(id)) return true;
+    stored.add(id);
+    return false;
   }
 
   /** @returns the error when the store has not recorded it: the next start of this process records it, or throws */

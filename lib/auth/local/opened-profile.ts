@@ -42,10 +42,12 @@ export interface OpenOptions {
   readonly refused: UnrecordedRefusal;
 }
 
-/** A refusal of the local profile that could not be written into its marker: the next start of this process heeds it. */
+/** What WhatsApp has refused in this process, as far as it may be written nowhere: the next start of this process heeds it. */
 export interface UnrecordedRefusal {
-  /** Id of the version that the refused profile descends from. */
+  /** Id of the version that a refused local profile descends from, whose marker could not be written. */
   local?: string | undefined;
+  /** Ids of the stored versions that were restored and refused since the last READY. */
+  stored?: Set<string>;
 }
 
 export const UNKNOWN: Omit<OpenedProfile, "checked"> = {

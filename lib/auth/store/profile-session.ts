@@ -65,10 +65,17 @@ export class ProfileSession implements StoreSession {
     const { entry, current, deleted } = state;
     if (current !== undefined) {
       const { id, generation, rejected: isRejected } = current;
-      const older = olderVersions(state, this.#options.rollbackOnAuthFailure);
+      // Without marks the current generation would be opened again after every refusal, without end.
+      const older = this.#keepsMarks ? olderVersions(state, this.#options.rollbackOnAuthFailure) : [];
       return { kind: "current", id, generation, entry, isRejected, older };
     }
     return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
+  }
+
+  /** A store written elsewhere may lack what going back by itself needs. */
+  get #keepsMarks(): boolean {
+    const { mark, rollback } = this.#store;
+    return typeof mark === "function" && typeof rollback === "function";
   }
 
   /** @throws `LEASE_HELD`; the signal's reason at once: a lease that the store gives later is released */

@@ -639,6 +639,41 @@ describe("a store that can do less", () => {
   });
 });
 
+describe("a store of another author", () => {
+  it.each(["mark", "rollback"])("that has phones and no `%s`: the current generation, then a QR", async (method) => {
+    const { current } = await stored({ name: "older" }, { name: "current" });
+    Object.assign(store, { [method]: undefined });
+    const { start, client } = bot();
+    await start("qr");
+    expect(notes.filter((note) => note !== `rejected ${current}`)).toEqual([
+      `restored ${current}`,
+      "open current",
+      "error DENIED",
+      "qr",
+    ]);
+    await client.destroy();
+  });
+
+  it("that forgets its marks: the QR is shown when the same generation is refused again", async () => {
+    const { older, current } = await stored({ name: "older" }, { name: "current" });
+    Object.assign(store, { mark: async () => {} });
+    store.failing.add("save");
+    const { start, client } = bot();
+    const refused = [`restored ${current}`, "open current", "error DENIED"];
+    const goesOn = `auth_failure: the older generation ${older} is opened next`;
+    await start("qr", "qr");
+    expect(notes).toEqual([...refused, goesOn, ...refused, "qr"]);
+    await client.destroy();
+    // A session that was ready has its steps again.
+    await start("linked");
+    await client.destroy();
+    await rm(dir, { recursive: true });
+    await start("qr", "qr");
+    expect(notes.slice(0, 4)).toEqual([...refused, goesOn]);
+    await client.destroy();
+  });
+});
+
 it("a first link that was stored without credentials is marked as rejected, and a QR is shown", async () => {
   const { current } = await stored({ name: "current", isProven: false, wid: PHONE });
   const { start, client } = bot();
