@@ -13,25 +13,28 @@ const { S3_BUCKET = "my-sessions", S3_ENDPOINT, PORT = "3000" } = process.env;
 // Keys and region come from AWS_*. S3_ENDPOINT is for servers that are not AWS.
 const s3 = new S3Client(S3_ENDPOINT ? { endpoint: S3_ENDPOINT, forcePathStyle: true } : {});
 const store = new S3Store({ client: s3, bucket: S3_BUCKET });
-const authStrategy = new RemoteAuth({ store, clientId: "support", backupSyncIntervalMs: 300_000 });
-const puppeteer = { args: ["--no-sandbox", "--disable-dev-shm-usage"] };
-const client = new Client({ authStrategy, puppeteer });
-
+// Longer than the grace period of the bot before it and the minute that its lease lasts together.
+const leaseWaitMs = 180_000;
+const authStrategy = new RemoteAuth({ store, clientId: "support", backupSyncIntervalMs: 300_000, leaseWaitMs });
+const client = new Client({ authStrategy, puppeteer: { args: ["--no-sandbox", "--disable-dev-shm-usage"] } });
 let isReady = false;
 createServer(({ url }, response) => response.writeHead(url === "/alive" || isReady ? 200 : 503).end()).listen(PORT);
-
 client.on("qr", (qr) => qrcode.generate(qr, { small: true }));
 client.on("ready", () => {
   isReady = true;
 });
 client.on("remote_session_error", ({ code, message, hint }: VaultError) => console.error(code, message, hint ?? ""));
-// The browser has died, or another process has the session: only a new start helps.
-for (const event of ["remote_session_interrupted", "remote_session_lost"]) {
-  client.on(event, async ({ code, message }: VaultError) => {
-    console.error(code, message);
-    await client.destroy();
-    process.exit(1);
-  });
-}
-// LEASE_HELD, or a store that is away, ends the process: the container is started again.
-await client.initialize();
+
+// Only a new start helps. Gives the session back first, and lets the container be started again.
+const end = async (reason: unknown) => {
+  console.error(reason);
+  await client.destroy().catch(() => {});
+  process.exit(1);
+};
+client.on("remote_session_interrupted", end);
+client.on("remote_session_lost", end);
+client.on("disconnected", async (reason) => {
+  isReady = false;
+  if (reason !== "LOGOUT") await end(`disconnected: ${reason}`);
+});
+client.initialize().catch(end);

@@ -17,7 +17,7 @@ async function container(env: Readonly<Record<string, string>>, bucket: string) 
 }
 
 await suiteWith("examples/container-bot.mts", shared(startS3), ({ env }) => {
-  it("is alive while it waits for the session of another one, ready after that one has ended, and exits when its browser dies", async () => {
+  it("is alive while it waits for its session, ready once it has it, and exits when it is disconnected or its browser dies", async () => {
     const client = s3Client({ env });
     const bucket = await newBucket(client);
     client.destroy();
@@ -34,9 +34,16 @@ await suiteWith("examples/container-bot.mts", shared(startS3), ({ env }) => {
     expect(second.bot.events).toContain("remote_session_restored");
     expect(second.bot.events).not.toContain("qr");
 
-    const { pid } = second.bot;
-    for (const each of processTree(pid)) if (each !== pid) process.kill(each, "SIGKILL");
+    second.bot.setState("CONFLICT");
     expect(await second.bot.end()).toEqual([1, null]);
-    expect(second.bot.output).toContain("UNAVAILABLE");
+    expect(second.bot.output).toContain("disconnected: CONFLICT");
+
+    const third = await container(env, bucket);
+    await third.bot.until("ready");
+    expect(third.bot.events).not.toContain("qr");
+    const { pid } = third.bot;
+    for (const each of processTree(pid)) if (each !== pid) process.kill(each, "SIGKILL");
+    expect(await third.bot.end()).toEqual([1, null]);
+    expect(third.bot.output).toContain("UNAVAILABLE");
   });
 });

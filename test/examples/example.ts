@@ -56,6 +56,11 @@ export class Example {
     await Promise.race([seen(), ended]);
   }
 
+  /** Lets the server say that the connection has this state, e.g. `CONFLICT`. */
+  setState(state: string): void {
+    this.#child.send(state);
+  }
+
   /** Sends SIGTERM, as a service manager does. @returns the exit code and signal */
   async end(signal?: NodeJS.Signals): Promise<unknown[]> {
     if (signal) this.#child.kill(signal);

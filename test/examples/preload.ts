@@ -1,5 +1,5 @@
 // Loaded before an example (`node --import`): its client talks to the stand-in page, and whoever started it hears what
-// happens. The example itself is unchanged.
+// happens, and may send a state of the connection. The example itself is unchanged.
 import { createRequire } from "node:module";
 import type { Client, ClientOptions } from "whatsapp-web.js";
 import { clientOptions } from "../support/client.ts";
@@ -19,6 +19,8 @@ whatsapp.Client = class extends whatsapp.Client {
       tell("qr");
       await phoneOf(this).pair();
     });
+    process.on("message", async (state: string) => await phoneOf(this).setState(state));
+    process.channel?.unref();
     for (const event of ["ready", "remote_session_saved", "remote_session_restored", "remote_session_error"]) {
       this.on(event, () => tell(event));
     }

@@ -1,9 +1,9 @@
 import { readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { useFolder } from "../support/folder.ts";
-import { isLong } from "../support/length.ts";
+import { isLong, times } from "../support/length.ts";
 import { ENCRYPTED_OPTIONS } from "./kill-life.ts";
 import { killAtMoments } from "./kill-moments.ts";
 
@@ -11,6 +11,9 @@ const HOURS_AGO = new Date(Date.now() - 2 * 60 * 60 * 1000);
 
 /** What a life puts and deletes. */
 const CHANGES = ["put log", "put _sessions", "put chunks", "put lease", "delete chunks", "delete log", "delete lease"];
+
+// The long run kills some hundred processes.
+vi.setConfig({ testTimeout: times(300_000, 3_600_000) });
 
 describe("kill -9 in the life of a session in a directory", () => {
   const folder = useFolder();

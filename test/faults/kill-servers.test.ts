@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { isLong } from "../support/length.ts";
+import { expect, it, vi } from "vitest";
+import { isLong, times } from "../support/length.ts";
 import {
   newBucket,
   type Service,
@@ -25,6 +25,9 @@ const servers: readonly Server[] = [
   { name: "S3", start: startS3, place: bucketOn },
   { name: "MongoDB", start: startMongo, place: async ({ env }) => ({ kind: "mongo", env, name: unique() }) },
 ];
+
+// The long run kills some hundred processes.
+vi.setConfig({ testTimeout: times(300_000, 3_600_000) });
 
 for (const [turn, server] of servers.entries()) {
   await suiteWith(`kill -9 in the life of a session on ${server.name}`, shared(server.start), (service) => {
