@@ -27,6 +27,7 @@ const pages = [
   "docs/security.md",
   "docs/moving.md",
   "docs/troubleshooting.md",
+  "docs/what-dies.md",
   "docs/benchmark.md",
   "docs/dependencies.md",
 ];
