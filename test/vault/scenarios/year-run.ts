@@ -1,4 +1,5 @@
 import type { Lease } from "../../../lib/store.ts";
+import type { Processes } from "../../../lib/vault/lease/owner.ts";
 import type { VaultOptions } from "../../../lib/vault/options.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { type FakeClock, FakeTime } from "../support/fake-time.ts";
@@ -13,6 +14,9 @@ export const DAY: number = 24 * HOUR;
 export const SAVES_PER_DAY: number = DAY / (5 * MINUTE);
 /** Renewed once between two saves: a year has enough to do without a renewal every 20 s. */
 const LEASE_TTL = 15 * MINUTE;
+
+/** Each start is of a new process, of which the next one knows nothing. No requests to the system, which need real time. */
+const processes: Processes = { self: async () => ({ host: "a", pid: 1 }), isGone: async () => false };
 
 /** The most that was stored at any moment of one day. */
 export interface DayFigures {
@@ -109,7 +113,7 @@ export class SimulatedBot {
         ...this.#options,
         blobs: this.blobs,
       },
-      { clock: this.#clock },
+      { clock: this.#clock, processes },
     );
   }
 
