@@ -3,7 +3,7 @@ import { Mutex } from "../async/mutex.ts";
 import { VaultError } from "../errors.ts";
 import type { Lease } from "../store.ts";
 import type { VaultContext } from "./context.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, LeaseTerms } from "./entry.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
@@ -25,21 +25,23 @@ export class VaultLease implements Lease {
   readonly #lost = new AbortController();
   readonly #operations: Mutex;
   readonly #renewals: Renewals | undefined;
+  readonly #giveUp: () => void;
+  /** The lease before this one, unless it was released. */
+  readonly earlier: LeaseTerms | undefined;
   #release: Promise<void> | undefined;
 
-  readonly #giveUp: () => void;
-
-  private constructor(context: VaultContext, { log, hold, seen }: Taken, { watch, operations }: TakeOptions) {
+  private constructor(context: VaultContext, { log, hold, seen, earlier }: Taken, { watch, operations }: TakeOptions) {
     const { session } = log;
     const { epoch, lease } = hold;
     this.#context = context;
     this.#operations = operations ?? new Mutex();
     this.session = session;
     this.epoch = epoch;
+    this.earlier = earlier;
     this.#giveUp = () => watch?.giveUp(hold);
     this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken), seen);
     if (!lease) return;
-    this.#renewals = new Renewals(context, new LeaseBlobs(context, session, epoch, lease), lease, {
+    this.#renewals = new Renewals(context, session, new LeaseBlobs(context, session, epoch, lease), lease, {
       look: (signal) => this.writer.lookBeside(signal),
       sign: () => this.#sign(),
     });
@@ -58,7 +60,7 @@ export class VaultLease implements Lease {
       await withSignal(lease.#begin(taken), options.signal);
     } catch (error) {
       lease.#renewals?.stop();
-      giveUp(context, session, taken.hold, options.watch);
+      await giveUp(context, session, taken.hold, options.watch);
       throw error;
     }
     return lease;

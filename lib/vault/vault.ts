@@ -91,9 +91,10 @@ export class Vault implements ProfileStore {
   }
 
   async breakLease({ session, signal }: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
-    const state = await this.state(signal ? { session, signal } : { session });
-    if (state) await this.#take(sessionName(session), { signal });
-    return state?.lease ?? {};
+    const breaks = await this.#newest(session, signal);
+    if (!breaks) return {};
+    const { earlier } = await this.#take(sessionName(session), { breaks, signal });
+    return earlier ? { owner: ownerName(earlier), since: new Date(earlier.since) } : {};
   }
 
   async saveProfile(options: SaveProfileOptions): Promise<SaveReport> {

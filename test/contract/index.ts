@@ -1,6 +1,6 @@
 /** Suites for stores and backends of your own: hand in your runner's `describe` and `it`. */
 export { blobContract, type OpenedBlobs } from "./blob-contract.ts";
-export { leaseContract, type MortalStore, type OpenedLeaseStore } from "./lease-contract.ts";
+export { type LeaseStore, leaseContract, type MortalStore, type OpenedLeaseStore } from "./lease-contract.ts";
 export { type OpenedProfileStore, profileStoreContract } from "./profile-store-contract.ts";
 export type { Opened, Runner, Skip, SuiteOptions } from "./runner.ts";
 export { type OpenedStore, storeContract } from "./store-contract.ts";

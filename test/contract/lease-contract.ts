@@ -6,16 +6,19 @@ import { type Opened, type Runner, type SuiteOptions, suite } from "./runner.ts"
 
 /** A store under test whose sessions are kept by leases. */
 export interface OpenedLeaseStore extends Opened {
-  readonly store: ProfileStore;
+  readonly store: LeaseStore;
   /** Another instance on the same backend, as another process would have it. */
-  again(): ProfileStore | Promise<ProfileStore>;
+  again(): LeaseStore | Promise<LeaseStore>;
   /** As {@link again}, with leases that last about a second, and a process that can be killed. */
   mortal(): MortalStore | Promise<MortalStore>;
 }
 
+/** A store with the methods that leases need. */
+export type LeaseStore = ProfileStore & Required<Pick<ProfileStore, "breakLease">>;
+
 /** A store in a process that can be killed. */
 export interface MortalStore {
-  readonly store: ProfileStore;
+  readonly store: LeaseStore;
   /** From now on the store reaches the backend no more: it renews nothing and releases nothing. */
   crash(): void;
 }

@@ -25,6 +25,7 @@ export interface RenewedHolder {
 export class Renewals {
   readonly #context: VaultContext;
   readonly #blobs: LeaseBlobs;
+  readonly #session: string;
   readonly #ttlMs: number;
   readonly #holder: RenewedHolder;
   /** When the newest renewal that succeeded was begun. */
@@ -34,9 +35,12 @@ export class Renewals {
   #turnsSent: number[] = [];
   #current = new AbortController();
   #isOver = false;
+  /** Whether it was told that the lease has ended. */
+  #isTold = false;
 
-  constructor(context: VaultContext, blobs: LeaseBlobs, { ttlMs }: LeaseTerms, holder: RenewedHolder) {
+  constructor(context: VaultContext, session: string, blobs: LeaseBlobs, { ttlMs }: LeaseTerms, holder: RenewedHolder) {
     this.#context = context;
+    this.#session = session;
     this.#blobs = blobs;
     this.#ttlMs = ttlMs;
     this.#holder = holder;
@@ -84,9 +88,19 @@ export class Renewals {
       // A process that has judged by the renewal that did not come finds the next number taken.
       if (isLate) this.#holder.sign().catch(() => {});
       await this.#deleteBefore(turn, signal);
-    } catch {
-      // An outage is not told: the operations of the holder meet it as well. A lost lease is told by `lost`.
+      this.#isTold = false;
+    } catch (error) {
+      this.#failed(signal.aborted ? "The store did not answer." : String(error));
     }
+  }
+
+  /** Once the lease has ended, the holder must be told: another process may run the session as well. */
+  #failed(why: string): void {
+    const sinceMs = this.#context.clock.monotonicMs() - this.#renewedAt.monotonicMs;
+    if (this.#isOver || this.#isTold || sinceMs <= this.#ttlMs) return;
+    this.#isTold = true;
+    const what = `Could not renew the lease of ${this.#session} for ${Math.round(sinceMs / 1000)} s`;
+    this.#context.warn(`${what}: another process may take the session and run it. ${why}`);
   }
 
   /** By the clock that says more: the monotonic one stands still while a machine is suspended. */

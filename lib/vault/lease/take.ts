@@ -8,14 +8,16 @@ import { newestOf, SessionLog } from "../log.ts";
 import { type Moment, NewestProof } from "../newest-proof.ts";
 import { PendingAppends } from "../pending-appends.ts";
 import { LeaseBlobs } from "./lease-blobs.ts";
-import type { HeldSession, LeaseWatch } from "./watch.ts";
+import { type HeldSession, LeaseWatch, type Seen } from "./watch.ts";
 
 /** What taking a session takes. */
 export interface TakeOptions {
   /** Whether the hold comes with a lease, where the backend can have leases. @default false */
   leased?: boolean | undefined;
-  /** What was seen of earlier leases. Without it the session is taken from any holder. */
+  /** What was seen of earlier leases. */
   watch?: LeaseWatch | undefined;
+  /** Takes the session also while the lease of this state is alive. */
+  breaks?: LogState | undefined;
   /** How long to wait for a holder that is alive, in milliseconds. @default 0 */
   waitMs?: number | undefined;
   /**
@@ -36,6 +38,8 @@ export interface Taken {
   readonly seen: Moment;
   /** Numbers of the entries that this listing has shown. */
   readonly numbers: readonly number[];
+  /** The lease before it, unless it was released. */
+  readonly earlier?: LeaseTerms | undefined;
   /** The blobs of the lease before it, which nobody needs any more. */
   readonly earlierKeys: readonly string[];
 }
@@ -44,20 +48,27 @@ export interface Taken {
 const TRIES = 20;
 /** The pause before the second look, in milliseconds; later ones grow with the time that was waited. */
 const FIRST_POLL_MS = 250;
+/** The longest pause between two looks, in milliseconds. */
+const POLL_MS = 5_000;
+/** How many looks at least are made in one lease. */
+const LOOKS_PER_LEASE = 30;
+/** How long the requests of a look may take, as a share of the lease, for a lease that has ended already. */
+const LOOK_SHARE = 1 / 12;
 
 /**
  * Takes the session: appends a `hold` entry, which counts once a second listing shows it as the newest.
- * @throws `LEASE_HELD` when the lease of another holder is alive, and still is after `waitMs`.
+ * @throws `LEASE_HELD` when the lease of another holder is alive, and still is after `waitMs`; it is watched for half of
+ *   its time in any case when it has ended by the wall clock.
  */
 export async function takeSession(context: VaultContext, session: string, options: TakeOptions): Promise<Taken> {
-  const { watch, pending = new PendingAppends(), waitMs = 0, signal } = options;
+  const { watch = new LeaseWatch(), pending = new PendingAppends(), signal } = options;
   const { exclusiveCreate } = await context.traits(signal);
   const hasLeases = await context.hasLeases(signal);
   const frames = context.frames(session);
   const log = new SessionLog(context.blobs, frames, exclusiveCreate);
-  const until = context.clock.monotonicMs() + waitMs;
+  const until = context.clock.monotonicMs() + (options.waitMs ?? 0);
   for (let tries = 0; tries < TRIES; tries++) {
-    const state = await freeState(context, log, hasLeases ? watch : undefined, until, signal);
+    const { state, isFree, keys: earlierKeys } = await freeState(context, log, watch, until, options, hasLeases);
     await frames.prepare(signal);
     const n = pending.numberAfter(state.n, log);
     const facts = entryFacts(n, state.epoch + 1, context.by, context.clock.wallMs());
@@ -71,48 +82,72 @@ export async function takeSession(context: VaultContext, session: string, option
       const { committed } = await log.append(hold, signal);
       seen = NewestProof.now(context.clock);
       numbers = committed ? await log.numbers(signal) : [];
-      if (newestOf(numbers) !== hold.n) continue;
+      if (newestOf(numbers) !== hold.n) {
+        // The listing may be behind: the hold is there then, and nobody uses it.
+        if (committed) await giveUp(context, session, hold, watch);
+        continue;
+      }
       if (state.content === 0) await announce(context, session, signal);
     } catch (error) {
-      giveUp(context, session, hold, watch);
+      await giveUp(context, session, hold, watch);
       throw error;
     }
-    const earlierKeys = watch?.keys ?? [];
-    watch?.taken(hold);
-    return { log, hold, seen, numbers, earlierKeys };
+    watch.taken(hold);
+    return { log, hold, seen, numbers, earlierKeys, earlier: isFree ? undefined : state.lease };
   }
   const why = "other processes kept taking it at the same moment";
-  throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`);
+  throw new VaultError("UNAVAILABLE", `Could not take ${session}: ${why}.`, {
+    hint: "Run one process per session. If there is only one, the listings of the store are behind what was written.",
+  });
 }
 
-/** Tells the store, and this vault, that a hold which is in the log, or may still come there, is nobody's. */
-export function giveUp(context: VaultContext, session: string, hold: Entry, watch: LeaseWatch | undefined): void {
+/**
+ * Tells the store, and this vault, that a hold which is in the log, or may still come there, is nobody's. Takes a few
+ * seconds at most, and never rejects.
+ */
+export async function giveUp(
+  context: VaultContext,
+  session: string,
+  hold: Entry,
+  watch: LeaseWatch | undefined,
+): Promise<void> {
   watch?.giveUp(hold);
-  if (hold.lease) void new LeaseBlobs(context, session, hold.epoch, hold.lease).release();
+  if (hold.lease) await new LeaseBlobs(context, session, hold.epoch, hold.lease).release();
 }
 
 /** The newest state, once no live lease of another holder keeps this process from taking the session. */
 async function freeState(
   context: VaultContext,
   log: SessionLog,
-  watch: LeaseWatch | undefined,
+  watch: LeaseWatch,
   until: number,
-  signal: AbortSignal | undefined,
-): Promise<LogState> {
+  { breaks, signal }: TakeOptions,
+  hasLeases: boolean,
+): Promise<Omit<Seen, "held"> & { state: LogState }> {
   const { clock } = context;
   const began = clock.monotonicMs();
   for (let isTold = false; ; isTold = true) {
     const state = (await log.newest(signal)) ?? EMPTY_LOG;
-    const held = await watch?.look(context, log.session, state, signal);
-    if (!held) return state;
+    if (!hasLeases) return { state, isFree: true, keys: [] };
+    const { held, ...seen } = await watch.look(context, log.session, state, signal);
+    if (!held || breaks?.lease?.hold === state.lease?.hold) return { state, ...seen };
     const now = clock.monotonicMs();
-    const leftMs = until - now;
+    const leftMs = Math.max(until - now, overdueMs(held, now - began));
     if (leftMs <= 0) throw leaseHeld(log.session, held);
     if (!isTold) context.warn(waiting(log.session, held, leftMs));
     // Most releases come soon after a process was told to end.
-    const pollMs = Math.min(held.pollMs, Math.max(FIRST_POLL_MS, (now - began) / 4));
-    await clock.sleep(Math.min(pollMs, leftMs), signal);
+    const pollMs = Math.min(POLL_MS, held.ttlMs / LOOKS_PER_LEASE, Math.max(FIRST_POLL_MS, (now - began) / 4));
+    await clock.sleep(Math.min(pollMs, held.leftMs, leftMs), signal);
   }
+}
+
+/**
+ * How long to go on watching a lease that has ended by the wall clock, in milliseconds: until half of its time has passed
+ * in this call. A process that is never told to wait could not take the session of a dead host otherwise.
+ */
+function overdueMs({ hasExpired, ttlMs, leftMs }: HeldSession, waitedMs: number): number {
+  const isUnchanged = waitedMs + leftMs <= ttlMs * (1 / 2 + LOOK_SHARE);
+  return hasExpired && isUnchanged ? leftMs : 0;
 }
 
 async function newLease({ options, clock, processes }: VaultContext, { id }: Pick<Entry, "id">): Promise<LeaseTerms> {

@@ -10,22 +10,29 @@ export interface HeldSession {
   readonly since: Date;
   /** When the watching process may take the session at the earliest, unless the lease is renewed or released. */
   readonly expiresAt: Date;
-  /** After how many milliseconds to look again, at the latest. */
-  readonly pollMs: number;
+  /** The same, from now on, in milliseconds. */
+  readonly leftMs: number;
+  /** How long the lease lasts after each renewal, in milliseconds. */
+  readonly ttlMs: number;
+  /** Whether the lease has ended by this process's wall clock. */
+  readonly hasExpired: boolean;
 }
 
-/** The longest time between two looks, in milliseconds. */
-const POLL_MS = 5_000;
-/** How many looks are made in one lease. */
-const LOOKS_PER_LEASE = 30;
+/** What one look has found. */
+export interface Seen {
+  /** The live lease; `undefined` when the session may be taken. */
+  readonly held?: HeldSession | undefined;
+  /** Whether the lease was released, or nobody uses it. */
+  readonly isFree: boolean;
+  /** Keys of the lease, which its next holder deletes. */
+  readonly keys: readonly string[];
+}
 
 /**
  * What a vault has seen of the leases of one session. It decides when to try to take the session; the log decides who has
  * it. What was seen stays known between two calls: a caller that asks again and again waits as well.
  */
 export class LeaseWatch {
-  /** Keys of the lease that was looked at last: its next holder deletes them. */
-  keys: readonly string[] = [];
   /** What was the newest sign of life, and the first moment at which it was known to be there. */
   #seen = "";
   #since = 0;
@@ -40,27 +47,20 @@ export class LeaseWatch {
   /** A hold of this vault is in the log. */
   taken({ n }: LogState): void {
     for (const [id, number] of this.#givenUp) if (number <= n) this.#givenUp.delete(id);
-    this.keys = [];
   }
 
-  /** Whether the session whose newest entry this is may be taken: `undefined` when it may. */
-  async look(
-    context: VaultContext,
-    session: string,
-    entry: LogState,
-    signal?: AbortSignal,
-  ): Promise<HeldSession | undefined> {
+  /** Whether the session whose newest entry this is may be taken. */
+  async look(context: VaultContext, session: string, entry: LogState, signal?: AbortSignal): Promise<Seen> {
     const { lease } = entry;
-    this.keys = [];
-    if (!lease) return undefined;
+    if (!lease) return { isFree: true, keys: [] };
     const { clock } = context;
     const blobs = new LeaseBlobs(context, session, entry.epoch, lease);
     const asked = clock.monotonicMs();
     const { isReleased, turn, keys } = await blobs.list(signal);
     const answered = clock.monotonicMs();
-    this.keys = keys;
     // A hold that nobody uses, or a lease that was given back although the store did not take the release.
-    if (isReleased || this.#givenUp.has(lease.hold) || (await context.processes.isGone(lease))) return undefined;
+    if (isReleased || this.#givenUp.has(lease.hold)) return { isFree: true, keys };
+    if (await context.processes.isGone(lease)) return { isFree: false, keys };
     // An entry is a sign of life as well as a renewal. A lease that is not there yet is watched like any other.
     const seen = `${entry.id} ${turn}`;
     if (this.#seen !== seen) {
@@ -75,12 +75,15 @@ export class LeaseWatch {
     const expiresAt = turn === 0 ? undefined : await blobs.expiresAt(turn, signal);
     // Wall clocks may differ by any time: the lease also has to miss a renewal in this time.
     if (expiresAt !== undefined) leftMs = Math.min(leftMs, Math.max(ttlMs / 2 - unchangedMs, expiresAt + 1 - now));
-    if (leftMs <= 0) return undefined;
-    return {
+    if (leftMs <= 0) return { isFree: false, keys };
+    const held: HeldSession = {
       owner: ownerName(lease),
       since: new Date(lease.since),
       expiresAt: new Date(now + leftMs),
-      pollMs: Math.min(POLL_MS, ttlMs / LOOKS_PER_LEASE, leftMs),
+      leftMs,
+      ttlMs,
+      hasExpired: expiresAt !== undefined && expiresAt < now,
     };
+    return { held, isFree: false, keys };
   }
 }

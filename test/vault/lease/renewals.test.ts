@@ -5,7 +5,7 @@ import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { gate } from "../../support/gate.ts";
 import { settle } from "../support/fake-time.ts";
 import { LeaseRig, type RigProcess, SECOND, SESSION } from "../support/lease-rig.ts";
-import { holdBack, outage } from "../support/requests.ts";
+import { failAll, holdBack, outage } from "../support/requests.ts";
 
 const lost = { code: "LEASE_LOST" };
 
@@ -44,7 +44,6 @@ describe("renewals", () => {
     holder.requests.passAll();
     await rig.time.advance(40 * SECOND);
     expect((await rig.leaseKeys()).length).toBe(1);
-    expect(holder.warnings).toEqual([]);
     await expect(rig.process().store.acquire({ session: SESSION })).rejects.toMatchObject({ code: "LEASE_HELD" });
   });
 
@@ -174,6 +173,28 @@ describe("a holder that is stopped for longer than its lease lasts", () => {
   });
 });
 
+describe("a holder that does not reach the store", () => {
+  it.each<[string, (by: RigProcess) => void, RegExp]>([
+    ["an outage", (by) => failAll(by.requests), /VaultError: away/],
+    ["a store that hangs", (by) => by.loseLeasePuts(), /The store did not answer\./],
+  ])("is told once that its lease has ended: %s", async (_, happens, why) => {
+    happens(holder);
+    await rig.time.advance(59 * SECOND);
+    expect(holder.warnings).toEqual([]);
+    await rig.time.advance(300 * SECOND);
+    const told =
+      /^Could not renew the lease of RemoteAuth-bot for \d+ s: another process may take the session and run it\. /;
+    expect(holder.warnings).toEqual([expect.stringMatching(told)]);
+    expect(holder.warnings[0]).toMatch(why);
+    holder.requests.passAll();
+    await rig.time.advance(60 * SECOND);
+    happens(holder);
+    await rig.time.advance(300 * SECOND);
+    expect(holder.warnings.length).toBe(2);
+    expect(lease.lost.aborted).toBe(false);
+  });
+});
+
 describe("a release", () => {
   it("ends the renewals, and leaves no timer", async () => {
     await lease.release();
@@ -192,6 +213,7 @@ describe("a release", () => {
     await rig.time.advance(4 * SECOND);
     expect(isReleased).toBe(false);
     await rig.time.advance(1 * SECOND);
+    expect(isReleased).toBe(true);
     await releasing;
     expect(rig.time.timers()).toBe(0);
     const waiter = rig.process();

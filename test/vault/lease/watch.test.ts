@@ -35,7 +35,7 @@ describe("a lease that is renewed", () => {
 
   it("is not over for a process that was stopped during its requests", async () => {
     await holder.store.acquire({ session: SESSION });
-    const waiter = rig.process(HOUR);
+    const waiter = rig.process();
     await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
     // What it is told is two minutes old when it hears it.
     const list = waiter.requests.list.bind(waiter.requests);
@@ -49,7 +49,7 @@ describe("a lease that is renewed", () => {
   it("is alive also where only the log shows it", async () => {
     const lease = await holder.store.acquire({ session: SESSION });
     holder.loseLeasePuts();
-    const waiter = rig.process();
+    const waiter = rig.process(-HOUR);
     for (let round = 0; round < 5; round++) {
       await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
       await rig.time.advance(50 * SECOND);
@@ -115,6 +115,55 @@ describe("a lease that is not renewed", () => {
   });
 });
 
+describe("a process that is not told to wait", () => {
+  /** A process without a lease that does one thing. */
+  async function deletes(by: RigProcess): Promise<number> {
+    const began = rig.time.now;
+    let end: number | undefined;
+    const deleting = by.store.delete({ session: SESSION }).finally(() => {
+      end = rig.time.now;
+    });
+    deleting.catch(() => {});
+    while (end === undefined) await rig.time.advance(SECOND);
+    await deleting;
+    return (end - began) / SECOND;
+  }
+
+  beforeEach(async () => {
+    const lease = await holder.store.acquire({ session: SESSION });
+    await holder.store.saveProfile({ session: SESSION, lease, capture: captureOf(profileFiles("one")) });
+  });
+
+  it("gets the session of a dead host nevertheless, once its lease has ended, by a call without a lease too", async () => {
+    dies();
+    await rig.time.advance(50 * SECOND);
+    await expect(deletes(rig.process())).rejects.toMatchObject(held);
+    await rig.time.advance(11 * SECOND);
+    const seconds = await deletes(rig.process());
+    expect(seconds).toBeGreaterThanOrEqual(30);
+    expect(seconds).toBeLessThanOrEqual(31);
+    expect(await rig.process().store.sessionExists({ session: SESSION })).toBe(false);
+  });
+
+  it("gets it also when it waits for less than half of a long lease", async () => {
+    const long = rig.process(0, { leaseTtlMs: 300 * SECOND });
+    rig.gone.add(1);
+    await long.store.acquire({ session: SESSION });
+    long.clock.isPaused = true;
+    await rig.time.advance(301 * SECOND);
+    const { seconds } = await rig.process().takes(120 * SECOND);
+    expect(seconds).toBeGreaterThanOrEqual(150);
+    expect(seconds).toBeLessThanOrEqual(152);
+  });
+
+  it("is kept out by a holder that is alive, at its next renewal at the latest, where its wall clock is ahead", async () => {
+    const ahead = rig.process(HOUR);
+    const began = rig.time.now;
+    await expect(deletes(ahead)).rejects.toMatchObject(held);
+    expect(rig.time.now - began).toBeLessThanOrEqual(24 * SECOND);
+  });
+});
+
 describe("a lease that cannot be read", () => {
   it("is waited for until it was unchanged for its time", async () => {
     await holder.store.acquire({ session: SESSION });
@@ -147,7 +196,10 @@ describe("LEASE_HELD", () => {
   it("never names an end that the waiting process knows to be too early, whatever its wall clock", async () => {
     await holder.store.acquire({ session: SESSION });
     const ahead = rig.process(HOUR);
-    const error = await ahead.store.acquire({ session: SESSION }).catch((cause: unknown) => cause);
-    expect(error).toMatchObject({ expiresAt: new Date("2026-11-28T11:00:30Z") });
+    const error = await ahead.takes(0).catch((cause: unknown) => cause);
+    // It has looked until the holder was seen to be alive, 20 s later.
+    expect(error).toMatchObject({ expiresAt: expect.any(Date) });
+    const { expiresAt } = error as { expiresAt: Date };
+    expect(expiresAt.getTime()).toBeGreaterThanOrEqual(Date.parse("2026-11-28T11:00:50Z"));
   });
 });

@@ -212,7 +212,7 @@ describe("a holder that loses its lease right after it has committed a deletion 
       line.afterPut = undefined;
       await open().breakLease({ session });
     };
-    const before = await line.keys();
+    const before = (await line.keys()).filter((key) => !key.includes("/lease/"));
     await expect(store.delete({ session, lease, retainMs: 0 })).rejects.toMatchObject({ code: "LEASE_LOST" });
     expect(await line.keys()).toEqual(expect.arrayContaining(before));
     await store.delete({ session, retainMs: 0 });
