@@ -48,13 +48,13 @@ export class HookGuards {
       this.#continuedLogouts -= 1;
       return;
     }
-    // Before the first browser a destroy() can only mean this start; later it may mean the browser of the run before.
-    const destroys = isFirst && !client.pupBrowser ? this.#destroys : undefined;
+    // Without a run before a destroy() can only mean this start; else it may mean the browser of that run.
+    const check = isFirst && !client.pupBrowser?.isConnected() ? this.watchDestroys() : undefined;
     // `client.on("disconnected", () => client.initialize())` starts while whatsapp-web.js is about to close the
     // browser.
     if (previous !== undefined) await within(previous, CLOSE_WAIT_MS);
     await inTurn(async () => {
-      if (destroys !== undefined && destroys !== this.#destroys) throw destroyedMeanwhile(this.#subject());
+      check?.();
       // A browser that runs has its profile open, as at a second initialize().
       if (!client.pupBrowser?.isConnected()) await begin();
     });
@@ -86,6 +86,14 @@ export class HookGuards {
     const continues = this.#client().pupBrowser?.isConnected() ?? false;
     if (continues) this.#continuedLogouts += 1;
     return continues;
+  }
+
+  /** @returns a function that throws `CANCELLED` when the client was destroyed since this call */
+  watchDestroys(): () => void {
+    const before = this.#destroys;
+    return () => {
+      if (before !== this.#destroys) throw destroyedMeanwhile(this.#subject());
+    };
   }
 
   /** For `destroy`. */

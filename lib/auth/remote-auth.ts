@@ -104,11 +104,17 @@ export class RemoteAuth extends BaseAuth {
   }
 
   async #begin(): Promise<void> {
-    // No hook tells that the browser of the run before is just starting: that run continues, and this start fails.
-    if (this.#run?.isEnding === false) await checkNoBrowser(this.userDataDir);
-    await this.#run?.end();
+    let checkDestroys = this.#guards.watchDestroys();
+    if (this.#run !== undefined) {
+      // No hook tells that the browser of the run before is just starting: that run continues, and this start fails.
+      if (!this.#run.isEnding) await checkNoBrowser(this.userDataDir);
+      await this.#run.end();
+      // Until here a destroy() may have meant that run.
+      checkDestroys = this.#guards.watchDestroys();
+    }
     await removeLeftovers(this.userDataDir);
     await removeDeleted(this.userDataDir, this.#settings.retainDeletedMs);
+    checkDestroys();
     this.#isUnpaired = false;
     const run = new RemoteRun({
       ...this.#settings,

@@ -130,6 +130,20 @@ describe("start", () => {
     expect(begun).toBe(0);
   });
 
+  it("throws CANCELLED when the client is destroyed in a start after a run that has ended", async () => {
+    const browser = await launch();
+    await browser.close();
+    const free = gate();
+    const start = guards.start(first, begin, async (step) => {
+      await free.opened;
+      await step();
+    });
+    guards.destroyed();
+    free.open();
+    await expect(start).rejects.toMatchObject(destroyed);
+    expect(begun).toBe(0);
+  });
+
   it("begins when the destroy was for the browser before", async () => {
     const browser = await launch();
     await browser.close();
@@ -151,6 +165,14 @@ describe("start", () => {
     const error = new Error("no profile");
     await expect(guards.start(first, () => Promise.reject(error))).rejects.toBe(error);
   });
+});
+
+it("a watch throws CANCELLED once the client is destroyed after its call, and not for an earlier destroy", () => {
+  guards.destroyed();
+  const check = guards.watchDestroys();
+  check();
+  guards.destroyed();
+  expect(check).toThrow(destroyed.message);
 });
 
 describe("started", () => {

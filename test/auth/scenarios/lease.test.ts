@@ -350,6 +350,21 @@ describe("no lease is left behind", () => {
     await nothingIsLeft();
   });
 
+  it("by a destroy() in any of the first moments of a start, which ends at once", async () => {
+    await storeProfile("stored");
+    for (let turns = 0; turns < 20; turns++) {
+      const { client } = make();
+      // A lease that nobody releases.
+      store.hold("acquire");
+      const starting = client.initialize("linked");
+      starting.catch(() => undefined);
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await client.destroy();
+      await expect(starting).rejects.toMatchObject({ code: "CANCELLED" });
+    }
+    await nothingIsLeft();
+  });
+
   it("by a browser that dies before its first hook", async () => {
     await storeProfile("stored");
     const { client } = make();
