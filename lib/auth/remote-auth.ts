@@ -185,7 +185,8 @@ export class RemoteAuth extends BaseAuth {
   }
 
   /**
-   * Deletes the session, softly if the store supports it. May be called with the browser still open, and twice.
+   * Deletes the session, softly if the store supports it. May be called with the browser still open, and twice. A page that
+   * logs out before READY deletes nothing: it is asked for its link next, and has refused the session like any other.
    * @throws the store's error when the deletion failed and the browser is closed (`client.logout()`); with the browser
    *   open, where whatsapp-web.js catches no error, the error is emitted as `remote_session_error`.
    */
@@ -194,9 +195,11 @@ export class RemoteAuth extends BaseAuth {
     const browserOpen = this.#guards.loggedOut();
     run?.unlink();
     if (!browserOpen) run?.browserClosed();
+    const isRefusal = browserOpen && run?.wasReady === false;
     try {
       await this.#hooks.run(async () => {
         await run?.stopBackups();
+        if (isRefusal) return;
         try {
           await this.#deleteStored(run);
         } finally {

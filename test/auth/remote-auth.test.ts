@@ -165,6 +165,7 @@ describe("hooks that whatsapp-web.js does not await", () => {
     const store = { ...downStore, sessionExists: () => false };
     const { strategy, client } = make({ store });
     await strategy.beforeBrowserInitialized();
+    await strategy.afterAuthReady();
     client.pupBrowser = { isConnected: () => true };
     await strategy.logout();
     expect(client.errors).toMatchObject([{ code: "UNAVAILABLE" }]);

@@ -144,6 +144,21 @@ describe("a logout in the page", () => {
     await nothingIsLeft();
   });
 
+  it("before the page was ready deletes nothing: the session counts as refused", async () => {
+    await storeSession();
+    const { client, strategy } = make();
+    await strategy.beforeBrowserInitialized();
+    client.pupBrowser = new ScriptedBrowser();
+    await strategy.afterBrowserInitialized();
+    await client.loggedOut();
+    expect(client.seen).not.toContain("deleted");
+    expect(client.errors).toMatchObject([{ code: "DENIED" }]);
+    expect((await store.state({ session }))?.current).toMatchObject({ rejected: true });
+    expect(await current()).toContain("stored");
+    await client.destroy();
+    await nothingIsLeft();
+  });
+
   it("ends the run although the store does not answer the next hook", async () => {
     const { client } = await started();
     let destroyed: Promise<void> | undefined;
