@@ -71,12 +71,16 @@ export interface ProfileStore extends SessionStore {
   rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void>;
 
   /**
-   * Deletes softly: `undelete` brings it back for `retainMs`.
+   * Deletes softly: `undelete` brings it back for `retainMs`. Without `lease` it takes the session and keeps nobody out.
+   * @throws `LEASE_HELD` without `lease`, when another process holds the session.
    * @param options.retainMs milliseconds; 0 keeps nothing. @default `retainDeletedMs` of the store, which is 7 days by default
    */
   delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void>;
 
-  /** Takes a soft deletion back. @throws `ABSENT` when there is nothing to bring back. */
+  /**
+   * Takes a soft deletion back.
+   * @throws `ABSENT` when there is nothing to bring back; `LEASE_HELD` as {@link delete}.
+   */
   undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void>;
 
   /**
