@@ -14,9 +14,9 @@ export interface VaultOptions {
    */
   keepForMs?: number | undefined;
   /**
-   * Generations older than this are removed, by the next save or `prune`, although `keep` would keep them. The current
-   * one, the newest proven one, one that is an hour old and one that is a day old stay all the same. Milliseconds, at least
-   * a day, and at least `keepForMs`. @default no limit
+   * Generations older than this are removed, by the next save that finds a change or by `prune`, although `keep` would
+   * keep them. The current one, the newest proven one, one that is an hour old and one that is a day old stay all the same.
+   * Milliseconds, at least a day, and at least `keepForMs`. @default no limit
    */
   maxAgeMs?: number | undefined;
   /** How long a deleted session can be brought back, in milliseconds. @default 7 days */
