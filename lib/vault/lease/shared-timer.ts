@@ -35,7 +35,8 @@ export class SharedTimer {
   }
 
   #runDue(): void {
-    const now = this.#clock.monotonicMs();
+    // A timer may run a fraction of a millisecond before its time.
+    const now = this.#clock.monotonicMs() + 1;
     const due = [...this.#works].filter(([, { at }]) => at <= now);
     for (const [owner] of due) this.#works.delete(owner);
     this.#wind();

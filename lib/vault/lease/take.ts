@@ -54,6 +54,8 @@ const POLL_MS = 5_000;
 const LOOKS_PER_LEASE = 30;
 /** How long the requests of a look may take, as a share of the lease, for a lease that has ended already. */
 const LOOK_SHARE = 1 / 12;
+/** The longest time to watch a lease that has ended already, for a caller that does not wait, in milliseconds. */
+const OVERDUE_MS = 5 * 60 * 1000;
 
 /**
  * Takes the session: appends a `hold` entry, which counts once a second listing shows it as the newest.
@@ -137,7 +139,7 @@ async function freeState(
     if (!isTold) context.warn(waiting(log.session, held, leftMs));
     // Most releases come soon after a process was told to end.
     const pollMs = Math.min(POLL_MS, held.ttlMs / LOOKS_PER_LEASE, Math.max(FIRST_POLL_MS, (now - began) / 4));
-    await clock.sleep(Math.min(pollMs, held.leftMs, leftMs), signal);
+    await clock.sleep(Math.ceil(Math.min(pollMs, held.leftMs, leftMs)), signal);
   }
 }
 
@@ -147,7 +149,7 @@ async function freeState(
  */
 function overdueMs({ hasExpired, ttlMs, leftMs }: HeldSession, waitedMs: number): number {
   const isUnchanged = waitedMs + leftMs <= ttlMs * (1 / 2 + LOOK_SHARE);
-  return hasExpired && isUnchanged ? leftMs : 0;
+  return hasExpired && isUnchanged && waitedMs + leftMs <= OVERDUE_MS ? leftMs : 0;
 }
 
 async function newLease({ options, clock, processes }: VaultContext, { id }: Pick<Entry, "id">): Promise<LeaseTerms> {
