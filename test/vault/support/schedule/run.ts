@@ -125,7 +125,8 @@ class Schedule {
   async #untilHeld(): Promise<void> {
     const simulation = this.#simulation;
     const { ownership, plan } = this.#world;
-    const end = simulation.nowMs + CALM_LEASES * plan.leaseTtlMs;
+    // A process that has just given up is idle before it tries again.
+    const end = simulation.nowMs + CALM_LEASES * plan.leaseTtlMs + Math.max(...plan.pauses);
     while (!ownership.isHeld) {
       await this.#step();
       this.#replace();
