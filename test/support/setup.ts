@@ -1,9 +1,11 @@
 // For every test file: a process warning that it did not declare fails the run. (So does an unhandled rejection, by
 // itself.)
 import { afterAll, expect } from "vitest";
+import { endRenewals } from "./leases.ts";
 import { takeWarnings } from "./warnings.ts";
 
 afterAll(async () => {
+  endRenewals();
   await new Promise((resolve) => setImmediate(resolve));
   expect(takeWarnings()).toEqual([]);
 });
