@@ -5,8 +5,6 @@ import type { SessionLog } from "./log.ts";
 
 /** How many entries are read at once. */
 const READ_AHEAD = 8;
-/** How often the log is listed again when its newest entry was pruned meanwhile. */
-const LOOKS = 5;
 
 /** An entry that was read, or the error that says why it cannot be read; `undefined` when it is not there. */
 type Found = Entry | VaultError | undefined;
@@ -17,7 +15,8 @@ type Found = Entry | VaultError | undefined;
  * @throws `CORRUPT` when the session is known and its log is gone, and all errors that are not about one entry alone.
  */
 export async function* readHistory(log: SessionLog, signal?: AbortSignal): AsyncGenerator<HistoryEntry> {
-  const { numbers, newest } = await findNewest(log, signal);
+  const { numbers: all, newest } = await findNewest(log, signal);
+  const numbers = [...all].sort((a, b) => b - a);
   let state = newest;
   // The newest entry that can be read tells what is kept.
   for (const n of numbers) {
@@ -42,26 +41,17 @@ export async function* readHistory(log: SessionLog, signal?: AbortSignal): Async
   }
 }
 
-/** Numbers of all entries, newest first, and the newest entry. */
+/** Numbers of all entries, and the newest entry. */
 async function findNewest(
   log: SessionLog,
   signal: AbortSignal | undefined,
-): Promise<{ numbers: number[]; newest: Found }> {
-  let last = 0;
-  for (let look = 0; look < LOOKS; look++) {
-    const numbers = (await log.numbers(signal)).sort((a, b) => b - a);
-    const [n] = numbers;
-    if (n === undefined) {
-      if (!(await log.newest(signal))) return { numbers, newest: undefined };
-      continue;
-    }
-    const newest = (await readEntry(log, n, signal)) ?? (n === last ? missing(log, n) : undefined);
-    if (newest) return { numbers, newest };
-    // Only an entry that is no longer the newest may be pruned: the log has grown between the two requests.
-    last = n;
-  }
-  const why = `its newest entry changed at each of ${LOOKS} attempts`;
-  throw new VaultError("UNAVAILABLE", `Could not read the history of ${log.session}: ${why}.`);
+): Promise<{ numbers: readonly number[]; newest: Found }> {
+  const found = await log.findNewest<Entry | VaultError>(
+    (n) => readEntry(log, n, signal),
+    (n) => missing(log, n),
+    signal,
+  );
+  return found ?? { numbers: [], newest: undefined };
 }
 
 /** @throws errors that are not about this entry alone: an outage, a refusal, the reason of `signal`. */

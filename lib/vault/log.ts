@@ -42,20 +42,37 @@ export class SessionLog {
     return numbers;
   }
 
-  /** Number of the newest entry, 0 when there is none. */
-  async newestNumber(signal?: AbortSignal): Promise<number> {
-    return newestOf(await this.numbers(signal));
-  }
-
   /**
    * The newest entry, or `undefined` when and only when the log never had one.
    * @throws `CORRUPT` when the session is known and its log is gone: a backend that lost it is no absence.
    */
   async newest(signal?: AbortSignal): Promise<Entry | undefined> {
+    const gone = (n: number): never => {
+      const message = `Could not read log entry ${n} of ${this.session}, the newest: it is listed and gone.`;
+      throw new VaultError("CORRUPT", message, { hint: repairHint(this.session, n) });
+    };
+    const read = (n: number, numbers: readonly number[]): Promise<Entry | undefined> =>
+      this.#readNewest(n, numbers, signal);
+    return (await this.findNewest(read, gone, signal))?.newest;
+  }
+
+  /**
+   * The numbers of all entries, in no order, and what `read` makes of the newest one; `undefined` when and only when the
+   * log never had one.
+   * @param read resolves to `undefined` when the entry is not there.
+   * @param gone the result for a newest entry that is listed and not there.
+   * @throws `CORRUPT` when the session is known and its log is gone: a backend that lost it is no absence.
+   */
+  async findNewest<T>(
+    read: (n: number, numbers: readonly number[]) => Promise<T | undefined>,
+    gone: (n: number) => T,
+    signal?: AbortSignal,
+  ): Promise<{ numbers: number[]; newest: T } | undefined> {
     let last = 0;
     let isKnown = false;
     for (let look = 0; look < LOOKS; look++) {
-      const n = await this.newestNumber(signal);
+      const numbers = await this.numbers(signal);
+      const n = newestOf(numbers);
       if (n === 0 && isKnown) throw lostLog(this.session);
       if (n === 0) {
         isKnown = (await this.#blobs.get(sessionKey(this.session), { signal })) !== undefined;
@@ -63,13 +80,9 @@ export class SessionLog {
         // It may have been announced after the listing: look once more.
         continue;
       }
-      const entry = await this.#readNewest(n, signal);
-      if (entry) return entry;
+      const newest = (await read(n, numbers)) ?? (n === last ? gone(n) : undefined);
+      if (newest !== undefined) return { numbers, newest };
       // Only an entry that is no longer the newest may be pruned: the log has grown between the two requests.
-      if (n === last) {
-        const message = `Could not read log entry ${n} of ${this.session}, the newest: it is listed and gone.`;
-        throw new VaultError("CORRUPT", message, { hint: repairHint(this.session, n) });
-      }
       last = n;
     }
     const why = `its newest entry changed at each of ${LOOKS} attempts`;
@@ -103,11 +116,15 @@ export class SessionLog {
   }
 
   /** Without its newest entry a session cannot be read at all: the error says what a person can do. */
-  async #readNewest(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+  async #readNewest(
+    n: number,
+    numbers: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<Entry | undefined> {
     try {
       const entry = await this.read(n, signal);
       if (!entry || !this.#frames.mayBeDowngraded) return entry;
-      await findEncrypted(this.#blobs, this.#frames, await this.numbers(signal), signal);
+      await findEncrypted(this.#blobs, this.#frames, numbers, signal);
       return this.#frames.mayBeDowngraded ? entry : await this.read(n, signal);
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;
