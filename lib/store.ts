@@ -200,27 +200,32 @@ export interface GenerationInfo {
   readonly keyId?: string;
 }
 
+/** What an entry of the log did. */
+export type EntryKind =
+  /** Took the session. */
+  | "hold"
+  /** Committed a generation. */
+  | "save"
+  /** Marked a generation. */
+  | "proven"
+  | "rejected"
+  /** Made an older generation the current one. */
+  | "rollback"
+  /** About the whole session. */
+  | "deleted"
+  | "undeleted"
+  /** Changed nothing that people see. */
+  | "retained"
+  /** Encrypted a generation anew. */
+  | "rekeyed"
+  /** Changed nothing: its holder has renewed its lease late. */
+  | "renewed";
+
 /** One entry of the log of a session. Entries that nothing needs any more are removed, so the numbers have gaps. */
 export interface HistoryEntry {
   readonly entry: number;
-  /**
-   * The change: `save` committed a generation, `hold` took the session, `proven` and `rejected` marked a generation,
-   * `rollback` made an older one the current one, `rekeyed` encrypted a generation anew, `deleted` and `undeleted` are
-   * about the whole session, `retained` and `renewed` changed nothing that people see. `unreadable`: the entry is damaged
-   * or missing, or this store has no key for it.
-   */
-  readonly kind:
-    | "hold"
-    | "save"
-    | "proven"
-    | "rejected"
-    | "rollback"
-    | "deleted"
-    | "undeleted"
-    | "retained"
-    | "rekeyed"
-    | "renewed"
-    | "unreadable";
+  /** `unreadable`: the entry is damaged or missing, or this store has no key for it. */
+  readonly kind: EntryKind | "unreadable";
   /** The time, by the clock of the process that wrote it. Absent when `unreadable`, as all that follows but `error`. */
   readonly at?: Date;
   /** The process that wrote it (`host:pid`). */

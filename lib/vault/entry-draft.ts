@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type Entry, type EntryKind, entryOf, type LogState } from "./entry.ts";
+import type { EntryKind } from "../store.ts";
+import { type Entry, entryOf, type LogState } from "./entry.ts";
 
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft

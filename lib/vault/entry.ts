@@ -1,21 +1,8 @@
 import { VaultError } from "../errors.ts";
-import type { GenerationInfo } from "../store.ts";
+import type { EntryKind, GenerationInfo } from "../store.ts";
 import type { SessionFrames } from "./frames.ts";
 import type { LeaseOwner } from "./lease/owner.ts";
 import { type Chunk, chunkOf, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
-
-/** The kinds of entries: what happened to the session. `renewed` changes nothing: its holder has renewed its lease late. */
-export type EntryKind =
-  | "hold"
-  | "save"
-  | "proven"
-  | "rejected"
-  | "rollback"
-  | "deleted"
-  | "undeleted"
-  | "retained"
-  | "rekeyed"
-  | "renewed";
 
 /** The lease that came with a `hold`. */
 export interface LeaseTerms extends LeaseOwner {
@@ -94,6 +81,11 @@ export interface LogState {
   readonly deleted?: { readonly at: number; readonly until: number } | undefined;
   /** The lease of the holder; absent when its `hold` came without one. */
   readonly lease?: LeaseTerms | undefined;
+}
+
+/** The generation that a restore brings, unless the session is deleted; `undefined` when nothing was ever saved. */
+export function currentOf({ live, content }: Pick<LogState, "live" | "content">): Generation | undefined {
+  return live.find(({ n }) => n === content);
 }
 
 /** One entry of the log. */

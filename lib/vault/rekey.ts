@@ -1,7 +1,7 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
-import { entryOf, type Generation, type LogState } from "./entry.ts";
+import { currentOf, entryOf, type Generation, type LogState } from "./entry.ts";
 import { keyOf } from "./frame.ts";
 import { chunkKey, entryKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
@@ -72,7 +72,7 @@ function oldest(
   damaged: ReadonlyMap<number, unknown>,
 ): Generation | undefined {
   const left = live.filter(({ n, key }) => key !== keyId && !damaged.has(n));
-  return left.find(({ n }) => n === content) ?? left.at(-1);
+  return currentOf({ live: left, content }) ?? left.at(-1);
 }
 
 async function rekeyGeneration(
@@ -116,7 +116,7 @@ async function moveFiles(
   signal: AbortSignal | undefined,
 ): Promise<Manifest> {
   const { context, session } = lease;
-  const find = await knownPieces(lease, signal);
+  const find = await knownPieces(lease, writer.keyId, signal);
   const placed = new Map<string, Location | PlacedPiece>();
   const isKnown = (piece: Piece): boolean =>
     renamed.get(nameOf(session, piece))?.every(({ hash }) => placed.has(hash) || find(hash)) ?? false;
@@ -153,10 +153,10 @@ async function moveFiles(
 /** Finds pieces that are stored under the first key: uploads of this holder, and those of the current generation. */
 async function knownPieces(
   { context, session, writer }: VaultLease,
+  keyId: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<(hash: string) => Location | undefined> {
-  const current = writer.state.live.find(({ n }) => n === writer.state.content);
-  const keyId = await context.frames(session).keyId();
+  const current = currentOf(writer.state);
   const manifest = current?.key === keyId && current ? await writer.generations.manifest(current, signal) : undefined;
   const known = new Map(manifest?.files.flatMap(({ pieces }) => pieces.map((piece) => [piece.hash, piece])));
   return (hash) => {

@@ -1,4 +1,4 @@
-import type { Generation } from "./entry.ts";
+import { currentOf, type Generation } from "./entry.ts";
 import type { CheckedOptions } from "./options.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -22,7 +22,7 @@ export function retain(
   { keep, keepForMs, maxAgeMs, retainDeletedMs }: RetentionOptions,
   now: number,
 ): Generation[] {
-  const current = generations.find(({ n }) => n === content);
+  const current = currentOf({ live: generations, content });
   const kept = new Set<number>([content]);
   const add = (generation: Generation | undefined): void => {
     if (generation) kept.add(generation.n);

@@ -2,7 +2,7 @@ import { pathProblem } from "../disk/safe-paths.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, SaveProfileOptions, SaveReport } from "../store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
-import { encodeManifest, type Generation, type LogState } from "./entry.ts";
+import { currentOf, encodeManifest, type Generation, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
 import type { VaultLease } from "./lease.ts";
@@ -88,10 +88,6 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   const { bytesSent, ...rest } = report(options, manifest, chunks, began);
   const id = currentOf(state)?.id ?? "";
   return { ...rest, bytesSent: bytesSent + entryBytes, generation: state.content, id, unchanged: false };
-}
-
-function currentOf({ live, content }: LogState): Generation | undefined {
-  return live.find(({ n }) => n === content);
 }
 
 /** Whether no browser could be linked after starting from it. */

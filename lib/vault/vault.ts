@@ -15,7 +15,7 @@ import type {
   SessionState,
 } from "../store.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
-import { generationInfo, type LogState } from "./entry.ts";
+import { currentOf, generationInfo, type LogState } from "./entry.ts";
 import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
@@ -317,7 +317,7 @@ function publicState(
   { n, epoch, by, content, live, since, deleted, lease }: LogState,
   isReleased = false,
 ): SessionState {
-  const current = deleted ? undefined : live.find((generation) => generation.n === content);
+  const current = deleted ? undefined : currentOf({ live, content });
   return {
     entry: n,
     epoch,
