@@ -1,3 +1,4 @@
+import { batchesOf } from "./delete-batches.ts";
 import { type EntryName, entryOf } from "./entry.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import { sweepLeases } from "./lease/sweep.ts";
@@ -9,9 +10,6 @@ import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** Entries are deleted in batches of at least this many, not at every save. */
 const BATCH = 8;
-/** How many keys one delete has at most. */
-const KEYS_PER_DELETE = 64;
-
 /** Prunes after a commit when there is a batch to delete. Never fails the commit; ends early when `signal` aborts. */
 export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Promise<void> {
   const { memory, state } = lease.writer;
@@ -53,7 +51,8 @@ export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<bo
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!writer.pending.isEmpty) return false;
-  const isWhole = (await missingEntries(lease, signal)).length === 0;
+  const numbers = await writer.log.numbers(signal);
+  const isWhole = (await missingEntries(lease, new Set(numbers), signal)).length === 0;
   const listed = isWhole ? await listChunks(lease, signal) : undefined;
   if (listed) await distrustLostChunks(lease, listed, signal);
   const needed = listed ? await neededChunks(writer, signal) : undefined;
@@ -65,7 +64,7 @@ export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<bo
   const left = leftovers(session, listed.keys(), writer.folder).filter((key) => !needed.has(key));
   await deleteChunks(lease, left, signal);
   await deleteEntries(lease, writer.memory.undeleted(writer.state.dead), signal);
-  await deleteEntries(lease, await entriesToSweep(writer, signal), signal);
+  await deleteEntries(lease, await entriesToSweep(writer, numbers, signal), signal);
   await sweepLeases(lease, signal);
   for (const key of left) listed.delete(key);
   writer.memory.pruned(bytesIn(listed));
@@ -83,17 +82,18 @@ export function leftovers(session: string, listed: Iterable<string>, folder: str
 }
 
 /**
- * The newest entry and the entries that it calls live, as far as the log does not have them. Where no other process has
+ * The newest entry and the entries that it calls live, as far as the log does not have them; it has listed the numbers in
+ * `there`. Where no other process has
  * taken the session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no
  * chunk that was stored before is trusted, and the next save sends everything anew.
  * @throws `LEASE_LOST`
  */
 async function missingEntries(
   { context, writer }: VaultLease,
+  there: ReadonlySet<number>,
   signal: AbortSignal | undefined,
 ): Promise<readonly EntryName[]> {
   const { log, generations, memory, state } = writer;
-  const there = new Set(await log.numbers(signal));
   // A damaged entry is there.
   const isGone = async ({ n, id }: EntryName): Promise<boolean> =>
     (await unlessCorrupt(log.read(n, signal).then((entry) => entry?.id !== id))) ?? false;
@@ -132,9 +132,8 @@ async function deleteChunks(
   keys: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (let at = 0; at < keys.length; at += KEYS_PER_DELETE) {
+  for (const batch of batchesOf(keys)) {
     lease.assertHeld();
-    const batch = keys.slice(at, at + KEYS_PER_DELETE);
     lease.writer.memory.uploads.giveUp(batch);
     await lease.context.blobs.delete(batch, { signal });
   }
@@ -148,9 +147,8 @@ export async function deleteEntries(
 ): Promise<void> {
   const { context, session, writer } = lease;
   writer.memory.forgetDeleted(writer.state.dead);
-  for (let at = 0; at < numbers.length; at += KEYS_PER_DELETE) {
+  for (const batch of batchesOf(numbers)) {
     lease.assertHeld();
-    const batch = numbers.slice(at, at + KEYS_PER_DELETE);
     const keys = batch.map((n) => entryKey(session, n));
     await context.blobs.delete(keys, { signal });
     for (const n of batch) {

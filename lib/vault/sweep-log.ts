@@ -19,15 +19,16 @@ export function excessEntries(known: Known, numbers: readonly number[]): number[
 /**
  * Numbers of the entries that neither a reader nor a holder needs any more: holds, and entries that came late to a number
  * that was free again. They stay until the log's own clock has moved on by 30 days; never the hold of this writer.
+ * @param listed numbers of all entries
  */
 export async function entriesToSweep(
-  writer: Known & { readonly log: Pick<SessionLog, "numbers" | "read"> },
+  writer: Known & { readonly log: Pick<SessionLog, "read"> },
+  listed: readonly number[],
   signal?: AbortSignal,
 ): Promise<number[]> {
   const { log, state } = writer;
-  const all = await log.numbers(signal);
-  const numbers = unneededEntries(writer, all);
-  let old = excessEntries(writer, all).length;
+  const numbers = unneededEntries(writer, listed);
+  let old = excessEntries(writer, listed).length;
   for (const [index, n] of numbers.entries()) {
     if (index < old) continue;
     const entry = await unlessUnreadable(log.read(n, signal));

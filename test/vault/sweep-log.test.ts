@@ -23,7 +23,6 @@ async function swept({ days, newest, live = [], dead = [], hold = 0 }: Log): Pro
   const uptimeMs = typeof day === "number" ? day * DAY : undefined;
   const state: LogState = stateOf({ n: newest, live: live.map((n) => generation(n)), dead, uptimeMs });
   const log = {
-    numbers: async () => Object.keys(days).map(Number).reverse(),
     read: async (n: number): Promise<Entry | undefined> => {
       reads.push(n);
       const at = days[n];
@@ -31,7 +30,8 @@ async function swept({ days, newest, live = [], dead = [], hold = 0 }: Log): Pro
       return stateOf({ n, uptimeMs: at === undefined ? undefined : at * DAY });
     },
   };
-  return entriesToSweep({ log, state, hold: stateOf({ n: hold }) });
+  const listed = Object.keys(days).map(Number).reverse();
+  return entriesToSweep({ log, state, hold: stateOf({ n: hold }) }, listed);
 }
 
 describe("the entries that are swept", () => {

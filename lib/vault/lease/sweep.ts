@@ -1,8 +1,6 @@
+import { batchesOf } from "../delete-batches.ts";
 import { folderEpoch, leaseFolder, leasesPrefix } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
-
-/** How many keys one delete has at most. */
-const KEYS_PER_DELETE = 64;
 
 /** Deletes what earlier holders have left of their leases: renewals that took effect late, and those of killed processes. */
 export async function sweepLeases({ context, session, epoch }: VaultLease, signal?: AbortSignal): Promise<void> {
@@ -12,7 +10,5 @@ export async function sweepLeases({ context, session, epoch }: VaultLease, signa
     // A lease of the same epoch in another folder may be alive: the store has lost a hold then.
     if ((folderEpoch(leaseFolder(session, key)) ?? epoch) < epoch) keys.push(key);
   }
-  for (let at = 0; at < keys.length; at += KEYS_PER_DELETE) {
-    await blobs.delete(keys.slice(at, at + KEYS_PER_DELETE), { signal });
-  }
+  for (const batch of batchesOf(keys)) await blobs.delete(batch, { signal });
 }
