@@ -1,7 +1,7 @@
 import { VaultError } from "../errors.ts";
-import type { EntryKind, GenerationInfo } from "../store.ts";
+import type { EntryKind, GenerationInfo, SessionState } from "../store.ts";
 import type { SessionFrames } from "./frames.ts";
-import type { LeaseOwner } from "./lease/owner.ts";
+import { type LeaseOwner, ownerName } from "./lease/owner.ts";
 import { type Chunk, chunkOf, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 
 /** The lease that came with a `hold`. */
@@ -147,6 +147,23 @@ export function generationInfo(generation: Generation, since = 0): GenerationInf
     ...(pairing === undefined ? {} : { pairing }),
     ...(rejected && rejectedIn !== undefined ? { rejectedIn } : {}),
     ...(key === undefined ? {} : { keyId: key }),
+  };
+}
+
+/** The state as callers see it. @param isReleased whether the lease was released */
+export function sessionState(
+  { n, epoch, by, content, live, since, deleted, lease }: LogState,
+  isReleased = false,
+): SessionState {
+  const current = deleted ? undefined : currentOf({ live, content });
+  return {
+    entry: n,
+    epoch,
+    ...(current ? { current: generationInfo(current, since) } : {}),
+    generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
+    ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),
+    holder: lease ? ownerName(lease) : by,
+    ...(lease && !isReleased ? { lease: { owner: ownerName(lease), since: new Date(lease.since) } } : {}),
   };
 }
 

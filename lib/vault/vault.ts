@@ -1,7 +1,5 @@
-import { withSignal } from "../async/deadline.ts";
-import { Mutex } from "../async/mutex.ts";
 import type { BlobStore } from "../blobs.ts";
-import { isVaultError, VaultError } from "../errors.ts";
+import { VaultError } from "../errors.ts";
 import type {
   BrokenLease,
   HistoryEntry,
@@ -15,25 +13,23 @@ import type {
   SessionState,
 } from "../store.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
-import { currentOf, generationInfo, type LogState } from "./entry.ts";
+import { type LogState, sessionState } from "./entry.ts";
 import type { Draft } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
-import type { TakeOptions } from "./lease/take.ts";
-import { LeaseWatch } from "./lease/watch.ts";
-import { VaultLease } from "./lease.ts";
+import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
-import { PendingAppends } from "./pending-appends.ts";
 import { prune, pruneWhenDue } from "./prune.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
 import { saveCapture } from "./save.ts";
 import type { SessionWriter } from "./session-writer.ts";
+import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
 export type { Encryption } from "./encryption.ts";
@@ -50,14 +46,7 @@ export class Vault implements ProfileStore {
   /** Sessions of which a person was told that a part is not encrypted. */
   readonly #warned = new Set<string>();
   readonly #madeAt: number = Date.now();
-  /** By session, the lease of calls that name none. */
-  readonly #own = new Map<string, Promise<VaultLease>>();
-  /** By session, the pending appends of the newest lease of this vault. A newer hold takes the number of all before it. */
-  readonly #pending = new Map<string, { epoch: number; appends: PendingAppends }>();
-  /** By session, the operations of all its leases, where nothing is created exclusively: one at a time. */
-  readonly #operations = new Map<string, Mutex>();
-  /** By session, what was seen of the leases of other holders. */
-  readonly #watches = new Map<string, LeaseWatch>();
+  readonly #leases: VaultLeases;
 
   /**
    * Does no I/O.
@@ -66,6 +55,7 @@ export class Vault implements ProfileStore {
    */
   constructor(options: VaultOptions & { blobs: BlobStore }, internals?: VaultInternals) {
     this.#context = new VaultContext(checkOptions(options), internals);
+    this.#leases = new VaultLeases(this.#context);
   }
 
   /** Names of all sessions that were ever written, deleted ones included. */
@@ -77,15 +67,15 @@ export class Vault implements ProfileStore {
 
   async state({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
     const newest = await this.#newest(session, signal);
-    if (!newest?.lease) return newest && publicState(newest);
+    if (!newest?.lease) return newest && sessionState(newest);
     const lease = new LeaseBlobs(this.#context, sessionName(session), newest.epoch, newest.lease);
-    return publicState(newest, await lease.isReleased(signal));
+    return sessionState(newest, await lease.isReleased(signal));
   }
 
   async acquire({ session, waitMs, signal }: AcquireOptions): Promise<Lease> {
     const most = whole("waitMs", waitMs, 0, 0);
     const name = sessionName(session);
-    const lease = await this.#take(name, { leased: true, watch: this.#watchOf(name), waitMs: most, signal });
+    const lease = await this.#leases.acquire(name, most, signal);
     this.#warnOfPlain(name, lease);
     return lease;
   }
@@ -93,12 +83,12 @@ export class Vault implements ProfileStore {
   async breakLease({ session, signal }: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
     const breaks = await this.#newest(session, signal);
     if (!breaks) return {};
-    const { earlier } = await this.#take(sessionName(session), { breaks, signal });
+    const { earlier } = await this.#leases.take(sessionName(session), { breaks, signal });
     return earlier ? { owner: ownerName(earlier), since: new Date(earlier.since) } : {};
   }
 
   async saveProfile(options: SaveProfileOptions): Promise<SaveReport> {
-    const lease = this.#leaseOf(options.session, options.lease);
+    const lease = this.#leases.of(options.session, options.lease);
     return lease.run(() => saveCapture({ ...options, lease }), options.signal);
   }
 
@@ -139,7 +129,7 @@ export class Vault implements ProfileStore {
       if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
       return { kind: "deleted", deleted: { at, until: at + retainMs } };
     });
-    if (retainMs === 0) await this.#withLease(options, (lease) => prune(lease, signal));
+    if (retainMs === 0) await this.#leases.run(options, (lease) => prune(lease, signal));
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
@@ -168,7 +158,7 @@ export class Vault implements ProfileStore {
       const retained = retain(live, content, this.#context.options, at);
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };
-    await this.#withLease(options, async (lease) => {
+    await this.#leases.run(options, async (lease) => {
       // A pending save may take effect later.
       await lease.writer.commit(draft, options.signal, { isFinal: false });
       await prune(lease, options.signal);
@@ -187,12 +177,12 @@ export class Vault implements ProfileStore {
     if (!(await this.#newest(session, signal))) {
       throw new VaultError("ABSENT", `There is no session ${sessionName(session)} in this store.`);
     }
-    return await this.#withLease(options, (lease) => rekey(lease, signal));
+    return await this.#leases.run(options, (lease) => rekey(lease, signal));
   }
 
   async sessionExists({ session }: { session: string }): Promise<boolean> {
     const newest = await this.#newest(session);
-    return newest !== undefined && publicState(newest).current !== undefined;
+    return newest !== undefined && sessionState(newest).current !== undefined;
   }
 
   /**
@@ -203,7 +193,7 @@ export class Vault implements ProfileStore {
   async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
     const { dataPath } = this.#context.options;
     const zip = await findZip({ session, path, dataPath, notBefore: this.#madeAt });
-    return this.#withOwn(sessionName(session), (lease) => saveZip(lease, zip));
+    return this.#leases.runOwn(sessionName(session), (lease) => saveZip(lease, zip));
   }
 
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
@@ -214,38 +204,25 @@ export class Vault implements ProfileStore {
     return new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session)));
   }
 
-  #leaseOf(session: string, lease: Lease): VaultLease {
-    const name = sessionName(session);
-    if (lease instanceof VaultLease && lease.session === name && lease.context === this.#context) return lease;
-    throw new VaultError("INVALID", `Expected \`lease\` to be one that this store gave for ${name}.`);
-  }
-
   /** Commits a change, and deletes what has become dead by it and by earlier ones, in batches. */
   async #change(options: LeasedOptions, draft: Parameters<SessionWriter["commit"]>[0]): Promise<void> {
-    await this.#withLease(options, async (lease) => {
+    await this.#leases.run(options, async (lease) => {
       await lease.writer.commit(draft, options.signal);
       await pruneWhenDue(lease, options.signal);
     });
   }
 
-  /** Runs `work` under the lease that the caller has named, else under one of this vault's own. */
-  async #withLease<T>(options: LeasedOptions, work: (lease: VaultLease) => Promise<T>): Promise<T> {
-    if (!options.lease) return this.#withOwn(sessionName(options.session), work, options.signal);
-    const lease = this.#leaseOf(options.session, options.lease);
-    return lease.run(() => work(lease), options.signal);
-  }
-
   /** Whether `delete` has anything to do. */
   async #mayNeedDelete(session: string, retainMs: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const state = await this.#log(session).newest(signal);
+    const state = await this.#newest(session, signal);
     if (!state) return false;
     // A pending save may still take effect.
-    if (this.#pending.get(sessionName(session))?.appends.isEmpty === false) return true;
+    if (this.#leases.hasPending(sessionName(session))) return true;
     return state.content === 0 ? retainMs === 0 && state.dead.length > 0 : !(state.deleted && retainMs > 0);
   }
 
   async #newest(session: string, signal?: AbortSignal): Promise<LogState | undefined> {
-    return await new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session))).newest(signal);
+    return await this.#log(session).newest(signal);
   }
 
   /** Says once which generations were stored before encryption was turned on. */
@@ -257,74 +234,10 @@ export class Vault implements ProfileStore {
       `Stored without encryption: generation ${plain.join(", ")} of ${session}, from before it was turned on. \`rekey({ session })\` of the store encrypts them; without it they stay until newer ones have taken their place.`,
     );
   }
-
-  #watchOf(session: string): LeaseWatch {
-    const watch = this.#watches.get(session) ?? new LeaseWatch();
-    this.#watches.set(session, watch);
-    return watch;
-  }
-
-  async #take(session: string, options: TakeOptions): Promise<VaultLease> {
-    const known = this.#pending.get(session) ?? { epoch: 0, appends: new PendingAppends() };
-    this.#pending.set(session, known);
-    const { exclusiveCreate } = await this.#context.traits(options.signal);
-    // Where nothing is created exclusively, two leases of this vault must not append at the same time either.
-    const operations = exclusiveCreate ? undefined : (this.#operations.get(session) ?? new Mutex());
-    if (operations) this.#operations.set(session, operations);
-    const take = (): Promise<VaultLease> =>
-      VaultLease.take(this.#context, session, { ...options, operations, pending: known.appends });
-    const lease = await (operations ? operations.run(take, options.signal) : take());
-    const { epoch, writer } = lease;
-    if (epoch >= (this.#pending.get(session)?.epoch ?? 0))
-      this.#pending.set(session, { epoch, appends: writer.pending });
-    return lease;
-  }
-
-  /** Runs `work` under a lease of this vault's own; a new one when another process has taken the session since. */
-  async #withOwn<T>(session: string, work: (lease: VaultLease) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let first = true; ; first = false) {
-      const known = this.#own.get(session);
-      const taking = known ?? this.#take(session, { watch: this.#watchOf(session) });
-      if (!known) {
-        this.#own.set(session, taking);
-        taking.catch(() => this.#own.delete(session));
-      }
-      const lease = await withSignal(taking, signal);
-      try {
-        return await lease.run(() => work(lease), signal);
-      } catch (error) {
-        if (!isVaultError(error, "LEASE_LOST")) throw error;
-        if (this.#own.get(session) === taking) this.#own.delete(session);
-        if (!known && !first) throw error;
-      }
-    }
-  }
 }
 
 interface AcquireOptions {
   session: string;
   waitMs?: number;
   signal?: AbortSignal;
-}
-
-interface LeasedOptions {
-  session: string;
-  lease?: Lease;
-  signal?: AbortSignal;
-}
-
-function publicState(
-  { n, epoch, by, content, live, since, deleted, lease }: LogState,
-  isReleased = false,
-): SessionState {
-  const current = deleted ? undefined : currentOf({ live, content });
-  return {
-    entry: n,
-    epoch,
-    ...(current ? { current: generationInfo(current, since) } : {}),
-    generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
-    ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),
-    holder: lease ? ownerName(lease) : by,
-    ...(lease && !isReleased ? { lease: { owner: ownerName(lease), since: new Date(lease.since) } } : {}),
-  };
 }
