@@ -1,4 +1,5 @@
 // `lib/async` holds deadlines, mutexes and semaphores. It imports the errors only. Every folder may import it.
+import { setTimeout as delay } from "node:timers/promises";
 
 /**
  * Waits for `work`, or for the signal. For work that cannot be interrupted: after an abort the work continues by
@@ -64,4 +65,19 @@ export async function withDeadline<T>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/**
+ * Resolves when `work` has ended, in whatever way, or after `limitMs` milliseconds. Never rejects, and leaves no timer behind.
+ * @param options.keepsAlive whether the process stays for the time of the wait. @default true
+ */
+export async function waitAtMost(
+  limitMs: number,
+  work: Promise<unknown>,
+  { keepsAlive = true }: { keepsAlive?: boolean } = {},
+): Promise<void> {
+  const over = new AbortController();
+  const late = delay(limitMs, undefined, { ref: keepsAlive, signal: over.signal }).catch(() => undefined);
+  await Promise.race([work.catch(() => undefined), late]);
+  over.abort();
 }

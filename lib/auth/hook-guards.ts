@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { waitAtMost } from "../async/deadline.ts";
 import type { BrowserLike, ClientLike } from "../browser/client.ts";
 import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
 
@@ -52,7 +52,7 @@ export class HookGuards {
     const check = isFirst && !client.pupBrowser?.isConnected() ? this.watchDestroys() : undefined;
     // `client.on("disconnected", () => client.initialize())` starts while whatsapp-web.js is about to close the
     // browser.
-    if (previous !== undefined) await within(previous, CLOSE_WAIT_MS);
+    if (previous !== undefined) await waitAtMost(CLOSE_WAIT_MS, previous, { keepsAlive: false });
     await inTurn(async () => {
       check?.();
       // A browser that runs has its profile open, as at a second initialize().
@@ -100,12 +100,4 @@ export class HookGuards {
   destroyed(): void {
     this.#destroys += 1;
   }
-}
-
-/** Waits for `promise`, for `limitMs` at most; leaves no timer behind. */
-async function within(promise: Promise<unknown>, limitMs: number): Promise<void> {
-  const over = new AbortController();
-  const late = delay(limitMs, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
-  await Promise.race([promise, late]);
-  over.abort();
 }

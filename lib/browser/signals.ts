@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
+import { waitAtMost } from "../async/deadline.ts";
 import type { PuppeteerOptions } from "./client.ts";
 import { usersOptions } from "./launch-options.ts";
 
@@ -62,10 +62,7 @@ async function handle(signal: EndSignal): Promise<void> {
 
 /** Runs a callback for `limitMs` at most. Never rejects, also when the callback fails. */
 async function runBounded({ run, limitMs }: Callback): Promise<void> {
-  const limit = new AbortController();
-  const running = (async () => run())().catch(() => undefined);
-  await Promise.race([running, delay(limitMs, undefined, { signal: limit.signal }).catch(() => undefined)]);
-  limit.abort();
+  await waitAtMost(limitMs, (async () => run())());
 }
 
 /** Ends the process as the signal would have, unless the signal has other listeners: then they decide. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { withDeadline, withSignal } from "../../lib/async/deadline.ts";
+import { waitAtMost, withDeadline, withSignal } from "../../lib/async/deadline.ts";
 import { gate } from "../support/gate.ts";
 
 const reason = new Error("stopped");
@@ -115,5 +115,33 @@ describe("withDeadline", () => {
       return "late";
     });
     expect(await work).toBe("late");
+  });
+});
+
+describe("waitAtMost", () => {
+  it("ends with the work, also when the work fails", async () => {
+    const held = gate();
+    let hasEnded = false;
+    const waiting = waitAtMost(2 ** 31 - 1, held.opened).then(() => {
+      hasEnded = true;
+    });
+    await turn();
+    expect(hasEnded).toBe(false);
+    held.open();
+    await waiting;
+    await waitAtMost(2 ** 31 - 1, Promise.reject(reason));
+    await turn();
+    expect(unhandled).toEqual([]);
+  });
+
+  it("ends without the work after its time, and keeps a later failure handled", async () => {
+    const held = gate();
+    const work = held.opened.then(() => {
+      throw reason;
+    });
+    await waitAtMost(1, work);
+    held.open();
+    await turn();
+    expect(unhandled).toEqual([]);
   });
 });

@@ -118,7 +118,8 @@ describe("start", () => {
     expect(begun).toBe(2);
   });
 
-  it("throws CANCELLED when the client is destroyed before its first browser", async () => {
+  /** A start during which the client is destroyed. */
+  async function expectCancelled(): Promise<void> {
     const free = gate();
     const start = guards.start(first, begin, async (step) => {
       await free.opened;
@@ -128,20 +129,16 @@ describe("start", () => {
     free.open();
     await expect(start).rejects.toMatchObject(destroyed);
     expect(begun).toBe(0);
+  }
+
+  it("throws CANCELLED when the client is destroyed before its first browser", async () => {
+    await expectCancelled();
   });
 
   it("throws CANCELLED when the client is destroyed in a start after a run that has ended", async () => {
     const browser = await launch();
     await browser.close();
-    const free = gate();
-    const start = guards.start(first, begin, async (step) => {
-      await free.opened;
-      await step();
-    });
-    guards.destroyed();
-    free.open();
-    await expect(start).rejects.toMatchObject(destroyed);
-    expect(begun).toBe(0);
+    await expectCancelled();
   });
 
   it("begins when the destroy was for the browser before", async () => {
