@@ -9,7 +9,7 @@ processTimer.set = (owner, at, run): void => {
   set(owner, at, run);
 };
 
-/** Ends the renewals of leases that a test file has not released: their stores end with the file. */
+/** Ends the renewals of leases that a test has not released: its store ends with it. */
 export function endRenewals(): void {
   for (const lease of renewed) processTimer.clear(lease);
   renewed.clear();

@@ -1,8 +1,11 @@
 // For every test file: a process warning that it did not declare fails the run. (So does an unhandled rejection, by
 // itself.)
-import { afterAll, expect } from "vitest";
+import { afterAll, afterEach, expect } from "vitest";
 import { endRenewals } from "./leases.ts";
 import { takeWarnings } from "./warnings.ts";
+
+// After the hooks of the file, which may release a lease.
+afterEach(endRenewals);
 
 afterAll(async () => {
   endRenewals();

@@ -1,8 +1,6 @@
 /** Process warnings since they were last taken. One list for all test files of a worker. */
 const seen: string[] = [];
 let expected: RegExp[] = [];
-/** A lease that a test has not released is renewed until its file ends; the store of that test may be gone by then. */
-const LEFT_LEASE = /: Could not renew the lease of /;
 
 process.on("warning", ({ name, message }) => void seen.push(`${name}: ${message}`));
 
@@ -13,8 +11,7 @@ export function expectWarning(pattern: RegExp): void {
 
 /** Process warnings that this test file did not declare. The next file begins with none. */
 export function takeWarnings(): string[] {
-  const known = [...expected, LEFT_LEASE];
-  const unexpected = seen.splice(0).filter((text) => !known.some((pattern) => pattern.test(text)));
+  const unexpected = seen.splice(0).filter((text) => !expected.some((pattern) => pattern.test(text)));
   expected = [];
   return unexpected;
 }
