@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 import { SlowFirst } from "./test/support/slow-first.ts";
+import { takeAway } from "./test/vault/support/rules/take-away.ts";
 
 /** Files that replace modules or parts of Node, or load modules anew: each has a worker of its own. */
 const ALONE = [
@@ -12,8 +13,12 @@ const ALONE = [
   "test/support/services/installing.test.ts",
 ];
 
+/** For tests that must fail: the code without a rule of the protocol. See CONTRIBUTING.md. */
+const { WA_VAULT_WITHOUT } = process.env;
+
 /** `vitest run` is what `npm test` needs; `vitest run --mode long` has the rest too. See CONTRIBUTING.md. */
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
+  plugins: WA_VAULT_WITHOUT === undefined ? [] : [takeAway(WA_VAULT_WITHOUT)],
   test: {
     typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
     setupFiles: ["test/support/setup.ts"],
