@@ -81,11 +81,15 @@ export class Truth {
     return bytes && this.#entries.get(bytes);
   }
 
-  /** The state before the newest entry, when that is a hold behind a generation that is kept. */
+  /**
+   * The state before the newest entry, when that is a hold right behind a generation that is kept. (Of a store that loses
+   * one hold after another, two holders may come to the same number by different ways: against that no rule helps.)
+   */
   get beforeHold(): LogState | undefined {
     const { kind, n, live } = this.newest;
     const before = this.#moments.findLast((state) => state.n < n);
-    return kind === "hold" && live.some((generation) => generation.n === before?.n) ? before : undefined;
+    const isBehindGeneration = before?.n === n - 1 && live.some((generation) => generation.n === before.n);
+    return kind === "hold" && isBehindGeneration ? before : undefined;
   }
 
   /** The store loses its newest entry. */
