@@ -128,15 +128,23 @@ async function freeState(
 ): Promise<Omit<Seen, "held"> & { state: LogState }> {
   const { clock } = context;
   const began = clock.monotonicMs();
-  for (let isTold = false; ; isTold = true) {
+  let isTold = false;
+  let followed = 0;
+  for (;;) {
     const state = (await log.newest(signal)) ?? EMPTY_LOG;
     if (!hasLeases) return { state, isFree: true, keys: [] };
     const { held, ...seen } = await watch.look(context, log.session, state, signal);
     if (!held || breaks?.lease?.hold === state.lease?.hold) return { state, ...seen };
     const now = clock.monotonicMs();
     const leftMs = Math.max(until - now, overdueMs(held, now - began));
-    if (leftMs <= 0) throw leaseHeld(log.session, held);
+    if (leftMs <= 0) {
+      // A holder that has come meanwhile has deleted what was stored of the lease, a release as well.
+      if (state.n === followed || !(await log.readFollower(state.n + 1, signal))) throw leaseHeld(log.session, held);
+      followed = state.n;
+      continue;
+    }
     if (!isTold) context.warn(waiting(log.session, held, leftMs));
+    isTold = true;
     // Most releases come soon after a process was told to end.
     const pollMs = Math.min(POLL_MS, held.ttlMs / LOOKS_PER_LEASE, Math.max(FIRST_POLL_MS, (now - began) / 4));
     await clock.sleep(Math.ceil(Math.min(pollMs, held.leftMs, leftMs)), signal);

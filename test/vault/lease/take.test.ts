@@ -44,6 +44,25 @@ describe("a hold that was given up, and arrives late", () => {
   });
 });
 
+describe("a session that was released", () => {
+  it("is held by nobody also where the next holder deletes the release before it is seen", async () => {
+    const [holder, waiter] = [rig.process(), rig.process()];
+    await (await holder.store.acquire({ session: SESSION })).release();
+    let isTaken = false;
+    waiter.requests.intercept = async (call, key, go) => {
+      const result = await go();
+      if (call === "get" && key.includes("/log/") && !isTaken) {
+        isTaken = true;
+        await rig.process().store.breakLease({ session: SESSION });
+        expect(await rig.leaseKeys()).toEqual([]);
+      }
+      return result;
+    };
+    const lease = await waiter.store.acquire({ session: SESSION });
+    expect(lease.epoch).toBe(3);
+  });
+});
+
 describe("breaking a lease", () => {
   it("names the process that had the session, and leaves nothing of its lease", async () => {
     const [holder, other] = [rig.process(), rig.process()];
