@@ -223,6 +223,8 @@ export class Network {
     if (this.#isCalm || isQuick || !random.chance(this.#plan.rates.idle)) return 0;
     const ms = random.pick([5, 60]) * SECOND * random.next();
     owner.idleUntilMs = Math.max(owner.idleUntilMs, nowMs + ms);
+    // A renewal may wait for it: of a long lease each looks by a listing.
+    if (name === "list") owner.hasTrouble(nowMs + ms);
     return ms;
   }
 
