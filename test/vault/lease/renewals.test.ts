@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Lease } from "../../../lib/store.ts";
 import { entryKey } from "../../../lib/vault/layout.ts";
-import { captureOf, profileFiles } from "../../contract/profile.ts";
+import { captureOf, noise, profileFiles } from "../../contract/profile.ts";
 import { gate } from "../../support/gate.ts";
 import { settle } from "../support/fake-time.ts";
 import { LeaseRig, type RigProcess, SECOND, SESSION } from "../support/lease-rig.ts";
-import { failAll, holdBack, outage } from "../support/requests.ts";
+import { failAll, holdBack, isEntryPut, outage } from "../support/requests.ts";
 
 const lost = { code: "LEASE_LOST" };
 
@@ -77,6 +77,33 @@ describe("renewals", () => {
     expect(lease.lost.reason).toMatchObject(lost);
   });
 
+  it("end the uploads of a save when another process has taken the session", async () => {
+    const blobs = holder.requests;
+    blobs.traits = async () => ({ ...(await rig.backend.traits()), maxBlobBytes: 64 * 1024 });
+    const store = holder.open({ concurrency: 1 });
+    await lease.release();
+    lease = await store.acquire({ session: SESSION });
+    blobs.take();
+    const [sent, answered] = [gate(), gate()];
+    blobs.intercept = async (call, key, go) => {
+      if (call === "put" && key.includes("/chunks/")) {
+        sent.open();
+        await answered.opened;
+      }
+      return go();
+    };
+    const capture = captureOf(profileFiles("one", { "Default/large": noise(640 * 1024) }));
+    const saving = expect(store.saveProfile({ session: SESSION, lease, capture })).rejects.toMatchObject(lost);
+    await sent.opened;
+    await isOvertaken();
+    await rig.time.advance(20 * SECOND);
+    expect(lease.lost.aborted).toBe(true);
+    answered.open();
+    await saving;
+    // The one that was under way, and the one that waited for it.
+    expect(blobs.take().filter((line) => /^put .*\/chunks\//.test(line)).length).toBeLessThanOrEqual(2);
+  });
+
   it("take no entry of the holder for another one's while it saves", async () => {
     holder.requests.intercept = async (call, key, go) => {
       const result = await go();
@@ -123,6 +150,33 @@ describe("a renewal that comes late", () => {
     await saving;
     await settle();
     expect(await rig.kinds()).toEqual(["hold", "save"]);
+  });
+
+  it("is late by the time since the last one was sent, whenever that was answered", async () => {
+    let renewals = 0;
+    holder.requests.intercept = async (call, key, go) => {
+      const isRenewal = call === "put" && key.includes("/lease/");
+      if (isRenewal && ++renewals === 2) throw outage();
+      const result = await go();
+      if (isRenewal && renewals === 1) await holder.clock.sleep(18 * SECOND);
+      return result;
+    };
+    await rig.time.advance(21 * SECOND);
+    const waiter = rig.process(3_600 * SECOND);
+    let judgedAt = 0;
+    waiter.requests.intercept = async (call, key, go) => {
+      // It has seen no renewal for half of a lease, and is about to take the session, when one comes.
+      if (isEntryPut(call, key) && judgedAt === 0) {
+        judgedAt = rig.time.now;
+        await waiter.clock.sleep(10 * SECOND);
+      }
+      return go();
+    };
+    await expect(waiter.takes(60 * SECOND)).rejects.toMatchObject({ code: "LEASE_HELD" });
+    expect(judgedAt).toBeGreaterThan(50 * SECOND);
+    expect(judgedAt).toBeLessThan(60 * SECOND);
+    expect(lease.lost.aborted).toBe(false);
+    expect(await rig.kinds()).toEqual(["hold", "renewed"]);
   });
 
   it("keeps the session from a process that has judged by the one that did not come", async () => {
@@ -202,6 +256,21 @@ describe("a release", () => {
     holder.requests.take();
     await rig.time.advance(600 * SECOND);
     expect(holder.requests.take()).toEqual([]);
+  });
+
+  it("is not undone by a renewal that takes effect late: nobody waits", async () => {
+    let late: (() => Promise<unknown>) | undefined;
+    holder.requests.intercept = (call, key, go) => {
+      if (call !== "put" || !key.includes("/lease/")) return go();
+      late = go;
+      return Promise.reject(outage());
+    };
+    await rig.time.advance(20 * SECOND);
+    holder.requests.passAll();
+    await lease.release();
+    if (!late) throw new Error("no renewal was sent");
+    await late();
+    expect((await rig.process().takes(120 * SECOND)).seconds).toBe(0);
   });
 
   it("is over in seconds also when the store does not answer, and the lease ends by itself", async () => {

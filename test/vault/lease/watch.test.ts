@@ -46,6 +46,21 @@ describe("a lease that is renewed", () => {
     await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
   });
 
+  it("is not over for a process that sees an early renewal take effect once more", async () => {
+    const renewals: (() => Promise<unknown>)[] = [];
+    holder.requests.intercept = (call, key, go) => {
+      if (call === "put" && key.includes("/lease/")) renewals.push(go);
+      return go();
+    };
+    await holder.store.acquire({ session: SESSION });
+    const waiter = rig.process(-HOUR);
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+    await rig.time.advance(70 * SECOND);
+    expect(renewals.length).toBe(4);
+    await renewals[0]?.();
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+  });
+
   it("is alive also where only the log shows it", async () => {
     const lease = await holder.store.acquire({ session: SESSION });
     holder.loseLeasePuts();
