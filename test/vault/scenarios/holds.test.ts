@@ -6,11 +6,11 @@ import { encodeEntry } from "../../../lib/vault/entry.ts";
 import { SessionFrames } from "../../../lib/vault/frames.ts";
 import { entryKey, entryNumber, logPrefix } from "../../../lib/vault/layout.ts";
 import type { VaultLease } from "../../../lib/vault/lease.ts";
-import { Vault } from "../../../lib/vault/vault.ts";
+import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { takeOver } from "../../support/take-over.ts";
 import { FakeClock, FakeTime } from "../support/fake-time.ts";
-import { Requests } from "../support/requests.ts";
+import { isEntryPut, Requests } from "../support/requests.ts";
 
 const session = "RemoteAuth-bot";
 const DAY = 24 * 60 * 60 * 1000;
@@ -24,12 +24,16 @@ beforeEach(() => {
 });
 
 /** Without leases: what is looked at here is the log alone, of which any process may take the next number. */
-function open(blobs: BlobStore = backend): Vault {
-  return new Vault({ blobs, retries: 0 }, { clock: time.clock(), leases: false });
+function open(blobs: BlobStore = backend, options: VaultOptions = {}, skewMs = 0): Vault {
+  return new Vault({ blobs, retries: 0, ...options }, { clock: time.clock(skewMs), leases: false });
 }
 
 function save(store: Vault, lease: Lease, value: string): Promise<SaveReport> {
   return store.saveProfile({ session, lease, capture: captureOf(profileFiles(value)) });
+}
+
+async function current(): Promise<number | undefined> {
+  return (await open().state({ session }))?.current?.generation;
 }
 
 async function entries(): Promise<number[]> {
@@ -124,17 +128,55 @@ describe("a holder that was idle or paused", () => {
 });
 
 describe("a hold", () => {
-  it("stays when another host's clock was a month ahead, and stops that host", async () => {
-    const stamps = new Map<string, number>();
-    const [first, second] = [open(stamped(31 * DAY, stamps)), open(stamped(0, stamps))];
+  it("counts only as the newest entry: its number may be one that was free again", async () => {
+    const holder = open(backend, { keep: 1 });
+    const lease = await holder.acquire({ session });
+    await save(holder, lease, "one");
+    const requests = new Requests(backend);
+    requests.intercept = async (call, key, go) => {
+      if (!isEntryPut(call, key)) return go();
+      requests.passAll();
+      for (const value of ["two", "three", "four"]) await save(holder, lease, value);
+      await holder.prune({ session, lease });
+      return go();
+    };
+    const other = open(requests);
+    const { generation } = await save(other, await other.acquire({ session }), "five");
+    expect(await current()).toBe(generation);
+    await expect(save(holder, lease, "six")).rejects.toMatchObject({ code: "LEASE_LOST" });
+  });
+
+  it("stops an entry of the holder before it that was on its way meanwhile", async () => {
+    const requests = new Requests(backend);
+    const [first, second] = [open(requests), open()];
     const zombie = await first.acquire({ session });
     await save(first, zombie, "one");
-    const lease = await takeOver(second, session);
-    const { generation } = await save(second, lease, "two");
-    await second.prune({ session, lease });
-    expect(await entries()).toContain(3);
+    let generation = 0;
+    requests.intercept = async (call, key, go) => {
+      if (!isEntryPut(call, key)) return go();
+      requests.passAll();
+      const lease = await second.acquire({ session });
+      generation = (await save(second, lease, "two")).generation;
+      await second.prune({ session, lease });
+      return go();
+    };
     await expect(save(first, zombie, "of the zombie")).rejects.toMatchObject({ code: "LEASE_LOST" });
-    expect((await second.state({ session }))?.current?.generation).toBe(generation);
+    expect(await current()).toBe(generation);
+  });
+
+  it("stays when another host's clock is a month ahead, and stops the holder before it", async () => {
+    const stamps = new Map<string, number>();
+    const [first, second] = [open(stamped(0, stamps)), open(stamped(0, stamps))];
+    const ahead = open(stamped(31 * DAY, stamps), {}, 31 * DAY);
+    const zombie = await first.acquire({ session });
+    await save(first, zombie, "one");
+    await save(second, await takeOver(second, session), "two");
+    const lease = await takeOver(ahead, session);
+    const { generation } = await save(ahead, lease, "three");
+    await ahead.prune({ session, lease });
+    await expect(save(first, zombie, "of the zombie")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await current()).toBe(generation);
+    expect(await entries()).toContain(3);
   });
 
   it("goes once later holders have held the session for a month, however short each of them", async () => {

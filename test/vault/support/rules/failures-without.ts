@@ -25,7 +25,7 @@ export async function failuresWithout({ name, failing }: Rule): Promise<string[]
   const folder = await mkdtemp(join(tmpdir(), "wa-vault-rule-"));
   try {
     const report = join(folder, "report.json");
-    const args = ["run", `test/vault/${failing.file}`, "--testNamePattern", escaped(failing.name)];
+    const args = ["run", join("test/vault", failing.file), "--testNamePattern", escaped(failing.name)];
     const output = ["--typecheck.enabled=false", "--reporter=test/support/named-report.ts"];
     const env = { ...process.env, [REPORT]: report, WA_VAULT_WITHOUT: name, WA_VAULT_SEED: failing.seeds };
     const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", ...args, ...output], {

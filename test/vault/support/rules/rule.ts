@@ -4,21 +4,21 @@ export interface Rule {
   readonly name: string;
   /** What it says. */
   readonly says: string;
-  /** How the code looks without it: in each file below `lib/vault`, the text that stands there once, and what replaces it. */
+  /** How the code looks without it: in each file, the text that stands there once, and what replaces it. */
   readonly without: readonly TextChange[];
   /** The test that fails without it. */
   readonly failing: FailingTest;
 }
 
 export interface TextChange {
-  /** Path below `lib/vault`. */
+  /** Path from `lib/vault`. */
   readonly file: string;
   readonly from: string;
   readonly to: string;
 }
 
 export interface FailingTest {
-  /** Path below `test/vault`. */
+  /** Path from `test/vault`. */
   readonly file: string;
   /** The name of the test, or how it begins, without the names of its groups; of one test in the file. */
   readonly name: string;

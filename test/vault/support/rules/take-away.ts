@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 import { LEASE_RULES } from "./lease-rules.ts";
@@ -18,7 +19,7 @@ export function takeAway(name: string): Plugin {
     name: "take-away",
     enforce: "pre",
     transform(code, id) {
-      const changes = rule.without.filter(({ file }) => id === VAULT + file);
+      const changes = rule.without.filter(({ file }) => id === join(VAULT, file));
       return changes.length === 0 ? undefined : changes.reduce(changed, code);
     },
   };
@@ -28,11 +29,13 @@ export function takeAway(name: string): Plugin {
 export function changed(source: string, { file, from, to }: TextChange): string {
   const [before, after, ...more] = source.split(from);
   if (before === undefined || after === undefined || more.length > 0)
-    throw new Error(`"${from}" stands ${more.length === 0 ? "nowhere" : "more than once"} in lib/vault/${file}.`);
+    throw new Error(
+      `"${from}" stands ${more.length === 0 ? "nowhere" : "more than once"} in ${join("lib/vault", file)}.`,
+    );
   return before + to + after;
 }
 
-/** The source of a file below `lib/vault`. */
+/** The source of a file. @param file its path from `lib/vault` */
 export function sourceOf(file: string): string {
-  return readFileSync(VAULT + file, "utf8");
+  return readFileSync(join(VAULT, file), "utf8");
 }

@@ -85,7 +85,6 @@ export class Network {
       },
       put: async (key, bytes, { ifAbsent = false, signal }: PutOptions = {}): Promise<void> => {
         const copy = Buffer.from(bytes);
-        if (key.startsWith(`${this.#prefix}log/`) && !ifAbsent) throw new Error(`${key} was put without ifAbsent`);
         await this.#beforePut(owner, key, copy);
         const effect = (): boolean => backend.put(key, copy, ifAbsent);
         const isDone = await this.#request(owner, { name: "put", keys: [key], signal, effect });
