@@ -1,7 +1,7 @@
 // `lib/auth/store` gives `RemoteAuth` one view of both kinds of stores: stores that take profiles file by file, and
 // stores with whatsapp-web.js's four methods, which take zips. It imports `lib/archive`, `lib/profile`, `lib/disk`,
 // `lib/async`, the types of stores and the errors. Only `lib/auth` may import it.
-import { withDeadline, withSignal } from "../../async/deadline.ts";
+import { waitAtMost, withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
 import type {
   Capture,
@@ -39,6 +39,8 @@ export class ProfileSession implements StoreSession {
   readonly #options: Required<ProfileSessionOptions>;
   readonly #limits: typeof LIMITS;
   #lease: Lease | undefined;
+  /** The release of a lease that the store gives although its wait was aborted. Never rejects. */
+  #lateRelease: Promise<void> | undefined;
   readonly #lost = new AbortController();
 
   constructor(
@@ -78,13 +80,13 @@ export class ProfileSession implements StoreSession {
     return typeof mark === "function" && typeof rollback === "function";
   }
 
-  /** @throws `LEASE_HELD`; the signal's reason at once: a lease that the store gives later is released */
+  /** @throws `LEASE_HELD`; the signal's reason at once: a lease that the store gives later is released, see `close` */
   async #acquire(signal: AbortSignal): Promise<void> {
     const session = this.#session;
     const { leaseWaitMs: waitMs } = this.#options;
     const acquiring = (async () => await this.#store.acquire({ session, waitMs, signal }))();
     const lease = await withSignal(acquiring, signal).catch((error: unknown) => {
-      acquiring.then((late) => late.release()).catch(() => undefined);
+      this.#lateRelease = acquiring.then((late) => late.release()).catch(() => undefined);
       throw error;
     });
     this.#lease = lease;
@@ -164,15 +166,13 @@ export class ProfileSession implements StoreSession {
   }
 
   async close(): Promise<void> {
-    const lease = this.#lease;
+    const [lease, lateRelease] = [this.#lease, this.#lateRelease];
     this.#lease = undefined;
-    if (lease === undefined) return;
-    const expired = (cause: unknown): Error => new Error("The store did not answer.", { cause });
-    const released = withDeadline({ limitMs: this.#limits.releaseMs, expired }, (signal) =>
-      withSignal(lease.release(), signal),
-    );
+    this.#lateRelease = undefined;
+    if (lease === undefined && lateRelease === undefined) return;
+    const release = async (): Promise<void> => await lease?.release();
     // The next process takes over a lease that was not released.
-    await released.catch(() => undefined);
+    await waitAtMost(this.#limits.releaseMs, Promise.allSettled([release(), lateRelease]));
   }
 
   #heldLease(): Lease {

@@ -6,6 +6,7 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 import { captureOf } from "../../contract/profile.ts";
 import { expectWarning } from "../../support/warnings.ts";
+import { LeasedStore } from "../support/leased-store.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 
 expectWarning(/Stored without encryption: generation \d+ of RemoteAuth/);
@@ -59,5 +60,40 @@ describe("a rollback", () => {
     expect(await rolledBack([plain], { encryption })).toEqual({ found: undefined, current: current.generation });
     const found = await rolledBack([plain, encrypted], { encryption });
     expect(found).toEqual({ found: encrypted, current: encrypted.generation });
+  });
+});
+
+describe("close() after a start that was destroyed while it waited for the store", () => {
+  /** A session whose `open` was aborted, in a store that has the lease on its way. */
+  async function aborted(limits?: { deleteMs: number; releaseMs: number }) {
+    const store = new LeasedStore();
+    store.heedsSignal = false;
+    const given = store.hold("acquired");
+    const opened = new ProfileSession(store, session, {}, limits);
+    const stop = new AbortController();
+    const opening = opened.open(stop.signal);
+    await given.reached;
+    stop.abort(new Error("destroyed"));
+    await expect(opening).rejects.toThrow("destroyed");
+    return { store, opened, give: given.go };
+  }
+
+  it("waits for the release of a lease that the store gives later", async () => {
+    const { store, opened, give } = await aborted();
+    expect(store.held).toBe(1);
+    const closed = opened.close();
+    give();
+    await closed;
+    expect(store.held).toBe(0);
+  });
+
+  it("waits for it only up to the time limit", async () => {
+    const { store, opened, give } = await aborted({ deleteMs: 20, releaseMs: 20 });
+    await opened.close();
+    expect(store.held).toBe(1);
+    // There is nothing to wait for twice.
+    await opened.close();
+    give();
+    await expect.poll(() => store.held, { timeout: 240_000 }).toBe(0);
   });
 });
