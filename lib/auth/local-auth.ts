@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
+import type { PublicClient } from "../browser/client.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { ProfileLaunch } from "../browser/profile-launch.ts";
 import { checkNoBrowser, removeStaleLocks } from "../browser/singleton-lock.ts";
@@ -18,6 +19,7 @@ import {
   type StrategySettings,
   sessionNameOf,
 } from "./strategy-options.ts";
+import { currentStart, type Start, watchStarts } from "./watched-starts.ts";
 
 /** How long a `destroy()` waits for the processes of a closed browser to end, in milliseconds. */
 const EXIT_WAIT_MS = 3_000;
@@ -41,6 +43,8 @@ export class LocalAuth extends BaseAuth {
     () => `The profile ${this.userDataDir}`,
   );
   #launch: ProfileLaunch | undefined;
+  /** The launches by the call of `client.initialize()` that began them. */
+  readonly #launches = new WeakMap<Start, ProfileLaunch>();
   /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
   #closed: Deferred | undefined;
 
@@ -50,6 +54,11 @@ export class LocalAuth extends BaseAuth {
     this.clientId = this.#settings.clientId;
     this.dataPath = this.#settings.dataPath;
     this.rmMaxRetries = this.#settings.rmMaxRetries;
+  }
+
+  override setup(client: PublicClient): void {
+    super.setup(client);
+    watchStarts(client, async (start) => await this.#launches.get(start)?.giveUp(start.children));
   }
 
   /**
@@ -78,6 +87,8 @@ export class LocalAuth extends BaseAuth {
       destroy: () => this.destroy(),
     });
     this.#launch = launch;
+    const start = currentStart();
+    if (start !== undefined) this.#launches.set(start, launch);
     try {
       await launch.prepare(async () => {
         await previous?.end();

@@ -43,8 +43,8 @@ export class RemoteAuth extends BaseAuth {
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
-  /** The call of `client.initialize()` that began the run. */
-  #start: Start | undefined;
+  /** The runs by the call of `client.initialize()` that began them. */
+  readonly #runs = new WeakMap<Start, RemoteRun>();
   /** Whether the page has said last that it is linked to no phone. */
   #isUnpaired = false;
   /** What WhatsApp has refused and neither the local profile nor the store says yet. */
@@ -78,9 +78,9 @@ export class RemoteAuth extends BaseAuth {
       if (this.#isUnpaired) this.#run?.unlink();
     });
     watchStarts(client, async (start) => {
-      const run = this.#run;
-      // Another call may have begun the run, and may still go on.
-      if (run !== undefined && this.#start === start) await this.#inTurn(run, () => run.startFailed());
+      // Another call may have begun the run of now, and may still go on.
+      const run = this.#runs.get(start);
+      if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start));
     });
   }
 
@@ -126,7 +126,8 @@ export class RemoteAuth extends BaseAuth {
       destroy: () => this.destroy(),
     });
     this.#run = run;
-    this.#start = currentStart();
+    const start = currentStart();
+    if (start !== undefined) this.#runs.set(start, run);
     try {
       await run.begin();
     } catch (error) {

@@ -15,6 +15,7 @@ import { RunPhase } from "./run-phase.ts";
 import { ProfileSaver } from "./saving/profile-saver.ts";
 import { SaveSchedule, type SaveScheduleOptions } from "./saving/save-schedule.ts";
 import type { StoreSession } from "./store/store-session.ts";
+import type { Start } from "./watched-starts.ts";
 
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
@@ -112,8 +113,9 @@ export class RemoteRun {
     });
   }
 
-  /** whatsapp-web.js has given up the start of this run: without a browser the run ends at once. */
-  async startFailed(): Promise<void> {
+  /** whatsapp-web.js has given up the start of this run: without a browser that the hooks know, the run ends at once. */
+  async startFailed({ children }: Start): Promise<void> {
+    await this.#launch.giveUp(children);
     if (this.isEnding || this.#phase.isStarting || this.wasReady) return;
     const browser = this.#startedBrowser;
     if (browser?.isConnected()) this.#failed = new FailedStart(browser, () => this.wasReady);

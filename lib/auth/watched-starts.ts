@@ -1,8 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { ChildProcess } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { PublicClient } from "../browser/client.ts";
 
 /** One call of `client.initialize()`. */
-export type Start = object;
+export interface Start {
+  /** The processes that the call has started: puppeteer tells nobody of a browser whose start fails later. */
+  readonly children: readonly ChildProcess[];
+}
+
+/** The channel on which Node.js tells of every new process. */
+const CHILD_PROCESS = "child_process";
 
 const starts = new AsyncLocalStorage<Start>();
 
@@ -20,12 +28,19 @@ export function watchStarts(client: PublicClient, onFailed: (start: Start) => Pr
   const { initialize } = client;
   if (typeof initialize !== "function") return;
   client.initialize = async (...values: []): Promise<void> => {
-    const start: Start = {};
+    const children: ChildProcess[] = [];
+    const start: Start = { children };
+    const note = (message: unknown): void => {
+      if (currentStart() === start) children.push((message as { process: ChildProcess }).process);
+    };
+    subscribe(CHILD_PROCESS, note);
     try {
       return await starts.run(start, () => initialize.apply(client, values));
     } catch (error) {
       await onFailed(start);
       throw error;
+    } finally {
+      unsubscribe(CHILD_PROCESS, note);
     }
   };
 }

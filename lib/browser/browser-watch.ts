@@ -43,21 +43,13 @@ export class BrowserWatch {
   /** Whether a browser may be writing to the profile. */
   get isRunning(): boolean {
     const child = this.#process();
-    return child
-      ? isProcessRunning(child) || isGroupRunning(child.pid)
-      : (this.#client.pupBrowser?.isConnected() ?? false);
+    return child ? isRunning(child) : (this.#client.pupBrowser?.isConnected() ?? false);
   }
 
   /** Resolves when the browser's processes have ended, or after `limitMs`. */
   async exit(limitMs: number): Promise<void> {
     const child = this.#process();
-    if (!child) return;
-    const until = performance.now() + limitMs;
-    if (isProcessRunning(child)) {
-      await once(child, "exit", { signal: AbortSignal.timeout(limitMs) }).catch(() => undefined);
-    }
-    // Chromium writes its storage in a process of its own, which may end a moment later than the main process.
-    while (isGroupRunning(child.pid) && performance.now() < until) await delay(GROUP_POLL_MS);
+    if (child) await processesExit(child, limitMs);
   }
 
   async #gone(child: ChildProcess | undefined): Promise<void> {
@@ -72,6 +64,21 @@ export class BrowserWatch {
   #process(): ChildProcess | undefined {
     return this.#client.pupBrowser?.process?.() ?? undefined;
   }
+}
+
+/** Resolves when the process and its group have ended, or after `limitMs`. Never rejects. */
+export async function processesExit(child: ChildProcess, limitMs: number): Promise<void> {
+  const until = performance.now() + limitMs;
+  if (isProcessRunning(child)) {
+    await once(child, "exit", { signal: AbortSignal.timeout(limitMs) }).catch(() => undefined);
+  }
+  // Chromium writes its storage in a process of its own, which may end a moment later than the main process.
+  while (isGroupRunning(child.pid) && performance.now() < until) await delay(GROUP_POLL_MS);
+}
+
+/** Whether the process, or another one of its group, runs. */
+export function isRunning(child: ChildProcess): boolean {
+  return isProcessRunning(child) || isGroupRunning(child.pid);
 }
 
 function isProcessRunning({ exitCode, signalCode }: ChildProcess): boolean {

@@ -1,7 +1,9 @@
+import type { ChildProcess } from "node:child_process";
 import { asDiskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { BrowserLike, ClientLike } from "./client.ts";
+import { endBrowsers } from "./end-browser.ts";
 import { checkLaunched, downgradeWarning, launchOptions } from "./launch-options.ts";
 import { endOrphanedBrowser, recordBrowser } from "./pidfile.ts";
 import { lockProfile, type ProfileLock } from "./profile-lock.ts";
@@ -27,6 +29,8 @@ export class ProfileLaunch {
   /** Version of the browser that wrote the profile. */
   #writtenBy: string | undefined;
   #ended = false;
+  /** Whether puppeteer may have launched a browser of which no hook has told. */
+  #isLaunching = false;
 
   constructor(options: ProfileLaunchOptions) {
     this.#options = options;
@@ -79,6 +83,7 @@ export class ProfileLaunch {
     const { client, dir } = this.#options;
     // A page that was closed before it navigated leaves this set, and the next navigation would count as a logout.
     client.lastLoggedOut = false;
+    this.#isLaunching = true;
     const handleSignals = this.#handlesSignals;
     client.options.puppeteer = launchOptions(client.options.puppeteer, { userDataDir: dir, profile, handleSignals });
   }
@@ -89,6 +94,7 @@ export class ProfileLaunch {
    */
   async started(browser: BrowserLike): Promise<void> {
     const { client, dir, onWarning } = this.#options;
+    this.#isLaunching = false;
     await this.#lock?.release();
     try {
       checkLaunched(browser, client.options.puppeteer);
@@ -101,6 +107,18 @@ export class ProfileLaunch {
     if (pid !== undefined) await recordBrowser(dir, pid).catch((error) => onWarning(String(error)));
     const warning = downgradeWarning(this.#writtenBy, await browser.version().catch(() => ""));
     if (warning !== undefined) onWarning(warning);
+  }
+
+  /**
+   * whatsapp-web.js has given up the start. If it did so before its second hook, nobody closes the browser: ends that
+   * browser, and the launch. Does nothing once `started` was called. Never rejects.
+   * @param children the processes that the start has started
+   */
+  async giveUp(children: readonly ChildProcess[]): Promise<void> {
+    if (!this.#isLaunching) return;
+    this.#isLaunching = false;
+    await endBrowsers(children, this.#options.dir);
+    await this.end();
   }
 
   /** Releases the signal handlers and the lock. Never rejects; may be called twice. */

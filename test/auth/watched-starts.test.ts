@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { currentStart, type Start, watchStarts } from "../../lib/auth/watched-starts.ts";
@@ -62,6 +64,21 @@ describe("watchStarts", () => {
     expect(begun[0]).not.toBe(begun[1]);
     await expect(client.initialize("outer")).rejects.toThrow("inner");
     expect(failed).toEqual([begun[1], begun[3], begun[2]]);
+  });
+
+  it("tells which processes the failed call has started", async () => {
+    const client = watched({
+      async initialize(...args: unknown[]): Promise<void> {
+        await turn();
+        await once(spawn(process.execPath, ["-e", "", ...args.map(String)]), "exit");
+        throw new Error("no page");
+      },
+    });
+    await Promise.allSettled([client.initialize("one"), client.initialize("other")]);
+    expect(failed.map(({ children }) => children.map(({ spawnargs }) => spawnargs.at(-1))).sort()).toEqual([
+      ["one"],
+      ["other"],
+    ]);
   });
 
   it("does nothing to a client without initialize()", () => {
