@@ -19,7 +19,7 @@ import {
   type StrategySettings,
   sessionNameOf,
 } from "./strategy-options.ts";
-import { currentStart, type Start, watchStarts } from "./watched-starts.ts";
+import { currentStart, type Start, WatchedStarts } from "./watched-starts.ts";
 
 /** How long a `destroy()` waits for the processes of a closed browser to end, in milliseconds. */
 const EXIT_WAIT_MS = 3_000;
@@ -58,7 +58,7 @@ export class LocalAuth extends BaseAuth {
 
   override setup(client: PublicClient): void {
     super.setup(client);
-    watchStarts(client, async (start) => await this.#launches.get(start)?.giveUp(start.children));
+    new WatchedStarts(client, async (start) => await this.#launches.get(start)?.giveUp(start.children));
   }
 
   /**

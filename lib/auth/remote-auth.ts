@@ -16,7 +16,7 @@ import { ProfileSession } from "./store/profile-session.ts";
 import type { StoredVersion, StoreSession } from "./store/store-session.ts";
 import { ZipSession } from "./store/zip-session.ts";
 import { sessionNameOf } from "./strategy-options.ts";
-import { currentStart, type Start, watchStarts } from "./watched-starts.ts";
+import { currentStart, type Start, WatchedStarts } from "./watched-starts.ts";
 
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 
@@ -43,6 +43,7 @@ export class RemoteAuth extends BaseAuth {
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
+  #starts: WatchedStarts | undefined;
   /** The runs by the call of `client.initialize()` that began them. */
   readonly #runs = new WeakMap<Start, RemoteRun>();
   /** Whether the page has said last that it is linked to no phone. */
@@ -77,7 +78,7 @@ export class RemoteAuth extends BaseAuth {
       this.#isUnpaired = state === "UNPAIRED" || state === "UNPAIRED_IDLE";
       if (this.#isUnpaired) this.#run?.unlink();
     });
-    watchStarts(client, async (start) => {
+    this.#starts = new WatchedStarts(client, async (start) => {
       // Another call may have begun the run of now, and may still go on.
       const run = this.#runs.get(start);
       if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start));
@@ -145,7 +146,9 @@ export class RemoteAuth extends BaseAuth {
 
   /** Called when the page asks for a link: the client starts again with an older profile, as long as there is one. */
   override async onAuthenticationNeeded(): Promise<AuthenticationAnswer> {
-    return (await this.#run?.authenticationNeeded()) ?? (await super.onAuthenticationNeeded());
+    const answer = await this.#run?.authenticationNeeded();
+    if (answer?.restart) this.#starts?.restarts();
+    return answer ?? (await super.onAuthenticationNeeded());
   }
 
   /** Called at every READY, not awaited: never rejects. */

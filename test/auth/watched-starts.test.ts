@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
-import { currentStart, type Start, watchStarts } from "../../lib/auth/watched-starts.ts";
+import { currentStart, type Start, WatchedStarts } from "../../lib/auth/watched-starts.ts";
 import type { PublicClient } from "../../lib/browser/client.ts";
+import { type Gate, gate } from "../support/gate.ts";
 
 interface FakeClient {
   initialize?(...values: unknown[]): Promise<unknown>;
@@ -14,15 +15,17 @@ beforeEach(() => {
   failed = [];
 });
 
+let starts: WatchedStarts;
+
 function watched<T extends FakeClient>(client: T): T {
-  watchStarts(client as unknown as PublicClient, async (start) => {
+  starts = new WatchedStarts(client as unknown as PublicClient, async (start) => {
     await turn();
     failed.push(start);
   });
   return client;
 }
 
-describe("watchStarts", () => {
+describe("WatchedStarts", () => {
   it("leaves values, result and `this` of initialize() as they are", async () => {
     const client = watched({
       async initialize(...values: unknown[]): Promise<unknown> {
@@ -79,6 +82,54 @@ describe("watchStarts", () => {
       ["one"],
       ["other"],
     ]);
+  });
+
+  describe("when whatsapp-web.js starts again by itself", () => {
+    let begun: string[];
+    let go: Gate;
+    /** A client whose start by this name ends once `go` is opened. */
+    function restarting() {
+      begun = [];
+      go = gate();
+      return watched({
+        async initialize(name: unknown): Promise<string> {
+          begun.push(String(name));
+          await go.opened;
+          return String(name);
+        },
+      });
+    }
+
+    it("the calls beside that start wait for it, and the calls after it begin a start of their own", async () => {
+      const client = restarting();
+      starts.restarts();
+      const calls = [client.initialize("first"), client.initialize("second")];
+      go.open();
+      expect(await Promise.all(calls)).toEqual(["first", "first"]);
+      expect(await client.initialize("third")).toBe("third");
+      expect(begun).toEqual(["first", "third"]);
+    });
+
+    it("a restart within that start begins a start of its own", async () => {
+      const client = restarting();
+      starts.restarts();
+      const first = client.initialize("first");
+      starts.restarts();
+      const second = client.initialize("second");
+      go.open();
+      expect(await Promise.all([first, second, client.initialize("beside")])).toEqual(["first", "second", "second"]);
+    });
+
+    it("each call rejects with the error of that start, which is told once", async () => {
+      const error = new Error("no browser");
+      const client = watched({ initialize: () => Promise.reject(error) });
+      starts.restarts();
+      expect(await Promise.allSettled([client.initialize(), client.initialize()])).toEqual([
+        { status: "rejected", reason: error },
+        { status: "rejected", reason: error },
+      ]);
+      expect(failed).toHaveLength(1);
+    });
   });
 
   it("does nothing to a client without initialize()", () => {

@@ -1,4 +1,5 @@
 // The rows of docs/recovery.md: what WhatsApp refuses, and what is opened next.
+import { once } from "node:events";
 import { access, cp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -579,6 +580,39 @@ describe("a page that asks for a link twice at once", () => {
     expect(await ask()).toMatchObject({ failed: false });
     expect(notes).toEqual([`rejected ${current}`, "error DENIED"]);
     await one.client.destroy();
+  });
+});
+
+describe("an `auth_failure` handler that starts the client as well", () => {
+  it.each<[string, (client: ScriptedClient) => Promise<void>]>([
+    ["at once", async () => {}],
+    ["after destroy()", (client) => client.destroy()],
+    ["once whatsapp-web.js has called destroy()", (client) => once(client, "destroyed").then(() => {})],
+  ])("%s: there is one start, and both calls wait for it", async (_, before) => {
+    const { older } = await stored({ name: "older" }, { name: "current" });
+    const { client, strategy } = bot();
+    const destroy = strategy.destroy.bind(strategy);
+    strategy.destroy = async () => {
+      await destroy();
+      client.emit("destroyed");
+    };
+    const browsers: ScriptedBrowser[] = [];
+    const launch = async (): Promise<ScriptedBrowser> => {
+      const browser = new ScriptedBrowser();
+      browsers.push(browser);
+      return browser;
+    };
+    let byUser: Promise<void> | undefined;
+    client.on("auth_failure", () => {
+      byUser = before(client).then(() => client.initialize("linked", launch));
+    });
+    await client.initialize(["qr", "linked"], launch);
+    await byUser;
+    await recorded(`rollback ${older}`);
+    expect(browsers.map((browser) => browser.isConnected())).toEqual([false, true]);
+    expect(notes.filter((note) => note === "ready")).toEqual(["ready"]);
+    await strategy.backup();
+    await client.destroy();
   });
 });
 
