@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { isVaultError } from "../../errors.ts";
+import { isVaultError, VaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import { newStagingPath, swapIn } from "../../profile/swap.ts";
 import type { RestoreReport } from "../../store.ts";
@@ -19,40 +19,60 @@ export async function openStored(
   remote: CurrentSession,
   local: LocalProfile | undefined,
 ): Promise<OpenedProfile> {
-  const { isRejected = false, older = [] } = remote;
+  const { isRejected = false, older = [], steps = 0 } = remote;
+  const firstOlder = steps > 0 ? older[0] : undefined;
   const kept = local && (await keep(options, remote, local));
-  if (kept) return { ...kept, next: isRejected ? older[0] : remote };
+  if (kept) return { ...kept, next: isRejected ? firstOlder : remote };
   if (!isRejected) {
     const opened = await restore(options, remote, local);
     // When the current generation is damaged, the store has gone back to an older one already.
-    return { ...opened, next: opened.restored?.skipped.length === 0 ? older[0] : undefined };
+    return { ...opened, next: opened.restored?.skipped.length === 0 ? firstOlder : undefined };
   }
   return (await openOlder(options, remote, local)) ?? (await restore(options, remote, local));
 }
 
-/** @returns `undefined` when no older generation may be opened, or none is whole */
+/**
+ * @returns `undefined` when no older generation may be opened, or none is whole
+ * @throws `WRONG_KEY` when none can be opened, and one of them only lacks its key: a QR would hide that
+ */
 async function openOlder(
   options: OpenOptions,
   remote: CurrentSession,
   local: LocalProfile | undefined,
 ): Promise<OpenedProfile | undefined> {
   const { session, signal, onWarning } = options;
-  const { older = [] } = remote;
+  const { older = [], steps = 0 } = remote;
+  const withoutKey: { version: StoredVersion; cause: VaultError }[] = [];
   const refused = `WhatsApp has refused generation ${remote.generation} of ${session}`;
-  for (const [index, version] of older.entries()) {
+  for (const [index, version] of steps > 0 ? older.entries() : []) {
     onWarning(`${refused}: the older generation ${version.generation} is opened.`);
     if ((await local?.standing({ kind: "current", ...version }, signal)) === "copy") {
       const kept = await keepCopy(options, { ...remote, ...version }, local as LocalProfile);
       return { ...kept, isOlder: true, next: version };
     }
     const opened = await restore(options, remote, local, version).catch((error: unknown) => {
-      if (!isVaultError(error, "CORRUPT")) throw error;
-      onWarning(`Generation ${version.generation} of ${session} is damaged, and is not opened: ${error.message}`);
+      onWarning(notOpened(`Generation ${version.generation} of ${session}`, error));
+      if (isVaultError(error, "WRONG_KEY")) withoutKey.push({ version, cause: error });
     });
-    if (opened) return { ...opened, isOlder: true, next: older[index + 1] };
+    const next = older[index + 1] ?? withoutKey[0]?.version;
+    if (opened) return { ...opened, isOlder: true, next: steps > 1 ? next : undefined };
+  }
+  if (withoutKey[0] !== undefined) {
+    const { cause } = withoutKey[0];
+    throw new VaultError("WRONG_KEY", `${refused}, and an older one cannot be opened: ${cause.message}`, {
+      cause,
+      hint: "Add the key to `encryption.keys` of the store. `rollbackOnAuthFailure: 0` shows a QR instead.",
+    });
   }
   onWarning(`${refused}, and there is no older one to open: it is opened once more.`);
   return undefined;
+}
+
+/** The warning for a generation that cannot be read. @throws the error when it says nothing of the generation */
+function notOpened(generation: string, error: unknown): string {
+  if (isVaultError(error, "CORRUPT")) return `${generation} is damaged, and is not opened: ${error.message}`;
+  if (!isVaultError(error, "WRONG_KEY")) throw error;
+  return `${generation} is not opened, because its key is missing: ${error.message} ${error.hint ?? ""}`;
 }
 
 /** Keeps the local profile when it descends from the current version; else resolves to `undefined`. */

@@ -1,25 +1,33 @@
 import type { GenerationInfo, SessionState } from "../../store.ts";
 import type { StoredVersion } from "./store-session.ts";
 
+/** What a start may open by itself once WhatsApp has refused the current generation. */
+export interface OlderVersions {
+  /** Newest first. */
+  readonly older: StoredVersion[];
+  /** How many of them may be opened. */
+  readonly steps: number;
+}
+
 /**
  * The generations that a start may open by itself once WhatsApp has refused the current one, newest first: earlier ones
  * that are proven, of the same phone, of the link that has not ended, and encrypted if the current one is. None in a store
  * that does not tell the phones apart.
- * @param steps how many generations may be opened at most, those included that were refused since the current one was
+ * @param limit how many generations may be opened at most, those included that were refused since the current one was
  */
-export function olderVersions({ current, generations }: SessionState, steps: number): StoredVersion[] {
-  if (current?.pairing === undefined) return [];
+export function olderVersions({ current, generations }: SessionState, limit: number): OlderVersions {
+  if (current?.pairing === undefined) return { older: [], steps: 0 };
   const earlier = generations.filter(
     ({ generation, pairing, beforeDeletion }) =>
       generation < current.generation && pairing === current.pairing && !beforeDeletion,
   );
   const refused = current.rejected ? earlier.filter((one) => wasRejectedAfter(one, current)).length : 0;
-  return earlier
+  const older = earlier
     .filter(({ proven, rejected, suspect }) => proven && !rejected && !suspect)
     .filter((one) => isProtectedAs(current, one))
     .reverse()
-    .slice(0, Math.max(0, steps - refused))
     .map(({ id, generation }) => ({ id, generation }));
+  return { older, steps: Math.max(0, limit - refused) };
 }
 
 /**

@@ -68,8 +68,8 @@ export class ProfileSession implements StoreSession {
     if (current !== undefined) {
       const { id, generation, rejected: isRejected } = current;
       // Without marks the current generation would be opened again after every refusal, without end.
-      const older = this.#keepsMarks ? olderVersions(state, this.#options.rollbackOnAuthFailure) : [];
-      return { kind: "current", id, generation, entry, isRejected, older };
+      const older = this.#keepsMarks ? olderVersions(state, this.#options.rollbackOnAuthFailure) : {};
+      return { kind: "current", id, generation, entry, isRejected, ...older };
     }
     return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
   }

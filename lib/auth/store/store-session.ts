@@ -29,6 +29,8 @@ interface Refusal {
   readonly isRejected?: boolean;
   /** The older versions that may be opened once the current one is rejected, newest first. @default none */
   readonly older?: readonly StoredVersion[];
+  /** How many of them are opened at most; those that cannot be read do not count. @default none */
+  readonly steps?: number;
 }
 
 export interface SaveOptions {

@@ -9,6 +9,7 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import type { SessionStore } from "../../../lib/store.ts";
 import { writeFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
+import { keyIdOf, testKey } from "../../support/keys.ts";
 import { kept, NotedStore, nameOf, PHONE, type Stored, session, storeGenerations } from "../support/ladder.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 import { type Page, ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
@@ -471,6 +472,92 @@ describe("a generation that cannot be opened", () => {
       hint: expect.stringContaining("by number"),
     });
     await next.client.destroy();
+  });
+});
+
+describe("a generation whose key is missing", () => {
+  /** Stores a generation of each name, in order, with the key of the number; then only key 2 is given. */
+  async function storedWithKeys(generations: Record<string, number>): Promise<Record<string, number>> {
+    const numbers: Record<string, number> = {};
+    for (const [name, key] of Object.entries(generations)) {
+      giveKeys(key, 3 - key);
+      Object.assign(numbers, await stored({ name }));
+    }
+    giveKeys(2);
+    return numbers;
+  }
+
+  function giveKeys(...numbers: number[]): void {
+    store = new NotedStore(blobs, notes, { keys: numbers.map(testKey) });
+  }
+
+  it("older: it is skipped with a warning that names its key, and the one before it is opened", async () => {
+    const { oldest, older, current } = await storedWithKeys({ oldest: 2, older: 1, current: 2 });
+    const { start, client } = bot();
+    await start("qr", "linked");
+    await recorded(`rollback ${oldest}`);
+    expect(notes).toEqual([
+      `restored ${current}`,
+      "open current",
+      `rejected ${current}`,
+      "error DENIED",
+      `auth_failure: the older generation ${older} is opened next`,
+      `restored ${oldest}`,
+      "open oldest",
+      "ready",
+      `rollback ${oldest}`,
+    ]);
+    expect(warned[1]).toMatch(
+      new RegExp(
+        `^Generation ${older} of RemoteAuth is not opened, because its key is missing: .* key ${keyIdOf(testKey(1))}, .*\\bencryption\\.keys\\b`,
+      ),
+    );
+    await client.destroy();
+  });
+
+  it("older, and no other one can be opened: each start throws WRONG_KEY and shows no QR", async () => {
+    const { older } = await storedWithKeys({ older: 1, current: 2 });
+    const { start, client } = bot();
+    const missing = { code: "WRONG_KEY", message: expect.stringContaining(keyIdOf(testKey(1))) };
+    await expect(start("qr")).rejects.toMatchObject(missing);
+    expect(notes.at(-1)).toBe(`auth_failure: the older generation ${older} is opened next`);
+    const again = bot();
+    await expect(again.start("qr")).rejects.toMatchObject(missing);
+    expect(notes).toEqual([]);
+    expect(store.held).toBe(0);
+    giveKeys(2, 1);
+    const withKey = bot();
+    await withKey.start("linked");
+    await recorded(`rollback ${older}`);
+    for (const one of [client, again.client, withKey.client]) await one.destroy();
+  });
+
+  it("older, and the other ones are refused: no QR as long as there are steps left", async () => {
+    await storedWithKeys({ oldest: 2, older: 1, current: 2 });
+    const patient = bot({ rollbackOnAuthFailure: 2 });
+    await expect(patient.start("qr", "qr")).rejects.toMatchObject({ code: "WRONG_KEY" });
+    expect(notes.filter((note) => /^(open|qr)/.test(note))).toEqual(["open current", "open oldest"]);
+    await expect(patient.start("qr")).rejects.toMatchObject({ code: "WRONG_KEY" });
+    const { start, client } = bot();
+    await start("qr");
+    expect(notes.filter((note) => /^(open|qr)/.test(note))).toEqual(["open current", "qr"]);
+    for (const one of [patient.client, client]) await one.destroy();
+  });
+
+  it("older, with `rollbackOnAuthFailure: 0`: a QR", async () => {
+    await storedWithKeys({ older: 1, current: 2 });
+    const { start, client } = bot({ rollbackOnAuthFailure: 0 });
+    await start("qr");
+    expect(notes.at(-1)).toBe("qr");
+    await client.destroy();
+  });
+
+  it("current: the start throws WRONG_KEY, although an older one could be opened", async () => {
+    await storedWithKeys({ older: 2, current: 1 });
+    const { start, client } = bot();
+    await expect(start("qr")).rejects.toMatchObject({ code: "WRONG_KEY" });
+    expect(notes).toEqual([]);
+    await client.destroy();
   });
 });
 

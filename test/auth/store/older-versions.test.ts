@@ -19,7 +19,8 @@ function generation(number: number, more: Partial<GenerationInfo> = {}): Generat
 /** The numbers of the generations that may be opened when the last one given is current. */
 function older(generations: readonly GenerationInfo[], steps = 9, current = generations.at(-1)): number[] {
   const state = { entry: 99, epoch: 1, generations, ...(current ? { current } : {}) } satisfies SessionState;
-  return olderVersions(state, steps).map(({ generation: number }) => number as number);
+  const found = olderVersions(state, steps);
+  return found.older.slice(0, found.steps).map(({ generation: number }) => number as number);
 }
 
 const rejected = (rejectedIn?: number): Partial<GenerationInfo> => ({
@@ -38,11 +39,11 @@ describe("the generations that may be opened once the current one is refused", (
   it("have the id of their generation", () => {
     const [first, current] = [generation(1), generation(2)];
     const state = { entry: 9, epoch: 1, generations: [first, current], current };
-    expect(olderVersions(state, 1)).toEqual([{ id: "id 1", generation: 1 }]);
+    expect(olderVersions(state, 1)).toEqual({ older: [{ id: "id 1", generation: 1 }], steps: 1 });
   });
 
   it("are none without a current generation", () => {
-    expect(olderVersions({ entry: 9, epoch: 1, generations: [generation(1)] }, 1)).toEqual([]);
+    expect(olderVersions({ entry: 9, epoch: 1, generations: [generation(1)] }, 1)).toEqual({ older: [], steps: 0 });
   });
 
   it.each<[string, Partial<GenerationInfo>]>([

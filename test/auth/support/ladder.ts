@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { BlobStore } from "../../../lib/blobs.ts";
 import { VaultError } from "../../../lib/errors.ts";
 import type { Lease, SaveReport, SessionState } from "../../../lib/store.ts";
-import { Vault } from "../../../lib/vault/vault.ts";
+import { type Encryption, Vault } from "../../../lib/vault/vault.ts";
 import { captureOf } from "../../contract/profile.ts";
 import { LOCAL_STORAGE } from "../../profile/support/small-profile.ts";
 import { linkedProfile } from "./linked-profile.ts";
@@ -22,8 +22,8 @@ export class NotedStore extends Vault {
   /** How many leases are held. */
   held = 0;
 
-  constructor(blobs: BlobStore, notes: string[]) {
-    super({ blobs, retries: 0 });
+  constructor(blobs: BlobStore, notes: string[], encryption?: Encryption) {
+    super({ blobs, retries: 0, ...(encryption ? { encryption } : {}) });
     this.notes = notes;
   }
 
