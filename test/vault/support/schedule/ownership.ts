@@ -113,8 +113,7 @@ export class Ownership {
       const { process, lease, fencedAtMs } = held;
       if (!this.#believes(held)) this.#held.delete(held);
       else if (fencedAtMs !== undefined && this.#areLeasesKept && this.#isAwake(process)) {
-        // A renewal that is due for a listing may be kept waiting, as every listing.
-        const ableMs = nowMs - Math.max(fencedAtMs, process.troubleAtMs, process.idleUntilMs);
+        const ableMs = nowMs - Math.max(fencedAtMs, process.troubleAtMs);
         if (ableMs > this.#renewMs + REQUEST_MS + SLACK_MS)
           throw new Error(
             `${process.name} could have known for ${Math.round(ableMs / 1000)} s that epoch ${lease.epoch} is over`,
