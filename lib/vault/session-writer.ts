@@ -193,7 +193,7 @@ export class SessionWriter {
       const after = numbers.filter((n) => n > this.#state.n).sort((a, b) => a - b);
       for (const n of after) {
         const found = await this.log.readFollower(n, signal);
-        if (found) this.#adopt(found);
+        if (found && (n === after.at(-1) || !this.#isGivenUp(found))) this.#adopt(found);
       }
       // What was listed and is gone was pruned by another holder, which has a newer entry.
       if (after.every((n) => n <= this.#state.n)) return this.#proof.listed(asked);
@@ -217,6 +217,11 @@ export class SessionWriter {
     if (!isOwn) this.#leaseLost(taken);
     this.#state = stateAfter(taken);
     this.#stateAtMs = this.#clock.monotonicMs();
+  }
+
+  /** Whether the entry is a hold that this vault has given up. Below a newer entry it counts for nothing. */
+  #isGivenUp(entry: Entry): boolean {
+    return this.pending.has(entry.id) && !this.#isOwn(entry);
   }
 
   /** Whether the entry, which comes after the newest one that is known, is an append of this writer. */

@@ -302,6 +302,17 @@ describe("an entry that arrives late in a store without exclusive create", () =>
     expect(lease.lost.aborted).toBe(false);
   });
 
+  it("takes the session from no holder whose next entry came late as well, when it is a hold that was given up", async () => {
+    await line.during(() => store.acquire({ session }));
+    const arriveHold = line.take();
+    await line.during(() => save("two"));
+    await line.arrive();
+    await arriveHold();
+    const { generation } = await save("three");
+    expect(lease.lost.aborted).toBe(false);
+    expect(await restored()).toMatchObject({ generation });
+  });
+
   it("is waited for by a save of the same vault, when it is a hold that is just sent", async () => {
     let saving: Promise<unknown> | undefined;
     line.beforePut = async () => {
