@@ -161,10 +161,11 @@ export class Operations {
     const { truth, plan } = this.#world;
     const retain = isFinal ? { retainMs: 0 } : {};
     const isDeleted: Test = ({ content, deleted }) => content === 0 || (deleted !== undefined && !isFinal);
+    const sent = [...this.#sent];
     const remove = (): Promise<void> => this.#mayDelete(() => this.#store.delete({ ...options, ...retain }));
     await this.#checked(isFinal ? "delete for good" : "delete", remove, isDeleted, () => false);
-    // What this process sent before may not undo it.
-    if (plan.mode !== "lossy") truth.ruleOut(this.#sent);
+    // What this process sent before may not undo it; a save that is called meanwhile may follow it.
+    if (plan.mode !== "lossy") truth.ruleOut(sent);
   }
 
   async #undelete(options: Options): Promise<void> {
