@@ -5,7 +5,10 @@ import { type Entry, entryOf, type LogState } from "./entry.ts";
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft
   extends Partial<
-    Pick<Entry, "content" | "live" | "since" | "deleted" | "lease" | "manifest" | "manifestChunks" | "marked">
+    Pick<
+      Entry,
+      "content" | "live" | "since" | "earlier" | "deleted" | "lease" | "manifest" | "manifestChunks" | "marked"
+    >
   > {
   readonly kind: EntryKind;
 }
@@ -51,6 +54,7 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
   return {
     uptimeMs: state.uptimeMs ?? 0,
     since: state.since,
+    earlier: state.earlier,
     deleted: state.deleted,
     lease: draft.kind === "hold" ? undefined : state.lease,
     ...draft,

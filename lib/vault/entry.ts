@@ -14,6 +14,14 @@ export interface LeaseTerms extends LeaseOwner {
   readonly ttlMs: number;
 }
 
+/** The end of a time for which data are kept: see {@link isOver}. */
+export interface KeptUntil {
+  /** By wall clocks, in milliseconds since 1970. */
+  readonly until: number;
+  /** By the log's own clock, in milliseconds. Absent in entries of earlier versions: the time does not end then. */
+  readonly untilUptimeMs?: number | undefined;
+}
+
 /** A generation that is kept. */
 export interface Generation {
   /** Number of the entry that committed it. */
@@ -38,8 +46,9 @@ export interface Generation {
   readonly key?: string | undefined;
   /** The entry that has its manifest, where that is not its own: `rekey` has encrypted it anew. */
   readonly stored?: EntryName | undefined;
-  /** Until when it is kept, in milliseconds since 1970; set once another phone was linked after it. */
+  /** Until when it is kept, as in {@link KeptUntil}; set once another phone was linked after it. */
   readonly until?: number | undefined;
+  readonly untilUptimeMs?: number | undefined;
 }
 
 /** What names an entry: a number alone can be that of another entry, which has come late to where it was free again. */
@@ -77,8 +86,10 @@ export interface LogState {
   readonly salt: string;
   /** The first generation since the session was last deleted: earlier ones are of a link that has ended. */
   readonly since?: number | undefined;
+  /** Until when the generations before `since` are kept. */
+  readonly earlier?: KeptUntil | undefined;
   /** Set while the session is deleted: since when, and until when it can be brought back. */
-  readonly deleted?: { readonly at: number; readonly until: number } | undefined;
+  readonly deleted?: (KeptUntil & { readonly at: number }) | undefined;
   /** The lease of the holder; absent when its `hold` came without one. */
   readonly lease?: LeaseTerms | undefined;
 }

@@ -1,4 +1,5 @@
-import { currentOf, type Generation } from "./entry.ts";
+import { currentOf, type Generation, type KeptUntil } from "./entry.ts";
+import { isOver, keptFor, type LogTime } from "./kept-until.ts";
 import type { CheckedOptions } from "./options.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -14,14 +15,14 @@ export type RetentionOptions = Pick<CheckedOptions, "keep" | "keepForMs" | "maxA
  * and the newest suspect and rejected ones. A suspect or rejected generation never takes the place of a good one. Of every
  * other phone the best generation stays for `retainDeletedMs`: linking another account by mistake must not cost the
  * session before.
- * @param now milliseconds since 1970.
  */
 export function retain(
   generations: readonly Generation[],
   content: number,
   { keep, keepForMs, maxAgeMs, retainDeletedMs }: RetentionOptions,
-  now: number,
+  time: LogTime,
 ): Generation[] {
+  const now = time.at;
   const current = currentOf({ live: generations, content });
   const kept = new Set<number>([content]);
   const add = (generation: Generation | undefined): void => {
@@ -45,20 +46,20 @@ export function retain(
   addYoung(generations.findLast(({ suspect }) => suspect));
   addYoung(own.findLast(({ rejected }) => rejected));
 
-  const until = new Map<number, number>();
+  const others = new Map<number, KeptUntil>();
+  const byDefault = keptFor(retainDeletedMs, time);
   for (const pairing of new Set(generations.filter((one) => !isOwn(one)).map((one) => one.pairing))) {
-    const others = generations.filter((generation) => generation.pairing === pairing);
-    const good = others.filter(isGood);
+    const theirs = generations.filter((generation) => generation.pairing === pairing);
+    const good = theirs.filter(isGood);
     // WhatsApp may have refused all of them for a while only, before another account was linked by mistake.
-    const best = good.findLast(({ proven }) => proven) ?? good.at(-1) ?? others.findLast(({ suspect }) => !suspect);
-    const end = best?.until ?? now + retainDeletedMs;
-    if (best && end > now) until.set(best.n, end);
+    const best = good.findLast(({ proven }) => proven) ?? good.at(-1) ?? theirs.findLast(({ suspect }) => !suspect);
+    const { until = byDefault.until, untilUptimeMs = byDefault.untilUptimeMs } = best ?? {};
+    const end = { until, untilUptimeMs };
+    if (best && !isOver(end, time)) others.set(best.n, end);
   }
   return generations
-    .filter(({ n }) => kept.has(n) || until.has(n))
-    .map(({ until: _, ...generation }) =>
-      until.has(generation.n) ? { ...generation, until: until.get(generation.n) } : generation,
-    );
+    .filter(({ n }) => kept.has(n) || others.has(n))
+    .map(({ until: _, untilUptimeMs: __, ...generation }) => ({ ...generation, ...others.get(generation.n) }));
 }
 
 /** Of the last `forMs`, one generation of each day, and of the last day one of each hour (in UTC); a proven one if any. */

@@ -5,6 +5,7 @@ import { ChunkWriter } from "./chunk-writer.ts";
 import { currentOf, encodeManifest, type Generation, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
+import { keptFor, withoutOverdue } from "./kept-until.ts";
 import type { VaultLease } from "./lease.ts";
 import { checkEarlierChunks } from "./lost-chunks.ts";
 import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
@@ -123,10 +124,11 @@ function report(
 /** Decided by the state that the entry follows: a good generation may have arrived late. */
 function draftSave(
   state: LogState,
-  { n, id, at }: EntryFacts,
+  next: EntryFacts,
   { manifest, manifestChunks, keyId }: Saved,
   { capture, lease, wid, suspect }: SaveOptions,
 ): Draft {
+  const { n, id, at } = next;
   const current = currentOf(state);
   const better = current && !current.suspect && !state.deleted ? current : undefined;
   const isSuspect = suspect || (isEmpty(capture) && better !== undefined);
@@ -144,12 +146,16 @@ function draftSave(
   return {
     kind: "save",
     content,
-    live: retain([...state.live, generation], content, lease.context.options, at),
-    since: state.deleted ? n : state.since,
-    deleted: undefined,
+    live: retain([...withoutOverdue(state, next), generation], content, lease.context.options, next),
+    ...(state.deleted ? newLink(state.deleted, next) : {}),
     manifest,
     ...(manifestChunks ? { manifestChunks } : {}),
   };
+}
+
+/** The link before was deleted: its generations stay for as long as the deletion said, from now on. */
+function newLink({ at, until }: NonNullable<LogState["deleted"]>, next: EntryFacts): Omit<Draft, "kind"> {
+  return { since: next.n, earlier: keptFor(until - at, next), deleted: undefined };
 }
 
 /** Stores a manifest that is too large for an entry. @returns its chunks, `undefined` when it fits */

@@ -14,9 +14,10 @@ import type {
 } from "../store.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
 import { type LogState, sessionState } from "./entry.ts";
-import type { Draft } from "./entry-draft.ts";
+import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
+import { keptFor, withoutOverdue } from "./kept-until.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
@@ -124,10 +125,11 @@ export class Vault implements ProfileStore {
     const retainMs = whole("retainMs", options.retainMs, retainDeletedMs, 0);
     // With nothing to delete the session is not taken either.
     if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
-    await this.#change(options, (state, { at }) => {
+    await this.#change(options, (state, next) => {
+      const { at } = next;
       if (state.content === 0 || (state.deleted && retainMs > 0)) return undefined;
       if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
-      return { kind: "deleted", deleted: { at, until: at + retainMs } };
+      return { kind: "deleted", deleted: { at, ...keptFor(retainMs, next) } };
     });
     if (retainMs === 0) await this.#leases.run(options, (lease) => prune(lease, signal));
   }
@@ -153,9 +155,11 @@ export class Vault implements ProfileStore {
   }
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
-    const draft = ({ live, content, deleted }: LogState, { at }: { at: number }): Draft | undefined => {
-      if (deleted && deleted.until <= at && live.length > 0) return { kind: "retained", content: 0, live: [] };
-      const retained = retain(live, content, this.#context.options, at);
+    const draft = (state: LogState, next: EntryFacts): Draft | undefined => {
+      const { live, content } = state;
+      const kept = withoutOverdue(state, next);
+      if (kept.length === 0 && live.length > 0) return { kind: "retained", content: 0, live: [] };
+      const retained = retain(kept, content, this.#context.options, next);
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };
     await this.#leases.run(options, async (lease) => {

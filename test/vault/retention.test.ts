@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Generation } from "../../lib/vault/entry.ts";
-import { type RetentionOptions, retain } from "../../lib/vault/retention.ts";
+import { type RetentionOptions, retain as retainAt } from "../../lib/vault/retention.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -22,6 +22,14 @@ const options: RetentionOptions = {
   retainDeletedMs: 7 * DAY,
 };
 const numbers = (generations: readonly Generation[]): number[] => generations.map(({ n }) => n);
+
+/** What stays while both clocks are right. @param now milliseconds since 1970 */
+const retain = (
+  generations: readonly Generation[],
+  content: number,
+  how: RetentionOptions,
+  now: number,
+): Generation[] => retainAt(generations, content, how, { at: now, uptimeMs: now - START });
 
 /** Saves every `every` ms for `until` ms. @returns the generations that are kept at the end */
 function saveFor(
@@ -79,6 +87,16 @@ describe("retention", () => {
     expect(numbers(kept)).toContain(2);
     kept = retain([...kept, generation(31, 8 * DAY, { pairing: "new" })], 31, options, START + 8 * DAY);
     expect(numbers(kept)).not.toContain(2);
+  });
+
+  it("keeps another phone's for as long by the clock of the log, whatever the wall clocks say", () => {
+    const all = [generation(1, 0, { pairing: "old" }), generation(2, HOUR, { pairing: "new" })];
+    const stays = (at: number, uptimeMs: number): boolean =>
+      retainAt(linked, 2, options, { at: START + at, uptimeMs }).some(({ n }) => n === 1);
+    const linked = retainAt(all, 2, options, { at: START + HOUR, uptimeMs: HOUR });
+    expect(stays(30 * DAY, 2 * HOUR)).toBe(true);
+    expect(stays(2 * HOUR, 8 * DAY)).toBe(true);
+    expect(stays(8 * DAY, 8 * DAY)).toBe(false);
   });
 
   it("keeps the newest refused generation of another phone that has no good one", () => {

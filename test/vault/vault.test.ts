@@ -7,6 +7,7 @@ import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } 
 import { useFolder } from "../support/folder.ts";
 import { gate } from "../support/gate.ts";
 import { takeOver } from "../support/take-over.ts";
+import { FakeTime } from "./support/fake-time.ts";
 import { failAll, holdBack, loseAnswers, outage, Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -303,17 +304,18 @@ describe("pruning", () => {
   });
 
   it("removes a deleted session once it cannot be undeleted any more", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
+    const time = new FakeTime();
+    store = new Vault({ blobs: requests, leaseTtlMs: DAY }, { clock: time.clock() });
     const lease = await store.acquire({ session });
     await save(lease, profileFiles("one"));
     await store.delete({ session, lease });
     await store.prune({ session, lease });
-    vi.setSystemTime(Date.now() + 6 * DAY);
+    await time.advance(6 * DAY);
     await store.prune({ session, lease });
     await store.undelete({ session, lease });
     assertSameFiles(await restored(), profileFiles("one"));
     await store.delete({ session, lease });
-    vi.setSystemTime(Date.now() + 8 * DAY);
+    await time.advance(8 * DAY);
     await expect(store.undelete({ session, lease })).rejects.toMatchObject({ code: "ABSENT" });
     await store.prune({ session, lease });
     const left: string[] = [];

@@ -5,6 +5,9 @@ import { chunksOf } from "../../../../lib/vault/manifest.ts";
 import type { Backend } from "./backend.ts";
 import type { Simulation } from "./simulation.ts";
 
+/** How long a deleted session is kept at least. */
+const RETAINED_MS = 7 * 24 * 60 * 60 * 1000;
+
 /** What the rules of a schedule depend on. */
 export interface TruthRules {
   readonly session: string;
@@ -36,6 +39,9 @@ export class Truth {
   commits = 0;
   /** When the newest entry became the newest. */
   newestSinceMs = 0;
+  /** When the session was deleted, and when the link began that came after a deletion. */
+  #deletedAtMs = 0;
+  #linkedAtMs = 0;
 
   constructor(backend: Backend, simulation: Simulation, rules: TruthRules) {
     this.#backend = backend;
@@ -130,9 +136,12 @@ export class Truth {
       const isWrong = epoch > before.epoch ? kind !== "hold" : kind === "hold" && this.#rules.epochsGrow;
       if (isWrong) throw new Error(`only a hold changes the epoch, and entry ${n} (${kind}) has ${epoch}`);
       const proven = newestProven(before);
-      if (proven && !isGoodIn(entry, proven) && kind !== "rejected" && kind !== "deleted")
+      const mayGo = kind === "rejected" || kind === "deleted" || (proven && this.#isOverdue(proven));
+      if (proven && !isGoodIn(entry, proven) && !mayGo)
         throw new Error(`entry ${n} (${kind}) dropped ${proven.n}, the newest proven generation`);
     }
+    if (entry.deleted && !before.deleted) this.#deletedAtMs = this.#simulation.nowMs;
+    if (entry.earlier?.until !== before.earlier?.until) this.#linkedAtMs = this.#simulation.nowMs;
     this.commits++;
     this.#wereNewest.add(entry.id);
     this.#simulation.say(
@@ -146,6 +155,13 @@ export class Truth {
     const beforeAtMs = this.newestSinceMs;
     this.newestSinceMs = this.#simulation.nowMs;
     this.onNewest(entry, before, beforeAtMs);
+  }
+
+  /** Whether the time is over for which a deletion keeps the generation, whatever any clock of a host says. */
+  #isOverdue({ n }: Generation): boolean {
+    const { deleted, since = 0 } = this.newest;
+    const isOver = (sinceMs: number): boolean => this.#simulation.nowMs - sinceMs >= RETAINED_MS;
+    return (deleted && isOver(this.#deletedAtMs)) || (n < since && isOver(this.#linkedAtMs));
   }
 
   #deleted(keys: readonly string[]): void {

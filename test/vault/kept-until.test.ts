@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { isOver, keptFor, withoutOverdue } from "../../lib/vault/kept-until.ts";
+import { generation, stateOf } from "./support/entries.ts";
+
+const end = { until: 1_000, untilUptimeMs: 100 };
+const before = { at: 5_000, uptimeMs: 99 };
+const after = { at: 1_000, uptimeMs: 100 };
+
+describe("the end of a time", () => {
+  it("begins now, by both clocks", () => {
+    expect(keptFor(7, { at: 1_000, uptimeMs: 100 })).toEqual({ until: 1_007, untilUptimeMs: 107 });
+    expect(keptFor(7, { at: 1_000 })).toEqual({ until: 1_007, untilUptimeMs: 7 });
+  });
+
+  it("is over once both clocks have passed it", () => {
+    expect(isOver(end, after)).toBe(true);
+    expect(isOver(end, before)).toBe(false);
+    expect(isOver(end, { at: 999, uptimeMs: 5_000 })).toBe(false);
+  });
+
+  it("never comes when an earlier version has noted no time by the clock of the log", () => {
+    expect(isOver({ until: 1_000 }, { at: 5_000, uptimeMs: 5_000 })).toBe(false);
+  });
+});
+
+describe("overdue generations", () => {
+  const live = [generation(3), generation(5), generation(7), generation(9)];
+  const left = (state: Parameters<typeof stateOf>[0], now = after): number[] =>
+    withoutOverdue(stateOf({ live, ...state }), now).map(({ n }) => n);
+
+  it("are all of a session that is deleted", () => {
+    expect(left({ deleted: { at: 0, ...end } }, before)).toEqual([3, 5, 7, 9]);
+    expect(left({ deleted: { at: 0, ...end } })).toEqual([]);
+  });
+
+  it("are those before the first of the present link", () => {
+    expect(left({ since: 7, earlier: end }, before)).toEqual([3, 5, 7, 9]);
+    expect(left({ since: 7, earlier: end })).toEqual([7, 9]);
+  });
+
+  it("are none where no deletion was, and never the current one", () => {
+    expect(left({})).toEqual([3, 5, 7, 9]);
+    expect(left({ since: 7, earlier: end, content: 5 })).toEqual([5, 7, 9]);
+  });
+});

@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Lease, SaveReport } from "../../../lib/store.ts";
+import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../../contract/profile.ts";
+import { useFolder } from "../../support/folder.ts";
+import { LeaseRig, type RigProcess, SESSION } from "../support/lease-rig.ts";
+
+const session = SESSION;
+const HOUR = 60 * 60 * 1000;
+const DAY = 24 * HOUR;
+/** Longer than a lease: few renewals, so that days pass quickly. */
+const slow = { leaseTtlMs: DAY };
+
+const folder = useFolder();
+let rig: LeaseRig;
+let bot: RigProcess;
+let lease: Lease;
+/** The generation that was proven before the deletion. */
+let old: number;
+beforeEach(async () => {
+  rig = new LeaseRig();
+  bot = rig.process(0, slow);
+  lease = await bot.store.acquire({ session });
+  old = (await save("old")).generation;
+  await bot.store.mark({ session, lease, generation: old, as: "proven" });
+});
+
+function save(content: string, wid = "1@c.us", more: Files = {}): Promise<SaveReport> {
+  return bot.store.saveProfile({ session, lease, wid, capture: captureOf(profileFiles(content, more)) });
+}
+
+/** Another process takes the session from the bot, which has ended. @param skewMs how far its wall clock is ahead */
+async function handOver(skewMs = 0): Promise<void> {
+  await lease.release();
+  bot.clock.isPaused = true;
+  bot = rig.process(skewMs, slow);
+  lease = await bot.store.acquire({ session });
+}
+
+async function kept(): Promise<number[]> {
+  return ((await bot.store.state({ session }))?.generations ?? []).map(({ generation }) => generation);
+}
+
+/** Bytes of the chunks, by key. */
+async function chunks(): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for await (const { key, size } of rig.backend.list(`${session}/chunks/`)) found.set(key, size);
+  return found;
+}
+
+describe("a process whose wall clock is a month ahead", () => {
+  it("removes nothing of a session that was deleted a moment ago", async () => {
+    await bot.store.delete({ session, lease });
+    await handOver(30 * DAY);
+    await bot.store.prune({ session, lease });
+    await handOver();
+    await bot.store.undelete({ session, lease });
+    const into = folder();
+    expect(await bot.store.restoreProfile({ session, into })).toMatchObject({ generation: old });
+    assertSameFiles(await filesIn(into), profileFiles("old"));
+  });
+
+  it.each(["1@c.us", "2@c.us"])("removes nothing by the first save of a new link, of phone %s", async (wid) => {
+    await bot.store.delete({ session, lease });
+    await handOver(30 * DAY);
+    const { generation } = await save("new", wid);
+    await bot.store.prune({ session, lease });
+    await handOver();
+    await save("newer", wid);
+    expect(await kept()).toEqual(expect.arrayContaining([old, generation]));
+  });
+});
+
+describe("data of a deleted session whose time is over", () => {
+  it("go with the first save of a new link, and its batches", async () => {
+    await save("old", "1@c.us", { "Default/IndexedDB/000005.ldb": noise(1024 * 1024, 1) });
+    expect(Math.max(...(await chunks()).values())).toBeGreaterThan(512 * 1024);
+    await bot.store.delete({ session, lease });
+    // The page shows its QR for so long.
+    await rig.time.advance(8 * DAY);
+    const { generation } = await save("new");
+    expect(await kept()).toEqual([generation]);
+    for (let n = 0; n < 16; n++) await save(`new ${n}`);
+    expect(Math.max(...(await chunks()).values())).toBeLessThan(512 * 1024);
+  });
+
+  it("go with a later save of a new link that came in time", async () => {
+    await bot.store.delete({ session, lease });
+    await rig.time.advance(HOUR);
+    const { generation } = await save("new");
+    await rig.time.advance(6 * DAY);
+    await save("newer");
+    expect(await kept()).toContain(old);
+    await rig.time.advance(2 * DAY);
+    await save("newest");
+    expect(await kept()).not.toContain(old);
+    expect(await kept()).toContain(generation);
+  });
+
+  it("stay until the session was held for so long since the deletion", async () => {
+    await bot.store.delete({ session, lease });
+    await handOver();
+    rig.time.skip(30 * DAY);
+    await handOver();
+    await bot.store.prune({ session, lease });
+    expect((await chunks()).size).toBeGreaterThan(0);
+    await rig.time.advance(8 * DAY);
+    await bot.store.prune({ session, lease });
+    expect((await chunks()).size).toBe(0);
+  });
+});
+
+describe("a deletion that was taken back", () => {
+  it("removes nothing by `undelete`, however late it is", async () => {
+    await bot.store.delete({ session, lease });
+    await rig.time.advance(6 * DAY);
+    await bot.store.undelete({ session, lease });
+    await rig.time.advance(30 * DAY);
+    await save("later");
+    await bot.store.prune({ session, lease });
+    expect(await kept()).toContain(old);
+  });
+
+  it("removes nothing by a rollback to a generation from before it", async () => {
+    await bot.store.delete({ session, lease });
+    await save("new");
+    await bot.store.rollback({ session, lease, generation: old });
+    await rig.time.advance(30 * DAY);
+    await save("later");
+    await bot.store.prune({ session, lease });
+    expect(await kept()).toContain(old);
+  });
+});
