@@ -6,9 +6,7 @@ import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk } from "./manifest.ts";
-
-/** How often a value that does not decode is read before it counts as corrupt: it may have been torn on its way. */
-const READS = 3;
+import { readWhole } from "./read-whole.ts";
 
 /** Reads chunks, and checks the content of each against its id. */
 export class ChunkReader {
@@ -24,29 +22,21 @@ export class ChunkReader {
 
   /** The content of the chunk. @throws `CORRUPT` when it is missing or damaged */
   async read(chunk: Chunk, signal?: AbortSignal): Promise<Buffer> {
+    const { blobs, chunkTrust } = this.#context;
+    const frames = this.#context.frames(this.#session);
     const key = chunkKey(this.#session, chunk);
-    for (let reads = 1; ; reads++) {
-      const frame = await this.#get(key, signal);
-      this.bytesReceived += frame.length;
-      try {
-        return await this.#context.frames(this.#session).decodeChunk(chunk, frame, `chunk ${key}`);
-      } catch (error) {
-        const isDamaged = isVaultError(error, "CORRUPT");
-        if (reads < READS && isDamaged) continue;
-        if (isDamaged) this.#context.chunkTrust.distrust([key]);
-        throw error;
-      }
-    }
-  }
-
-  async #get(key: string, signal: AbortSignal | undefined): Promise<Buffer> {
+    const get = async (): Promise<Buffer | undefined> => {
+      const frame = await blobs.get(key, { signal });
+      this.bytesReceived += frame?.length ?? 0;
+      return frame;
+    };
     try {
-      const frame = await this.#context.blobs.get(key, { signal });
-      if (frame) return frame;
+      const content = await readWhole(get, (frame) => frames.decodeChunk(chunk, frame, `chunk ${key}`));
+      if (content) return content;
       throw new VaultError("CORRUPT", `Could not read chunk ${key}: it is missing.`);
     } catch (error) {
-      // Missing, or lost: some backends notice that by themselves.
-      if (isVaultError(error, "CORRUPT")) this.#context.chunkTrust.distrust([key]);
+      // Damaged, missing, or lost: some backends notice that by themselves.
+      if (isVaultError(error, "CORRUPT")) chunkTrust.distrust([key]);
       throw error;
     }
   }

@@ -5,6 +5,7 @@ import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { EMPTY_LOG } from "./entry-draft.ts";
 import type { SessionFrames } from "./frames.ts";
 import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
+import { readWhole } from "./read-whole.ts";
 
 /**
  * The outcome of an append. `taken` is the entry that has the number. `atOnce`: only one put was sent. A second put may
@@ -12,8 +13,6 @@ import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
  */
 export type AppendResult = { committed: true; bytes: number; atOnce: boolean } | { committed: false; taken: Entry };
 
-/** A body that was torn on its way is read again this often before it counts as corrupt. */
-const READS = 3;
 /** How often a reader lists again when the entry it found was pruned meanwhile. */
 const LOOKS = 5;
 
@@ -91,15 +90,10 @@ export class SessionLog {
 
   /** Entry `n`, or `undefined` when there is none. */
   async read(n: number, signal?: AbortSignal): Promise<Entry | undefined> {
-    for (let reads = 1; ; reads++) {
-      const frame = await this.#blobs.get(entryKey(this.session, n), { signal });
-      if (!frame) return undefined;
-      try {
-        return await decodeEntry(this.#frames, n, frame);
-      } catch (error) {
-        if (!isVaultError(error, "CORRUPT") || reads >= READS) throw error;
-      }
-    }
+    return await readWhole(
+      () => this.#blobs.get(entryKey(this.session, n), { signal }),
+      (frame) => decodeEntry(this.#frames, n, frame),
+    );
   }
 
   /**

@@ -4,9 +4,7 @@ import { isVaultError, VaultError } from "../errors.ts";
 import { packScrypt, SALT_BYTES, SCRYPT_COST, type ScryptSalt, unpackScrypt } from "./derive.ts";
 import { contentOf, encodeFrame, readFrame } from "./frame.ts";
 import { SALT_KEY } from "./layout.ts";
-
-/** How often the value is read before it counts as damaged: it may have been torn on its way. */
-const READS = 3;
+import { readWhole } from "./read-whole.ts";
 
 /**
  * The salt for new frames of this vault, so that a process derives the key of a passphrase once. Made when there is none.
@@ -35,15 +33,15 @@ export async function vaultSalt(blobs: RetriedBlobs): Promise<ScryptSalt> {
 
 /** `undefined` when there is none, `null` when it is damaged, or weaker than this version makes them. */
 async function readSalt(blobs: RetriedBlobs): Promise<ScryptSalt | undefined | null> {
-  for (let reads = 1; reads <= READS; reads++) {
-    const frame = await blobs.get(SALT_KEY);
-    if (!frame) return undefined;
-    try {
-      const salt = unpackScrypt(await contentOf(readFrame("salt", frame, SALT_KEY), SALT_KEY));
-      if (salt && salt.logN >= SCRYPT_COST.logN && salt.p >= SCRYPT_COST.p && salt.r >= SCRYPT_COST.r) return salt;
-    } catch (error) {
-      if (!isVaultError(error, "CORRUPT")) throw error;
-    }
+  const decode = async (frame: Buffer): Promise<ScryptSalt | null> => {
+    const salt = unpackScrypt(await contentOf(readFrame("salt", frame, SALT_KEY), SALT_KEY));
+    const isStrong = salt && salt.logN >= SCRYPT_COST.logN && salt.p >= SCRYPT_COST.p && salt.r >= SCRYPT_COST.r;
+    return isStrong ? salt : null;
+  };
+  try {
+    return await readWhole(() => blobs.get(SALT_KEY), decode);
+  } catch (error) {
+    if (!isVaultError(error, "CORRUPT")) throw error;
+    return null;
   }
-  return null;
 }
