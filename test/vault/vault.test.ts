@@ -498,6 +498,22 @@ describe("a backend without exclusive create", () => {
     await save(next, profileFiles("two"), loose);
     expect(warnings.filter((message) => message.includes("exclusively")).length).toBe(1);
   });
+
+  it("has no leases, and says so once, whatever the number of sessions and calls", async () => {
+    const blobs = new MemoryBlobs({ exclusiveCreate: false });
+    const open = (): Vault => new Vault({ blobs, onWarning: (message) => warnings.push(message) });
+    const [one, two] = [open(), open()];
+    for (const name of ["RemoteAuth-1", "RemoteAuth-2"]) {
+      await Promise.all([one.state({ session: name }), one.acquire({ session: name })]);
+      await one.acquire({ session: name });
+      expect(await one.state({ session: name })).not.toHaveProperty("lease");
+    }
+    const off = expect.stringMatching(/^This store cannot create a key exclusively: leases are off, .*\.$/);
+    expect(warnings).toEqual([off]);
+    // Another process does not wait, and is told as well.
+    expect((await two.acquire({ session: "RemoteAuth-1", waitMs: 0 })).epoch).toBe(3);
+    expect(warnings).toEqual([off, off]);
+  });
 });
 
 describe("options", () => {
