@@ -103,12 +103,16 @@ export class VaultLease implements Lease {
     await Promise.all([this.#renewals?.start(), deleteEarlier(), trimLog()]);
   }
 
-  /** An entry that changes nothing; none when another entry has come since, which is a sign of life as well. */
+  /**
+   * An entry that changes nothing; none when another entry has come since, which is a sign of life as well. Waits for no
+   * operation, which may upload for minutes.
+   */
   async #sign(): Promise<void> {
     const { n } = this.writer.state;
     const draft = (state: { n: number }): { kind: "renewed" } | undefined =>
       state.n === n ? { kind: "renewed" } : undefined;
-    await this.run(() => this.writer.commit(draft, undefined, { isFinal: false }));
+    this.assertHeld();
+    await this.writer.commit(draft, undefined, { isFinal: false });
   }
 
   #lose({ by }: Entry): never {

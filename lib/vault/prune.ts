@@ -1,5 +1,5 @@
 import { batchesOf } from "./delete-batches.ts";
-import { type EntryName, entryOf } from "./entry.ts";
+import { type EntryName, entryOf, type LogState } from "./entry.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
@@ -51,8 +51,9 @@ export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<bo
   await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!writer.pending.isEmpty) return false;
+  const { state } = writer;
   const numbers = await writer.log.numbers(signal);
-  const isWhole = (await missingEntries(lease, new Set(numbers), signal)).length === 0;
+  const isWhole = (await missingEntries(lease, state, new Set(numbers), signal)).length === 0;
   const listed = isWhole ? await listChunks(lease, signal) : undefined;
   if (listed) await distrustLostChunks(lease, listed, signal);
   const needed = listed ? await neededChunks(writer, signal) : undefined;
@@ -82,18 +83,18 @@ export function leftovers(session: string, listed: Iterable<string>, folder: str
 }
 
 /**
- * The newest entry and the entries that it calls live, as far as the log does not have them; it has listed the numbers in
- * `there`. Where no other process has
- * taken the session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no
+ * The entry of `state` and the entries that it calls live, as far as the log does not have them; it has listed the numbers
+ * in `there` when that entry was the newest one. Where no other process has taken the session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no
  * chunk that was stored before is trusted, and the next save sends everything anew.
  * @throws `LEASE_LOST`
  */
 async function missingEntries(
   { context, writer }: VaultLease,
+  state: LogState,
   there: ReadonlySet<number>,
   signal: AbortSignal | undefined,
 ): Promise<readonly EntryName[]> {
-  const { log, generations, memory, state } = writer;
+  const { log, generations, memory } = writer;
   // A damaged entry is there.
   const isGone = async ({ n, id }: EntryName): Promise<boolean> =>
     (await unlessCorrupt(log.read(n, signal).then((entry) => entry?.id !== id))) ?? false;

@@ -1,3 +1,4 @@
+import { Mutex } from "../async/mutex.ts";
 import { VaultError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { VaultContext } from "./context.ts";
@@ -27,6 +28,8 @@ export class SessionWriter {
   readonly #by: string;
   readonly #clock: Clock;
   readonly #leaseLost: (taken: Entry) => never;
+  /** Held by a commit: a sign of life comes whatever else this holder does. */
+  readonly #commits = new Mutex();
   #state: LogState;
   /** When the log's clock stood at the time in the state, in milliseconds of the monotonic clock; never too early. */
   #stateAtMs: number;
@@ -78,6 +81,7 @@ export class SessionWriter {
    * @throws `LEASE_LOST` when it is not.
    */
   async confirm(signal?: AbortSignal): Promise<void> {
+    await this.#commits.idle(signal);
     const { n, id } = this.#state;
     // Without exclusive create two appends of one holder may have met at this number.
     const found = this.log.exclusiveCreate ? await unlessCorrupt(this.log.read(n, signal)) : undefined;
@@ -123,8 +127,9 @@ export class SessionWriter {
   }
 
   /**
-   * Appends the entry that `draft` makes of the newest state; no entry when it returns `undefined`. If an earlier append
-   * is still pending then, an entry that changes nothing takes its number, so that it cannot take effect later.
+   * Appends the entry that `draft` makes of the newest state; no entry when it returns `undefined`. Waits for a commit that
+   * is under way. If an earlier append is still pending then, an entry that changes nothing takes its number, so that it
+   * cannot take effect later.
    * @param options.isFinal `false` where a pending append may take effect later. @default true
    * @returns the bytes sent.
    * @throws `LEASE_LOST`; after any other error the append is pending: its entry is, or will be, in the log, or not.
@@ -133,6 +138,15 @@ export class SessionWriter {
     draft: (state: LogState, next: EntryFacts) => Draft | undefined,
     signal?: AbortSignal,
     { isFinal = true }: { isFinal?: boolean } = {},
+  ): Promise<number> {
+    return await this.#commits.run(() => this.#commit(draft, signal, isFinal), signal);
+  }
+
+  /** As {@link commit}, while no other commit is under way. */
+  async #commit(
+    draft: (state: LogState, next: EntryFacts) => Draft | undefined,
+    signal: AbortSignal | undefined,
+    isFinal: boolean,
   ): Promise<number> {
     await this.catchUp(signal);
     for (;;) {
@@ -212,6 +226,8 @@ export class SessionWriter {
 
   /** Goes on after an entry that has the next number: an append of this writer that took effect late, or a lost lease. */
   #adopt(taken: Entry): void {
+    // A commit has come first, and has read it for itself.
+    if (taken.n <= this.#state.n) return;
     const isOwn = this.#isOwn(taken);
     this.pending.resolve(taken.n);
     if (!isOwn) this.#leaseLost(taken);

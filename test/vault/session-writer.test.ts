@@ -3,6 +3,7 @@ import { entryKey } from "../../lib/vault/layout.ts";
 import type { VaultLease } from "../../lib/vault/lease.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
+import { gate } from "../support/gate.ts";
 import { takeOver } from "../support/take-over.ts";
 import { LatePuts } from "./support/late-puts.ts";
 
@@ -95,6 +96,22 @@ describe("a look beside a commit", () => {
 });
 
 describe("a look for a successor", () => {
+  it("takes no entry that a commit beside it has just created for another holder's", async () => {
+    const { log } = lease.writer;
+    const read = log.read.bind(log);
+    const committed = gate();
+    vi.spyOn(log, "read").mockImplementationOnce(async (n) => {
+      await committed.opened;
+      return await read(n);
+    });
+    const looking = lease.writer.look();
+    await lease.writer.commit(() => ({ kind: "renewed" }));
+    committed.open();
+    await looking;
+    expect(lease.lost.aborted).toBe(false);
+    expect(lease.writer.state).toMatchObject({ n: 2, kind: "renewed" });
+  });
+
   it("finds it behind an entry of its own that has arrived late, and nothing is deleted", async () => {
     await line.during(() => save("one"));
     await line.arrive();

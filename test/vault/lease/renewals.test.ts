@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Lease } from "../../../lib/store.ts";
+import type { Lease, SaveReport } from "../../../lib/store.ts";
 import { entryKey } from "../../../lib/vault/layout.ts";
 import { captureOf, noise, profileFiles } from "../../contract/profile.ts";
 import { gate } from "../../support/gate.ts";
@@ -19,8 +19,27 @@ beforeEach(async () => {
   lease = await holder.store.acquire({ session: SESSION });
 });
 
-function save(value: string): Promise<{ generation: number }> {
+function save(value: string): Promise<SaveReport> {
   return holder.store.saveProfile({ session: SESSION, lease, capture: captureOf(profileFiles(value)) });
+}
+
+/** Begins a save whose uploads take until `end` is called. */
+async function longSave(): Promise<{ end: () => Promise<SaveReport> }> {
+  const [began, uploaded] = [gate(), gate()];
+  holder.requests.intercept = async (call, key, go) => {
+    if (call === "put" && key.includes("/chunks/")) {
+      began.open();
+      await uploaded.opened;
+    }
+    return go();
+  };
+  const saving = save("one");
+  await began.opened;
+  const end = (): Promise<SaveReport> => {
+    uploaded.open();
+    return saving;
+  };
+  return { end };
 }
 
 /** Another process takes the session, whoever has it. */
@@ -135,10 +154,10 @@ describe("a renewal that comes late", () => {
     expect(await rig.kinds()).toEqual(["hold", "renewed"]);
   });
 
-  it("leaves none when the save that is under way does", async () => {
-    const uploaded = gate();
+  it("leaves none when an entry that is under way does", async () => {
+    const sent = gate();
     holder.requests.intercept = async (call, key, go) => {
-      if (call === "put" && key.includes("/chunks/")) await uploaded.opened;
+      if (isEntryPut(call, key)) await sent.opened;
       return go();
     };
     const saving = save("one");
@@ -146,7 +165,7 @@ describe("a renewal that comes late", () => {
     await rig.time.advance(30 * SECOND);
     holder.clock.isPaused = false;
     await rig.time.advance(0);
-    uploaded.open();
+    sent.open();
     await saving;
     await settle();
     expect(await rig.kinds()).toEqual(["hold", "save"]);
@@ -179,13 +198,37 @@ describe("a renewal that comes late", () => {
     expect(await rig.kinds()).toEqual(["hold", "renewed"]);
   });
 
+  it("leaves one while a save uploads for minutes, and the save is committed after it", async () => {
+    const saving = await longSave();
+    holder.clock.isPaused = true;
+    await rig.time.advance(30 * SECOND);
+    holder.clock.isPaused = false;
+    await rig.time.advance(300 * SECOND);
+    expect(await rig.kinds()).toEqual(["hold", "renewed"]);
+    expect(await saving.end()).toMatchObject({ generation: 3, unchanged: false });
+    expect(await rig.kinds()).toEqual(["hold", "renewed", "save"]);
+    expect(lease.lost.aborted).toBe(false);
+  });
+
   it("keeps the session from a process that has judged by the one that did not come", async () => {
+    await isTriedFor();
+    await save("one");
+  });
+
+  it("keeps it also while a save uploads for minutes", async () => {
+    const saving = await longSave();
+    await isTriedFor();
+    await saving.end();
+    expect(await rig.kinds()).toEqual(["hold", "renewed", "save"]);
+  });
+
+  /** Another process judges that the lease is over. It is about to take the session, when the holder wakes. */
+  async function isTriedFor(): Promise<void> {
     const waiter = rig.process();
     holder.clock.isPaused = true;
     let isAwake = false;
     waiter.requests.intercept = async (call, key, go) => {
-      // It is about to take the session, when the holder wakes.
-      if (call === "put" && key.includes("/log/") && !isAwake) {
+      if (isEntryPut(call, key) && !isAwake) {
         isAwake = true;
         holder.clock.isPaused = false;
         await waiter.clock.sleep(5 * SECOND);
@@ -196,7 +239,32 @@ describe("a renewal that comes late", () => {
     expect(isAwake).toBe(true);
     expect(lease.lost.aborted).toBe(false);
     expect(await rig.kinds()).toEqual(["hold", "renewed"]);
-    await save("one");
+  }
+});
+
+describe("a renewal that comes late during a prune", () => {
+  it("leaves all that is kept trusted, and the prune comes to its end", async () => {
+    for (const value of ["one", "two"]) await save(value);
+    const listed = gate();
+    const began = gate();
+    const list = holder.requests.list.bind(holder.requests);
+    holder.requests.list = async function* (prefix, options) {
+      yield* list(prefix, options);
+      if (!prefix.includes("/log/")) return;
+      began.open();
+      await listed.opened;
+    };
+    const pruning = holder.store.prune({ session: SESSION, lease });
+    await began.opened;
+    holder.clock.isPaused = true;
+    await rig.time.advance(30 * SECOND);
+    holder.clock.isPaused = false;
+    await rig.time.advance(0);
+    listed.open();
+    await pruning;
+    expect(await rig.kinds()).toEqual(["hold", "save", "save", "renewed"]);
+    expect(holder.warnings).toEqual([]);
+    expect(await save("two")).toMatchObject({ generation: 3, unchanged: true });
   });
 });
 
