@@ -84,8 +84,9 @@ export function leftovers(session: string, listed: Iterable<string>, folder: str
 
 /**
  * The entry of `state` and the entries that it calls live, as far as the log does not have them; it has listed the numbers
- * in `there` when that entry was the newest one. Where no other process has taken the session, the backend has lost entries that it had confirmed (a fail-over to a copy that was behind): then no
- * chunk that was stored before is trusted, and the next save sends everything anew.
+ * in `there` when that entry was the newest one. Where no other process has taken the session, the backend has lost
+ * entries that it had confirmed (a fail-over to a copy that was behind): then no chunk that was stored before is trusted,
+ * and the next save sends everything anew.
  * @throws `LEASE_LOST`
  */
 async function missingEntries(
