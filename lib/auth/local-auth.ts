@@ -58,7 +58,9 @@ export class LocalAuth extends BaseAuth {
 
   override setup(client: PublicClient): void {
     super.setup(client);
-    new WatchedStarts(client, async (start) => await this.#launches.get(start)?.giveUp(start.children));
+    new WatchedStarts(this.client, {
+      onFailed: async (start) => await this.#launches.get(start)?.giveUp(start.children),
+    });
   }
 
   /**

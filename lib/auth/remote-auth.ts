@@ -7,11 +7,13 @@ import { VaultError } from "../errors.ts";
 import { discardReplaced } from "../profile/swap.ts";
 import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
 import { type AuthenticationAnswer, BaseAuth } from "./base-auth.ts";
+import { emitEvent } from "./client-events.ts";
 import { HookGuards } from "./hook-guards.ts";
 import type { UnrecordedRefusal } from "./local/opened-profile.ts";
 import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
+import { restartFailed } from "./run-errors.ts";
 import { ProfileSession } from "./store/profile-session.ts";
 import type { StoredVersion, StoreSession } from "./store/store-session.ts";
 import { ZipSession } from "./store/zip-session.ts";
@@ -78,10 +80,13 @@ export class RemoteAuth extends BaseAuth {
       this.#isUnpaired = state === "UNPAIRED" || state === "UNPAIRED_IDLE";
       if (this.#isUnpaired) this.#run?.unlink();
     });
-    this.#starts = new WatchedStarts(client, async (start) => {
-      // Another call may have begun the run of now, and may still go on.
-      const run = this.#runs.get(start);
-      if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start));
+    this.#starts = new WatchedStarts(this.client, {
+      onFailed: async (start) => {
+        // Another call may have begun the run of now, and may still go on.
+        const run = this.#runs.get(start);
+        if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start));
+      },
+      onRestartFailed: (error) => emitEvent(client, "remote_session_error", restartFailed(this.sessionName, error)),
     });
   }
 

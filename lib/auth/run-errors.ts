@@ -15,6 +15,16 @@ export function sessionRefused(session: string, source: string, next?: string): 
   return new VaultError("DENIED", message, { hint });
 }
 
+/** The client has started again after a refusal, and nobody awaits that start. @param cause the error of the start */
+export function restartFailed(session: string, cause: unknown): VaultError {
+  if (isVaultError(cause)) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new VaultError("UNAVAILABLE", `The client of session ${session} could not start again: ${why}`, {
+    cause,
+    hint: "Call client.initialize() again, or end the process.",
+  });
+}
+
 /** The browser died. @param isLinked whether the session was linked, so that the profile is saved */
 export function browserGone(session: string, isLinked: boolean): VaultError {
   const saving = isLinked ? "The profile it left is being saved. " : "";

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChildProcess } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { PublicClient } from "../browser/client.ts";
+import type { ClientLike } from "../browser/client.ts";
 
 /** One call of `client.initialize()`. */
 export interface Start {
@@ -12,11 +12,26 @@ export interface Start {
 /** The channel on which Node.js tells of every new process. */
 const CHILD_PROCESS = "child_process";
 
-const starts = new AsyncLocalStorage<Start>();
+const starts = new AsyncLocalStorage<Start & { isUnderWay: boolean }>();
+
+/** One call of whatsapp-web.js's `inject()`, which starts the client again when a session was refused. */
+interface Injection {
+  /** The error of that start. */
+  failure?: { readonly error: unknown };
+}
+
+const injections = new AsyncLocalStorage<Injection>();
 
 /** The call of `client.initialize()` that the current code belongs to, of a client that is watched. */
 export function currentStart(): Start | undefined {
   return starts.getStore();
+}
+
+export interface StartListeners {
+  /** A call of `client.initialize()` has failed; called before it rejects. Must not reject. */
+  readonly onFailed: (start: Start) => Promise<void>;
+  /** whatsapp-web.js has started the client again, nobody awaits that start, and it has failed. Must not throw. */
+  readonly onRestartFailed?: (error: unknown) => void;
 }
 
 /**
@@ -24,20 +39,26 @@ export function currentStart(): Start | undefined {
  * launched or the page does not load in time.
  */
 export class WatchedStarts {
-  readonly #onFailed: (start: Start) => Promise<void>;
+  readonly #onFailed: StartListeners["onFailed"];
   /** The start that whatsapp-web.js makes by itself, until it has ended; `begun` once somebody has called it. */
   #restart: { begun?: Promise<void> } | undefined;
 
   /**
-   * Replaces `client.initialize` by a method that does the same.
-   * @param onFailed called before a call that fails rejects. Must not reject
+   * Replaces `client.initialize` by a method that does the same, and `client.inject` by one that does not reject when a
+   * restart has failed that nobody awaits.
    */
-  constructor(client: PublicClient, onFailed: (start: Start) => Promise<void>) {
-    this.#onFailed = onFailed;
-    const { initialize } = client;
-    if (typeof initialize !== "function") return;
-    client.initialize = async (...values: []): Promise<void> =>
-      await this.#join(() => this.#watch(() => initialize.apply(client, values)));
+  constructor(client: ClientLike, listeners: StartListeners) {
+    this.#onFailed = listeners.onFailed;
+    const { initialize, inject } = client;
+    if (typeof initialize === "function") {
+      client.initialize = async (...values: []): Promise<void> =>
+        await this.#start(() => initialize.apply(client, values));
+    }
+    const { onRestartFailed } = listeners;
+    if (typeof inject === "function" && onRestartFailed !== undefined) {
+      client.inject = async (...values: []): Promise<void> =>
+        await this.#inject(() => inject.apply(client, values), onRestartFailed);
+    }
   }
 
   /**
@@ -46,6 +67,28 @@ export class WatchedStarts {
    */
   restarts(): void {
     this.#restart = {};
+  }
+
+  async #start(initialize: () => Promise<void>): Promise<void> {
+    try {
+      return await this.#join(() => this.#watch(initialize));
+    } catch (error) {
+      const injection = injections.getStore();
+      if (injection !== undefined) injection.failure = { error };
+      throw error;
+    }
+  }
+
+  /** Called in `initialize()`, and in a listener of each later navigation, where a rejection would end the process. */
+  async #inject(inject: () => Promise<void>, onRestartFailed: (error: unknown) => void): Promise<void> {
+    const isAwaited = starts.getStore()?.isUnderWay === true;
+    const injection: Injection = {};
+    try {
+      return await injections.run(injection, inject);
+    } catch (error) {
+      if (isAwaited || injection.failure?.error !== error) throw error;
+      onRestartFailed(error);
+    }
   }
 
   async #join(begin: () => Promise<void>): Promise<void> {
@@ -59,7 +102,7 @@ export class WatchedStarts {
 
   async #watch(initialize: () => Promise<void>): Promise<void> {
     const children: ChildProcess[] = [];
-    const start: Start = { children };
+    const start = { children, isUnderWay: true };
     const note = (message: unknown): void => {
       if (currentStart() === start) children.push((message as { process: ChildProcess }).process);
     };
@@ -70,6 +113,7 @@ export class WatchedStarts {
       await this.#onFailed(start);
       throw error;
     } finally {
+      start.isUnderWay = false;
       unsubscribe(CHILD_PROCESS, note);
     }
   }

@@ -42,4 +42,6 @@ export interface ClientLike extends PublicClient {
   options: { puppeteer?: PuppeteerOptions | undefined };
   /** Set when the page logs out, and cleared after the navigation that follows. */
   lastLoggedOut?: boolean;
+  /** Prepares a page that was loaded; called by `initialize()`, and not awaited at every later navigation. */
+  inject?(): Promise<void>;
 }

@@ -3,24 +3,30 @@ import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { currentStart, type Start, WatchedStarts } from "../../lib/auth/watched-starts.ts";
-import type { PublicClient } from "../../lib/browser/client.ts";
+import type { ClientLike } from "../../lib/browser/client.ts";
 import { type Gate, gate } from "../support/gate.ts";
 
 interface FakeClient {
+  inject?(...values: unknown[]): Promise<unknown>;
   initialize?(...values: unknown[]): Promise<unknown>;
 }
 
 let failed: Start[];
+let restartsFailed: unknown[];
 beforeEach(() => {
   failed = [];
+  restartsFailed = [];
 });
 
 let starts: WatchedStarts;
 
 function watched<T extends FakeClient>(client: T): T {
-  starts = new WatchedStarts(client as unknown as PublicClient, async (start) => {
-    await turn();
-    failed.push(start);
+  starts = new WatchedStarts(client as unknown as ClientLike, {
+    async onFailed(start) {
+      await turn();
+      failed.push(start);
+    },
+    onRestartFailed: (error) => void restartsFailed.push(error),
   });
   return client;
 }
@@ -129,6 +135,50 @@ describe("WatchedStarts", () => {
         { status: "rejected", reason: error },
       ]);
       expect(failed).toHaveLength(1);
+    });
+  });
+
+  describe("inject()", () => {
+    const refused = new Error("the store is away");
+
+    /** whatsapp-web.js's steps: `initialize()` injects, and an injection whose session is refused starts again. */
+    function injecting(initialize: () => Promise<void>) {
+      return watched({
+        initialize: async (isFirst: unknown) => (isFirst ? void (await injected("refused")) : await initialize()),
+        async inject(what: unknown): Promise<unknown> {
+          await turn();
+          if (what === "refused") return await (this as unknown as { initialize(): Promise<void> }).initialize();
+          if (what === "page gone") throw new Error("Execution context was destroyed");
+          return what;
+        },
+      });
+      async function injected(what: unknown): Promise<unknown> {
+        return await client.inject(what);
+      }
+    }
+    let client: ReturnType<typeof injecting>;
+    beforeEach(() => {
+      client = injecting(() => Promise.reject(refused));
+    });
+
+    it("tells of a restart that fails and nobody awaits, and resolves", async () => {
+      expect(await client.inject("refused")).toBeUndefined();
+      expect(restartsFailed).toEqual([refused]);
+      expect(failed).toHaveLength(1);
+    });
+
+    it("rejects as before within initialize(), with the error of the restart", async () => {
+      await expect(client.initialize(true)).rejects.toBe(refused);
+      expect(restartsFailed).toEqual([]);
+      // A later navigation of the same browser, whose events belong to that call.
+      await expect(client.inject("refused")).resolves.toBeUndefined();
+      expect(restartsFailed).toEqual([refused]);
+    });
+
+    it("rejects as before with every other error, and returns what it returned", async () => {
+      await expect(client.inject("page gone")).rejects.toThrow("Execution context was destroyed");
+      expect(await client.inject("a value")).toBe("a value");
+      expect(restartsFailed).toEqual([]);
     });
   });
 
