@@ -81,10 +81,10 @@ export class RemoteAuth extends BaseAuth {
       if (this.#isUnpaired) this.#run?.unlink();
     });
     this.#starts = new WatchedStarts(this.client, {
-      onFailed: async (start) => {
+      onFailed: async (start, error) => {
         // Another call may have begun the run of now, and may still go on.
         const run = this.#runs.get(start);
-        if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start));
+        if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start, error));
       },
       onRestartFailed: (error) => emitEvent(client, "remote_session_error", restartFailed(this.sessionName, error)),
     });

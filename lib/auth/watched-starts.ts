@@ -29,7 +29,7 @@ export function currentStart(): Start | undefined {
 
 export interface StartListeners {
   /** A call of `client.initialize()` has failed; called before it rejects. Must not reject. */
-  readonly onFailed: (start: Start) => Promise<void>;
+  readonly onFailed: (start: Start, error: unknown) => Promise<void>;
   /** whatsapp-web.js has started the client again, nobody awaits that start, and it has failed. Must not throw. */
   readonly onRestartFailed?: (error: unknown) => void;
 }
@@ -110,7 +110,7 @@ export class WatchedStarts {
     try {
       return await starts.run(start, initialize);
     } catch (error) {
-      await this.#onFailed(start);
+      await this.#onFailed(start, error);
       throw error;
     } finally {
       start.isUnderWay = false;

@@ -24,6 +24,35 @@ function names(client: RemoteClient): string[] {
   return client.events.map(({ name }) => name).filter((name) => told.includes(name));
 }
 
+/** The server has removed devices whose history ends at this record, and the page learns it while it connects. */
+function removing(sequence: number): NonNullable<OpenClientOptions["client"]> {
+  return { evalOnNewDoc: new Function(`window.removedSequences = [${sequence}];`) };
+}
+
+it.each(whatsappVersionsHere)(
+  "a page that logs itself out before whatsapp-web.js listens has refused its session (%s)",
+  async (version) => {
+    const folder = rig.folder();
+    const store = new FileStore({ directory: folder });
+    const { sequence, dataPath } = await savedSession(rig, folder);
+    const first = openRemote(rig, { store: folder, dataPath, version, client: removing(sequence) });
+    const { values } = await first.until("initialize_failed");
+    expect(String(values[0])).toContain("Execution context was destroyed");
+    expect(first.client.pupBrowser?.isConnected()).toBe(false);
+    // The local profile is refused first, then what is stored.
+    const told = first.events.flatMap(({ name, values }) => (name === "remote_session_error" ? values : []));
+    expect(told).toMatchObject([{ code: "DENIED", message: expect.stringContaining("opened from its local profile") }]);
+    expect((await store.state({ session: "RemoteAuth" }))?.lease).toBeUndefined();
+
+    const second = openRemote(rig, { store: folder, dataPath, version, client: removing(sequence) });
+    await second.until("initialize_failed");
+    expect(names(second)).toEqual(["remote_session_restored", "initialize_failed"]);
+    const after = await store.state({ session: "RemoteAuth" });
+    expect(after?.current?.rejected).toBe(true);
+    expect(after?.lease).toBeUndefined();
+  },
+);
+
 describe("a session that WhatsApp refuses", () => {
   it.each(whatsappVersionsHere)("goes back to the generation before, without a QR (%s)", async (version) => {
     const folder = rig.folder();

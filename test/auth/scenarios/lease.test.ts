@@ -12,7 +12,7 @@ import { whatsapp, whatsappVersions } from "../../support/whatsapp.ts";
 import { nameOf } from "../support/ladder.ts";
 import { LeasedStore } from "../support/leased-store.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
-import { ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
+import { type Page, ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
 
 expectWarning(/is no copy of the stored session; the stored session is used, and the profile was moved to .*\.unsaved/);
 
@@ -387,23 +387,29 @@ describe("no lease is left behind", () => {
     await nothingIsLeft();
   });
 
-  it("by a page that does not load: its browser is closed after a minute, and the session released", async () => {
-    await storeProfile("stored");
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const { client } = make();
-    await expect(client.initialize("auth timeout")).rejects.toBe("auth timeout");
-    vi.advanceTimersByTime(59_000);
-    // A person may look at the page until then; the session is held as long as a browser has it open.
-    expect(client.pupBrowser?.isConnected()).toBe(true);
-    expect(store.held).toBe(1);
-    const browser = client.pupBrowser as ScriptedBrowser;
-    const closed = once(browser, "disconnected");
-    vi.advanceTimersByTime(2_000);
-    await closed;
-    await expect.poll(() => store.held, LIMIT).toBe(0);
-    expect(client.seen).toEqual(["restored", "interrupted"]);
-    await nothingIsLeft();
-  });
+  it.each<[Page, unknown]>([
+    ["auth timeout", "auth timeout"],
+    ["navigated", new Error("Execution context was destroyed, most likely because of a navigation.")],
+  ])(
+    "by a page that does not load (%s): its browser is closed after a minute, and the session released",
+    async (page, error) => {
+      await storeProfile("stored");
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      const { client } = make();
+      await expect(client.initialize(page)).rejects.toEqual(error);
+      vi.advanceTimersByTime(59_000);
+      // A person may look at the page until then; the session is held as long as a browser has it open.
+      expect(client.pupBrowser?.isConnected()).toBe(true);
+      expect(store.held).toBe(1);
+      const browser = client.pupBrowser as ScriptedBrowser;
+      const closed = once(browser, "disconnected");
+      vi.advanceTimersByTime(2_000);
+      await closed;
+      await expect.poll(() => store.held, LIMIT).toBe(0);
+      expect(client.seen).toEqual(["restored", "interrupted"]);
+      await nothingIsLeft();
+    },
+  );
 
   it("by a page that does not load and a second initialize(): the first browser is closed at once", async () => {
     await storeProfile("stored");

@@ -3,6 +3,8 @@ const parts = window.parts;
 const { Socket, Conn, Cmd } = parts;
 let linked = false;
 let announced = false;
+/** Whether the server has removed the device while the page was not open. */
+let removed = false;
 
 function setState(state) {
   Socket.state = state;
@@ -19,6 +21,7 @@ function resync() {
 // The real site syncs long after the client has begun to listen; here it must not be missed, so it waits for that.
 Socket.onSubscribed = (name) => {
   if (name === "change:hasSynced" && linked && !announced) setTimeout(resync, 20);
+  if (name === "change:state" && removed) void logOut();
 };
 
 /** The phone scans the QR, or types the code. */
@@ -47,6 +50,12 @@ async function unlink({ how = "unlink" } = {}) {
   if (how === "storage") return void setTimeout(() => location.reload(), 50);
   Cmd.trigger("logout");
   setTimeout(() => location.assign("/?post_logout=1"), 50);
+}
+
+/** The page connects, learns that the device was removed, and logs itself out. */
+async function logOut() {
+  await parts.unlink();
+  location.assign("/?post_logout=1");
 }
 
 Socket.logout = async () => {
@@ -135,6 +144,9 @@ window.standIn = {
 window.Debug = { VERSION: "2.3000.1099999999" };
 
 void loaded.then((verdict) => {
+  // The server has removed devices whose history ends at one of these records: told once somebody waits for the state.
+  removed = verdict.linked && window.removedSequences?.includes(verdict.lastSequence);
+  if (removed) return Socket.hears("change:state") ? logOut() : undefined;
   // The server refuses devices whose history ends at one of these records.
   linked = verdict.linked && !window.refusedSequences?.includes(verdict.lastSequence);
   if (linked) parts.setWid(verdict.wid);

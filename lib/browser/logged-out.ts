@@ -1,0 +1,22 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ClientLike } from "./client.ts";
+
+/** How long the address of a page may come after the error of a script that a navigation has ended, in milliseconds. */
+const LAG_MS = 1_000;
+const POLL_MS = 50;
+/** The errors of puppeteer for a script whose page has navigated. */
+const NAVIGATED = /context|detached|navigat/i;
+
+/**
+ * Whether the page has logged itself out, by whatsapp-web.js's own rule.
+ * @param error the error with which `client.initialize()` rejects: after a navigation the address is awaited for 1 s
+ */
+export async function hasLoggedOut(client: ClientLike, error: unknown): Promise<boolean> {
+  const isNavigation = error instanceof Error && NAVIGATED.test(error.message);
+  const until = performance.now() + (isNavigation ? LAG_MS : 0);
+  for (;;) {
+    if (client.lastLoggedOut || client.pupPage?.url?.().includes("post_logout=1")) return true;
+    if (performance.now() >= until) return false;
+    await delay(POLL_MS);
+  }
+}
