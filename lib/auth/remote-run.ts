@@ -4,17 +4,17 @@ import type { BrowserLike } from "../browser/client.ts";
 import { hasLoggedOut } from "../browser/logged-out.ts";
 import { closeQuietly, ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
-import type { SaveReport } from "../store.ts";
-import { Acceptance } from "./acceptance.ts";
+import type { RestoreReport, SaveReport } from "../store.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
 import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
 import { FailedStart } from "./failed-start.ts";
 import { chooseProfile } from "./local/choose-profile.ts";
-import type { OpenedProfile, OpenOptions } from "./local/opened-profile.ts";
+import type { OpenOptions } from "./local/opened-profile.ts";
 import { browserGone, clientDestroyed, leaseLost } from "./run-errors.ts";
 import { RunPhase } from "./run-phase.ts";
 import { ProfileSaver } from "./saving/profile-saver.ts";
 import { SaveSchedule, type SaveScheduleOptions } from "./saving/save-schedule.ts";
+import { SessionLink } from "./session-link.ts";
 import type { StoreSession } from "./store/store-session.ts";
 import type { Start } from "./watched-starts.ts";
 
@@ -35,20 +35,12 @@ export class RemoteRun {
   readonly #saver: ProfileSaver;
   readonly #saves: SaveSchedule;
   readonly #phase: RunPhase = new RunPhase();
-  readonly #acceptance: Acceptance;
-  /** The profile that was opened, until the page asked for a link or has logged out. */
-  #opened: OpenedProfile | undefined;
-  /** Whether READY of the opened profile was recorded in the store. */
-  #isRecorded = false;
-  /** When READY of this link was first seen, by `performance.now()`. */
-  #readyAt: number | undefined;
+  readonly #link: SessionLink;
   /** Whether the stored session was deleted, and no other is linked since. */
   deleted = false;
   #finished: Promise<void> | undefined;
   #startedBrowser: BrowserLike | undefined;
   #failed: FailedStart | undefined;
-  /** The answer to a page that asks for a link, while it is being made, and for good once it has ended this run. */
-  #answer: Promise<AuthenticationAnswer | undefined> | undefined;
 
   constructor(options: RemoteRunOptions) {
     this.#options = options;
@@ -58,14 +50,21 @@ export class RemoteRun {
     this.#browser = new BrowserWatch(options.client, () => this.#browserGone());
     this.#saver = new ProfileSaver({
       ...options,
-      linkedSince: () => (this.#phase.isLinked ? this.#readyAt : undefined),
+      linkedSince: () => (this.#phase.isLinked ? this.#link.readyAt : undefined),
       browserRuns: () => this.#browser.isRunning,
       wid: () => options.client.info?.wid?._serialized,
       onSaved: (report) => this.#emit("remote_session_saved", report),
       onError,
     });
     this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
-    this.#acceptance = new Acceptance({ ...options, saver: this.#saver, onError });
+    this.#link = new SessionLink({
+      ...options,
+      saver: this.#saver,
+      phase: this.#phase,
+      stopBackups: () => this.stopBackups(),
+      ending: this.#ending.signal,
+      onError,
+    });
     const { lost } = this.store;
     lost.addEventListener("abort", () => void this.#lose(lost.reason), { once: true });
   }
@@ -76,7 +75,7 @@ export class RemoteRun {
   }
 
   get wasReady(): boolean {
-    return this.#readyAt !== undefined;
+    return this.#link.readyAt !== undefined;
   }
 
   /** Whether the run has ended or is ending. */
@@ -87,16 +86,17 @@ export class RemoteRun {
   /** Chooses the profile and makes puppeteer open it. */
   async begin(): Promise<void> {
     const signal = AbortSignal.any([this.#ending.signal, this.store.lost]);
+    let restored: RestoreReport | undefined;
     await this.#launch.prepare(async (lock) => {
       const opened = await chooseProfile({ ...this.#options, lock, signal });
       signal.throwIfAborted();
       this.#saver.start(opened);
-      this.#opened = opened;
+      this.#link.opened(opened);
+      restored = opened.restored;
       return opened.profile;
     });
     if (this.#phase.lost !== undefined) throw this.#phase.lost;
     this.#phase.opened();
-    const restored = this.#opened?.restored;
     if (restored !== undefined) this.#emit("remote_session_restored", restored);
   }
 
@@ -154,8 +154,7 @@ export class RemoteRun {
     // Also after a logout in the page: the profile carries a new session now.
     this.deleted = false;
     if (this.isEnding || this.store.lost.aborted) return;
-    this.#phase.link();
-    this.#readyAt ??= performance.now();
+    this.#link.link();
   }
 
   /** The profile carries no session any more, or a session that has ended: nothing is saved until the next READY. */
@@ -168,48 +167,13 @@ export class RemoteRun {
    * once is answered for all of them; when the client starts again, only the first call returns.
    */
   async authenticationNeeded(): Promise<AuthenticationAnswer | undefined> {
-    const isFirst = this.#answer === undefined;
-    this.#answer ??= this.#linkNeeded();
-    const answer = await this.#answer;
-    if (answer?.failed !== true) this.#answer = undefined;
-    // whatsapp-web.js asks once for each of its listeners, and each of them would destroy the client and start it again.
-    if (!isFirst && answer?.restart === true) return await new Promise<never>(() => {});
-    return answer;
-  }
-
-  async #linkNeeded(): Promise<AuthenticationAnswer | undefined> {
-    const { wasReady } = this;
-    const { signal } = this.#ending;
-    this.#phase.unlink();
-    this.#isRecorded = true;
-    this.#readyAt = undefined;
-    const opened = this.#opened;
-    this.#opened = undefined;
-    const isMarked = await this.#saver.provenance.markSuperseded().then(
-      () => true,
-      (error) => void this.report(error),
-    );
-    await this.stopBackups();
-    if (wasReady) await this.#saver.rollBack(signal).catch((error) => this.report(error));
-    await this.#saver.expectNewLink(signal);
-    if (!opened?.linked) return undefined;
-    const next = wasReady ? undefined : opened.next;
-    return await this.#acceptance.refused(
-      { ...opened, next, isMarked: isMarked === true, isRejected: !wasReady },
-      signal,
-    );
+    return await this.#link.needed();
   }
 
   /** Starts the saves; may be called at every READY. */
   ready(): void {
     if (!this.#phase.isLinked || this.isEnding) return;
-    this.#saver.provenance.clearSuperseded().catch((error) => this.report(error));
-    if (this.#opened !== undefined && !this.#isRecorded) {
-      this.#isRecorded = true;
-      const { signal } = this.#ending;
-      // If the end of this run interrupts the records, the next run makes them.
-      this.#acceptance.accepted(this.#opened, signal).catch((error) => signal.aborted || this.report(error));
-    }
+    this.#link.record();
     this.#saves.start();
   }
 
@@ -236,9 +200,7 @@ export class RemoteRun {
 
   /** Continues in the same browser after a logout: the next link is a new session. */
   async forget(): Promise<void> {
-    this.#opened = undefined;
-    this.#readyAt = undefined;
-    await this.#saver.expectNewLink(this.#ending.signal);
+    await this.#link.forget();
     // If the deletion failed, the next start finds the stored session, and must know this profile as its descendant.
     if (this.deleted) await this.#saver.forget();
   }
