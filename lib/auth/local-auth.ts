@@ -19,7 +19,7 @@ import {
   type StrategySettings,
   sessionNameOf,
 } from "./strategy-options.ts";
-import { currentStart, type Start, WatchedStarts } from "./watched-starts.ts";
+import { WatchedStarts } from "./watched-starts.ts";
 
 /** How long a `destroy()` waits for the processes of a closed browser to end, in milliseconds. */
 const EXIT_WAIT_MS = 3_000;
@@ -43,8 +43,7 @@ export class LocalAuth extends BaseAuth {
     () => `The profile ${this.userDataDir}`,
   );
   #launch: ProfileLaunch | undefined;
-  /** The launches by the call of `client.initialize()` that began them. */
-  readonly #launches = new WeakMap<Start, ProfileLaunch>();
+  #starts: WatchedStarts<ProfileLaunch> | undefined;
   /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
   #closed: Deferred | undefined;
 
@@ -58,8 +57,8 @@ export class LocalAuth extends BaseAuth {
 
   override setup(client: PublicClient): void {
     super.setup(client);
-    new WatchedStarts(this.client, {
-      onFailed: async (start) => await this.#launches.get(start)?.giveUp(start.children),
+    this.#starts = new WatchedStarts(this.client, {
+      onFailed: (launch, { children }) => launch.giveUp(children),
     });
   }
 
@@ -89,8 +88,7 @@ export class LocalAuth extends BaseAuth {
       destroy: () => this.destroy(),
     });
     this.#launch = launch;
-    const start = currentStart();
-    if (start !== undefined) this.#launches.set(start, launch);
+    this.#starts?.begins(launch);
     try {
       await launch.prepare(async () => {
         await previous?.end();

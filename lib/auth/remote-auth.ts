@@ -18,7 +18,7 @@ import { ProfileSession } from "./store/profile-session.ts";
 import type { StoredVersion, StoreSession } from "./store/store-session.ts";
 import { ZipSession } from "./store/zip-session.ts";
 import { sessionNameOf } from "./strategy-options.ts";
-import { currentStart, type Start, WatchedStarts } from "./watched-starts.ts";
+import { WatchedStarts } from "./watched-starts.ts";
 
 export type { RemoteAuthOptions } from "./remote-auth-options.ts";
 
@@ -45,9 +45,7 @@ export class RemoteAuth extends BaseAuth {
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
   #run: RemoteRun | undefined;
-  #starts: WatchedStarts | undefined;
-  /** The runs by the call of `client.initialize()` that began them. */
-  readonly #runs = new WeakMap<Start, RemoteRun>();
+  #starts: WatchedStarts<RemoteRun> | undefined;
   /** Whether the page has said last that it is linked to no phone. */
   #isUnpaired = false;
   /** What WhatsApp has refused and neither the local profile nor the store says yet. */
@@ -81,11 +79,7 @@ export class RemoteAuth extends BaseAuth {
       if (this.#isUnpaired) this.#run?.unlink();
     });
     this.#starts = new WatchedStarts(this.client, {
-      onFailed: async (start, error) => {
-        // Another call may have begun the run of now, and may still go on.
-        const run = this.#runs.get(start);
-        if (run !== undefined) await this.#inTurn(run, () => run.startFailed(start, error));
-      },
+      onFailed: (run, failure) => this.#inTurn(run, () => run.startFailed(failure)),
       onRestartFailed: (error) => emitEvent(client, "remote_session_error", restartFailed(this.sessionName, error)),
     });
   }
@@ -132,8 +126,7 @@ export class RemoteAuth extends BaseAuth {
       destroy: () => this.destroy(),
     });
     this.#run = run;
-    const start = currentStart();
-    if (start !== undefined) this.#runs.set(start, run);
+    this.#starts?.begins(run);
     try {
       await run.begin();
     } catch (error) {

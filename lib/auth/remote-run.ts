@@ -16,7 +16,7 @@ import { ProfileSaver } from "./saving/profile-saver.ts";
 import { SaveSchedule, type SaveScheduleOptions } from "./saving/save-schedule.ts";
 import { SessionLink } from "./session-link.ts";
 import type { StoreSession } from "./store/store-session.ts";
-import type { Start } from "./watched-starts.ts";
+import type { StartFailure } from "./watched-starts.ts";
 
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
@@ -115,7 +115,7 @@ export class RemoteRun {
   }
 
   /** whatsapp-web.js has given up the start of this run: without a browser that the hooks know, the run ends at once. */
-  async startFailed({ children }: Start, error: unknown): Promise<void> {
+  async startFailed({ children, error }: StartFailure): Promise<void> {
     await this.#launch.giveUp(children);
     if (this.isEnding || this.#phase.isStarting || this.wasReady) return;
     const browser = this.#startedBrowser;

@@ -3,16 +3,22 @@ import type { ChildProcess } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ClientLike } from "../browser/client.ts";
 
-/** One call of `client.initialize()`. */
-export interface Start {
+/** A call of `client.initialize()` that has failed. */
+export interface StartFailure {
+  readonly error: unknown;
   /** The processes that the call has started: puppeteer tells nobody of a browser whose start fails later. */
   readonly children: readonly ChildProcess[];
+}
+
+/** One call of `client.initialize()`. */
+interface Start {
+  isUnderWay: boolean;
 }
 
 /** The channel on which Node.js tells of every new process. */
 const CHILD_PROCESS = "child_process";
 
-const starts = new AsyncLocalStorage<Start & { isUnderWay: boolean }>();
+const starts = new AsyncLocalStorage<Start>();
 
 /** One call of whatsapp-web.js's `inject()`, which starts the client again when a session was refused. */
 interface Injection {
@@ -22,24 +28,20 @@ interface Injection {
 
 const injections = new AsyncLocalStorage<Injection>();
 
-/** The call of `client.initialize()` that the current code belongs to, of a client that is watched. */
-export function currentStart(): Start | undefined {
-  return starts.getStore();
-}
-
-export interface StartListeners {
-  /** A call of `client.initialize()` has failed; called before it rejects. Must not reject. */
-  readonly onFailed: (start: Start, error: unknown) => Promise<void>;
+export interface StartListeners<T> {
+  /** A call of `client.initialize()` that has begun `what` has failed; called before it rejects. Must not reject. */
+  readonly onFailed: (what: T, failure: StartFailure) => Promise<void>;
   /** whatsapp-web.js has started the client again, nobody awaits that start, and it has failed. Must not throw. */
   readonly onRestartFailed?: (error: unknown) => void;
 }
 
 /**
  * Watches the calls of `client.initialize()`: whatsapp-web.js calls no hook of the strategy when the browser cannot be
- * launched or the page does not load in time.
+ * launched or the page does not load in time. `T` is what a start begins: a run, a launch.
  */
-export class WatchedStarts {
-  readonly #onFailed: StartListeners["onFailed"];
+export class WatchedStarts<T extends object> {
+  readonly #onFailed: StartListeners<T>["onFailed"];
+  readonly #begun = new WeakMap<Start, T>();
   /** The start that whatsapp-web.js makes by itself, until it has ended; `begun` once somebody has called it. */
   #restart: { begun?: Promise<void> } | undefined;
 
@@ -47,7 +49,7 @@ export class WatchedStarts {
    * Replaces `client.initialize` by a method that does the same, and `client.inject` by one that does not reject when a
    * restart has failed that nobody awaits.
    */
-  constructor(client: ClientLike, listeners: StartListeners) {
+  constructor(client: ClientLike, listeners: StartListeners<T>) {
     this.#onFailed = listeners.onFailed;
     const { initialize, inject } = client;
     if (typeof initialize === "function") {
@@ -59,6 +61,12 @@ export class WatchedStarts {
       client.inject = async (...values: []): Promise<void> =>
         await this.#inject(() => inject.apply(client, values), onRestartFailed);
     }
+  }
+
+  /** The call of `client.initialize()` that the current code belongs to has begun `what`. */
+  begins(what: T): void {
+    const start = starts.getStore();
+    if (start !== undefined) this.#begun.set(start, what);
   }
 
   /**
@@ -102,15 +110,16 @@ export class WatchedStarts {
 
   async #watch(initialize: () => Promise<void>): Promise<void> {
     const children: ChildProcess[] = [];
-    const start = { children, isUnderWay: true };
+    const start: Start = { isUnderWay: true };
     const note = (message: unknown): void => {
-      if (currentStart() === start) children.push((message as { process: ChildProcess }).process);
+      if (starts.getStore() === start) children.push((message as { process: ChildProcess }).process);
     };
     subscribe(CHILD_PROCESS, note);
     try {
       return await starts.run(start, initialize);
     } catch (error) {
-      await this.#onFailed(start, error);
+      const what = this.#begun.get(start);
+      if (what !== undefined) await this.#onFailed(what, { error, children });
       throw error;
     } finally {
       start.isUnderWay = false;

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
-import { currentStart, type Start, WatchedStarts } from "../../lib/auth/watched-starts.ts";
+import { type StartFailure, WatchedStarts } from "../../lib/auth/watched-starts.ts";
 import type { ClientLike } from "../../lib/browser/client.ts";
 import { type Gate, gate } from "../support/gate.ts";
 
@@ -11,20 +11,25 @@ interface FakeClient {
   initialize?(...values: unknown[]): Promise<unknown>;
 }
 
-let failed: Start[];
+/** What a start has begun. */
+interface Begun {
+  readonly name: string;
+}
+
+let failed: (Begun & StartFailure)[];
 let restartsFailed: unknown[];
 beforeEach(() => {
   failed = [];
   restartsFailed = [];
 });
 
-let starts: WatchedStarts;
+let starts: WatchedStarts<Begun>;
 
 function watched<T extends FakeClient>(client: T): T {
   starts = new WatchedStarts(client as unknown as ClientLike, {
-    async onFailed(start) {
+    async onFailed({ name }, failure) {
       await turn();
-      failed.push(start);
+      failed.push({ name, ...failure });
     },
     onRestartFailed: (error) => void restartsFailed.push(error),
   });
@@ -44,50 +49,51 @@ describe("WatchedStarts", () => {
 
   it("tells of a call that fails, before it rejects with its error", async () => {
     const error = new Error("Failed to launch the browser process!");
-    let begun: Start | undefined;
     const client = watched({
       async initialize(): Promise<void> {
         await turn();
-        begun = currentStart();
+        starts.begins({ name: "a run" });
         throw error;
       },
     });
-    expect(currentStart()).toBeUndefined();
     const told = client.initialize().catch((cause: unknown) => [cause, [...failed]]);
-    expect(await told).toEqual([error, [begun]]);
-    expect(begun).toBeDefined();
+    expect(await told).toEqual([error, [{ name: "a run", error, children: [] }]]);
+  });
+
+  it("tells nothing of a call that has begun nothing", async () => {
+    const client = watched({ initialize: () => Promise.reject(new Error("refused")) });
+    starts.begins({ name: "outside of a call" });
+    await expect(client.initialize()).rejects.toThrow("refused");
+    expect(failed).toEqual([]);
   });
 
   it("tells two calls at once apart, and a call within a call", async () => {
-    const begun: (Start | undefined)[] = [];
     const client = watched({
       async initialize(name: unknown): Promise<void> {
         await turn();
-        begun.push(currentStart());
+        starts.begins({ name: String(name) });
         if (name === "outer") await client.initialize("inner");
         if (name !== "good") throw new Error(String(name));
       },
     });
     await Promise.allSettled([client.initialize("good"), client.initialize("bad")]);
-    expect(failed).toEqual([begun[1]]);
-    expect(begun[0]).not.toBe(begun[1]);
+    expect(failed.map(({ name }) => name)).toEqual(["bad"]);
     await expect(client.initialize("outer")).rejects.toThrow("inner");
-    expect(failed).toEqual([begun[1], begun[3], begun[2]]);
+    expect(failed.map(({ name }) => name)).toEqual(["bad", "inner", "outer"]);
   });
 
   it("tells which processes the failed call has started", async () => {
     const client = watched({
       async initialize(...args: unknown[]): Promise<void> {
+        starts.begins({ name: args.join() });
         await turn();
         await once(spawn(process.execPath, ["-e", "", ...args.map(String)]), "exit");
         throw new Error("no page");
       },
     });
     await Promise.allSettled([client.initialize("one"), client.initialize("other")]);
-    expect(failed.map(({ children }) => children.map(({ spawnargs }) => spawnargs.at(-1))).sort()).toEqual([
-      ["one"],
-      ["other"],
-    ]);
+    expect(failed).toHaveLength(2);
+    for (const { name, children } of failed) expect(children.map(({ spawnargs }) => spawnargs.at(-1))).toEqual([name]);
   });
 
   describe("when whatsapp-web.js starts again by itself", () => {
@@ -128,7 +134,12 @@ describe("WatchedStarts", () => {
 
     it("each call rejects with the error of that start, which is told once", async () => {
       const error = new Error("no browser");
-      const client = watched({ initialize: () => Promise.reject(error) });
+      const client = watched({
+        async initialize(): Promise<void> {
+          starts.begins({ name: "a run" });
+          throw error;
+        },
+      });
       starts.restarts();
       expect(await Promise.allSettled([client.initialize(), client.initialize()])).toEqual([
         { status: "rejected", reason: error },
@@ -164,7 +175,6 @@ describe("WatchedStarts", () => {
     it("tells of a restart that fails and nobody awaits, and resolves", async () => {
       expect(await client.inject("refused")).toBeUndefined();
       expect(restartsFailed).toEqual([refused]);
-      expect(failed).toHaveLength(1);
     });
 
     it("rejects as before within initialize(), with the error of the restart", async () => {
