@@ -58,9 +58,11 @@ export interface ProfileStore extends SessionStore {
 
   /**
    * Writes a generation (the current one by default) into `into`, a directory that is empty or does not exist, and
-   * verifies it. A current generation that does not verify is skipped for the newest proven one before it (named in
-   * `skipped`). After an error `into` may hold a part of the files: throw it away.
-   * @throws `ABSENT` when there is no session (never saved, or deleted); `CORRUPT` when no generation verifies.
+   * verifies it. A current generation that does not verify is skipped for the newest proven one before it that verifies
+   * and whose key is there (those passed over are named in `skipped`). After an error `into` may hold a part of the files:
+   * throw it away.
+   * @throws `ABSENT` when there is no session (never saved, or deleted); `CORRUPT` when no generation verifies;
+   *   `WRONG_KEY` when the key of the current one is missing, or of an older one and no other verifies.
    */
   restoreProfile(options: RestoreProfileOptions): Promise<RestoreReport>;
 

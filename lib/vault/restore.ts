@@ -38,9 +38,11 @@ export async function restoreGeneration(context: VaultContext, options: RestoreP
         profile,
       };
     } catch (error) {
-      if (!isVaultError(error, "CORRUPT")) throw error;
-      await emptyDirectory(into);
       const { n } = candidate;
+      // Without the key of the current generation nothing is restored in its place.
+      const isKeyOfOlder = isVaultError(error, "WRONG_KEY") && n !== state.content && named === undefined;
+      if (!isVaultError(error, "CORRUPT") && !isKeyOfOlder) throw error;
+      await emptyDirectory(into);
       const { id } = entryOf(candidate);
       const newer = presentState(session, await log.newest(signal));
       if (starts < STARTS && !newer.live.some((one) => one.n === n && entryOf(one).id === id)) {
@@ -135,6 +137,8 @@ function nothingLeft(
   const tried = new Set(skipped.map(({ generation }) => generation));
   const others = live.filter(({ n }) => !tried.has(n)).map(({ n }) => n);
   const message = `Could not restore ${session}: no generation is whole (tried ${[...tried].join(", ")}).`;
+  const unread = skipped.find(({ error }) => error.code === "WRONG_KEY")?.error;
+  if (unread) throw new VaultError("WRONG_KEY", `${message} ${unread.message}`, { cause: unread, hint: unread.hint });
   return new VaultError("CORRUPT", message, {
     cause: first?.error,
     ...(others.length > 0 ? { hint: `Generations ${others.join(", ")} can be restored by number.` } : {}),

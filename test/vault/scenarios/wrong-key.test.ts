@@ -112,6 +112,13 @@ describe("a holder whose session was taken by a process with another key", () =>
   });
 });
 
+/** Empties the chunks of the newest generation. */
+async function damageNewest(): Promise<void> {
+  const keys = [...(await everything(blobs, session)).keys()].filter((key) => key.includes("/chunks/"));
+  const folders = [...new Set(keys.map((key) => key.split("/").at(-2) ?? ""))].sort();
+  for (const key of keys) if (key.includes(folders.at(-1) ?? "")) await blobs.put(key, Buffer.alloc(0));
+}
+
 describe("a session under several keys", () => {
   it("is read with every key of the list, and written with the first one", async () => {
     await savedWith(withKey);
@@ -140,6 +147,30 @@ describe("a session under several keys", () => {
     await expect(store.restoreProfile({ session, into, generation: 2 })).rejects.toMatchObject({ code: "WRONG_KEY" });
     const { generation } = await store.restoreProfile({ session, into: join(folder(), "into") });
     expect(generation).toBe((await store.state({ session }))?.current?.generation);
+  });
+
+  it("passes over an older generation whose key is gone when the current one is damaged", async () => {
+    for (const [key, value] of [
+      [1, "one"],
+      [3, "three"],
+      [2, "two"],
+    ] as const) {
+      const store = open({ keys: [...new Set([key, 1, 3])].map((one) => testKey(one)) });
+      const lease = await store.acquire({ session });
+      await store.saveProfile({ session, capture: captureOf(profileFiles(value)), lease });
+      await lease.release();
+    }
+    await damageNewest();
+    const into = join(folder(), "into");
+    const report = await open({ keys: [testKey(2), testKey(1)] }).restoreProfile({ session, into });
+    expect(report).toMatchObject({ generation: 2, skipped: [{ code: "CORRUPT" }, { code: "WRONG_KEY" }] });
+    assertSameFiles(await filesIn(into), profileFiles("one"));
+    const restoring = open({ key: testKey(2) }).restoreProfile({ session, into: join(folder(), "into") });
+    await expect(restoring).rejects.toMatchObject({
+      code: "WRONG_KEY",
+      message: expect.stringMatching(/no generation is whole .* encrypted with key/),
+      hint: expect.stringContaining("Give the store that key"),
+    });
   });
 
   it("drops generations of a key that is gone when they are not kept any more", async () => {
