@@ -80,7 +80,7 @@ export class RemoteAuth extends BaseAuth {
     });
     this.#starts = new WatchedStarts(this.client, {
       onFailed: (run, failure) => this.#inTurn(run, () => run.startFailed(failure)),
-      onRestartFailed: (error) => emitEvent(client, "remote_session_error", restartFailed(this.sessionName, error)),
+      onRestartFailed: (error) => this.#restartFailed(restartFailed(this.sessionName, error)),
     });
   }
 
@@ -152,6 +152,7 @@ export class RemoteAuth extends BaseAuth {
   /** Called at every READY, not awaited: never rejects. */
   override async afterAuthReady(): Promise<void> {
     const run = this.#run;
+    this.#starts?.restarted();
     run?.link();
     await this.#inTurn(run, async () => {
       if (run === undefined || run !== this.#run || run.isEnding) return;
@@ -165,6 +166,7 @@ export class RemoteAuth extends BaseAuth {
     const run = this.#run;
     // Only a device that was linked before has lost its session by UNPAIRED; an idle QR page is unpaired as well.
     const unpaired = this.#isUnpaired && run?.wasReady === true;
+    this.#starts?.restarted();
     run?.unlink();
     await this.#inTurn(run, async () => {
       await run?.stopBackups();
@@ -176,6 +178,7 @@ export class RemoteAuth extends BaseAuth {
   override async destroy(): Promise<void> {
     const interrupted = this.#run;
     this.#guards.destroyed();
+    this.#starts?.destroyed();
     interrupted?.interrupt();
     await this.#inTurn(interrupted, async () => {
       const run = this.#run;
@@ -240,6 +243,12 @@ export class RemoteAuth extends BaseAuth {
   /** Runs a step of a hook when all earlier hooks have ended. Never rejects: `run` reports the error of the step. */
   async #inTurn(run: RemoteRun | undefined, step: () => Promise<void>): Promise<void> {
     await this.#hooks.run(step).catch((error) => run?.report(error));
+  }
+
+  /** A bot that listens to no event would not know that it has no client any more. */
+  #restartFailed(error: VaultError): void {
+    emitEvent(this.client, "remote_session_error", error);
+    this.#settings.onWarning(`${error.message} The client of ${this.sessionName} is not running. ${error.hint ?? ""}`);
   }
 
   async #deleteStored(run: RemoteRun | undefined): Promise<void> {

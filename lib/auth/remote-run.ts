@@ -1,8 +1,7 @@
 import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { BrowserLike } from "../browser/client.ts";
-import { hasLoggedOut } from "../browser/logged-out.ts";
-import { closeQuietly, ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
+import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
 import { isVaultError } from "../errors.ts";
 import type { RestoreReport, SaveReport } from "../store.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
@@ -115,21 +114,12 @@ export class RemoteRun {
   }
 
   /** whatsapp-web.js has given up the start of this run: without a browser that the hooks know, the run ends at once. */
-  async startFailed({ children, error }: StartFailure): Promise<void> {
+  async startFailed({ children }: StartFailure): Promise<void> {
     await this.#launch.giveUp(children);
     if (this.isEnding || this.#phase.isStarting || this.wasReady) return;
     const browser = this.#startedBrowser;
     if (!browser?.isConnected()) await this.end();
-    else if (await hasLoggedOut(this.#options.client, error)) await this.#refusedUnseen(browser);
     else this.#failed = new FailedStart(browser, () => this.wasReady);
-  }
-
-  /** The page has logged itself out before whatsapp-web.js listened: a refusal, and a browser that nobody listens to. */
-  async #refusedUnseen(browser: BrowserLike): Promise<void> {
-    await this.authenticationNeeded();
-    this.browserClosed();
-    await closeQuietly(browser);
-    await this.end();
   }
 
   /** Whether the browser of a start that has failed is still open. */

@@ -11,7 +11,7 @@ export function sessionRefused(session: string, source: string, next?: string): 
   const hint =
     next === undefined
       ? "The stored session is kept until a new link is ready. Was the device removed on the phone?"
-      : "The client starts again by itself. If its start has failed, or your code ends the process on `auth_failure`, start it again.";
+      : "The client starts again by itself. If your code ends the process on `auth_failure`, start the process again.";
   return new VaultError("DENIED", message, { hint });
 }
 

@@ -1,24 +1,22 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChildProcess } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { type Deferred, deferred } from "../async/deferred.ts";
 import type { ClientLike } from "../browser/client.ts";
+import { hasLoggedOut } from "../browser/logged-out.ts";
 
 /** A call of `client.initialize()` that has failed. */
 export interface StartFailure {
-  readonly error: unknown;
   /** The processes that the call has started: puppeteer tells nobody of a browser whose start fails later. */
   readonly children: readonly ChildProcess[];
 }
 
 /** One call of `client.initialize()`. */
 interface Start {
+  /** That it is, when it is one. */
+  readonly restart: Restart | undefined;
   isUnderWay: boolean;
 }
-
-/** The channel on which Node.js tells of every new process. */
-const CHILD_PROCESS = "child_process";
-
-const starts = new AsyncLocalStorage<Start>();
 
 /** One call of whatsapp-web.js's `inject()`, which starts the client again when a session was refused. */
 interface Injection {
@@ -26,7 +24,21 @@ interface Injection {
   failure?: { readonly error: unknown };
 }
 
-const injections = new AsyncLocalStorage<Injection>();
+/** A start that whatsapp-web.js makes by itself, after it has destroyed the client. */
+interface Restart {
+  readonly injection: Injection | undefined;
+  /** Whether the client was destroyed: the next call of `client.initialize()` begins the start. */
+  isDestroyed: boolean;
+  /** Resolves when the start begins, or does not come. */
+  readonly begins: Deferred;
+  /** The start, once it has begun. */
+  result?: Promise<void>;
+}
+
+/** The channel on which Node.js tells of every new process. */
+const CHILD_PROCESS = "child_process";
+/** How often one page is prepared anew that logs itself out. */
+const LOGOUTS = 3;
 
 export interface StartListeners<T> {
   /** A call of `client.initialize()` that has begun `what` has failed; called before it rejects. Must not reject. */
@@ -40,16 +52,19 @@ export interface StartListeners<T> {
  * launched or the page does not load in time. `T` is what a start begins: a run, a launch.
  */
 export class WatchedStarts<T extends object> {
+  readonly #client: ClientLike;
   readonly #onFailed: StartListeners<T>["onFailed"];
+  readonly #starts = new AsyncLocalStorage<Start>();
+  readonly #injections = new AsyncLocalStorage<Injection>();
   readonly #begun = new WeakMap<Start, T>();
-  /** The start that whatsapp-web.js makes by itself, until it has ended; `begun` once somebody has called it. */
-  #restart: { begun?: Promise<void> } | undefined;
+  #restart: Restart | undefined;
 
   /**
-   * Replaces `client.initialize` by a method that does the same, and `client.inject` by one that does not reject when a
-   * restart has failed that nobody awaits.
+   * Replaces `client.initialize` by a method that does the same, and, with `onRestartFailed`, `client.inject` by one that
+   * does not reject when a restart has failed that nobody awaits, and goes on in a page that has logged itself out.
    */
   constructor(client: ClientLike, listeners: StartListeners<T>) {
+    this.#client = client;
     this.#onFailed = listeners.onFailed;
     const { initialize, inject } = client;
     if (typeof initialize === "function") {
@@ -65,23 +80,38 @@ export class WatchedStarts<T extends object> {
 
   /** The call of `client.initialize()` that the current code belongs to has begun `what`. */
   begins(what: T): void {
-    const start = starts.getStore();
+    const start = this.#starts.getStore();
     if (start !== undefined) this.#begun.set(start, what);
   }
 
   /**
-   * whatsapp-web.js is about to call `client.initialize()` by itself. Of that call and those of the user's own code beside
-   * it the first one starts the client, and the others wait for the same start.
+   * whatsapp-web.js is about to destroy the client and to start it again by itself. Of that call of `client.initialize()`
+   * and those beside it, such as in a handler of `auth_failure`, one starts the client once it is destroyed, and the others
+   * wait for that start: two starts would end one another.
    */
   restarts(): void {
-    this.#restart = {};
+    const injection = this.#injections.getStore();
+    this.#restart = { injection, isDestroyed: false, begins: deferred() };
+  }
+
+  /** The client was destroyed. A restart that has begun is over then: the next call begins a start of its own. */
+  destroyed(): void {
+    if (this.#restart?.result === undefined) {
+      if (this.#restart !== undefined) this.#restart.isDestroyed = true;
+    } else this.restarted();
+  }
+
+  /** The page of a restart is ready, or has ended: the next call begins a start of its own. */
+  restarted(): void {
+    this.#restart?.begins.resolve();
+    this.#restart = undefined;
   }
 
   async #start(initialize: () => Promise<void>): Promise<void> {
     try {
-      return await this.#join(() => this.#watch(initialize));
+      return await this.#join(initialize);
     } catch (error) {
-      const injection = injections.getStore();
+      const injection = this.#injections.getStore();
       if (injection !== undefined) injection.failure = { error };
       throw error;
     }
@@ -89,37 +119,61 @@ export class WatchedStarts<T extends object> {
 
   /** Called in `initialize()`, and in a listener of each later navigation, where a rejection would end the process. */
   async #inject(inject: () => Promise<void>, onRestartFailed: (error: unknown) => void): Promise<void> {
-    const isAwaited = starts.getStore()?.isUnderWay === true;
+    const isAwaited = this.#starts.getStore()?.isUnderWay === true;
     const injection: Injection = {};
     try {
-      return await injections.run(injection, inject);
+      return await this.#injections.run(injection, () => (isAwaited ? this.#prepare(inject, injection) : inject()));
     } catch (error) {
       if (isAwaited || injection.failure?.error !== error) throw error;
       onRestartFailed(error);
+    } finally {
+      // Nothing was destroyed, for instance because a handler of `auth_failure` has thrown.
+      if (this.#restart?.injection === injection && !this.#restart.result) this.restarted();
     }
   }
 
-  async #join(begin: () => Promise<void>): Promise<void> {
-    const restart = this.#restart;
-    if (restart === undefined) return await begin();
-    restart.begun ??= begin().finally(() => {
-      if (this.#restart === restart) this.#restart = undefined;
-    });
-    return await restart.begun;
+  /**
+   * Prepares a page to which whatsapp-web.js does not listen yet. When it logs itself out meanwhile, it is prepared anew,
+   * as whatsapp-web.js does with every page that navigates later.
+   */
+  async #prepare(inject: () => Promise<void>, injection: Injection): Promise<void> {
+    for (let logouts = 0; ; logouts++) {
+      try {
+        return await inject();
+      } catch (error) {
+        const isPage = logouts < LOGOUTS && injection.failure?.error !== error;
+        if (!isPage || !(await hasLoggedOut(this.#client, error))) throw error;
+        // Else the next navigation would count as a logout, of a session that may be linked by then.
+        this.#client.lastLoggedOut = false;
+      }
+    }
   }
 
-  async #watch(initialize: () => Promise<void>): Promise<void> {
+  async #join(initialize: () => Promise<void>): Promise<void> {
+    const restart = this.#restart;
+    // A start that calls itself again once it has failed must not wait for itself.
+    if (restart === undefined || this.#starts.getStore()?.restart === restart) return await this.#watch(initialize);
+    if (!restart.isDestroyed) await restart.begins.promise;
+    if (restart.result === undefined && !restart.isDestroyed) return await this.#watch(initialize);
+    restart.result ??= this.#watch(initialize, restart).finally(() => {
+      if (this.#restart === restart) this.restarted();
+    });
+    restart.begins.resolve();
+    return await restart.result;
+  }
+
+  async #watch(initialize: () => Promise<void>, restart?: Restart): Promise<void> {
     const children: ChildProcess[] = [];
-    const start: Start = { isUnderWay: true };
+    const start: Start = { restart, isUnderWay: true };
     const note = (message: unknown): void => {
-      if (starts.getStore() === start) children.push((message as { process: ChildProcess }).process);
+      if (this.#starts.getStore() === start) children.push((message as { process: ChildProcess }).process);
     };
     subscribe(CHILD_PROCESS, note);
     try {
-      return await starts.run(start, initialize);
+      return await this.#starts.run(start, initialize);
     } catch (error) {
       const what = this.#begun.get(start);
-      if (what !== undefined) await this.#onFailed(what, { error, children });
+      if (what !== undefined) await this.#onFailed(what, { children });
       throw error;
     } finally {
       start.isUnderWay = false;

@@ -8,12 +8,12 @@ const POLL_MS = 50;
 const NAVIGATED = /context|detached|navigat/i;
 
 /**
- * Whether the page has logged itself out, by whatsapp-web.js's own rule.
- * @param error the error with which `client.initialize()` rejects: after a navigation the address is awaited for 1 s
+ * Whether the page has logged itself out, by whatsapp-web.js's own rule, which has ended a script of it.
+ * @param error the error of that script; its address is awaited for 1 s
  */
 export async function hasLoggedOut(client: ClientLike, error: unknown): Promise<boolean> {
-  const isNavigation = error instanceof Error && NAVIGATED.test(error.message);
-  const until = performance.now() + (isNavigation ? LAG_MS : 0);
+  if (!(error instanceof Error && NAVIGATED.test(error.message))) return false;
+  const until = performance.now() + LAG_MS;
   for (;;) {
     if (client.lastLoggedOut || client.pupPage?.url?.().includes("post_logout=1")) return true;
     if (performance.now() >= until) return false;

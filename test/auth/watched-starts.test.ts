@@ -57,7 +57,7 @@ describe("WatchedStarts", () => {
       },
     });
     const told = client.initialize().catch((cause: unknown) => [cause, [...failed]]);
-    expect(await told).toEqual([error, [{ name: "a run", error, children: [] }]]);
+    expect(await told).toEqual([error, [{ name: "a run", children: [] }]]);
   });
 
   it("tells nothing of a call that has begun nothing", async () => {
@@ -112,24 +112,57 @@ describe("WatchedStarts", () => {
       });
     }
 
-    it("the calls beside that start wait for it, and the calls after it begin a start of their own", async () => {
+    it("the calls beside it wait for the client to be destroyed, and one of them starts it", async () => {
       const client = restarting();
       starts.restarts();
-      const calls = [client.initialize("first"), client.initialize("second")];
+      const before = [client.initialize("before"), client.initialize("also before")];
+      await turn();
+      expect(begun).toEqual([]);
+      starts.destroyed();
+      const own = client.initialize("own");
+      const beside = client.initialize("beside");
       go.open();
-      expect(await Promise.all(calls)).toEqual(["first", "first"]);
-      expect(await client.initialize("third")).toBe("third");
-      expect(begun).toEqual(["first", "third"]);
+      expect(await Promise.all([...before, own, beside])).toEqual(["own", "own", "own", "own"]);
+      expect(await client.initialize("later")).toBe("later");
+      expect(begun).toEqual(["own", "later"]);
     });
 
-    it("a restart within that start begins a start of its own", async () => {
+    it.each<[string, () => void]>([
+      ["is destroyed", () => starts.destroyed()],
+      ["is ready", () => starts.restarted()],
+    ])("a call after a restart that %s begins a start of its own", async (_, ends) => {
       const client = restarting();
       starts.restarts();
-      const first = client.initialize("first");
-      starts.restarts();
-      const second = client.initialize("second");
+      starts.destroyed();
+      const own = client.initialize("own");
+      ends();
+      const next = client.initialize("next");
       go.open();
-      expect(await Promise.all([first, second, client.initialize("beside")])).toEqual(["first", "second", "second"]);
+      expect(await Promise.all([own, next])).toEqual(["own", "next"]);
+    });
+
+    it("a restart within that start is another one", async () => {
+      const client = restarting();
+      for (const name of ["first", "second"]) {
+        starts.restarts();
+        starts.destroyed();
+        void client.initialize(name);
+      }
+      go.open();
+      expect(begun).toEqual(["first", "second"]);
+    });
+
+    it("a start that calls initialize() again when it has failed does not wait for itself", async () => {
+      let tries = 0;
+      const client = watched({
+        async initialize(name: unknown): Promise<unknown> {
+          if (++tries === 1) return await client.initialize(name);
+          return tries;
+        },
+      });
+      starts.restarts();
+      starts.destroyed();
+      expect(await client.initialize("own")).toBe(2);
     });
 
     it("each call rejects with the error of that start, which is told once", async () => {
@@ -141,7 +174,9 @@ describe("WatchedStarts", () => {
         },
       });
       starts.restarts();
-      expect(await Promise.allSettled([client.initialize(), client.initialize()])).toEqual([
+      const before = client.initialize();
+      starts.destroyed();
+      expect(await Promise.allSettled([before, client.initialize()])).toEqual([
         { status: "rejected", reason: error },
         { status: "rejected", reason: error },
       ]);
@@ -183,6 +218,48 @@ describe("WatchedStarts", () => {
       // A later navigation of the same browser, whose events belong to that call.
       await expect(client.inject("refused")).resolves.toBeUndefined();
       expect(restartsFailed).toEqual([refused]);
+    });
+
+    it("prepares a page anew that logs itself out before whatsapp-web.js listens, and no other page", async () => {
+      const navigated = new Error("Execution context was destroyed, most likely because of a navigation.");
+      let url = "https://web.whatsapp.com/?post_logout=1";
+      let injections = 0;
+      const client = watched({
+        lastLoggedOut: true,
+        pupPage: { url: () => url },
+        async initialize(pages: unknown): Promise<unknown> {
+          injections = 0;
+          return await this.inject(pages);
+        },
+        async inject(pages: unknown): Promise<unknown> {
+          await turn();
+          if (++injections < Number(pages)) throw navigated;
+          return "the page";
+        },
+      });
+      expect(await client.initialize(3)).toBe("the page");
+      expect(client.lastLoggedOut).toBe(false);
+      await expect(client.initialize(9)).rejects.toBe(navigated);
+      expect(injections).toBe(4);
+      url = "https://web.whatsapp.com/";
+      await expect(client.initialize(2)).rejects.toBe(navigated);
+      expect(injections).toBe(1);
+    });
+
+    it("that ends without its restart lets the calls begin that waited for it", async () => {
+      const thrown = new Error("thrown by a handler of `auth_failure`");
+      let byUser: Promise<unknown> | undefined;
+      const client = watched({
+        initialize: async (isFirst: unknown): Promise<unknown> => (isFirst ? await inject() : "started"),
+        async inject(_: unknown): Promise<unknown> {
+          starts.restarts();
+          byUser = client.initialize(false);
+          throw thrown;
+        },
+      });
+      const inject = (): Promise<unknown> => client.inject("refused");
+      await expect(client.initialize(true)).rejects.toBe(thrown);
+      expect(await byUser).toBe("started");
     });
 
     it("rejects as before with every other error, and returns what it returned", async () => {

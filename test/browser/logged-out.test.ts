@@ -12,14 +12,18 @@ function client(...urls: string[]): ClientLike {
 
 describe("hasLoggedOut", () => {
   it("knows a page that has logged itself out by its address, or by what whatsapp-web.js was told", async () => {
-    expect(await hasLoggedOut(client(`${address}?post_logout=1`), "auth timeout")).toBe(true);
-    expect(await hasLoggedOut({ ...client(address), lastLoggedOut: true }, "auth timeout")).toBe(true);
+    expect(await hasLoggedOut(client(`${address}?post_logout=1`), navigated)).toBe(true);
+    expect(await hasLoggedOut({ ...client(address), lastLoggedOut: true }, navigated)).toBe(true);
   });
 
-  it("waits for the address after a navigation, and after no other error", async () => {
+  it("says no after any error but that of a navigation", async () => {
+    expect(await hasLoggedOut(client(`${address}?post_logout=1`), "auth timeout")).toBe(false);
+    expect(await hasLoggedOut({ ...client(address), lastLoggedOut: true }, new Error("no"))).toBe(false);
+  });
+
+  it("waits for the address after a navigation", async () => {
     const urls = [address, address, `${address}?post_logout=1&logout_reason=0`];
     expect(await hasLoggedOut(client(...urls), navigated)).toBe(true);
-    expect(await hasLoggedOut(client(...urls), "auth timeout")).toBe(false);
   });
 
   it("is not misled by a page that has only navigated, or by a client without a page", async () => {

@@ -630,38 +630,6 @@ describe("a page that was ready in this run and asks for a link", () => {
   });
 });
 
-describe("a page that logs itself out before whatsapp-web.js listens to it", () => {
-  it("has refused its session: the browser is closed, and each start goes one step further", async () => {
-    const { older, current } = await stored({ name: "older" }, { name: "current" });
-    await withLocalCopy();
-    const { start, client } = bot();
-    const steps = [
-      ["open local", "error DENIED"],
-      [`restored ${current}`, "open current", `rejected ${current}`, "error DENIED"],
-      [`restored ${older}`, "open older", `rejected ${older}`, "error DENIED"],
-      [`restored ${current}`, "open current", "error DENIED"],
-    ];
-    for (const step of steps) {
-      await expect(start("logged out")).rejects.toThrow("Execution context was destroyed");
-      expect(notes).toEqual(step);
-      expect(client.pupBrowser?.isConnected()).toBe(false);
-      expect(store.held).toBe(0);
-    }
-    expect(client.seen).not.toContain("interrupted");
-    await start("linked");
-    await recorded(`proven ${current}`);
-    await client.destroy();
-  });
-
-  it("without a session: nothing is recorded, and the browser is closed", async () => {
-    const { start, client } = bot();
-    await expect(start("logged out")).rejects.toThrow("Execution context was destroyed");
-    expect(notes).toEqual(["open undefined"]);
-    expect(client.pupBrowser?.isConnected()).toBe(false);
-    expect(store.held).toBe(0);
-  });
-});
-
 describe("a page that asks for a link twice at once", () => {
   /** Starts a browser whose page has not asked yet. */
   async function opened({ client, strategy }: Bot): Promise<void> {

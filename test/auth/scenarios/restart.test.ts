@@ -18,6 +18,7 @@ beforeEach(async () => {
 });
 
 interface Opened {
+  readonly warnings: string[];
   readonly client: Client;
   readonly errors: unknown[];
   /** A navigation: whatsapp-web.js calls it in a listener, so that its rejection ends the process. */
@@ -26,11 +27,12 @@ interface Opened {
 
 /** A client whose page has not asked for anything yet, and whose next browser cannot be launched. */
 async function opened(version: WhatsappVersion): Promise<Opened> {
+  const warnings: string[] = [];
   const authStrategy = new RemoteAuth({
     store,
     dataPath: folder(),
     backupSyncIntervalMs: 60_000,
-    onWarning: () => {},
+    onWarning: (message) => warnings.push(message),
   });
   const client = new (whatsapp(version).Client)({ authStrategy, puppeteer: { executablePath: "/no-chromium" } });
   const errors: unknown[] = [];
@@ -40,7 +42,7 @@ async function opened(version: WhatsappVersion): Promise<Opened> {
   const pupPage = { evaluate: async () => true };
   Object.assign(client, { pupBrowser: new ScriptedBrowser(), pupPage, getWWebVersion: async () => "2.3000.1" });
   await authStrategy.afterBrowserInitialized();
-  return { client, errors, navigated: () => (client as unknown as { inject(): Promise<void> }).inject() };
+  return { client, errors, warnings, navigated: () => (client as unknown as { inject(): Promise<void> }).inject() };
 }
 
 it.each(whatsappVersions)("a restart that fails after a navigation is told by an event (%s)", async (version) => {
@@ -59,7 +61,7 @@ it.each(whatsappVersions)("a restart that fails after a navigation is told by an
 it.each(whatsappVersions)(
   "a browser that cannot be launched by a restart is told with a hint (%s)",
   async (version) => {
-    const { errors, navigated } = await opened(version);
+    const { errors, warnings, navigated } = await opened(version);
     await navigated();
     expect(errors).toMatchObject([
       { code: "DENIED" },
@@ -70,6 +72,8 @@ it.each(whatsappVersions)(
         cause: expect.any(Error),
       },
     ]);
+    // For a bot that listens to no event.
+    expect(warnings.at(-1)).toMatch(/could not start again: .* The client of RemoteAuth is not running\. Call/s);
     expect(store.held).toBe(0);
   },
 );

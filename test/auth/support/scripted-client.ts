@@ -29,7 +29,7 @@ export class ScriptedBrowser extends EventEmitter {
 }
 
 /** The state of a page when it is opened. */
-export type Page = "linked" | "qr" | "auth timeout" | "navigated" | "logged out";
+export type Page = "linked" | "qr" | "auth timeout" | "navigated";
 
 /** What puppeteer says when a page navigates while whatsapp-web.js prepares it. */
 const NAVIGATED = "Execution context was destroyed, most likely because of a navigation.";
@@ -42,9 +42,7 @@ export class ScriptedClient extends EventEmitter {
   readonly options: { puppeteer: PuppeteerOptions } = { puppeteer: {} };
   readonly info = { wid: { _serialized: "15550001111@c.us" } };
   pupBrowser: ScriptedBrowser | null = null;
-  pupPage = { url: (): string => this.#url };
   lastLoggedOut = false;
-  #url = "";
   /** Names of the events seen. */
   readonly seen: string[] = [];
   readonly errors: unknown[] = [];
@@ -78,9 +76,8 @@ export class ScriptedClient extends EventEmitter {
 
   async #inject([page, ...later]: readonly Page[], launch: () => Promise<ScriptedBrowser>): Promise<void> {
     if (page === undefined) throw new Error("The client started again, and the test has no page for it.");
-    this.#url = page === "logged out" ? "https://web.whatsapp.com/?post_logout=1" : "https://web.whatsapp.com/";
     if (page === "auth timeout") throw "auth timeout";
-    if (page === "navigated" || page === "logged out") throw new Error(NAVIGATED);
+    if (page === "navigated") throw new Error(NAVIGATED);
     if (page === "linked") return await this.ready();
     const answer: AuthenticationAnswer = await this.#strategy.onAuthenticationNeeded();
     if (!answer.failed) return void this.emit("qr");
