@@ -10,7 +10,7 @@ import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { takeOver } from "../../support/take-over.ts";
 import { FakeClock, FakeTime } from "../support/fake-time.ts";
-import { isEntryPut, Requests } from "../support/requests.ts";
+import { holdBack, isEntryPut, Requests } from "../support/requests.ts";
 
 const session = "RemoteAuth-bot";
 const DAY = 24 * 60 * 60 * 1000;
@@ -75,12 +75,13 @@ describe("a holder that was idle or paused", () => {
   });
 
   it.each([
-    ["by its monotonic clock", { monotonic: true, wall: false }, "save"],
-    ["by its monotonic clock, also in a look beside", { monotonic: true, wall: false }, "look"],
+    ["by its monotonic clock", { monotonic: 1, wall: 0 }, "save"],
+    ["by its monotonic clock, also in a look beside", { monotonic: 1, wall: 0 }, "look"],
     // The monotonic clock of a virtual machine that was suspended stands still.
-    ["by its wall clock alone", { monotonic: false, wall: true }, "save"],
-  ])("is told that it has lost the session when time has passed %s", async (_, passes, how) => {
-    const clock = new StoppedClock(time, passes);
+    ["by its wall clock alone", { monotonic: 0, wall: 1 }, "save"],
+    ["by its wall clock alone, which was set back by more", { monotonic: 0, wall: -1 }, "save"],
+  ])("is told that it has lost the session when time has passed %s", async (_, hands, how) => {
+    const clock = new WrongClock(time, hands);
     const sleepy = new Vault({ blobs: backend, retries: 0 }, { clock, leases: false });
     const old = await sleepy.acquire({ session });
     await save(sleepy, old, "one");
@@ -91,6 +92,48 @@ describe("a holder that was idle or paused", () => {
     await expect(save(sleepy, old, "of the sleeper")).rejects.toMatchObject({ code: "LEASE_LOST" });
     await expect(save(sleepy, old, "one")).rejects.toMatchObject({ code: "LEASE_LOST" });
     expect((await bot.state({ session }))?.current?.generation).toBe(generation);
+    // It has sent nothing to the number that was free again.
+    expect(await entries()).not.toContain(3);
+  });
+
+  it("is told so also when that time has passed while its entry was on its way", async () => {
+    const requests = new Requests(backend);
+    const sleepy = open(requests);
+    const old = await sleepy.acquire({ session });
+    await save(sleepy, old, "one");
+    let generation = 0;
+    requests.intercept = async (call, key, go) => {
+      if (!isEntryPut(call, key)) return go();
+      requests.passAll();
+      generation = await monthsPass(open());
+      return go();
+    };
+    await expect(save(sleepy, old, "of the sleeper")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await current()).toBe(generation);
+  });
+
+  it("is told so also when that time has passed since an entry of its own has arrived late", async () => {
+    const requests = new Requests(backend);
+    const sleepy = open(requests);
+    const old = await sleepy.acquire({ session });
+    await save(sleepy, old, "one");
+    const late = holdBack(requests);
+    await expect(save(sleepy, old, "two")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    let generation = 0;
+    requests.intercept = async (call, key, go) => {
+      if (!isEntryPut(call, key)) return go();
+      requests.passAll();
+      await late.arrive();
+      const other = open();
+      // Stays for as long as no newer one is proven.
+      await other.mark({ session, lease: await other.acquire({ session }), generation: 3, as: "proven" });
+      generation = await monthsPass(open());
+      expect(await entries()).toContain(3);
+      expect(await entries()).not.toContain(4);
+      return go();
+    };
+    await expect(save(sleepy, old, "of the sleeper")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await current()).toBe(generation);
   });
 
   it("lists the log when a minute has passed since it saw that it had the newest entry, and not before", async () => {
@@ -231,21 +274,27 @@ function listings(requests: Requests): string[] {
   return requests.take().filter((line) => line.startsWith("list"));
 }
 
-/** A clock of which one hand stands still. */
-class StoppedClock extends FakeClock {
-  readonly #passes: { monotonic: boolean; wall: boolean };
+/** How fast the hands of a clock go; 0 for one that stands still. */
+interface Hands {
+  readonly monotonic: number;
+  readonly wall: number;
+}
 
-  constructor(of: FakeTime, passes: { monotonic: boolean; wall: boolean }) {
+/** A clock with a wrong hand. */
+class WrongClock extends FakeClock {
+  readonly #hands: Hands;
+
+  constructor(of: FakeTime, hands: Hands) {
     super(of, 0);
-    this.#passes = passes;
+    this.#hands = hands;
   }
 
   override monotonicMs(): number {
-    return this.#passes.monotonic ? super.monotonicMs() : 0;
+    return this.#hands.monotonic * super.monotonicMs();
   }
 
   override wallMs(): number {
-    return this.#passes.wall ? super.wallMs() : 0;
+    return this.#hands.wall * super.wallMs();
   }
 }
 

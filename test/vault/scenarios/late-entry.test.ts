@@ -182,6 +182,19 @@ describe("a number that is free again because another holder has pruned it", () 
     await isUntouched(current);
   });
 
+  it("is no commit for a writer whose earlier entry arrives while it sends the next one", async () => {
+    const { generation } = await save("xxxxx", change("xxxxx"));
+    await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
+    let current = 0;
+    line.beforePut = async () => {
+      line.beforePut = undefined;
+      await line.arrive();
+      current = await takeAndPrune();
+    };
+    await expect(save("zombie", change("zombie"))).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await isUntouched(current);
+  });
+
   it("is no commit for a deletion for good either", async () => {
     const { generation } = await save("xxxxx", change("xxxxx"));
     await line.during(() => store.mark({ session, lease, generation, as: "proven" }));
@@ -311,6 +324,15 @@ describe("an entry that arrives late in a store without exclusive create", () =>
     const { generation } = await save("three");
     expect(lease.lost.aborted).toBe(false);
     expect(await restored()).toMatchObject({ generation });
+  });
+
+  it("lets an older lease of the vault find the newer one, also when several were given up", async () => {
+    for (const value of ["two", "three"]) await line.during(() => save(value));
+    const next = await store.acquire({ session });
+    await expect(save("four")).rejects.toMatchObject({ code: "LEASE_LOST" });
+    const { generation } = await save("five", {}, store, next);
+    await line.arrive();
+    expect((await restored()).generation).toBe(generation);
   });
 
   it("is waited for by a save of the same vault, when it is a hold that is just sent", async () => {
