@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { VaultError } from "../../lib/errors.ts";
+import type { Lease, SaveReport } from "../../lib/store.ts";
+import { encodeEntry } from "../../lib/vault/entry.ts";
+import { EMPTY_LOG } from "../../lib/vault/entry-draft.ts";
+import { SessionFrames } from "../../lib/vault/frames.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, filesIn, noise, profileFiles } from "../contract/profile.ts";
@@ -151,5 +155,25 @@ describe("a store that loses entries it had confirmed", () => {
     const kept = (await holder.state({ session }))?.generations.map(({ generation }) => generation);
     expect(kept).toEqual(expect.not.arrayContaining([2]));
     expect(kept).toEqual(expect.arrayContaining([17, 18, 19, 20, 21]));
+  });
+
+  it("gives up a generation whose number another entry has taken since, and prunes again", async () => {
+    const warnings: string[] = [];
+    const holder = new Vault({ blobs: backend, onWarning: (message) => warnings.push(message) });
+    let lease: Lease = await holder.acquire({ session });
+    const save = (value: string): Promise<SaveReport> =>
+      holder.saveProfile({ session, lease, capture: captureOf(profileFiles(value)) });
+    const { generation } = await save("one");
+    await save("two");
+    await lease.release();
+    const frames = new SessionFrames(session);
+    const late = { ...EMPTY_LOG, session, n: generation, id: "another", epoch: 1, salt: "5a" };
+    await backend.put(entryKey(session, generation), await encodeEntry(frames, late));
+    lease = await holder.acquire({ session });
+    await holder.prune({ session, lease });
+    await save("three");
+    await holder.prune({ session, lease });
+    expect(warnings).toEqual([expect.stringContaining("should be there")]);
+    expect((await holder.state({ session }))?.generations.map((kept) => kept.generation)).not.toContain(generation);
   });
 });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../lib/store.ts";
+import { entryKey } from "../../lib/vault/layout.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
@@ -275,6 +276,23 @@ describe("pruning", () => {
     for await (const { key } of backend.list(`${session}/`)) left.push(key);
     expect(left.filter((key) => key.includes("/chunks/")).length).toBe(1);
     assertSameFiles(await restored(), profileFiles("one"));
+  });
+
+  it("removes no chunk of a generation whose entry cannot be read meanwhile", async () => {
+    const files = profileFiles("one", { "Default/a.ldb": noise(600_000) });
+    let lease = await store.acquire({ session });
+    const { generation } = await save(lease, files);
+    await save(lease, profileFiles("two"));
+    await lease.release();
+    const key = entryKey(session, generation);
+    const whole = await backend.get(key);
+    if (!whole) throw new Error("it is not stored");
+    await backend.put(key, whole.subarray(1));
+    lease = await store.acquire({ session });
+    await store.prune({ session, lease });
+    expect(warnings).toEqual([expect.stringContaining("Left old data")]);
+    await backend.put(key, whole);
+    assertSameFiles(await restored(generation), files);
   });
 
   it("does not fail the save that was committed before it", async () => {
