@@ -51,7 +51,7 @@ describe("renewals", () => {
   it("come three times in the time of a lease, each with a look, a blob and a delete", async () => {
     holder.requests.take();
     await rig.time.advance(60 * SECOND);
-    const calls = holder.requests.take().map((line) => line.replace(/ .*\/(log|lease)\/.*/, " $1"));
+    const calls = holder.requests.take().map((line) => line.replace(/ \S*\/(log|lease)\/\S*/g, " $1"));
     expect(calls).toEqual(Array.from({ length: 3 }, () => ["get log", "put lease", "delete lease"]).flat());
     expect(await rig.leaseKeys()).toEqual([expect.stringMatching(/\/0000000000000004$/)]);
     expect(await rig.kinds()).toEqual(["hold"]);
@@ -64,6 +64,26 @@ describe("renewals", () => {
     await rig.time.advance(40 * SECOND);
     expect((await rig.leaseKeys()).length).toBe(1);
     await expect(rig.process().store.acquire({ session: SESSION })).rejects.toMatchObject({ code: "LEASE_HELD" });
+  });
+
+  it("delete what a long outage has left in a request of a few keys", async () => {
+    holder.requests.intercept = (_call, key, go) => (key.includes("/lease/") ? Promise.reject(outage()) : go());
+    await rig.time.advance(3_600 * SECOND);
+    holder.requests.passAll();
+    holder.requests.take();
+    await rig.time.advance(20 * SECOND);
+    const deletes = holder.requests.take().filter((line) => line.startsWith("delete "));
+    expect(deletes.map((line) => line.split(" ").length - 1)).toEqual([64]);
+  });
+
+  it("say when the lease ends by the time before their look", async () => {
+    holder.requests.intercept = async (_call, key, go) => {
+      if (key.includes("/log/")) await holder.clock.sleep(10 * SECOND);
+      return go();
+    };
+    await rig.time.advance(31 * SECOND);
+    const refused = rig.process().store.acquire({ session: SESSION });
+    await expect(refused).rejects.toMatchObject({ expiresAt: new Date("2026-11-28T10:01:20.001Z") });
   });
 
   it("tell the holder that it was overtaken, between two calls", async () => {
@@ -152,6 +172,26 @@ describe("a renewal that comes late", () => {
     holder.clock.skewMs += 600 * SECOND;
     await rig.time.advance(60 * SECOND);
     expect(await rig.kinds()).toEqual(["hold", "renewed"]);
+  });
+
+  it("leaves one also when its wall clock was set back meanwhile", async () => {
+    holder.clock.isPaused = true;
+    await rig.time.advance(26 * SECOND);
+    holder.clock.skewMs -= 600 * SECOND;
+    holder.clock.isPaused = false;
+    await rig.time.advance(SECOND);
+    expect(await rig.kinds()).toEqual(["hold", "renewed"]);
+  });
+
+  it("is late after a twelfth of a short lease", async () => {
+    await lease.release();
+    const short = rig.process(0, { leaseTtlMs: 6 * SECOND });
+    await short.store.acquire({ session: SESSION });
+    short.clock.isPaused = true;
+    await rig.time.advance(2.6 * SECOND);
+    short.clock.isPaused = false;
+    await rig.time.advance(SECOND);
+    expect(await rig.kinds()).toEqual(["hold", "hold", "renewed"]);
   });
 
   it("leaves none when an entry that is under way does", async () => {
@@ -356,6 +396,15 @@ describe("a release", () => {
     const waiter = rig.process();
     await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject({ code: "LEASE_HELD" });
     expect((await waiter.takes(120 * SECOND)).seconds).toBeLessThanOrEqual(61);
+  });
+
+  it("lets its own store take the session again at once also when the backend did not take it", async () => {
+    holder.loseLeasePuts();
+    const releasing = lease.release();
+    await rig.time.advance(5 * SECOND);
+    await releasing;
+    holder.requests.passAll();
+    expect((await holder.takes(0)).seconds).toBe(0);
   });
 
   it("never rejects", async () => {

@@ -6,7 +6,7 @@ import { captureOf, profileFiles } from "../../contract/profile.ts";
 
 const session = "RemoteAuth-bot";
 
-it("a prune deletes what earlier leases have left, and nothing of its own lease or of one of the same epoch", async () => {
+it("a prune deletes what earlier leases have left, and nothing of its own lease, or of one of the same or a later epoch", async () => {
   const backend = new MemoryBlobs();
   const store = new Vault({ blobs: backend });
   await (await store.acquire({ session })).release();
@@ -21,7 +21,9 @@ it("a prune deletes what earlier leases have left, and nothing of its own lease 
   expect(own.length).toBe(1);
   const left = (folder: string): string => `${leasesPrefix(session)}${folder}/0000000000000003`;
   const same = left("0000000000000002-ffffffffffffffff");
-  for (const key of [left("0000000000000001-ffffffffffffffff"), same]) await backend.put(key, Buffer.from("late"));
+  const later = left("0000000000000003-ffffffffffffffff");
+  for (const key of [left("0000000000000001-ffffffffffffffff"), same, later])
+    await backend.put(key, Buffer.from("late"));
   await store.prune({ session, lease });
-  expect(await keys()).toEqual([...own, same].sort());
+  expect(await keys()).toEqual([...own, same, later].sort());
 });

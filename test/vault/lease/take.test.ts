@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { entryKey } from "../../../lib/vault/layout.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
+import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { LatePuts } from "../support/late-puts.ts";
-import { LeaseRig, SESSION } from "../support/lease-rig.ts";
+import { LeaseRig, SECOND, SESSION } from "../support/lease-rig.ts";
 
 let rig: LeaseRig;
 beforeEach(() => {
@@ -63,7 +65,42 @@ describe("a session that was released", () => {
   });
 });
 
+describe("a store whose listings are behind", () => {
+  it("refuses a session that is held by what they show", async () => {
+    const [holder, waiter] = [rig.process(), rig.process()];
+    await holder.store.acquire({ session: SESSION });
+    await rig.process().store.breakLease({ session: SESSION });
+    const list = waiter.requests.list.bind(waiter.requests);
+    waiter.requests.list = async function* (prefix, options) {
+      for await (const info of list(prefix, options)) if (info.key !== entryKey(SESSION, 2)) yield info;
+    };
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject({ code: "LEASE_HELD" });
+  });
+});
+
+describe("a session whose taking takes long", () => {
+  it("is looked for in the log before it is saved", async () => {
+    const holder = rig.process();
+    const list = holder.requests.list.bind(holder.requests);
+    holder.requests.list = async function* (prefix, options) {
+      yield* list(prefix, options);
+      if (prefix.includes("/log/")) rig.time.skip(61 * SECOND);
+    };
+    const lease = await holder.store.acquire({ session: SESSION });
+    holder.requests.list = list;
+    holder.requests.take();
+    await holder.store.saveProfile({ session: SESSION, lease, capture: captureOf(profileFiles("one")) });
+    expect(holder.requests.take()[0]).toBe(`list ${SESSION}/log/`);
+  });
+});
+
 describe("breaking a lease", () => {
+  it("names nobody where the lease was released", async () => {
+    const holder = rig.process();
+    await (await holder.store.acquire({ session: SESSION })).release();
+    expect(await rig.process().store.breakLease({ session: SESSION })).toEqual({});
+  });
+
   it("names the process that had the session, and leaves nothing of its lease", async () => {
     const [holder, other] = [rig.process(), rig.process()];
     await holder.store.acquire({ session: SESSION });

@@ -46,6 +46,32 @@ describe("a lease that is renewed", () => {
     await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
   });
 
+  it("is not over for a process whose first request was on its way for long", async () => {
+    await holder.store.acquire({ session: SESSION });
+    dies();
+    const waiter = rig.process(-HOUR);
+    const list = waiter.requests.list.bind(waiter.requests);
+    waiter.requests.list = async function* (prefix, options) {
+      if (prefix.includes("/lease/")) rig.time.skip(50 * SECOND);
+      yield* list(prefix, options);
+    };
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+    waiter.requests.list = list;
+    await rig.time.advance(55 * SECOND);
+    // It was there 50 s after the process had asked.
+    await expect(waiter.store.acquire({ session: SESSION })).rejects.toMatchObject(held);
+    await rig.time.advance(5 * SECOND);
+    await waiter.store.acquire({ session: SESSION });
+  });
+
+  it("is taken within moments of its release", async () => {
+    const lease = await holder.store.acquire({ session: SESSION });
+    const taking = rig.process().takes(MINUTES);
+    await rig.time.advance(SECOND);
+    await lease.release();
+    expect((await taking).seconds).toBeLessThanOrEqual(1.5);
+  });
+
   it("is not over for a process that sees an early renewal take effect once more", async () => {
     const renewals: (() => Promise<unknown>)[] = [];
     holder.requests.intercept = (call, key, go) => {
@@ -127,6 +153,7 @@ describe("a lease that is not renewed", () => {
     dies();
     rig.gone.add(1);
     expect((await rig.process(-HOUR).takes(0)).seconds).toBe(0);
+    expect((await rig.leaseKeys()).length).toBe(1);
   });
 });
 
@@ -158,6 +185,28 @@ describe("a process that is not told to wait", () => {
     expect(seconds).toBeGreaterThanOrEqual(30);
     expect(seconds).toBeLessThanOrEqual(31);
     expect(await rig.process().store.sessionExists({ session: SESSION })).toBe(false);
+  });
+
+  it("gets it also when its requests take their time", async () => {
+    dies();
+    await rig.time.advance(61 * SECOND);
+    const slow = rig.process();
+    slow.requests.intercept = async (_call, _key, go) => {
+      await slow.clock.sleep(SECOND);
+      return go();
+    };
+    expect((await slow.takes(0)).seconds).toBeLessThanOrEqual(40);
+  });
+
+  it("is refused at once when it would have to watch for more than five minutes", async () => {
+    const long = rig.process(0, { leaseTtlMs: 660 * SECOND });
+    rig.gone.add(1);
+    await long.store.acquire({ session: SESSION });
+    long.clock.isPaused = true;
+    await rig.time.advance(661 * SECOND);
+    const began = rig.time.now;
+    await expect(rig.process().takes(0)).rejects.toMatchObject(held);
+    expect(rig.time.now - began).toBeLessThan(SECOND);
   });
 
   it("gets it also when it waits for less than half of a long lease", async () => {
