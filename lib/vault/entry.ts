@@ -18,7 +18,7 @@ export interface LeaseTerms extends LeaseOwner {
 export interface KeptUntil {
   /** By wall clocks, in milliseconds since 1970. */
   readonly until: number;
-  /** By the log's own clock, in milliseconds. Absent in entries of earlier versions: the time does not end then. */
+  /** By the log's own clock, in milliseconds. Absent in entries of earlier versions: then the time does not end. */
   readonly untilUptimeMs?: number | undefined;
 }
 

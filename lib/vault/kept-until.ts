@@ -9,6 +9,16 @@ export function keptFor(ms: number, { at, uptimeMs = 0 }: LogTime): KeptUntil {
   return { until: at + ms, untilUptimeMs: uptimeMs + ms };
 }
 
+/** The end of both times. */
+export function laterOf(one: KeptUntil | undefined, other: KeptUntil): KeptUntil {
+  if (one === undefined) return other;
+  const { untilUptimeMs = Number.POSITIVE_INFINITY } = one;
+  return {
+    until: Math.max(one.until, other.until),
+    untilUptimeMs: Math.max(untilUptimeMs, other.untilUptimeMs ?? Number.POSITIVE_INFINITY),
+  };
+}
+
 /**
  * Whether the time has passed by both clocks. A wall clock may be wrong by any time. The log's own clock never runs ahead,
  * and stands still while nobody has the session: data may stay longer than was promised, and never go earlier.
@@ -18,11 +28,13 @@ export function isOver({ until, untilUptimeMs = Number.POSITIVE_INFINITY }: Kept
 }
 
 /**
- * The kept generations without those of a link that ended with a deletion, once the deletion cannot be taken back any
- * more. A rollback to such a generation, or `undelete`, makes it one of the present link again.
+ * The kept generations without those of links that ended with a deletion, once the deletion cannot be taken back any more;
+ * after several deletions, once the last of these times is over. A rollback to such a generation, or `undelete`, makes it
+ * one of the present link again.
  */
 export function withoutOverdue(state: LogState, now: LogTime): readonly Generation[] {
   const { live, content, since = 0, deleted, earlier } = state;
-  if (deleted && isOver(deleted, now)) return [];
-  return earlier && isOver(earlier, now) ? live.filter(({ n }) => n >= since || n === content) : live;
+  if (earlier && !isOver(earlier, now)) return live;
+  if (deleted) return isOver(deleted, now) ? [] : live;
+  return earlier ? live.filter(({ n }) => n >= since || n === content) : live;
 }

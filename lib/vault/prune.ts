@@ -25,9 +25,22 @@ export async function pruneWhenDue(lease: VaultLease, signal?: AbortSignal): Pro
 export async function makeRoom(lease: VaultLease, bytes: number, signal?: AbortSignal): Promise<void> {
   const { writer } = lease;
   if (!writer.memory.hasGrown(bytes)) return;
-  // An entry that changes nothing takes the number of the pending one.
-  if (!writer.pending.isEmpty) await writer.settle(signal);
+  await settlePending(writer, signal);
   await tryPrune(lease, signal);
+}
+
+/**
+ * As {@link prune}, for a caller that has to know that it came to its end: no append is pending any more, unless one was
+ * sent meanwhile.
+ */
+export async function pruneSettled(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
+  await settlePending(lease.writer, signal);
+  return await prune(lease, signal);
+}
+
+/** An entry that changes nothing takes the number of an append that is pending. */
+async function settlePending(writer: SessionWriter, signal: AbortSignal | undefined): Promise<void> {
+  if (!writer.pending.isEmpty) await writer.settle(signal);
 }
 
 async function tryPrune(lease: VaultLease, signal: AbortSignal | undefined): Promise<void> {
@@ -48,10 +61,9 @@ async function tryPrune(lease: VaultLease, signal: AbortSignal | undefined): Pro
  */
 export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
   const { session, writer } = lease;
-  await writer.confirm(signal);
+  const state = await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
-  if (!writer.pending.isEmpty) return false;
-  const { state } = writer;
+  if (!state) return false;
   const numbers = await writer.log.numbers(signal);
   const isWhole = (await missingEntries(lease, state, new Set(numbers), signal)).length === 0;
   const listed = isWhole ? await listChunks(lease, signal) : undefined;

@@ -6,7 +6,7 @@ import { keyOf } from "./frame.ts";
 import { chunkKey, entryKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { type Chunk, chunksOf, type Manifest, type Piece } from "./manifest.ts";
-import { prune } from "./prune.ts";
+import { pruneSettled } from "./prune.ts";
 import { placeManifest } from "./save.ts";
 import type { Location } from "./uploads.ts";
 
@@ -59,7 +59,7 @@ export async function rekey(lease: VaultLease, signal: AbortSignal | undefined):
       "All others are encrypted with the first key. Call it again once newer generations have taken its place.";
     throw new VaultError("CORRUPT", message, { cause: [...damaged.values()][0], hint });
   }
-  if (!(await prune(lease, signal))) {
+  if (!(await pruneSettled(lease, signal))) {
     throw new VaultError("UNAVAILABLE", `Could not delete what was stored of ${session} before: call it again.`);
   }
   return { keyId, generations: done, entries: await rekeyEntries(lease, keyId, signal) };

@@ -53,8 +53,9 @@ export function retain(
     const good = theirs.filter(isGood);
     // WhatsApp may have refused all of them for a while only, before another account was linked by mistake.
     const best = good.findLast(({ proven }) => proven) ?? good.at(-1) ?? theirs.findLast(({ suspect }) => !suspect);
-    const { until = byDefault.until, untilUptimeMs = byDefault.untilUptimeMs } = best ?? {};
-    const end = { until, untilUptimeMs };
+    // Both of one time: an earlier version takes away the first alone.
+    const { until, untilUptimeMs = byDefault.untilUptimeMs } = best ?? {};
+    const end = until === undefined ? byDefault : { until, untilUptimeMs };
     if (best && !isOver(end, time)) others.set(best.n, end);
   }
   return generations

@@ -5,7 +5,7 @@ import { ChunkWriter } from "./chunk-writer.ts";
 import { currentOf, encodeManifest, type Generation, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
-import { keptFor, withoutOverdue } from "./kept-until.ts";
+import { keptFor, laterOf, withoutOverdue } from "./kept-until.ts";
 import type { VaultLease } from "./lease.ts";
 import { checkEarlierChunks } from "./lost-chunks.ts";
 import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
@@ -147,15 +147,19 @@ function draftSave(
     kind: "save",
     content,
     live: retain([...withoutOverdue(state, next), generation], content, lease.context.options, next),
-    ...(state.deleted ? newLink(state.deleted, next) : {}),
+    ...(state.deleted ? newLink(state, state.deleted, next) : {}),
     manifest,
     ...(manifestChunks ? { manifestChunks } : {}),
   };
 }
 
 /** The link before was deleted: its generations stay for as long as the deletion said, from now on. */
-function newLink({ at, until }: NonNullable<LogState["deleted"]>, next: EntryFacts): Omit<Draft, "kind"> {
-  return { since: next.n, earlier: keptFor(until - at, next), deleted: undefined };
+function newLink(
+  { earlier }: LogState,
+  { at, until }: NonNullable<LogState["deleted"]>,
+  next: EntryFacts,
+): Omit<Draft, "kind"> {
+  return { since: next.n, earlier: laterOf(earlier, keptFor(until - at, next)), deleted: undefined };
 }
 
 /** Stores a manifest that is too large for an entry. @returns its chunks, `undefined` when it fits */

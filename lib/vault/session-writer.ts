@@ -78,15 +78,18 @@ export class SessionWriter {
   /**
    * Makes sure, before anything is deleted, that the newest entry is the one this writer knows: its number holds that
    * entry, and no entry follows. (A store that has lost a hold gives its number and epoch to the next one.)
+   * @returns the state after that entry; `undefined` while an append is pending.
    * @throws `LEASE_LOST` when it is not.
    */
-  async confirm(signal?: AbortSignal): Promise<void> {
-    await this.#commits.idle(signal);
-    const { n, id } = this.#state;
-    // Without exclusive create two appends of one holder may have met at this number.
-    const found = this.log.exclusiveCreate ? await unlessCorrupt(this.log.read(n, signal)) : undefined;
-    if (found && found.id !== id) this.#leaseLost(found);
-    await this.look(signal);
+  async confirm(signal?: AbortSignal): Promise<LogState | undefined> {
+    return await this.#commits.run(async () => {
+      const { n, id } = this.#state;
+      // Without exclusive create two appends of one holder may have met at this number.
+      const found = this.log.exclusiveCreate ? await unlessCorrupt(this.log.read(n, signal)) : undefined;
+      if (found && found.id !== id) this.#leaseLost(found);
+      await this.look(signal);
+      return this.pending.isEmpty ? this.#state : undefined;
+    }, signal);
   }
 
   /** Reads the entries after the newest one that is known. @throws `LEASE_LOST` when one is another holder's */

@@ -24,7 +24,7 @@ import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
-import { prune, pruneWhenDue } from "./prune.ts";
+import { prune, pruneSettled, pruneWhenDue } from "./prune.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
@@ -131,7 +131,7 @@ export class Vault implements ProfileStore {
       if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
       return { kind: "deleted", deleted: { at, ...keptFor(retainMs, next) } };
     });
-    if (retainMs === 0) await this.#leases.run(options, (lease) => prune(lease, signal));
+    if (retainMs === 0) await this.#leases.run(options, (lease) => pruneSettled(lease, signal));
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {

@@ -308,6 +308,38 @@ describe("a renewal that comes late during a prune", () => {
   });
 });
 
+describe("a renewal that comes late while a session is deleted for good", () => {
+  it("leaves nothing of it", async () => {
+    await save("one");
+    const [confirms, goOn, sent] = [gate(), gate(), gate()];
+    holder.requests.intercept = async (call, key, go) => {
+      if (isEntryPut(call, key) && key === entryKey(SESSION, 4)) await sent.opened;
+      const result = await go();
+      if (call === "get" && key === entryKey(SESSION, 3) && result) {
+        confirms.open();
+        await goOn.opened;
+      }
+      return result;
+    };
+    const deleting = holder.store.delete({ session: SESSION, lease, retainMs: 0 });
+    // The deletion is in the log, and makes sure that it is the newest entry.
+    await confirms.opened;
+    holder.clock.isPaused = true;
+    await rig.time.advance(30 * SECOND);
+    holder.clock.isPaused = false;
+    await rig.time.advance(0);
+    goOn.open();
+    await settle();
+    sent.open();
+    await deleting;
+    await settle();
+    const left: string[] = [];
+    for await (const { key } of rig.backend.list(`${SESSION}/chunks/`)) left.push(key);
+    expect(left).toEqual([]);
+    expect(await rig.kinds()).toEqual(["hold", "deleted", "renewed"]);
+  });
+});
+
 describe("a holder that is stopped for longer than its lease lasts", () => {
   it("is told when it wakes that another process has the session, and commits nothing", async () => {
     await save("one");

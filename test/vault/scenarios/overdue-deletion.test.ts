@@ -96,6 +96,23 @@ describe("data of a deleted session whose time is over", () => {
     expect(await kept()).toContain(generation);
   });
 
+  it("stay for the longest of the times of several deletions", async () => {
+    await bot.store.delete({ session, lease });
+    await rig.time.advance(HOUR);
+    const { generation } = await save("new");
+    await bot.store.delete({ session, lease, retainMs: HOUR });
+    await rig.time.advance(2 * HOUR);
+    await bot.store.prune({ session, lease });
+    await save("newer");
+    await rig.time.advance(2 * HOUR);
+    await save("newest");
+    expect(await kept()).toEqual(expect.arrayContaining([old, generation]));
+    await rig.time.advance(8 * DAY);
+    await save("last");
+    expect(await kept()).not.toEqual(expect.arrayContaining([old]));
+    expect(await kept()).not.toEqual(expect.arrayContaining([generation]));
+  });
+
   it("stay until the session was held for so long since the deletion", async () => {
     await bot.store.delete({ session, lease });
     await handOver();

@@ -143,7 +143,7 @@ export const LEASE_RULES: readonly Rule[] = [
   },
   {
     name: "L9",
-    says: "a renewal is late by the time since the last one was sent",
+    says: "a renewal is late by the time since the last one that succeeded was begun",
     without: [
       {
         file: "lease/renewals.ts",
