@@ -8,6 +8,12 @@ describe.each(RULES)("rule $name, $says", (rule) => {
     for (const change of rule.without) expect(changed(sourceOf(change.file), change)).not.toBe(sourceOf(change.file));
   });
 
+  it("has its name in FORMAT.md", () => {
+    expect(sourceOf("FORMAT.md")).toMatch(
+      new RegExp(rule.name.startsWith("L") ? `\\b${rule.name}\\b` : `rule ${rule.name}\\b`),
+    );
+  });
+
   it.each(onlyLong(rule.failing))("is missed by: $name", async ({ says }) => {
     const failures = await failuresWithout(rule);
     expect(failures).toHaveLength(1);
