@@ -57,6 +57,7 @@ export class LocalAuth extends BaseAuth {
 
   override setup(client: PublicClient): void {
     super.setup(client);
+    if (this.#starts?.watches(this.client)) return;
     this.#starts = new WatchedStarts(this.client, {
       onFailed: (launch, { children }) => launch.giveUp(children),
     });

@@ -78,6 +78,7 @@ export class RemoteAuth extends BaseAuth {
       this.#isUnpaired = state === "UNPAIRED" || state === "UNPAIRED_IDLE";
       if (this.#isUnpaired) this.#run?.unlink();
     });
+    if (this.#starts?.watches(this.client)) return;
     this.#starts = new WatchedStarts(this.client, {
       onFailed: (run, failure) => this.#inTurn(run, () => run.startFailed(failure)),
       onRestartFailed: (error) => this.#restartFailed(restartFailed(this.sessionName, error)),

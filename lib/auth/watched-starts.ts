@@ -35,6 +35,15 @@ interface Restart {
   result?: Promise<void>;
 }
 
+/** What the current code belongs to. */
+interface Context {
+  readonly of: object;
+  readonly start: Start | undefined;
+  readonly injection: Injection | undefined;
+}
+
+/** One for all clients: each more would make every promise of the process dearer on Node.js 20. */
+const contexts = new AsyncLocalStorage<Context>();
 /** The channel on which Node.js tells of every new process. */
 const CHILD_PROCESS = "child_process";
 /** How often one page is prepared anew that logs itself out. */
@@ -54,8 +63,6 @@ export interface StartListeners<T> {
 export class WatchedStarts<T extends object> {
   readonly #client: ClientLike;
   readonly #onFailed: StartListeners<T>["onFailed"];
-  readonly #starts = new AsyncLocalStorage<Start>();
-  readonly #injections = new AsyncLocalStorage<Injection>();
   readonly #begun = new WeakMap<Start, T>();
   #restart: Restart | undefined;
 
@@ -78,9 +85,14 @@ export class WatchedStarts<T extends object> {
     }
   }
 
+  /** Whether it watches the starts of this client. */
+  watches(client: ClientLike): boolean {
+    return this.#client === client;
+  }
+
   /** The call of `client.initialize()` that the current code belongs to has begun `what`. */
   begins(what: T): void {
-    const start = this.#starts.getStore();
+    const start = this.#context?.start;
     if (start !== undefined) this.#begun.set(start, what);
   }
 
@@ -90,8 +102,7 @@ export class WatchedStarts<T extends object> {
    * wait for that start: two starts would end one another.
    */
   restarts(): void {
-    const injection = this.#injections.getStore();
-    this.#restart = { injection, isDestroyed: false, begins: deferred() };
+    this.#restart = { injection: this.#context?.injection, isDestroyed: false, begins: deferred() };
   }
 
   /** The client was destroyed. A restart that has begun is over then: the next call begins a start of its own. */
@@ -111,7 +122,7 @@ export class WatchedStarts<T extends object> {
     try {
       return await this.#join(initialize);
     } catch (error) {
-      const injection = this.#injections.getStore();
+      const injection = this.#context?.injection;
       if (injection !== undefined) injection.failure = { error };
       throw error;
     }
@@ -119,10 +130,13 @@ export class WatchedStarts<T extends object> {
 
   /** Called in `initialize()`, and in a listener of each later navigation, where a rejection would end the process. */
   async #inject(inject: () => Promise<void>, onRestartFailed: (error: unknown) => void): Promise<void> {
-    const isAwaited = this.#starts.getStore()?.isUnderWay === true;
+    const start = this.#context?.start;
+    const isAwaited = start?.isUnderWay === true;
     const injection: Injection = {};
     try {
-      return await this.#injections.run(injection, () => (isAwaited ? this.#prepare(inject, injection) : inject()));
+      return await contexts.run({ of: this, start, injection }, () =>
+        isAwaited ? this.#prepare(inject, injection) : inject(),
+      );
     } catch (error) {
       if (isAwaited || injection.failure?.error !== error) throw error;
       onRestartFailed(error);
@@ -152,7 +166,7 @@ export class WatchedStarts<T extends object> {
   async #join(initialize: () => Promise<void>): Promise<void> {
     const restart = this.#restart;
     // A start that calls itself again once it has failed must not wait for itself.
-    if (restart === undefined || this.#starts.getStore()?.restart === restart) return await this.#watch(initialize);
+    if (restart === undefined || this.#context?.start?.restart === restart) return await this.#watch(initialize);
     if (!restart.isDestroyed) await restart.begins.promise;
     if (restart.result === undefined && !restart.isDestroyed) return await this.#watch(initialize);
     restart.result ??= this.#watch(initialize, restart).finally(() => {
@@ -166,11 +180,11 @@ export class WatchedStarts<T extends object> {
     const children: ChildProcess[] = [];
     const start: Start = { restart, isUnderWay: true };
     const note = (message: unknown): void => {
-      if (this.#starts.getStore() === start) children.push((message as { process: ChildProcess }).process);
+      if (this.#context?.start === start) children.push((message as { process: ChildProcess }).process);
     };
     subscribe(CHILD_PROCESS, note);
     try {
-      return await this.#starts.run(start, initialize);
+      return await contexts.run({ of: this, start, injection: undefined }, initialize);
     } catch (error) {
       const what = this.#begun.get(start);
       if (what !== undefined) await this.#onFailed(what, { children });
@@ -179,5 +193,10 @@ export class WatchedStarts<T extends object> {
       start.isUnderWay = false;
       unsubscribe(CHILD_PROCESS, note);
     }
+  }
+
+  get #context(): Context | undefined {
+    const context = contexts.getStore();
+    return context?.of === this ? context : undefined;
   }
 }

@@ -269,6 +269,12 @@ describe("WatchedStarts", () => {
     });
   });
 
+  it("knows the client that it watches", () => {
+    const client = watched({ initialize: async () => {} });
+    expect(starts.watches(client as unknown as ClientLike)).toBe(true);
+    expect(starts.watches({} as ClientLike)).toBe(false);
+  });
+
   it("does nothing to a client without initialize()", () => {
     expect(watched({})).toEqual({});
   });
