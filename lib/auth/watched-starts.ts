@@ -16,6 +16,8 @@ interface Start {
   /** That it is, when it is one. */
   readonly restart: Restart | undefined;
   isUnderWay: boolean;
+  /** Whether its one call of `inject()` has ended: from then on whatsapp-web.js listens to the page. */
+  isPrepared: boolean;
 }
 
 /** One call of whatsapp-web.js's `inject()`, which starts the client again when a session was refused. */
@@ -131,7 +133,7 @@ export class WatchedStarts<T extends object> {
   /** Called in `initialize()`, and in a listener of each later navigation, where a rejection would end the process. */
   async #inject(inject: () => Promise<void>, onRestartFailed: (error: unknown) => void): Promise<void> {
     const start = this.#context?.start;
-    const isAwaited = start?.isUnderWay === true;
+    const isAwaited = start?.isUnderWay === true && !start.isPrepared;
     const injection: Injection = {};
     try {
       return await contexts.run({ of: this, start, injection }, () =>
@@ -141,6 +143,7 @@ export class WatchedStarts<T extends object> {
       if (isAwaited || injection.failure?.error !== error) throw error;
       onRestartFailed(error);
     } finally {
+      if (start !== undefined) start.isPrepared = true;
       // Nothing was destroyed, for instance because a handler of `auth_failure` has thrown.
       if (this.#restart?.injection === injection && !this.#restart.result) this.restarted();
     }
@@ -151,12 +154,15 @@ export class WatchedStarts<T extends object> {
    * as whatsapp-web.js does with every page that navigates later.
    */
   async #prepare(inject: () => Promise<void>, injection: Injection): Promise<void> {
+    const { pupPage } = this.#client;
     for (let logouts = 0; ; logouts++) {
       try {
         return await inject();
       } catch (error) {
-        const isPage = logouts < LOGOUTS && injection.failure?.error !== error;
-        if (!isPage || !(await hasLoggedOut(this.#client, error))) throw error;
+        // A session that was refused has been destroyed, or a handler of `auth_failure` has thrown.
+        const isOfPage = this.#restart?.injection !== injection && injection.failure?.error !== error;
+        if (!isOfPage || logouts === LOGOUTS || !(await hasLoggedOut(this.#client, error))) throw error;
+        if (this.#client.pupPage !== pupPage) throw error;
         // Else the next navigation would count as a logout, of a session that may be linked by then.
         this.#client.lastLoggedOut = false;
       }
@@ -166,7 +172,8 @@ export class WatchedStarts<T extends object> {
   async #join(initialize: () => Promise<void>): Promise<void> {
     const restart = this.#restart;
     // A start that calls itself again once it has failed must not wait for itself.
-    if (restart === undefined || this.#context?.start?.restart === restart) return await this.#watch(initialize);
+    const isOfRestart = restart === undefined || this.#context?.start?.restart === restart;
+    if (isOfRestart) return await this.#watch(initialize, restart);
     if (!restart.isDestroyed) await restart.begins.promise;
     if (restart.result === undefined && !restart.isDestroyed) return await this.#watch(initialize);
     restart.result ??= this.#watch(initialize, restart).finally(() => {
@@ -178,7 +185,7 @@ export class WatchedStarts<T extends object> {
 
   async #watch(initialize: () => Promise<void>, restart?: Restart): Promise<void> {
     const children: ChildProcess[] = [];
-    const start: Start = { restart, isUnderWay: true };
+    const start: Start = { restart, isUnderWay: true, isPrepared: false };
     const note = (message: unknown): void => {
       if (this.#context?.start === start) children.push((message as { process: ChildProcess }).process);
     };

@@ -152,17 +152,17 @@ describe("WatchedStarts", () => {
       expect(begun).toEqual(["first", "second"]);
     });
 
-    it("a start that calls initialize() again when it has failed does not wait for itself", async () => {
+    it("a start that calls initialize() again and again when it has failed does not wait for itself", async () => {
       let tries = 0;
       const client = watched({
         async initialize(name: unknown): Promise<unknown> {
-          if (++tries === 1) return await client.initialize(name);
+          if (++tries < 4) return await client.initialize(name);
           return tries;
         },
       });
       starts.restarts();
       starts.destroyed();
-      expect(await client.initialize("own")).toBe(2);
+      expect(await client.initialize("own")).toBe(4);
     });
 
     it("each call rejects with the error of that start, which is told once", async () => {
@@ -243,6 +243,56 @@ describe("WatchedStarts", () => {
       expect(injections).toBe(4);
       url = "https://web.whatsapp.com/";
       await expect(client.initialize(2)).rejects.toBe(navigated);
+      expect(injections).toBe(1);
+    });
+
+    it("prepares no page anew that whatsapp-web.js listens to, also while initialize() goes on", async () => {
+      const navigated = new Error("Execution context was destroyed, most likely because of a navigation.");
+      let injections = 0;
+      const client = watched({
+        pupPage: { url: () => "https://web.whatsapp.com/?post_logout=1" },
+        async initialize(what: unknown): Promise<unknown> {
+          if (what === "restart") throw refused;
+          await this.inject("a page");
+          // A sub-class that waits for `ready`, and a page that logs itself out meanwhile.
+          await this.inject("refused");
+          return await this.inject("a page that navigates").catch((error: unknown) => error);
+        },
+        async inject(what: unknown): Promise<unknown> {
+          await turn();
+          injections++;
+          if (what === "refused") return await client.initialize("restart");
+          if (what === "a page that navigates") throw navigated;
+          return what;
+        },
+      });
+      expect(await client.initialize("first")).toBe(navigated);
+      expect(restartsFailed).toEqual([refused]);
+      expect(injections).toBe(3);
+    });
+
+    it.each<[string, (page: { url: string }) => void]>([
+      ["a session was refused", () => starts.restarts()],
+      ["the client has another page", (page) => Object.assign(page, { url: "other" })],
+    ])("prepares no page anew when %s", async (_, happens) => {
+      const error = new Error("Cannot read properties of undefined (reading 'context')");
+      let injections = 0;
+      const pages = { url: "first" };
+      const page = (name: string) => ({ name, url: () => "https://web.whatsapp.com/?post_logout=1" });
+      const first = page("first");
+      const client = watched({
+        get pupPage() {
+          return pages.url === "first" ? first : page(pages.url);
+        },
+        initialize: async (name: unknown): Promise<unknown> => await inject(name),
+        async inject(_name: unknown): Promise<unknown> {
+          injections++;
+          happens(pages);
+          throw error;
+        },
+      });
+      const inject = (name: unknown): Promise<unknown> => client.inject(name);
+      await expect(client.initialize("own")).rejects.toBe(error);
       expect(injections).toBe(1);
     });
 
