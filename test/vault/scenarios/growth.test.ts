@@ -1,6 +1,6 @@
 // What a store holds stays bounded when saves are never committed, when processes die at once, and when deletes fail.
 import { randomBytes } from "node:crypto";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { BlobStore } from "../../../lib/blobs.ts";
 import type { Capture, Lease, SaveReport } from "../../../lib/store.ts";
 import { decodeEntry, encodeEntry } from "../../../lib/vault/entry.ts";
@@ -13,6 +13,9 @@ import { times } from "../../support/length.ts";
 import { FakeTime } from "../support/fake-time.ts";
 import { MeasuredBlobs } from "../support/measured-blobs.ts";
 import { isEntryPut, outage, Requests } from "../support/requests.ts";
+
+// The long run starts some ten thousand processes on a log of some thousand entries.
+vi.setConfig({ testTimeout: times(300_000, 3_600_000) });
 
 const session = "RemoteAuth-bot";
 const MIB = 1024 * 1024;
