@@ -307,6 +307,11 @@ export interface Capture {
   readonly captureMs: number;
   /** Upper bound of the time between the moments of its IndexedDB and its Local Storage, in milliseconds. */
   readonly spreadMs: number;
+  /**
+   * Whether the databases in it were verified, by their checksums and trees, as `RemoteAuth` does before each save. A
+   * restore of the same bytes then checks their hashes alone. @default false, and every restore verifies the contents
+   */
+  readonly verified?: boolean;
   /** Lets go of the files it holds. Never rejects; twice is fine. */
   close(): Promise<void>;
 }

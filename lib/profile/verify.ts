@@ -19,6 +19,13 @@ export interface VerifyReport {
   readonly profile: ProfileFacts;
 }
 
+/** How {@link verifyProfile} verifies. */
+interface VerifyOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly checked?: CheckedFiles;
+  readonly isVerified?: boolean | undefined;
+}
+
 /** The first problem as `<path>: <reason>`; `undefined` when there is none. */
 export function firstProblem({ problems }: Pick<VerifyReport, "problems">): string | undefined {
   const [first] = problems;
@@ -35,12 +42,11 @@ export function sessionProblem(report: VerifyReport): string | undefined {
 /**
  * Verifies the profile at rest at `dir`. Damage of any kind is reported as a problem; an absent directory is empty.
  * @param options.checked gets the files that are sound, as they were before they were read
+ * @param options.isVerified whether the files hold, byte for byte, what was verified before: then the tables of LevelDB
+ *   and the trees of SQLite are not read, and what ties the files together still is. @default false
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the signal's reason
  */
-export async function verifyProfile(
-  dir: string,
-  options: { signal?: AbortSignal; checked?: CheckedFiles } = {},
-): Promise<VerifyReport> {
+export async function verifyProfile(dir: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   try {
     const { storages, facts } = await probeProfile(dir);
     const problems: VerifyReport["problems"][number][] = [];
@@ -59,18 +65,18 @@ export async function verifyProfile(
 async function verifyStorage(
   { backend, path, databases }: StorageLayout,
   files: ReadonlyMap<string, IdentifiedFile>,
-  { signal, checked }: { signal?: AbortSignal; checked?: CheckedFiles },
+  { signal, checked, isVerified = false }: VerifyOptions,
 ): Promise<FileProblem[]> {
   signal?.throwIfAborted();
   const addTable = (name: string): void => {
     const file = files.get(name);
     if (file) checked?.addTable(`${path}/${name}`, file.identity);
   };
-  const problems = backend === "leveldb" ? await checkLevelDb(files, addTable) : [];
+  const problems = backend === "leveldb" ? await checkLevelDb(files, { onChecked: addTable, isVerified }) : [];
   for (const name of databases) {
     signal?.throwIfAborted();
     const database = files.get(name);
-    const report = await checkSqlite(database, files.get(`${name}-wal`));
+    const report = await checkSqlite(database, files.get(`${name}-wal`), { isVerified });
     if (report.database) problems.push({ name, reason: report.database });
     if (report.wal) problems.push({ name: `${name}-wal`, reason: report.wal });
     if (database && !report.database && !report.wal) checked?.addDatabase(`${path}/${name}`, database.identity);

@@ -4,11 +4,12 @@
 // `lib/copy-session.ts` may import `layout.ts`; no other file of `lib` may import it.
 import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
+import type { PieceOfChunk } from "./frames.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk } from "./manifest.ts";
 import { readWhole } from "./read-whole.ts";
 
-/** Reads chunks, and checks the content of each against its id. */
+/** Reads chunks, and checks the content of each against its id, or against the hashes of its pieces. */
 export class ChunkReader {
   /** Bytes that came from the backend. */
   bytesReceived = 0;
@@ -20,8 +21,12 @@ export class ChunkReader {
     this.#session = session;
   }
 
-  /** The content of the chunk. @throws `CORRUPT` when it is missing or damaged */
-  async read(chunk: Chunk, signal?: AbortSignal): Promise<Buffer> {
+  /**
+   * The content of the chunk.
+   * @param pieces the pieces that are needed: only these are checked. @default all of it
+   * @throws `CORRUPT` when it is missing or damaged
+   */
+  async read(chunk: Chunk, signal?: AbortSignal, pieces?: readonly PieceOfChunk[]): Promise<Buffer> {
     const { blobs, chunkTrust } = this.#context;
     const frames = this.#context.frames(this.#session);
     const key = chunkKey(this.#session, chunk);
@@ -31,7 +36,7 @@ export class ChunkReader {
       return frame;
     };
     try {
-      const content = await readWhole(get, (frame) => frames.decodeChunk(chunk, frame, `chunk ${key}`));
+      const content = await readWhole(get, (frame) => frames.decodeChunk(chunk, frame, `chunk ${key}`, pieces));
       if (content) return content;
       throw new VaultError("CORRUPT", `Could not read chunk ${key}: it is missing.`);
     } catch (error) {

@@ -5,10 +5,13 @@ import { type ScryptSalt, type SessionKeys, sessionKeys } from "./derive.ts";
 import { contentOf, encodeFrame, type FrameKind, type KeyReference, readFrame } from "./frame.ts";
 import { sha256 } from "./hash.ts";
 import { Keyring, type RootKey } from "./keyring.ts";
-import type { Chunk } from "./manifest.ts";
+import type { Chunk, Piece } from "./manifest.ts";
 
 /** The kinds that are encrypted. The others say which sessions there are, and how keys are made of passphrases. */
 const SECRET_KINDS: readonly FrameKind[] = ["entry", "chunk", "lease"];
+
+/** A run of bytes of a chunk. */
+export type PieceOfChunk = Pick<Piece, "hash" | "offset" | "bytes">;
 
 /** What {@link SessionFrames} takes of a vault. */
 export interface FrameKeys {
@@ -68,10 +71,22 @@ export class SessionFrames {
     return (await this.#decode(kind, name, frame, what)).content;
   }
 
-  /** The content of a chunk. @throws `CORRUPT` when it is damaged, or not the content of this id */
-  async decodeChunk({ id, bytes }: Pick<Chunk, "id" | "bytes">, frame: Buffer, what: string): Promise<Buffer> {
+  /**
+   * The content of a chunk.
+   * @param pieces when given, their hashes are checked instead of the hash of the whole content.
+   * @throws `CORRUPT` when it is damaged, or has not the content of this id, or of one of the pieces
+   */
+  async decodeChunk(
+    { id, bytes }: Pick<Chunk, "id" | "bytes">,
+    frame: Buffer,
+    what: string,
+    pieces: readonly PieceOfChunk[] = [{ hash: id, offset: 0, bytes }],
+  ): Promise<Buffer> {
     const { content, keys } = await this.#decode("chunk", id, frame, what);
-    if (content.length !== bytes || hashBy(keys)(content) !== id) {
+    const hash = hashBy(keys);
+    const isPiece = ({ offset, bytes: length, hash: expected }: PieceOfChunk): boolean =>
+      hash(content.subarray(offset, offset + length)) === expected;
+    if (content.length !== bytes || !pieces.every(isPiece)) {
       throw new VaultError("CORRUPT", `Could not read ${what}: its content differs from its id.`);
     }
     return content;

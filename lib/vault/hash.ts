@@ -1,8 +1,8 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /** SHA-256 in hexadecimal. */
 export function sha256(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes, "hex");
 }
 
 /** A keyed hash of a WhatsApp id: equal for the same phone, and meaningless without the key `salt`. */

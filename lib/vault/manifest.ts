@@ -38,6 +38,8 @@ export interface Manifest {
   readonly takenAt: number;
   /** Milliseconds between the moments of its parts, at most. */
   readonly spreadMs: number;
+  /** Whether its databases were verified before it was stored; absent in manifests of earlier versions. */
+  readonly verified?: boolean | undefined;
   readonly files: readonly ManifestFile[];
 }
 

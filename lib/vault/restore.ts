@@ -117,7 +117,8 @@ async function restoreOne(
   const failed = `Could not restore generation ${n} of ${log.session}`;
   if (!manifest) throw new VaultError("CORRUPT", `${failed}: it is missing from its log.`);
   await writeProfile(manifest, into, reader, { permits: context.chunkPermits, signal });
-  const report = await verifyProfile(into, signal ? { signal } : {});
+  // The hashes have proven that these are the bytes of a capture that was verified.
+  const report = await verifyProfile(into, { signal, isVerified: manifest.verified });
   const problem = firstProblem(report);
   // A caller that names a suspect generation wants it as it is.
   if (problem !== undefined && !(named !== undefined && suspect)) {

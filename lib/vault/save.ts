@@ -58,8 +58,10 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   let manifestChunks: Chunk[] | undefined;
   try {
     const files = await placeFiles(capture, lease, previous, chunks, signal);
-    const { profile, live, takenAt, spreadMs } = capture;
-    manifest = { profile, live, takenAt: takenAt.getTime(), spreadMs, files };
+    const { profile, live, takenAt, spreadMs, verified } = capture;
+    const facts = { profile, live, takenAt: takenAt.getTime(), spreadMs };
+    // Not that of a suspect capture, nor any value that is no boolean.
+    manifest = { ...facts, ...(verified === true && !options.suspect ? { verified } : {}), files };
     // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
     const isSame = chunks.sent.size === 0 && previous !== undefined && sameContent(previous, manifest);
     // Those of its manifest included.

@@ -44,7 +44,9 @@ export async function writeProfile(
   const paths = manifest.files.map(({ path }) => join(directory, path));
   const directories = directoriesOf(manifest).map((name) => join(directory, name));
   const write = async ([chunk, writes]: [Chunk, Map<string, Write[]>], stop: AbortSignal): Promise<void> => {
-    const content = await reader.read(chunk, stop);
+    // Each piece by itself: the manifest may refer to a chunk in which other pieces are no longer needed.
+    const pieces = [...writes.values()].flat().map(({ piece }) => piece);
+    const content = await reader.read(chunk, stop, pieces);
     for (const [path, parts] of writes) await writeParts(join(directory, path), parts, content);
   };
   try {
@@ -77,7 +79,9 @@ function writesOf({ files }: Manifest): Map<Chunk, Map<string, Write[]>> {
     for (const piece of pieces) {
       const byFile = chunks.get(piece.chunk) ?? new Map<string, Write[]>();
       chunks.set(piece.chunk, byFile);
-      byFile.set(path, [...(byFile.get(path) ?? []), { piece, position }]);
+      const writes = byFile.get(path) ?? [];
+      writes.push({ piece, position });
+      byFile.set(path, writes);
       position += piece.bytes;
     }
   }
@@ -97,10 +101,22 @@ function directoriesOf({ files }: Manifest): string[] {
 async function writeParts(path: string, parts: readonly Write[], content: Buffer): Promise<void> {
   const file = await open(path, WRITE);
   try {
-    for (const { piece, position } of parts) {
-      await writeFully(file, content.subarray(piece.offset, piece.offset + piece.bytes), position);
+    for (const { offset, bytes, position } of joined(parts)) {
+      await writeFully(file, content.subarray(offset, offset + bytes), position);
     }
   } finally {
     await file.close();
   }
+}
+
+/** The runs of pieces that follow one another in the chunk and in the file: a database has thousands of pieces. */
+function joined(parts: readonly Write[]): { offset: number; bytes: number; position: number }[] {
+  const runs: { offset: number; bytes: number; position: number }[] = [];
+  for (const { piece, position } of parts) {
+    const { offset, bytes } = piece;
+    const last = runs.at(-1);
+    if (last && last.offset + last.bytes === offset && last.position + last.bytes === position) last.bytes += bytes;
+    else runs.push({ offset, bytes, position });
+  }
+  return runs;
 }

@@ -24,6 +24,7 @@ export async function saveZip(lease: VaultLease, zip: string): Promise<SaveRepor
       takenAt: new Date(),
       captureMs: Math.round(performance.now() - began),
       spreadMs: 0,
+      verified: firstProblem(verified) === undefined,
       close: async () => {},
     };
     const problem = firstProblem(verified);

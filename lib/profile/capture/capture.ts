@@ -174,6 +174,7 @@ class ProfileCapture {
       takenAt: this.#takenAt,
       captureMs: performance.now() - this.#started,
       spreadMs: captured.spreadMs,
+      verified: true,
       close: () => pool.close(),
     };
   }

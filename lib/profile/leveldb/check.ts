@@ -76,12 +76,13 @@ function sequenceGap(
  * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage
  * at its next write.
  * @param files of the directory, by name
- * @param onChecked called with the name of each table that is sound
+ * @param options.onChecked called with the name of each table that is sound
+ * @param options.isVerified whether the tables were checked before: then they are taken for sound. @default false
  * @returns every problem; none when Chromium would open the whole database and keep it
  */
 export async function checkLevelDb(
   files: ReadonlyMap<string, FileSource>,
-  onChecked: (name: string) => void = () => {},
+  { onChecked, isVerified = false }: { onChecked?: (name: string) => void; isVerified?: boolean } = {},
 ): Promise<FileProblem[]> {
   if (files.has("corruption_info.json")) {
     return [{ name: "corruption_info.json", reason: "Chromium has found this storage corrupt" }];
@@ -103,9 +104,9 @@ export async function checkLevelDb(
 
   for (const number of version.tables.keys()) {
     const table = tables.get(number) as NamedFile;
-    const reason = await checkTable(table.source);
+    const reason = isVerified ? undefined : await checkTable(table.source);
     if (reason) problems.push({ name: table.name, reason });
-    else onChecked(table.name);
+    else onChecked?.(table.name);
   }
   // The logs belong to the newest state: a gap in them proves nothing when `version` is an older one.
   if (behind) return problems;

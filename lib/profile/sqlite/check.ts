@@ -10,16 +10,22 @@ export interface SqliteReport {
   readonly wal?: string;
 }
 
-/** Checks a database and its log at rest. Reads all bytes of both. */
+/**
+ * Checks a database and its log at rest. Reads all bytes of both.
+ * @param options.isVerified whether the database was checked before: then only its header and its log are read.
+ *   @default false
+ */
 export async function checkSqlite(
   database: FileSource | undefined,
   wal: FileSource | undefined,
+  { isVerified = false }: { isVerified?: boolean } = {},
 ): Promise<SqliteReport> {
   if (database === undefined) return { database: "it is missing and its log is there" };
   const report = wal && wal.size > 0 ? await scanWal(wal) : undefined;
   if (report && wal && wal.size >= WAL_HEADER_BYTES && report.pageSize === 0) return { wal: report.reason };
   const pages = await openPages(cachedSource(database), wal && cachedSource(wal), report);
-  const problem = typeof pages === "object" ? await checkTrees(pages) : pages;
+  let problem = typeof pages === "string" ? pages : undefined;
+  if (typeof pages === "object" && !isVerified) problem = await checkTrees(pages);
   return {
     ...(problem === undefined ? {} : { database: problem }),
     ...(report?.reason ? { wal: report.reason } : {}),
