@@ -331,6 +331,14 @@ export interface CaptureFile {
   readonly identity?: string;
   /** Exactly `length` bytes from `position`; rejects with `CORRUPT` when they are not there. */
   read(position: number, length: number): Promise<Buffer>;
+  /**
+   * Calls `work` with an open descriptor, and where in that file the first byte lies, so that another thread can read. The
+   * descriptor stays open until `work` has ended.
+   * @returns what `work` returns; `undefined` when the file has no descriptor. @default there is none
+   */
+  withDescriptor?<T>(
+    work: (place: { readonly fd: number; readonly position: number }) => Promise<T>,
+  ): Promise<T> | undefined;
 }
 
 /** Whether `store` takes profiles file by file. */

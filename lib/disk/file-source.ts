@@ -8,6 +8,17 @@ export interface FileSource {
   readonly size: number;
   /** @throws `CORRUPT` when the file has fewer bytes */
   read(position: number, length: number): Promise<Buffer>;
+  /**
+   * Calls `work` with an open descriptor, for another thread that reads by it; it stays open until `work` has ended.
+   * @returns what `work` returns; `undefined` when there is no descriptor
+   */
+  withDescriptor?<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> | undefined;
+}
+
+/** Where the first byte of a source lies. */
+export interface DescribedPlace {
+  readonly fd: number;
+  readonly position: number;
 }
 
 /**

@@ -38,7 +38,11 @@ export function concatSources(first: FileSource, rest: FileSource): FileSource {
 
 /** The first `size` bytes of a source. */
 export function prefixSource(source: FileSource, size: number): FileSource {
-  return { size, read: (position, length) => source.read(position, length) };
+  return {
+    size,
+    read: (position, length) => source.read(position, length),
+    withDescriptor: (work) => source.withDescriptor?.(work),
+  };
 }
 
 /** A source that keeps the last 16 MiB it has read, in pieces of 256 KiB: for small reads in no order. */

@@ -1,13 +1,17 @@
+import type { KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import { asBuffer } from "../async/threads/job.ts";
+import { blocks } from "./blocks.ts";
 import type { SessionFrames } from "./frames.ts";
+import { hashOf } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
-import { isSaveWaiting } from "./memory-budget.ts";
+import { encodePermits, isSaveWaiting } from "./memory-budget.ts";
 import type { Location } from "./uploads.ts";
 
-/** A piece of at least this size is a chunk of its own; smaller pieces share chunks. */
-const ALONE_BYTES = 512 * 1024;
+/** A piece of at least this size is a chunk of its own; smaller pieces are copied into chunks that they share. */
+export const ALONE_BYTES: number = 512 * 1024;
 /** A save that has stored so many bytes releases its permit when another save waits. */
 const BYTES_PER_PERMIT = 8 * 1024 * 1024;
 /** A save that has waited so long for a permit goes on without one: those before it may read from a disk that hangs. */
@@ -33,6 +37,8 @@ export class ChunkWriter {
   readonly chunkBytes: number;
   /** The hash that names a piece and a chunk: equal for equal contents of this session. */
   readonly hash: (content: Buffer) => string;
+  /** The key of that hash, for another thread; `undefined` without encryption. */
+  readonly hashKey: KeyObject | undefined;
   /** Id of the key that encrypts; `undefined` without encryption. */
   readonly keyId: string | undefined;
   readonly #lease: VaultLease;
@@ -47,13 +53,14 @@ export class ChunkWriter {
 
   private constructor(
     lease: VaultLease,
-    { chunkBytes, hash, keyId }: Pick<ChunkWriter, "chunkBytes" | "hash" | "keyId">,
+    { chunkBytes, hashKey, keyId }: Pick<ChunkWriter, "chunkBytes" | "hashKey" | "keyId">,
     signal: AbortSignal | undefined,
   ) {
     this.#lease = lease;
     this.#frames = lease.context.frames(lease.session);
     this.chunkBytes = chunkBytes;
-    this.hash = hash;
+    this.hashKey = hashKey;
+    this.hash = (content) => hashOf(content, hashKey);
     this.keyId = keyId;
     this.#signal = AbortSignal.any([...(signal ? [signal] : []), this.#failed.signal]);
     // Every chunk under way listens; Node warns above ten.
@@ -65,8 +72,8 @@ export class ChunkWriter {
     const { context, session } = lease;
     const chunkBytes = await context.chunkBytes(signal);
     const frames = context.frames(session);
-    const [hash, keyId] = await Promise.all([frames.contentHash(), frames.keyId()]);
-    return new ChunkWriter(lease, { chunkBytes, hash, keyId }, signal);
+    const [hashKey, keyId] = await Promise.all([frames.contentKey(), frames.keyId()]);
+    return new ChunkWriter(lease, { chunkBytes, hashKey, keyId }, signal);
   }
 
   /** The piece with this content that was placed before, if any: nothing is uploaded twice. */
@@ -85,12 +92,14 @@ export class ChunkWriter {
 
   /** Takes in a piece. The caller may change `content` afterwards only when the piece is not a chunk of its own. */
   async place(hash: string, content: Buffer): Promise<PlacedPiece> {
-    const known = this.#placed.get(hash);
-    if (known) return known;
-    const piece: PlacedPiece = { hash, bytes: content.length, offset: 0 };
-    this.#placed.set(hash, piece);
-    if (content.length >= ALONE_BYTES) await this.#send(content, [piece]);
-    else await this.#packIn(piece, content);
+    return await this.#place(hash, content, (piece) => this.#send(content, [piece]));
+  }
+
+  /** As {@link place}, for a piece that is all of a block of `blocks`, which it gives back. */
+  async placeBlock(hash: string, block: Buffer): Promise<PlacedPiece> {
+    const taken = block.length >= ALONE_BYTES && !this.#placed.has(hash);
+    const piece = await this.#place(hash, block, (alone) => this.#sendBlock(block, [alone]));
+    if (!taken) blocks.give(block);
     return piece;
   }
 
@@ -117,6 +126,17 @@ export class ChunkWriter {
     await Promise.all(this.#underWay);
   }
 
+  /** @param send sends it as a chunk of its own. */
+  async #place(hash: string, content: Buffer, send: (piece: PlacedPiece) => Promise<void>): Promise<PlacedPiece> {
+    const known = this.#placed.get(hash);
+    if (known) return known;
+    const piece: PlacedPiece = { hash, bytes: content.length, offset: 0 };
+    this.#placed.set(hash, piece);
+    if (content.length >= ALONE_BYTES) await send(piece);
+    else await this.#packIn(piece, content);
+    return piece;
+  }
+
   async #packIn(piece: PlacedPiece, content: Buffer): Promise<void> {
     const { chunkBytes } = this;
     if (this.#pack && this.#pack.used + content.length > chunkBytes) await this.#closePack();
@@ -124,7 +144,8 @@ export class ChunkWriter {
     const needed = this.#pack.used + content.length;
     if (needed > this.#pack.content.length) {
       // Most saves have little that travels together.
-      const larger = Buffer.allocUnsafe(needed <= ALONE_BYTES ? Math.min(ALONE_BYTES, chunkBytes) : chunkBytes);
+      const isSmall = needed <= ALONE_BYTES && ALONE_BYTES < chunkBytes;
+      const larger = isSmall ? Buffer.allocUnsafe(ALONE_BYTES) : asBuffer(blocks.take(chunkBytes));
       this.#pack.content.copy(larger, 0, 0, this.#pack.used);
       this.#pack.content = larger;
     }
@@ -154,22 +175,35 @@ export class ChunkWriter {
   async #closePack(): Promise<void> {
     const pack = this.#pack;
     this.#pack = undefined;
-    if (pack) await this.#send(pack.content.subarray(0, pack.used), pack.pieces);
+    if (pack) await this.#sendBlock(pack.content.subarray(0, pack.used), pack.pieces);
+  }
+
+  async #send(content: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
+    await this.#begin(content, pieces, (id) => this.#frames.encode("chunk", id, content));
+  }
+
+  async #sendBlock(block: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
+    await this.#begin(block, pieces, (id) => this.#frames.encodeBlock(id, block));
   }
 
   /** Resolves once the upload has begun. */
-  async #send(content: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
+  async #begin(
+    content: Buffer,
+    pieces: readonly PlacedPiece[],
+    encode: (id: string) => Promise<Buffer>,
+  ): Promise<void> {
     const { chunkPermits } = this.#lease.context;
     const { uploads } = this.#lease.writer.memory;
     // Nobody needs the rest of a save that cannot be committed.
     this.#lease.assertHeld();
+    const { length: bytes } = content;
     const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : this.hash(content);
-    const chunk: Chunk = { ...uploads.address(id), bytes: content.length };
+    const chunk: Chunk = { ...uploads.address(id), bytes };
     for (const piece of pieces) piece.chunk = chunk;
     await chunkPermits.acquire(this.#signal);
-    if (this.#allowance) this.#allowance.bytes += content.length;
-    const upload = this.#frames
-      .encode("chunk", id, content)
+    if (this.#allowance) this.#allowance.bytes += bytes;
+    const upload = encodePermits
+      .run(() => encode(id), this.#signal)
       .then((frame) => this.#upload(chunk, frame))
       .then(
         () => uploads.add(chunk, pieces),

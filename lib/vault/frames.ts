@@ -1,14 +1,21 @@
-import { createHmac } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { withSignal } from "../async/deadline.ts";
+import { asBuffer } from "../async/threads/job.ts";
+import { threads } from "../async/threads/thread-pool.ts";
 import { VaultError } from "../errors.ts";
+import { blocks } from "./blocks.ts";
 import { type ScryptSalt, type SessionKeys, sessionKeys } from "./derive.ts";
-import { contentOf, encodeFrame, type FrameKind, type KeyReference, readFrame } from "./frame.ts";
-import { sha256 } from "./hash.ts";
+import { job as encoding } from "./encode-frame-job.ts";
+import { contentOf, encodeFrame, type FrameKind, type KeyReference, readFrame, type Seal } from "./frame.ts";
+import { hashOf } from "./hash.ts";
 import { Keyring, type RootKey } from "./keyring.ts";
 import type { Chunk, Piece } from "./manifest.ts";
 
 /** The kinds that are encrypted. The others say which sessions there are, and how keys are made of passphrases. */
 const SECRET_KINDS: readonly FrameKind[] = ["entry", "chunk", "lease"];
+
+/** A smaller content takes less time than the way to another thread. */
+const LARGE_BYTES = 256 * 1024;
 
 /** A run of bytes of a chunk. */
 export type PieceOfChunk = Pick<Piece, "hash" | "offset" | "bytes">;
@@ -55,10 +62,19 @@ export class SessionFrames {
 
   /** The frame of `plain`. */
   async encode(kind: FrameKind, name: string, plain: Buffer): Promise<Buffer> {
-    const root = SECRET_KINDS.includes(kind) ? await this.#first() : undefined;
-    if (!root) return await encodeFrame(kind, plain);
-    const { id, scrypt } = root;
-    return await encodeFrame(kind, plain, { id, scrypt, secret: this.#of(root).content, place: this.#place(name) });
+    return await encodeFrame(kind, plain, await this.#seal(kind, name));
+  }
+
+  /** The frame of the chunk of this id, by a thread when there is one. The memory of `block` is given back to `blocks`. */
+  async encodeBlock(id: string, block: Buffer): Promise<Buffer> {
+    const seal = await this.#seal("chunk", id);
+    const encoded =
+      block.length < LARGE_BYTES
+        ? undefined
+        : await threads.offer(encoding, { kind: "chunk", plain: block, seal }, block.length);
+    const frame = encoded ? asBuffer(encoded.frame) : await encodeFrame("chunk", block, seal);
+    blocks.give(encoded?.plain ?? block);
+    return frame;
   }
 
   /**
@@ -83,9 +99,8 @@ export class SessionFrames {
     pieces: readonly PieceOfChunk[] = [{ hash: id, offset: 0, bytes }],
   ): Promise<Buffer> {
     const { content, keys } = await this.#decode("chunk", id, frame, what);
-    const hash = hashBy(keys);
-    const isPiece = ({ offset, bytes: length, hash: expected }: PieceOfChunk): boolean =>
-      hash(content.subarray(offset, offset + length)) === expected;
+    const isPiece = ({ offset, bytes: length, hash }: PieceOfChunk): boolean =>
+      hashOf(content.subarray(offset, offset + length), keys?.chunkId) === hash;
     if (content.length !== bytes || !pieces.every(isPiece)) {
       throw new VaultError("CORRUPT", `Could not read ${what}: its content differs from its id.`);
     }
@@ -94,8 +109,14 @@ export class SessionFrames {
 
   /** The function that names new contents of this session: the ids of chunks, and the hashes of pieces. */
   async contentHash(): Promise<(content: Buffer) => string> {
+    const key = await this.contentKey();
+    return (content) => hashOf(content, key);
+  }
+
+  /** The key of {@link contentHash}; `undefined` without encryption. */
+  async contentKey(): Promise<KeyObject | undefined> {
     const root = await this.#first();
-    return hashBy(root && this.#of(root));
+    return root && this.#of(root).chunkId;
   }
 
   /** Id of the key that encrypts, 16 hexadecimal digits; `undefined` without encryption. */
@@ -168,6 +189,12 @@ export class SessionFrames {
     );
   }
 
+  /** What encrypts a frame; `undefined` when nothing does. */
+  async #seal(kind: FrameKind, name: string): Promise<Seal | undefined> {
+    const root = SECRET_KINDS.includes(kind) ? await this.#first() : undefined;
+    return root && { id: root.id, scrypt: root.scrypt, secret: this.#of(root).content, place: this.#place(name) };
+  }
+
   #first(): Promise<RootKey | undefined> {
     return this.#keys.keyring.first(() => this.#keys.salt());
   }
@@ -181,9 +208,4 @@ export class SessionFrames {
   #place(name: string): string {
     return `${this.session}\0${name}`;
   }
-}
-
-function hashBy(keys: SessionKeys | undefined): (content: Buffer) => string {
-  if (!keys) return sha256;
-  return (content) => createHmac("sha256", keys.chunkId).update(content).digest("hex");
 }

@@ -7,6 +7,12 @@ const SAVES_AT_ONCE = 1;
 const saves = new SharedSemaphore(SAVES_AT_ONCE);
 const chunks = new SharedSemaphore(0);
 
+/** Contents that are compressed and encrypted at once, beside those that wait for their upload as frames. */
+const ENCODED_AT_ONCE = 4;
+
+/** Permits of the process for contents that are made into frames. Whoever has one waits for nothing but the processor. */
+export const encodePermits: Permits = new SharedSemaphore(ENCODED_AT_ONCE - 1).permits();
+
 /** A vault's permits for saves that hold bytes of files: the block that was read last, and the chunk that is being filled. */
 export function savePermits(): Permits {
   return saves.permits();

@@ -1,8 +1,11 @@
+import { threads } from "../async/threads/thread-pool.ts";
 import { readPart } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
 import type { Capture, CaptureFile } from "../store.ts";
-import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
+import { blocks } from "./blocks.ts";
+import { ALONE_BYTES, type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
+import { type HashedPieces, job as hashing, piecesOf } from "./hash-pieces-job.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
@@ -114,14 +117,57 @@ async function readAll(
   for (let start = 0; start < file.size; start += stride) {
     signal?.throwIfAborted();
     await writer.ready();
-    const block = await readPart(file, start, Math.min(stride, file.size - start));
-    for (let offset = 0; offset < block.length; offset += pieceBytes) {
-      const content = block.subarray(offset, offset + pieceBytes);
-      const hash = writer.hash(content);
-      const location = find(hash) ?? (await writer.place(hash, content));
-      pieces.push({ file, hash, bytes: content.length, position: start + offset, location });
-    }
+    const block = await readBlock(file, start, Math.min(stride, file.size - start), pieceBytes, writer);
+    pieces.push(...(await placeBlock(file, start, pieceBytes, block, find, writer)));
   }
+  return pieces;
+}
+
+/** A block of a file: its bytes, and the hashes of its pieces, if a thread has read it. */
+interface ReadBlock extends HashedPieces {
+  /** Whether the memory is one of `blocks`, and nobody else's. */
+  readonly isOurs: boolean;
+}
+
+async function readBlock(
+  file: CaptureFile,
+  start: number,
+  length: number,
+  pieceBytes: number,
+  { hashKey: key }: ChunkWriter,
+): Promise<ReadBlock> {
+  const byThread = await file.withDescriptor?.(async ({ fd, position }) => {
+    const into = blocks.take(length);
+    // After a failure the block is read here, where its error becomes one of ours.
+    const hashed = threads.offer(hashing, { fd, position: position + start, into, pieceBytes, key }, length);
+    const found = await hashed.catch(() => undefined);
+    if (!found) blocks.give(into);
+    return found;
+  });
+  if (byThread) return { ...byThread, isOurs: true };
+  return { content: await readPart(file, start, length), hashes: [], isOurs: false };
+}
+
+async function placeBlock(
+  file: CaptureFile,
+  start: number,
+  pieceBytes: number,
+  { content, hashes, isOurs }: ReadBlock,
+  find: Find,
+  writer: ChunkWriter,
+): Promise<FilePiece[]> {
+  const contents = piecesOf(content, pieceBytes);
+  const isBlock = isOurs && contents.length === 1;
+  const pieces: FilePiece[] = [];
+  for (const [index, piece] of contents.entries()) {
+    const hash = hashes[index] ?? writer.hash(piece);
+    const known = find(hash);
+    const location = known ?? (await (isBlock ? writer.placeBlock(hash, piece) : writer.place(hash, piece)));
+    if (isBlock && known) blocks.give(content);
+    pieces.push({ file, hash, bytes: piece.length, position: start + index * pieceBytes, location });
+  }
+  // Smaller pieces were copied.
+  if (isOurs && !isBlock && pieceBytes < ALONE_BYTES) blocks.give(content);
   return pieces;
 }
 

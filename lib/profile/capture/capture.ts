@@ -222,5 +222,6 @@ function bounded(file: CaptureFile, pool: FilePool): CaptureFile {
         throw diskError(`read ${file.path}`, cause);
       }
     },
+    withDescriptor: (work) => (pool.isClosed ? undefined : file.withDescriptor?.(work)),
   };
 }

@@ -132,6 +132,7 @@ export function captureFile(
     change,
     size: source.size,
     read: (position, length) => source.read(position, length),
+    withDescriptor: (work) => source.withDescriptor?.(work),
     ...(identity === undefined ? {} : { identity }),
   };
 }

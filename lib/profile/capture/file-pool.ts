@@ -2,9 +2,10 @@ import { type FileHandle, lstat, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf, diskError, isOutOfDescriptors } from "../../disk/errors.ts";
-import { type FileSource, readExactly } from "../../disk/file-source.ts";
+import { type DescribedPlace, type FileSource, readExactly } from "../../disk/file-source.ts";
 import { type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
 import { COPY_BYTES } from "../sources.ts";
+import { DescriptorUses } from "./descriptor-uses.ts";
 import { StaleRead } from "./errors.ts";
 import { openFile } from "./open-file.ts";
 import { Spool, type SpoolRegion } from "./spool.ts";
@@ -25,6 +26,7 @@ export class FilePool {
   /** The descriptors of the files that are held by one. */
   readonly #handles = new Map<PoolEntry, FileHandle>();
   readonly #changing = new Set<FileHandle>();
+  readonly #uses = new DescriptorUses();
   #budget: number;
   #spool: Spool | undefined;
   /** One descriptor in reserve, so that a spool can be opened when the process has run out of descriptors. */
@@ -80,6 +82,7 @@ export class FilePool {
   async release(handle: FileHandle | undefined): Promise<void> {
     if (handle === undefined) return;
     this.#changing.delete(handle);
+    await this.#uses.ended(handle);
     await handle.close();
   }
 
@@ -91,6 +94,7 @@ export class FilePool {
         this.throwIfAborted();
         return await readExactly(handle, position, length);
       },
+      withDescriptor: (work) => (this.#closed ? undefined : this.#uses.run(handle, 0, work)),
     };
   }
 
@@ -138,6 +142,7 @@ export class FilePool {
   /** Closes all files and the spool. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#uses.ended();
     const open = [...this.#handles.values(), ...this.#changing, this.#reserve, this.#spool];
     await Promise.allSettled(open.map((each) => each?.close()));
   }
@@ -161,7 +166,7 @@ export class FilePool {
     if (open.length < 2) return await sleep(10 * (attempt + 1));
     this.#budget = Math.floor(open.length / 2);
     for (const [file, handle] of open.slice(this.#budget)) {
-      if (!this.#handles.has(file)) continue;
+      if (!this.#handles.has(file) || this.#uses.has(handle)) continue;
       file.source = await this.copy(handle, file.size);
       this.#handles.delete(file);
       await handle.close();
@@ -198,6 +203,7 @@ export class FilePool {
     const handle = this.#handles.get(file);
     this.#files.delete(path);
     this.#handles.delete(file);
+    await this.#uses.ended(handle);
     await handle?.close();
   }
 }
@@ -218,5 +224,9 @@ class PoolEntry implements PooledFile {
 
   read(position: number, length: number): Promise<Buffer> {
     return this.source.read(position, length);
+  }
+
+  withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> | undefined {
+    return this.source.withDescriptor?.(work);
   }
 }

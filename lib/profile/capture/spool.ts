@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { uniqueName, writeFully } from "../../disk/durable.ts";
 import { diskError } from "../../disk/errors.ts";
-import { type FileSource, readExactly } from "../../disk/file-source.ts";
+import { type DescribedPlace, type FileSource, readExactly } from "../../disk/file-source.ts";
+import { DescriptorUses } from "./descriptor-uses.ts";
 
 /** A range of the spool file, filled from its start. */
 export class SpoolRegion implements FileSource {
@@ -11,10 +12,13 @@ export class SpoolRegion implements FileSource {
   /** Bytes that fit in. */
   readonly capacity: number;
   readonly #handle: FileHandle;
+  readonly #uses: DescriptorUses;
   #size = 0;
 
-  constructor(handle: FileHandle, start: number, capacity: number) {
+  /** @param uses of the spool */
+  constructor(handle: FileHandle, uses: DescriptorUses, start: number, capacity: number) {
     this.#handle = handle;
+    this.#uses = uses;
     this.start = start;
     this.capacity = capacity;
   }
@@ -42,6 +46,10 @@ export class SpoolRegion implements FileSource {
   read(position: number, length: number): Promise<Buffer> {
     return readExactly(this.#handle, this.start + position, length);
   }
+
+  withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> {
+    return this.#uses.run(this.#handle, this.start, work);
+  }
 }
 
 /** One private file for the copies that a capture makes. Its name is removed before the first byte is written. */
@@ -49,6 +57,7 @@ export class Spool {
   readonly #handle: FileHandle;
   /** Set where an open file cannot be unlinked (Windows). */
   readonly #path: string | undefined;
+  readonly #uses = new DescriptorUses();
   #end = 0;
 
   private constructor(handle: FileHandle, path: string | undefined) {
@@ -80,13 +89,15 @@ export class Spool {
 
   /** An empty region of `capacity` bytes: in the place of `reuse` when that is large enough, else at the end. */
   region(capacity: number, reuse: SpoolRegion | undefined): SpoolRegion {
-    if (reuse && reuse.capacity >= capacity) return new SpoolRegion(this.#handle, reuse.start, reuse.capacity);
+    if (reuse && reuse.capacity >= capacity)
+      return new SpoolRegion(this.#handle, this.#uses, reuse.start, reuse.capacity);
     const start = this.#end;
     this.#end += capacity;
-    return new SpoolRegion(this.#handle, start, capacity);
+    return new SpoolRegion(this.#handle, this.#uses, start, capacity);
   }
 
   async close(): Promise<void> {
+    await this.#uses.ended();
     await this.#handle.close();
     if (this.#path) await unlink(this.#path);
   }

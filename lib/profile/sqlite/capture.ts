@@ -173,6 +173,12 @@ export class SqliteCapture extends DatabaseCapture {
         if (Buffer.isBuffer(read)) return read;
         throw read.cause;
       },
+      withDescriptor: (work) =>
+        source.withDescriptor?.(async (place) => {
+          const result = await work(place);
+          if (await this.#isUnchanged(file)) return result;
+          throw new StaleRead(this.options.path);
+        }),
     };
   }
 

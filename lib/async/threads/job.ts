@@ -1,0 +1,31 @@
+/** Work that a thread can do: it depends on its input alone, and changes nothing outside. */
+export interface Job<Input, Result> {
+  /** `import.meta.url` of the module that exports this job with the name `job`. */
+  readonly module: string;
+  /** Both values are copied between threads: plain objects, strings, numbers, byte arrays, keys. */
+  readonly run: (input: Input) => Promise<Result> | Result;
+  /** The buffers that move to the thread with the input: the caller cannot use them any more. @default none */
+  readonly movedIn?: (input: Input) => ArrayBuffer[];
+  /** The buffers that move back with the result. @default none: they are copied */
+  readonly movedOut?: (result: Result) => ArrayBuffer[];
+}
+
+/** What a thread is sent. */
+export interface Call {
+  readonly id: number;
+  readonly module: string;
+  readonly input: unknown;
+}
+
+/** What a thread answers. */
+export type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
+
+/** The bytes as a `Buffer` over the same memory: a `Buffer` that was sent to another thread arrives as a `Uint8Array`. */
+export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** The buffer of these bytes, to be moved with them; none when other bytes may lie in it, as in Node's pool for small ones. */
+export function ownBuffers({ buffer, byteOffset }: Uint8Array): ArrayBuffer[] {
+  return byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize ? [buffer] : [];
+}

@@ -1,0 +1,17 @@
+// The entry of each thread of a `ThreadPool`.
+import { parentPort } from "node:worker_threads";
+import type { Answer, Call, Job } from "./job.ts";
+
+parentPort?.on("message", (call: Call) => {
+  answer(call).catch((error: unknown) => {
+    parentPort?.postMessage({ id: call.id, error: String(error) } satisfies Answer);
+  });
+});
+
+parentPort?.postMessage({ id: 0, result: "ready" } satisfies Answer);
+
+async function answer({ id, module, input }: Call): Promise<void> {
+  const { job } = (await import(module)) as { job: Job<unknown, unknown> };
+  const result = await job.run(input);
+  parentPort?.postMessage({ id, result } satisfies Answer, job.movedOut?.(result) ?? []);
+}

@@ -1,0 +1,47 @@
+import type { KeyObject } from "node:crypto";
+import { readSync } from "node:fs";
+import { asBuffer, type Job, ownBuffers } from "../async/threads/job.ts";
+import { hashOf } from "./hash.ts";
+
+/** A run of bytes of an open file, to be cut into pieces. */
+export interface PiecesToHash {
+  readonly fd: number;
+  readonly position: number;
+  /** Is filled with the bytes; moves to the thread and back. */
+  readonly into: Uint8Array;
+  /** Bytes of each piece but the last. */
+  readonly pieceBytes: number;
+  /** The key of the HMAC; without one the hash is SHA-256. */
+  readonly key: KeyObject | undefined;
+}
+
+/** The bytes, and the hash of each piece. */
+export interface HashedPieces {
+  readonly content: Uint8Array;
+  readonly hashes: readonly string[];
+}
+
+/** Reads and hashes in one go. The descriptor must stay open meanwhile. */
+export const job: Job<PiecesToHash, HashedPieces> = {
+  module: import.meta.url,
+  run: ({ fd, position, into, pieceBytes, key }) => {
+    for (let done = 0; done < into.length; ) {
+      const read = readSync(fd, into, done, into.length - done, position + done);
+      if (read === 0) throw new Error("the file has become shorter");
+      done += read;
+    }
+    return { content: into, hashes: piecesOf(into, pieceBytes).map((piece) => hashOf(piece, key)) };
+  },
+  movedIn: ({ into }) => ownBuffers(into),
+  movedOut: ({ content }) => ownBuffers(content),
+};
+
+/** The pieces of a block. */
+export function piecesOf(content: Uint8Array, pieceBytes: number): Buffer[] {
+  const bytes = asBuffer(content);
+  const pieces: Buffer[] = [];
+  for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
+    pieces.push(bytes.subarray(offset, offset + pieceBytes));
+  }
+  return pieces;
+}
