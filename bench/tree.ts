@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { join } from "node:path";
+import { isMissing } from "../lib/disk/errors.ts";
 
 /** What tells that a file was not written to. */
 export interface FileFacts {
@@ -8,19 +9,26 @@ export interface FileFacts {
   readonly mtimeMs: number;
 }
 
-/** Every file below `folder`, or below those of its `parts` that exist, by its path with `/`. */
+/**
+ * Every file below `folder`, or below those of its `parts` that exist, by its path with `/`. A file that a running
+ * browser deletes meanwhile is left out.
+ */
 export async function filesBelow(folder: string, parts: readonly string[] = [""]): Promise<Map<string, FileFacts>> {
   const files = new Map<string, FileFacts>();
-  for (const part of parts) {
-    const at = join(folder, part);
-    const entry = await stat(at).catch(() => undefined);
-    const paths = entry?.isDirectory() ? await readdir(at, { recursive: true }) : entry ? [""] : [];
-    for (const path of paths) {
-      const facts = await stat(join(at, path));
-      if (facts.isFile()) files.set(relative(folder, join(at, path)).split(sep).join("/"), facts);
-    }
-  }
+  for (const part of parts) await add(folder, part, files);
   return files;
+}
+
+async function add(folder: string, path: string, files: Map<string, FileFacts>): Promise<void> {
+  const at = join(folder, path);
+  const entry = await stat(at).catch(ifGone);
+  if (entry?.isFile()) files.set(path, entry);
+  if (!entry?.isDirectory()) return;
+  for (const name of (await readdir(at).catch(ifGone)) ?? []) await add(folder, path ? `${path}/${name}` : name, files);
+}
+
+function ifGone(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
 }
 
 /** A copy keeps its time to the millisecond, more or less. */
