@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { compiled } from "../test/support/compiled.ts";
+import { root } from "../test/support/packed-package.ts";
 import type { Figures, Side } from "./figures.ts";
 import type { StoreSpec } from "./stores.ts";
 
@@ -32,11 +34,18 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** @param cpuProfiles where V8 leaves a profile of the process, when it should make one. */
+/**
+ * Starts the JavaScript that the compiler makes of the sources, as it makes the package: a loader would weigh on the side
+ * that is written in TypeScript.
+ * @param cpuProfiles where V8 leaves a profile of the process, when it should make one
+ */
 export async function startWorker(spec: WorkerSpec, cpuProfiles?: string): Promise<Worker> {
   const profile = cpuProfiles ? ["--cpu-prof", `--cpu-prof-dir=${cpuProfiles}`] : [];
-  const child = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [JSON.stringify(spec)], {
-    execArgv: ["--import", "tsx", "--expose-gc", ...profile],
+  const script = compiled(join(root, "bench", "worker.ts"), [join(root, "lib"), join(root, "adapters")]);
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const child = fork(script, [JSON.stringify(spec)], {
+    execArgv: ["--expose-gc", ...profile],
+    env,
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   running.add(child);

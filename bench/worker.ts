@@ -1,6 +1,7 @@
 // One side in a process of its own, so that the measurements are of this side alone. Started by worker-process.ts.
 import { readFileSync, writeFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { whatsapp } from "../test/support/whatsapp.ts";
 import { Ours, Shipped } from "./contenders.ts";
 import { noTraffic } from "./counting-blobs.ts";
 import type { Figures } from "./figures.ts";
@@ -26,6 +27,8 @@ process.on("message", (request: WorkerRequest) => {
 process.once("disconnect", () => {
   store.close().catch(() => {});
 });
+// A bot of either side has loaded it at its start.
+whatsapp("1.34.7");
 reply({ ready: true });
 
 function reply(message: WorkerReply): void {
