@@ -7,6 +7,7 @@ import type { StorageBackend } from "../lib/store.ts";
 import { findChromium } from "../test/support/chromium.ts";
 import { exitOnSignals } from "../test/support/exit-on-signals.ts";
 import { duel } from "./duel.ts";
+import { type BenchNode, nodeOf } from "./nodes.ts";
 import { bytes, headline, json, markdown, type Report, type Result, table } from "./report.ts";
 import { recordSeries } from "./series.ts";
 import { startStore, storeKinds } from "./stores.ts";
@@ -18,6 +19,7 @@ Saves and restores one recorded series of a real profile with the RemoteAuth tha
 with ours, in turn, and prints what each of it costs.
 
   --sizes <list>      megabytes of the profile's first state (default: 30,100)
+  --node <list>       releases of Node.js, e.g. 20,22,24 (default: the running one)
   --sessions <list>   sessions in one process, all saved at once (default: 1)
   --saves <n>         later states, some use apart (default: 10)
   --backend <form>    of the site's storage: leveldb or sqlite (default: leveldb)
@@ -35,6 +37,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     sizes: { type: "string", default: "30,100" },
+    node: { type: "string" },
     sessions: { type: "string", default: "1" },
     saves: { type: "string", default: "10" },
     backend: { type: "string", default: "leveldb" },
@@ -61,6 +64,8 @@ async function main(): Promise<void> {
   const sizes = numbers("sizes", values.sizes);
   const sessions = numbers("sessions", values.sessions);
   const [saves, use, runs] = [one("saves", values.saves), one("use", values.use), one("runs", values.runs)];
+  const nodes: BenchNode[] = [];
+  for (const wanted of values.node?.split(",") ?? [undefined]) nodes.push(await nodeOf(wanted));
   log(findChromium(log).how);
   const folder = mkdtempSync(join(tmpdir(), "wa-vault-bench-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
@@ -75,21 +80,16 @@ async function main(): Promise<void> {
       const recipe = { bytes: size * 1e6, backend, saves, useBytes: use * 1e6 };
       const series = await recordSeries({ folder: recorded, ...recipe, log });
       browser = series.browser;
-      for (const count of sessions) {
-        const at = join(folder, `${name}-${count}`);
-        const samples = await duel({
-          series,
-          sessions: count,
-          runs,
-          store,
-          folder: at,
-          cpuProfiles: values["cpu-prof"],
-          log,
-        });
-        const result = { bytes: series.bytes, backend, sessions: count, saves, samples };
-        results.push(result);
-        loads.push(load());
-        out(`\n${headline(result)}\n\n${table(result)}`);
+      for (const { command, version } of nodes) {
+        for (const count of sessions) {
+          const shared = { series, sessions: count, runs, store, node: command, log };
+          const at = join(folder, `${name}-${count}-${version}`);
+          const samples = await duel({ ...shared, folder: at, cpuProfiles: values["cpu-prof"] });
+          const result = { bytes: series.bytes, backend, node: version, sessions: count, saves, samples };
+          results.push(result);
+          loads.push(load());
+          out(`\n${headline(result)}\n\n${table(result)}`);
+        }
       }
     }
   } finally {
@@ -111,7 +111,6 @@ function describeMachine(): Record<string, string | number> {
     CPU: first?.model.trim() ?? "unknown",
     cores: cpus().length,
     memory: bytes(totalmem()),
-    Node: process.version.slice(1),
   };
 }
 

@@ -11,7 +11,10 @@ import { ZipStore } from "./zip-stores.ts";
 /** Saves and restores sessions; the profile of `RemoteAuth-<id>` is the directory of that name in a data path. */
 export interface Contender {
   save(id: string): Promise<void>;
-  restore(id: string): Promise<void>;
+  /** Begins to use a session, as before a browser is opened. */
+  start(id: string): Promise<void>;
+  /** Lets go of all sessions. */
+  close(): Promise<void>;
 }
 
 export interface ContenderOptions {
@@ -43,10 +46,12 @@ export class Shipped implements Contender {
     await this.#strategy(id).storeRemoteSession();
   }
 
-  /** Its start: the store's `extract`, then the zip is unpacked. */
-  async restore(id: string): Promise<void> {
+  /** Its start: removes the profile that is there, then the store's `extract`, then the zip is unpacked. */
+  async start(id: string): Promise<void> {
     await this.#strategy(id).beforeBrowserInitialized();
   }
+
+  async close(): Promise<void> {}
 
   #strategy(id: string): ShippedStrategy {
     const known = this.#strategies.get(id);
@@ -70,6 +75,7 @@ export class Ours implements Contender {
   readonly #dataPath: string;
   readonly #vault: Vault;
   readonly #savers = new Map<string, ProfileSaver>();
+  readonly #closers: (() => Promise<void>)[] = [];
   readonly #problems: unknown[] = [];
 
   constructor({ store, dataPath, traffic }: ContenderOptions) {
@@ -85,18 +91,24 @@ export class Ours implements Contender {
     if (this.#problems.length > 0) throw this.#problems[0];
   }
 
-  /** Its start: the session is taken, the profile restored, verified and put in place. */
-  async restore(id: string): Promise<void> {
+  /** Its start: the session is taken; the profile is kept, or restored, verified and put in place. */
+  async start(id: string): Promise<void> {
     const options = { clientId: id, dataPath: this.#dataPath, store: this.#vault, closeOnSignals: false };
     const strategy = new RemoteAuth({ ...options, backupSyncIntervalMs: 60_000 });
     const client = { options: { puppeteer: {} }, on: () => client, once: () => client, emit: () => true };
     strategy.setup(client as never);
+    this.#closers.push(() => strategy.destroy());
     await strategy.beforeBrowserInitialized();
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers) await close();
   }
 
   /** The first save pays for taking the session. */
   async #take(session: string): Promise<ProfileSaver> {
     const stored = new ProfileSession(this.#vault, session);
+    this.#closers.push(() => stored.close());
     await stored.open(new AbortController().signal);
     const saver = new ProfileSaver({
       store: stored,

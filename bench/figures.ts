@@ -3,24 +3,40 @@ export interface Figures {
   readonly wallMs: number;
   /** User and system time of all threads. */
   readonly cpuMs: number;
+  /** The part of the main thread in it; only Linux tells it. */
+  readonly mainMs?: number;
   /** Resident memory before the step. */
   readonly restBytes: number;
   /** The high-water mark of resident memory during the step. */
   readonly peakBytes: number;
-  /** The longest time in which the event loop was blocked. */
-  readonly stallMs: number;
+  /** How late the event loop came to a timer: the median. */
+  readonly delayP50Ms: number;
+  /** The delay that one timer of a hundred exceeds. */
+  readonly delayP99Ms: number;
+  /** The longest delay: the event loop did nothing else for so long. */
+  readonly delayMaxMs: number;
   /** Calls to the store. */
   readonly requests: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
+  /** Bytes of the files that have changed since the save before, each compressed as a whole; of the limit only. */
+  readonly compressedBytes?: number;
 }
 
 export type FigureName = keyof Figures;
 
-export const steps = ["first save", "later save", "no-change save", "restore"] as const;
+export const steps = [
+  "first save",
+  "later save",
+  "no-change save",
+  "save under load",
+  "kept-profile start",
+  "restore",
+] as const;
 export type Step = (typeof steps)[number];
 
-export const sides = ["shipped", "ours"] as const;
+/** The two strategies, and the least that any strategy could do. */
+export const sides = ["shipped", "ours", "limit"] as const;
 export type Side = (typeof sides)[number];
 
 /** The figures of one size and number of sessions, by side and step: the mean of the steps of each run. */
@@ -31,37 +47,34 @@ export function noSamples(): Samples {
     "first save": [],
     "later save": [],
     "no-change save": [],
+    "save under load": [],
+    "kept-profile start": [],
     restore: [],
   });
-  return { shipped: empty(), ours: empty() };
+  return { shipped: empty(), ours: empty(), limit: empty() };
 }
 
-/** Of several steps of one kind: the mean of each figure, the largest peak and stall. */
+const LARGEST: readonly FigureName[] = ["peakBytes", "delayMaxMs"];
+
+/** Of several steps of one kind: the mean of each figure, the largest peak and delay. */
 export function mean(all: readonly Figures[]): Figures {
-  const average = (name: FigureName): number => all.reduce((sum, one) => sum + one[name], 0) / all.length;
-  const largest = (name: FigureName): number => Math.max(...all.map((one) => one[name]));
-  return combine((name) => (name === "peakBytes" || name === "stallMs" ? largest(name) : average(name)));
+  return combine(all, (values, name) =>
+    LARGEST.includes(name) ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0) / values.length,
+  );
 }
 
-/** Of several runs: the median of each figure. */
-export function median(all: readonly Figures[]): Figures {
-  return combine((name) => {
-    const values = all.map((one) => one[name]).sort((a, b) => a - b);
+/** Of several runs: the median of each figure; empty for no run. */
+export function median(all: readonly Figures[]): Partial<Figures> {
+  return combine(all, (unsorted) => {
+    const values = [...unsorted].sort((a, b) => a - b);
     const middle = values.length >> 1;
     const upper = values[middle] ?? Number.NaN;
     return values.length % 2 === 1 ? upper : (upper + (values[middle - 1] ?? upper)) / 2;
   });
 }
 
-function combine(of: (name: FigureName) => number): Figures {
-  return {
-    wallMs: of("wallMs"),
-    cpuMs: of("cpuMs"),
-    restBytes: of("restBytes"),
-    peakBytes: of("peakBytes"),
-    stallMs: of("stallMs"),
-    requests: of("requests"),
-    bytesSent: of("bytesSent"),
-    bytesReceived: of("bytesReceived"),
-  };
+function combine(all: readonly Figures[], of: (values: number[], name: FigureName) => number): Figures {
+  const names = Object.keys(all[0] ?? {}) as FigureName[];
+  const valuesOf = (name: FigureName): number[] => all.map((one) => one[name]).filter((value) => value !== undefined);
+  return Object.fromEntries(names.map((name) => [name, of(valuesOf(name), name)])) as unknown as Figures;
 }

@@ -1,60 +1,76 @@
 import type { StorageBackend } from "../lib/store.ts";
-import { type FigureName, type Figures, median, type Samples, type Step, steps } from "./figures.ts";
+import { type FigureName, type Figures, median, type Samples, type Step, sides, steps } from "./figures.ts";
 
 /** The measurements, and the machine and stores of the run. */
 export interface Result {
   readonly bytes: number;
   readonly backend: StorageBackend;
+  /** The version of Node.js, all of it. */
+  readonly node: string;
   readonly sessions: number;
   readonly saves: number;
   readonly samples: Samples;
 }
 
+/** The figures of one side and step, if there are any. */
+type Cost = Partial<Figures>;
+
 interface Row {
   readonly name: string;
-  readonly of: (figures: Figures) => number;
+  readonly of: (figures: Cost) => number | undefined;
   readonly show: (value: number) => string;
   /** Without it: of every step. */
   readonly steps?: readonly Step[];
+  /** Whether the limit has a figure of its own. @default true */
+  readonly isLimited?: boolean;
 }
 
-const SAVES: readonly Step[] = ["first save", "later save", "no-change save"];
+const SAVES: readonly Step[] = ["first save", "later save", "no-change save", "save under load"];
+const CHANGED: readonly Step[] = ["first save", "later save"];
+const STARTS: readonly Step[] = ["kept-profile start", "restore"];
 
 const rows: readonly Row[] = [
   { name: "time", of: by("wallMs"), show: milliseconds },
   { name: "CPU time", of: by("cpuMs"), show: milliseconds },
+  { name: "of it, main thread", of: by("mainMs"), show: milliseconds },
   { name: "sent", of: by("bytesSent"), show: bytes, steps: SAVES },
-  { name: "received", of: by("bytesReceived"), show: bytes, steps: ["restore"] },
-  { name: "requests", of: by("requests"), show: (value) => value.toFixed(value % 1 === 0 ? 0 : 1) },
+  { name: "received", of: by("bytesReceived"), show: bytes, steps: STARTS },
+  { name: "requests", of: by("requests"), show: (value) => value.toFixed(value % 1 === 0 ? 0 : 1), isLimited: false },
   { name: "peak memory", of: by("peakBytes"), show: bytes },
-  { name: "peak above rest", of: ({ peakBytes, restBytes }) => Math.max(0, peakBytes - restBytes), show: bytes },
-  { name: "longest stall", of: by("stallMs"), show: milliseconds },
+  { name: "peak above rest", of: aboveRest, show: bytes },
+  { name: "event loop delay, p50", of: by("delayP50Ms"), show: milliseconds, isLimited: false },
+  { name: "event loop delay, p99", of: by("delayP99Ms"), show: milliseconds, isLimited: false },
+  { name: "event loop delay, most", of: by("delayMaxMs"), show: milliseconds, isLimited: false },
 ];
 
-const HEAD = ["step", "figure", "shipped", "ours", "shipped / ours"];
+const HEAD = ["step", "figure", "shipped", "ours", "limit", "shipped / ours", "ours / limit"];
 
 /** The table of one size and number of sessions, aligned for a terminal; Markdown reads it too. */
 export function table({ samples }: Result): string {
   const lines: string[][] = [HEAD];
   for (const step of steps) {
-    const [shipped, ours] = [samples.shipped[step], samples.ours[step]];
-    if (shipped.length === 0 || ours.length === 0) continue;
-    let title: string = step;
-    for (const { name, of, show, steps: only } of rows) {
+    if (samples.ours[step].length === 0) continue;
+    const [shipped, ours, limit] = sides.map((side) => median(samples[side][step])) as [Cost, Cost, Cost];
+    const below = lines.length;
+    for (const { name, of, show, steps: only, isLimited = true } of rows) {
       if (only && !only.includes(step)) continue;
-      const [theirs, own] = [of(median(shipped)), of(median(ours))];
-      lines.push([title, name, show(theirs), show(own), ratio(theirs, own)]);
-      title = "";
+      const all = [of(shipped), of(ours), isLimited ? of(limit) : undefined] as const;
+      lines.push(["", name, ...all.map((value) => cell(value, show)), ratio(all[0], all[1]), ratio(all[1], all[2])]);
+      if (name !== "sent" || !CHANGED.includes(step)) continue;
+      const { compressedBytes } = limit;
+      const compressed = ["-", "-", cell(compressedBytes, show), "-", ratio(ours.bytesSent, compressedBytes)];
+      lines.push(["", "changed files, compressed", ...compressed]);
     }
+    lines[below]?.splice(0, 1, step);
   }
   return aligned(lines);
 }
 
-export function headline({ bytes: total, backend, sessions, saves, samples }: Result): string {
+export function headline({ bytes: total, backend, node, sessions, saves, samples }: Result): string {
   const runs = samples.ours["first save"].length;
   return (
     `${sessions === 1 ? "1 session" : `${sessions} sessions in one process, each`} of ${bytes(total)} ` +
-    `(${backend === "sqlite" ? "SQLite" : "LevelDB"}); ` +
+    `(${backend === "sqlite" ? "SQLite" : "LevelDB"}), Node.js ${node}; ` +
     `later saves: mean of ${saves}; all figures: median of ${runs} run${runs === 1 ? "" : "s"}`
   );
 }
@@ -76,19 +92,30 @@ export function markdown({ at, machine, results }: Report): string {
 
 /** The report with the medians beside the runs they are of. */
 export function json({ results, ...report }: Report): object {
-  const medians = ({ samples }: Result, side: keyof Samples): object =>
-    Object.fromEntries(steps.map((step) => [step, median(samples[side][step])]));
-  const both = (result: Result): object => ({ shipped: medians(result, "shipped"), ours: medians(result, "ours") });
-  return { ...report, results: results.map((result) => ({ ...result, medians: both(result) })) };
+  const medians = ({ samples }: Result): object =>
+    Object.fromEntries(
+      sides.map((side) => [side, Object.fromEntries(steps.map((step) => [step, median(samples[side][step])]))]),
+    );
+  return { ...report, results: results.map((result) => ({ ...result, medians: medians(result) })) };
 }
 
-function by(name: FigureName): (figures: Figures) => number {
+function by(name: FigureName): Row["of"] {
   return (figures) => figures[name];
 }
 
-function ratio(theirs: number, own: number): string {
-  if (own === 0) return theirs === 0 ? "1.0" : "-";
-  const value = theirs / own;
+/** What a step adds to the memory of its process. */
+export function aboveRest({ peakBytes, restBytes }: Cost): number | undefined {
+  return peakBytes === undefined || restBytes === undefined ? undefined : Math.max(0, peakBytes - restBytes);
+}
+
+function cell(value: number | undefined, show: Row["show"]): string {
+  return value === undefined ? "-" : show(value);
+}
+
+function ratio(one: number | undefined, other: number | undefined): string {
+  if (one === undefined || other === undefined) return "-";
+  if (other === 0) return one === 0 ? "1.0" : "-";
+  const value = one / other;
   return `${value >= 100 ? Math.round(value) : value.toPrecision(2)}`;
 }
 

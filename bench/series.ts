@@ -9,7 +9,7 @@ import { storageForms } from "../test/support/chromium.ts";
 import { openClient } from "../test/support/client.ts";
 import type { Phone } from "../test/support/phone.ts";
 import { whatsapp } from "../test/support/whatsapp.ts";
-import { bytesOf, filesBelow, isSame } from "./tree.ts";
+import { bytesOf, filesBelow, isSame, storageParts } from "./tree.ts";
 
 /** States of one profile, some use apart, as a running browser left them on disk. */
 export interface Series {
@@ -47,8 +47,6 @@ const MESSAGES = 100;
 /** Pictures and the like; the rest of what fills a profile is text and thumbnails in the database. */
 const BLOB_SHARE = 0.05;
 const QUIET_MS = 6_500;
-/** The site's storage: all that either side carries, and a little more. */
-const PARTS = ["Default/IndexedDB", "Default/Local Storage", "Default/LocalStorage", "Default/LocalStorage-wal"];
 const VERSION_FILE = "Last Version";
 
 /** Records a series: a real client in a real Chromium on the stand-in page, and a copy of its profile at each pause. */
@@ -82,7 +80,7 @@ export async function recordSeries(options: SeriesOptions): Promise<Series> {
     await writeFile(about, recipe);
   }
   const [first = ""] = states;
-  return { states, bytes: await bytesOf(first), backend, browser: await readFile(join(first, VERSION_FILE), "utf8") };
+  return { states, bytes: bytesOf(first), backend, browser: await readFile(join(first, VERSION_FILE), "utf8") };
 }
 
 /** As a bot waits before its first save. */
@@ -94,7 +92,7 @@ async function fillTo(bytes: number, phone: Phone, live: string): Promise<void> 
   for (let missing = bytes; missing > bytes / 50; ) {
     await phone.fill(Math.max(missing, 100_000), { blobShare: BLOB_SHARE });
     await sleep(1_000);
-    missing = bytes - (await bytesOf(live, PARTS));
+    missing = bytes - bytesOf(live, storageParts);
   }
 }
 
@@ -111,10 +109,10 @@ async function copyState(live: string, state: string, before: string | undefined
     if (attempt > 0) await sleep(1_000);
     await rm(copy, { recursive: true, force: true });
     try {
-      const files = await filesBelow(live, PARTS);
+      const files = filesBelow(live, storageParts);
       for (const path of files.keys()) await copyOne(join(live, path), join(copy, path), before && join(before, path));
       await cp(join(live, VERSION_FILE), join(copy, VERSION_FILE));
-      const after = await filesBelow(live, PARTS);
+      const after = filesBelow(live, storageParts);
       const still = after.size === files.size && [...after].every(([path, file]) => isSame(files.get(path), file));
       const { problems, empty } = await verifyProfile(copy);
       if (still && !empty && problems.length === 0) return await rename(copy, state);
@@ -131,8 +129,8 @@ async function copyState(live: string, state: string, before: string | undefined
  * has changed is written into the file that is there.
  */
 export async function advance(to: string, state: string): Promise<void> {
-  const files = await filesBelow(state);
-  const there = await filesBelow(to);
+  const files = filesBelow(state);
+  const there = filesBelow(to);
   for (const [path, file] of files) {
     if (!isSame(there.get(path), file)) await copyOne(join(state, path), join(to, path));
   }

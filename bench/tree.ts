@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { open, readdir, stat } from "node:fs/promises";
+import { readdirSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissing } from "../lib/disk/errors.ts";
 
@@ -9,26 +10,39 @@ export interface FileFacts {
   readonly mtimeMs: number;
 }
 
+/** The site's storage: all that any side carries, and a little more. */
+export const storageParts: readonly string[] = [
+  "Default/IndexedDB",
+  "Default/Local Storage",
+  "Default/LocalStorage",
+  "Default/LocalStorage-wal",
+];
+
 /**
  * Every file below `folder`, or below those of its `parts` that exist, by its path with `/`. A file that a running
  * browser deletes meanwhile is left out.
  */
-export async function filesBelow(folder: string, parts: readonly string[] = [""]): Promise<Map<string, FileFacts>> {
+export function filesBelow(folder: string, parts: readonly string[] = [""]): Map<string, FileFacts> {
   const files = new Map<string, FileFacts>();
-  for (const part of parts) await add(folder, part, files);
+  for (const part of parts) add(folder, part, files);
   return files;
 }
 
-async function add(folder: string, path: string, files: Map<string, FileFacts>): Promise<void> {
+function add(folder: string, path: string, files: Map<string, FileFacts>): void {
   const at = join(folder, path);
-  const entry = await stat(at).catch(ifGone);
+  const entry = statSync(at, { throwIfNoEntry: false });
   if (entry?.isFile()) files.set(path, entry);
   if (!entry?.isDirectory()) return;
-  for (const name of (await readdir(at).catch(ifGone)) ?? []) await add(folder, path ? `${path}/${name}` : name, files);
+  for (const name of namesIn(at)) add(folder, path ? `${path}/${name}` : name, files);
 }
 
-function ifGone(error: unknown): undefined {
-  if (!isMissing(error)) throw error;
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
 }
 
 /** A copy keeps its time to the millisecond, more or less. */
@@ -36,8 +50,8 @@ export function isSame(a: FileFacts | undefined, b: FileFacts): boolean {
   return a?.size === b.size && Math.abs(a.mtimeMs - b.mtimeMs) < 2;
 }
 
-export async function bytesOf(folder: string, parts?: readonly string[]): Promise<number> {
-  return [...(await filesBelow(folder, parts)).values()].reduce((sum, { size }) => sum + size, 0);
+export function bytesOf(folder: string, parts?: readonly string[]): number {
+  return [...filesBelow(folder, parts).values()].reduce((sum, { size }) => sum + size, 0);
 }
 
 /** SHA-256 of the first `size` bytes, `undefined` when there are fewer. */
