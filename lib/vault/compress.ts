@@ -1,13 +1,26 @@
 import { promisify } from "node:util";
 import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from "node:zlib";
+import { type NodeZstd, unzstd, ZSTD_LARGEST_CONTENT } from "./zstd.ts";
+import { isZstdFrame } from "./zstd-frame.ts";
 
-/** Up to this size, compressing synchronously takes less time than a trip to the thread pool. */
+/** How a body is compressed. The numbers are stored. */
+export const STORED = 0;
+export const DEFLATED = 1;
+export const ZSTD = 2;
+
+/** The body of a frame, and how it is compressed. */
+export interface Packed {
+  readonly codec: number;
+  readonly body: Buffer;
+}
+
+/** Up to this size, deflating synchronously takes less time than a trip to the thread pool, and as little as zstd. */
 const SMALL = 16 * 1024;
 /** Bytes that deflate may add to a content it cannot shrink, and a reserve. */
 const DEFLATE_ROOM = 4096;
 /** The most memory that is allocated at once, whatever length a damaged frame has. */
 const LARGEST_PIECE = 16 * 1024 * 1024;
-/** The least share of a sample, and then of the whole content, that deflate must save to be used. */
+/** The least share of a content, and for deflate of a sample before it, that must be saved to compress it. */
 const WORTHWHILE = 0.03;
 const SAMPLE = 32 * 1024;
 
@@ -20,26 +33,47 @@ const LARGE = { level: constants.Z_BEST_SPEED, windowBits: 13, memLevel: 9 };
 const deflateAsync = promisify(deflateRaw);
 const inflateAsync = promisify(inflateRaw);
 
-/** `plain` deflated (level 1, on the thread pool), or `undefined` when that would hardly make it smaller. */
-export async function shrink(plain: Buffer): Promise<Buffer | undefined> {
+/**
+ * The body for `plain`: compressed, or `plain` itself when that would hardly make it smaller.
+ * @param zstd what Node has of zstd; `undefined`: nothing, and everything is deflated.
+ */
+export async function pack(plain: Buffer, zstd: NodeZstd | undefined): Promise<Packed> {
   if (plain.length <= SMALL) {
     const deflated = deflateRawSync(plain, { level: constants.Z_BEST_SPEED });
-    return deflated.length < plain.length ? deflated : undefined;
+    return deflated.length < plain.length ? { codec: DEFLATED, body: deflated } : { codec: STORED, body: plain };
   }
+  const frame = plain.length <= ZSTD_LARGEST_CONTENT ? await zstd?.compress(plain) : undefined;
+  // No Node writes another one. But what a reader would refuse must never be stored.
+  if (frame && isZstdFrame(frame, plain.length)) return smaller({ codec: ZSTD, body: frame }, plain);
+  const deflated = await deflate(plain);
+  return deflated ? smaller({ codec: DEFLATED, body: deflated }, plain) : { codec: STORED, body: plain };
+}
+
+/**
+ * The `bytes` bytes that {@link pack} made a compressed body from.
+ * @param zstd as for {@link pack}; where Node has none, a decoder in WebAssembly takes its place.
+ * @throws what the decompressor throws, also when there are more bytes; a `VaultError` when there is no decompressor.
+ */
+export async function unpack({ codec, body }: Packed, bytes: number, zstd: NodeZstd | undefined): Promise<Buffer> {
+  if (codec === STORED) return body;
+  if (codec === ZSTD) return await unzstd(body, bytes, zstd);
+  const options = { maxOutputLength: Math.max(bytes, 1) };
+  return bytes <= SMALL
+    ? inflateRawSync(body, options)
+    : await inflateAsync(body, { ...options, chunkSize: Math.min(bytes, LARGEST_PIECE) });
+}
+
+function smaller(packed: Packed, plain: Buffer): Packed {
+  return packed.body.length <= plain.length * (1 - WORTHWHILE) ? packed : { codec: STORED, body: plain };
+}
+
+/** `plain` deflated on the thread pool, or `undefined` when a sample hardly gets smaller: deflate takes long to find out. */
+async function deflate(plain: Buffer): Promise<Buffer | undefined> {
   if (plain.length > 4 * SAMPLE) {
     const middle = (plain.length - SAMPLE) >> 1;
     const sample = await deflateAsync(plain.subarray(middle, middle + SAMPLE), LARGE);
     if (sample.length > SAMPLE * (1 - WORTHWHILE)) return undefined;
   }
   // In one piece: zlib's own 16 KiB pieces cost a tenth of a save, and a fifth of a restore, in garbage.
-  const deflated = await deflateAsync(plain, { ...LARGE, chunkSize: plain.length + DEFLATE_ROOM });
-  return deflated.length <= plain.length * (1 - WORTHWHILE) ? deflated : undefined;
-}
-
-/** The `bytes` bytes that {@link shrink} made `body` from. @throws what zlib throws, also when there are more bytes */
-export async function inflate(body: Buffer, bytes: number): Promise<Buffer> {
-  const options = { maxOutputLength: Math.max(bytes, 1) };
-  return bytes <= SMALL
-    ? inflateRawSync(body, options)
-    : await inflateAsync(body, { ...options, chunkSize: Math.min(bytes, LARGEST_PIECE) });
+  return await deflateAsync(plain, { ...LARGE, chunkSize: plain.length + DEFLATE_ROOM });
 }

@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { VaultError } from "../errors.ts";
-import { inflate, shrink } from "./compress.ts";
+import { isVaultError, VaultError } from "../errors.ts";
+import { pack, unpack, ZSTD } from "./compress.ts";
 import { packScrypt, SCRYPT_BYTES, type ScryptSalt, unpackScrypt } from "./derive.ts";
+import { nodeZstd } from "./zstd.ts";
 
 /** The kinds of contents; stored in the frame, so that one kind is never taken for another. */
 export type FrameKind = "entry" | "chunk" | "lease" | "session" | "salt";
@@ -50,22 +51,19 @@ const TAG_BYTES = 16;
  */
 const ENTRY_LAYOUT = 1;
 const KINDS: readonly FrameKind[] = ["entry", "chunk", "lease", "session", "salt"];
-const STORED = 0;
-const DEFLATED = 1;
 /** Where the key of an encrypted frame comes from. */
 const GIVEN_KEY = 1;
 const PASSPHRASE = 2;
 const CIPHER = "aes-256-gcm";
 
-/** Frames `plain`, deflated when that makes it smaller, and encrypted with `seal`. */
+/** Frames `plain`, compressed when that makes it smaller, and encrypted with `seal`. */
 export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): Promise<Buffer> {
-  const deflated = await shrink(plain);
-  const body = deflated ?? plain;
+  const { codec, body } = await pack(plain, nodeZstd);
   const header = Buffer.alloc(PLAIN_HEADER);
   MAGIC.copy(header, 0);
   header[3] = seal ? ENCRYPTED : PLAIN;
   header[4] = KINDS.indexOf(kind) + 1;
-  header[5] = deflated ? DEFLATED : STORED;
+  header[5] = codec;
   header[7] = kind === "entry" ? ENTRY_LAYOUT : 0;
   header.writeUInt32BE(plain.length, 8);
   const parts = seal ? encrypt(header, body, seal) : [header, body];
@@ -91,7 +89,7 @@ export function readFrame(kind: FrameKind, frame: Buffer, what: string): ReadFra
   const [version, codec, source, layout] = [frame[3], frame[5] ?? 0, frame[6] ?? 0, frame[7] ?? 0];
   const isKnown = version === PLAIN ? source === 0 : source === GIVEN_KEY || source === PASSPHRASE;
   const newest = frame[4] === KINDS.indexOf("entry") + 1 ? ENTRY_LAYOUT : 0;
-  if ((version !== PLAIN && version !== ENCRYPTED) || codec > DEFLATED || !isKnown || layout > newest) {
+  if ((version !== PLAIN && version !== ENCRYPTED) || codec > ZSTD || !isKnown || layout > newest) {
     throw new VaultError("INVALID", `Could not read ${what}: it was written by a newer version of wa-vault.`, {
       hint: "Use at least the version that wrote it.",
     });
@@ -131,8 +129,8 @@ export async function contentOf(
   what: string,
   seal?: Pick<Seal, "secret" | "place">,
 ): Promise<Buffer> {
-  const packed = sealedBy && seal ? decrypt(header, body, seal, what) : body;
-  const plain = codec === STORED ? packed : await inflate(packed, bytes).catch((cause) => notInflated(what, cause));
+  const packed = { codec, body: sealedBy && seal ? decrypt(header, body, seal, what) : body };
+  const plain = await unpack(packed, bytes, nodeZstd).catch((cause) => notUnpacked(what, cause));
   if (plain.length !== bytes) throw corrupt(what, "its length differs");
   return plain;
 }
@@ -169,7 +167,8 @@ function boundData(header: Buffer, place: string): Buffer {
   return Buffer.concat([header, Buffer.from(place)]);
 }
 
-function notInflated(what: string, cause: unknown): never {
+function notUnpacked(what: string, cause: unknown): never {
+  if (isVaultError(cause)) throw cause;
   throw corrupt(what, "it cannot be decompressed", cause);
 }
 

@@ -1,8 +1,11 @@
 import { createSecretKey } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { DEFLATED, ZSTD } from "../../lib/vault/compress.ts";
 import { contentOf, encodeFrame, isEncrypted, readFrame, type Seal } from "../../lib/vault/frame.ts";
+import { nodeZstd } from "../../lib/vault/zstd.ts";
 import { noise } from "../contract/profile.ts";
+import { zstdBody, zstdChunk, zstdContent } from "./support/zstd-frames.ts";
 
 /** FORMAT.md: 12 bytes before the body and 4 after it; encrypted, 36 more, and 36 more when the key is of a passphrase. */
 const OVERHEAD = { plain: 16, key: 52, passphrase: 88 };
@@ -33,7 +36,7 @@ describe.each(ways)("a frame, %s", (_, seal, overhead) => {
     expect(frame[5]).toBe(0);
     expect(frame.length).toBe(plain.length + overhead);
     const text = await encodeFrame("entry", Buffer.alloc(300_000, "text "), seal);
-    expect(text[5]).toBe(1);
+    expect(text[5]).toBe(nodeZstd ? ZSTD : DEFLATED);
     expect(text.length).toBeLessThan(10_000);
   });
 
@@ -85,6 +88,41 @@ describe.each(ways)("a frame, %s", (_, seal, overhead) => {
     expect(isEncrypted(frame)).toBe(seal !== undefined);
     expect(isEncrypted(frame.subarray(0, 12))).toBe(seal !== undefined);
     expect(isEncrypted(Buffer.alloc(0))).toBe(false);
+  });
+});
+
+describe("a chunk that a Node with zstd has written", () => {
+  const decode = async (frame: Buffer): Promise<Buffer> => contentOf(readFrame("chunk", frame, "it"), "it");
+
+  it("is read on every Node", async () => {
+    expect(zstdChunk[5]).toBe(ZSTD);
+    expect((await decode(zstdChunk)).equals(zstdContent)).toBe(true);
+  });
+
+  it("is CORRUPT with a bit that flips, a byte that is missing or one more", async () => {
+    for (let at = 0; at < zstdChunk.length; at++) {
+      const flipped = Buffer.from(zstdChunk);
+      flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8));
+      await expect(decode(flipped), `byte ${at}`).rejects.toMatchObject({ code: "CORRUPT" });
+      await expect(decode(zstdChunk.subarray(0, at))).rejects.toMatchObject({ code: "CORRUPT" });
+    }
+    await expect(decode(Buffer.concat([zstdChunk, Buffer.alloc(1)]))).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+
+  it("is CORRUPT, or as long as it says, when somebody changed it on purpose", async () => {
+    for (let at = 8; at < zstdChunk.length - 4; at++) {
+      const outcome = await decode(patched(zstdChunk, at, (zstdChunk[at] ?? 0) ^ 0x11)).catch(
+        (error: unknown) => error,
+      );
+      if (outcome instanceof Error) {
+        const message = "Could not read it: it cannot be decompressed.";
+        expect(outcome, `byte ${at}`).toMatchObject({ code: "CORRUPT", message });
+      } else expect(outcome, `byte ${at}`).toHaveLength(zstdContent.length);
+    }
+    for (const body of [Buffer.alloc(0), zstdBody.subarray(0, -1), Buffer.concat([zstdBody, zstdBody])]) {
+      const changed = Buffer.concat([zstdChunk.subarray(0, 12), body, Buffer.alloc(4)]);
+      await expect(decode(patched(changed, 5, ZSTD))).rejects.toMatchObject({ code: "CORRUPT" });
+    }
   });
 });
 

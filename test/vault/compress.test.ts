@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { DEFLATED, pack, STORED, unpack, ZSTD } from "../../lib/vault/compress.ts";
+import type { NodeZstd } from "../../lib/vault/zstd.ts";
+import { noise } from "../contract/profile.ts";
+import { zstdBody, zstdContent } from "./support/zstd-frames.ts";
+
+const KIB = 1024;
+
+/** A Node whose zstd makes this of everything. */
+const zstdThatMakes = (body: Buffer): NodeZstd => ({
+  compress: async () => body,
+  decompress: async () => {
+    throw new Error("not asked for");
+  },
+});
+
+describe("a body", () => {
+  it("is compressed with zstd where Node has it, and read where it has none", async () => {
+    const packed = await pack(zstdContent, zstdThatMakes(zstdBody));
+    expect(packed).toEqual({ codec: ZSTD, body: zstdBody });
+    expect((await unpack(packed, zstdContent.length, undefined)).equals(zstdContent)).toBe(true);
+  });
+
+  it("is deflated where Node has no zstd, and up to 16 KiB everywhere", async () => {
+    for (const plain of [zstdContent, zstdContent.subarray(0, 16 * KIB), Buffer.alloc(300_000, "text ")]) {
+      const packed = await pack(plain, plain.length > 16 * KIB ? undefined : zstdThatMakes(zstdBody));
+      expect(packed.codec).toBe(DEFLATED);
+      expect((await unpack(packed, plain.length, zstdThatMakes(zstdBody))).equals(plain)).toBe(true);
+    }
+  });
+
+  it("is deflated when zstd makes something that no reader would take", async () => {
+    for (const body of [zstdBody.subarray(1), Buffer.concat([zstdBody, zstdBody])]) {
+      const packed = await pack(zstdContent, zstdThatMakes(body));
+      expect(packed.codec).toBe(DEFLATED);
+      expect((await unpack(packed, zstdContent.length, undefined)).equals(zstdContent)).toBe(true);
+    }
+  });
+
+  it.each([10, 17 * KIB, 300_000])("of %d bytes is stored when it gets hardly smaller", async (bytes) => {
+    const plain = noise(bytes);
+    const packed = await pack(plain, undefined);
+    expect(packed.codec).toBe(STORED);
+    expect(packed.body).toBe(plain);
+    expect(await unpack({ codec: STORED, body: plain }, bytes, undefined)).toBe(plain);
+  });
+});
