@@ -9,5 +9,5 @@ vi.mock("../../../../lib/vault/memory-budget.ts", () => import("./own-budget.ts"
 vi.mock("../../../../lib/blobs/timeout.ts", () => ({ timeout: <Blobs>(blobs: Blobs) => blobs }));
 vi.mock("../../../../lib/vault/compress.ts", async (load) => ({
   ...(await load<object>()),
-  shrink: async () => undefined,
+  pack: async (plain: Buffer) => ({ codec: 0, body: plain }),
 }));
