@@ -10,6 +10,7 @@ const ALONE = [
   "test/auth/scenarios/{linked-anew,power-loss}.test.ts",
   "test/auth/local/remove-profile.test.ts",
   "test/profile/synced-files.test.ts",
+  "test/profile/leveldb/without-native.test.ts",
   "test/support/services/installing.test.ts",
 ];
 

@@ -110,6 +110,19 @@ describe("the package", () => {
     expect(said).toEqual({ before: true, code: "CORRUPT" });
   });
 
+  it("computes CRC-32C with its optional dependency where that is installed, and without it where it is not", () => {
+    const { optionalDependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    const page = readFileSync(join(installed, "docs/dependencies.md"), "utf8");
+    const optional = Object.keys(optionalDependencies);
+    for (const name of optional) expect(page).toContain(`\`${name}\``);
+    const script = `
+      import("./node_modules/wa-vault/dist/lib/profile/leveldb/native-crc32c.js")
+        .then(({ findNativeCrc32c }) => console.log(typeof findNativeCrc32c()));`;
+    expect(packed.run("node", ["-e", script])).toBe("undefined\n");
+    packed.provide(...optional);
+    expect(packed.run("node", ["-e", script])).toBe("function\n");
+  });
+
   it("has entries that are all imported and required", () => {
     packed.provide(...peers);
     const imported = packed.load("import", entries);

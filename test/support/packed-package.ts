@@ -90,7 +90,9 @@ export async function projectIn(folder: string): Promise<Project> {
   for (const name of closureOf(manifest.dependencies)) {
     cpSync(join(root, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
   }
-  run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball], folder);
+  const quiet = ["--no-audit", "--no-fund", "--ignore-scripts"];
+  // Optional dependencies would come from npm's cache, or would not.
+  run("npm", ["install", "--offline", "--omit=optional", ...quiet, tarball], folder);
   return {
     folder,
     tarball,

@@ -1,3 +1,11 @@
+import { type Crc32c, findNativeCrc32c } from "./native-crc32c.ts";
+
+/** From so many bytes on, a call of the native function takes less time than the function in JavaScript. */
+const NATIVE_BYTES = 256;
+
+/** Looked for with the first bytes that it is worth it for; `null` before. */
+let native: Crc32c | undefined | null = null;
+
 /** The reflected Castagnoli polynomial. `zlib.crc32` is another one. */
 const POLYNOMIAL = 0x82f63b78;
 const MASK_DELTA = 0xa282ead8;
@@ -21,6 +29,13 @@ function makeTables(): Int32Array {
 
 /** CRC-32C of `bytes[start, end)`, unsigned. */
 export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length): number {
+  if (end - start < NATIVE_BYTES) return crc32cInJavaScript(bytes, start, end);
+  if (native === null) native = findNativeCrc32c();
+  return native ? native(bytes.subarray(start, end)) : crc32cInJavaScript(bytes, start, end);
+}
+
+/** The same, without the native function. */
+export function crc32cInJavaScript(bytes: Uint8Array, start: number, end: number): number {
   const t = TABLES;
   const b = bytes as unknown as { readonly [index: number]: number };
   const at = t as unknown as { readonly [index: number]: number };
