@@ -1,7 +1,7 @@
 /** Bytes of a block: the largest chunk, and the most that is read at once. */
 export const BLOCK_BYTES: number = 4 * 1024 * 1024;
 /** Blocks that are kept for reuse. */
-const MOST = 8;
+const MOST = 4;
 /** After this time without use they are let go, in milliseconds. */
 const IDLE_MS = 5_000;
 

@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { asBuffer } from "../async/threads/job.ts";
+import { asBuffer, discard } from "../async/memory.ts";
 import { blocks } from "./blocks.ts";
 import type { SessionFrames } from "./frames.ts";
 import { hashOf } from "./hash.ts";
@@ -201,9 +201,14 @@ export class ChunkWriter {
     const chunk: Chunk = { ...uploads.address(id), bytes };
     for (const piece of pieces) piece.chunk = chunk;
     await chunkPermits.acquire(this.#signal);
+    // Not before: who reads the next content waits for the room of this one.
+    await encodePermits.acquire(this.#signal).catch((error: unknown) => {
+      chunkPermits.release();
+      throw error;
+    });
     if (this.#allowance) this.#allowance.bytes += bytes;
-    const upload = encodePermits
-      .run(() => encode(id), this.#signal)
+    const upload = encode(id)
+      .finally(() => encodePermits.release())
       .then((frame) => this.#upload(chunk, frame))
       .then(
         () => uploads.add(chunk, pieces),
@@ -220,10 +225,14 @@ export class ChunkWriter {
   async #upload(chunk: Chunk, frame: Buffer): Promise<void> {
     const { context, session } = this.#lease;
     const key = chunkKey(session, chunk);
-    this.#lease.writer.memory.storedBytes += frame.length;
-    await context.blobs.put(key, frame, { signal: this.#signal });
+    const { length: bytes } = frame;
+    this.#lease.writer.memory.storedBytes += bytes;
+    let attempts = 0;
+    await context.blobs.put(key, frame, { signal: this.#signal, onAttempt: () => attempts++ });
     context.chunkTrust.trust(key);
-    this.bytesSent += frame.length;
+    // An attempt that was given up may still send it.
+    if (attempts === 1) discard(frame);
+    this.bytesSent += bytes;
     this.sent.add(chunk);
   }
 }

@@ -1,4 +1,5 @@
-import { asBuffer, type Job, ownBuffers } from "../async/threads/job.ts";
+import { asBuffer, ownBuffers } from "../async/memory.ts";
+import type { Job } from "../async/threads/job.ts";
 import { encodeFrame, type FrameKind, type Seal } from "./frame.ts";
 
 /** What {@link encodeFrame} takes. */

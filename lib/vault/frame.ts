@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { discardBuffer } from "../async/memory.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { pack, unpack, ZSTD } from "./compress.ts";
 import { packScrypt, SCRYPT_BYTES, type ScryptSalt, unpackScrypt } from "./derive.ts";
@@ -70,6 +71,8 @@ export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): 
   const bytes = parts.reduce((sum, part) => sum + part.length, CHECKSUM);
   const frame = Buffer.concat([...parts, Buffer.alloc(CHECKSUM)], bytes);
   frame.writeUInt32BE(crc32(frame.subarray(0, -CHECKSUM)), bytes - CHECKSUM);
+  // The parts were copied, and the content stays the caller's.
+  for (const part of [body, ...parts]) if (part !== plain) discardBuffer(part);
   return frame;
 }
 
@@ -132,6 +135,7 @@ export async function contentOf(
   const packed = { codec, body: sealedBy && seal ? decrypt(header, body, seal, what) : body };
   const plain = await unpack(packed, bytes, nodeZstd).catch((cause) => notUnpacked(what, cause));
   if (plain.length !== bytes) throw corrupt(what, "its length differs");
+  if (packed.body !== body && packed.body !== plain) discardBuffer(packed.body);
   return plain;
 }
 

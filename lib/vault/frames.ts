@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { withSignal } from "../async/deadline.ts";
-import { asBuffer } from "../async/threads/job.ts";
+import { asBuffer } from "../async/memory.ts";
 import { threads } from "../async/threads/thread-pool.ts";
 import { VaultError } from "../errors.ts";
 import { blocks } from "./blocks.ts";

@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { readSync } from "node:fs";
-import { asBuffer, type Job, ownBuffers } from "../async/threads/job.ts";
+import { asBuffer, ownBuffers } from "../async/memory.ts";
+import type { Job } from "../async/threads/job.ts";
 import { hashOf } from "./hash.ts";
 
 /** A run of bytes of an open file, to be cut into pieces. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type Permits, SharedSemaphore } from "../async/shared-semaphore.ts";
 
 /** Saves that hold bytes of files at once, beside one of each vault: one reads while another hashes. */
@@ -7,8 +8,8 @@ const SAVES_AT_ONCE = 1;
 const saves = new SharedSemaphore(SAVES_AT_ONCE);
 const chunks = new SharedSemaphore(0);
 
-/** Contents that are compressed and encrypted at once, beside those that wait for their upload as frames. */
-const ENCODED_AT_ONCE = 4;
+/** Contents that are compressed and encrypted at once, beside the frames that are sent: as many as keep all processors busy. */
+const ENCODED_AT_ONCE = Math.max(2, Math.min(4, availableParallelism()));
 
 /** Permits of the process for contents that are made into frames. Whoever has one waits for nothing but the processor. */
 export const encodePermits: Permits = new SharedSemaphore(ENCODED_AT_ONCE - 1).permits();

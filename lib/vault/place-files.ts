@@ -160,11 +160,12 @@ async function placeBlock(
   const isBlock = isOurs && contents.length === 1;
   const pieces: FilePiece[] = [];
   for (const [index, piece] of contents.entries()) {
+    const { length: bytes } = piece;
     const hash = hashes[index] ?? writer.hash(piece);
     const known = find(hash);
     const location = known ?? (await (isBlock ? writer.placeBlock(hash, piece) : writer.place(hash, piece)));
     if (isBlock && known) blocks.give(content);
-    pieces.push({ file, hash, bytes: piece.length, position: start + index * pieceBytes, location });
+    pieces.push({ file, hash, bytes, position: start + index * pieceBytes, location });
   }
   // Smaller pieces were copied.
   if (isOurs && !isBlock && pieceBytes < ALONE_BYTES) blocks.give(content);

@@ -46,8 +46,10 @@ export async function writeProfile(
   const write = async ([chunk, writes]: [Chunk, Map<string, Write[]>], stop: AbortSignal): Promise<void> => {
     // Each piece by itself: the manifest may refer to a chunk in which other pieces are no longer needed.
     const pieces = [...writes.values()].flat().map(({ piece }) => piece);
-    const content = await reader.read(chunk, stop, pieces);
-    for (const [path, parts] of writes) await writeParts(join(directory, path), parts, content);
+    const writeAll = async (content: Buffer): Promise<void> => {
+      for (const [path, parts] of writes) await writeParts(join(directory, path), parts, content);
+    };
+    await reader.use(chunk, pieces, writeAll, stop);
   };
   try {
     for (const path of directories) await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });

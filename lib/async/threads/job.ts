@@ -19,13 +19,3 @@ export interface Call {
 
 /** What a thread answers. */
 export type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
-
-/** The bytes as a `Buffer` over the same memory: a `Buffer` that was sent to another thread arrives as a `Uint8Array`. */
-export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** The buffer of these bytes, to be moved with them; none when other bytes may lie in it, as in Node's pool for small ones. */
-export function ownBuffers({ buffer, byteOffset }: Uint8Array): ArrayBuffer[] {
-  return byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize ? [buffer] : [];
-}

@@ -1,0 +1,42 @@
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+
+/** The bytes as a `Buffer` over the same memory: a `Buffer` that was sent to another thread arrives as a `Uint8Array`. */
+export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** The buffer of these bytes, to be moved with them; none when other bytes may lie in it, as in Node's pool for small ones. */
+export function ownBuffers({ buffer, byteOffset }: Uint8Array): ArrayBuffer[] {
+  return byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize ? [buffer] : [];
+}
+
+/**
+ * Frees the memory of bytes at once: V8 collects buffers late, because they take no room in its heap, and lets hundreds of
+ * megabytes add up before. Whoever looks at the bytes later finds none. Does nothing when other bytes lie in the same buffer.
+ */
+export function discard(bytes: Uint8Array): void {
+  if (bytes.byteLength === bytes.buffer.byteLength) discardBuffer(bytes);
+}
+
+/** As {@link discard}, also when the buffer is larger than the bytes: for a caller who knows that the rest is unused. */
+export function discardBuffer(bytes: Uint8Array): void {
+  const [buffer] = ownBuffers(bytes);
+  if (buffer === undefined) return;
+  // Since Node.js 22.
+  const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
+  if (transfer) transfer.call(buffer, 0);
+  else nowhere().postMessage(undefined, [buffer]);
+}
+
+let closed: MessagePort | undefined;
+
+/** A port that nobody listens to: what is moved there is freed. */
+function nowhere(): MessagePort {
+  if (closed === undefined) {
+    const { port1, port2 } = new MessageChannel();
+    port2.close();
+    closed = port1;
+    closed.unref();
+  }
+  return closed;
+}
