@@ -8,12 +8,14 @@ import { findChromium } from "../test/support/chromium.ts";
 import { exitOnSignals } from "../test/support/exit-on-signals.ts";
 import { duel } from "./duel.ts";
 import { type BenchNode, nodeOf } from "./nodes.ts";
+import { plotSizes } from "./plot-sizes.ts";
 import { bytes, headline, json, markdown, type Report, type Result, table } from "./report.ts";
 import { recordSeries } from "./series.ts";
 import { startStore, storeKinds } from "./stores.ts";
 
 const help = `npm run bench -- [options]
 npm run bench -- --tables <files>
+npm run bench -- --plot <files> --out <file>
 
 Saves and restores one recorded series of a real profile with the RemoteAuth that ships with whatsapp-web.js 1.34.7 and
 with ours, in turn, and prints what each of it costs.
@@ -29,6 +31,8 @@ with ours, in turn, and prints what each of it costs.
   --json <file>       write everything that was measured
   --series <folder>   keep the recorded series there, and use it again (default: recorded anew, removed at the end)
   --tables            measure nothing: print what was written to these files with --json, as Markdown
+  --plot              measure nothing: draw what a save costs by the size of the profile, from such files
+  --out <file>        of the drawing (default: docs/benchmark.svg)
   --cpu-prof <folder> leave V8's profile of every process there
   --help              this text
 `;
@@ -47,6 +51,8 @@ const { values, positionals } = parseArgs({
     json: { type: "string" },
     series: { type: "string" },
     tables: { type: "boolean", default: false },
+    plot: { type: "boolean", default: false },
+    out: { type: "string", default: "docs/benchmark.svg" },
     "cpu-prof": { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -57,8 +63,9 @@ const out = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(): Promise<void> {
   if (values.help) return out(help);
-  if (values.tables)
-    return out(positionals.map((file) => markdown(JSON.parse(readFileSync(file, "utf8")))).join("\n\n"));
+  const reports = (): Report[] => positionals.map((file) => JSON.parse(readFileSync(file, "utf8")));
+  if (values.tables) return out(reports().map(markdown).join("\n\n"));
+  if (values.plot) return writeFileSync(values.out, plotSizes(reports()));
   if (positionals.length > 0) throw new Error(`expected options, got ${positionals.join(" ")}`);
   const backend = form(values.backend);
   const sizes = numbers("sizes", values.sizes);

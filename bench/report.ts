@@ -119,7 +119,7 @@ function ratio(one: number | undefined, other: number | undefined): string {
   return `${value >= 100 ? Math.round(value) : value.toPrecision(2)}`;
 }
 
-function milliseconds(value: number): string {
+export function milliseconds(value: number): string {
   return value < 1000 ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : `${(value / 1000).toFixed(2)} s`;
 }
 
