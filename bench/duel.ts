@@ -112,6 +112,7 @@ async function restores(run: Run): Promise<void> {
   const restored = (side: Side): string[] => names.map((name) => join(dataPath(side), name));
   const all = { shipped: restored("shipped"), ours: restored("ours"), limit: restored("limit") };
   await assertSameBytes(series.states.at(-1) ?? "", all);
+  for (const side of sides) await rm(dataPath(side), { recursive: true, force: true, maxRetries: 5 });
 }
 
 function profilesOf({ folder }: Run): string {

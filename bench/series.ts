@@ -46,6 +46,8 @@ export interface SeriesOptions {
 const MESSAGES = 100;
 /** Pictures and the like; the rest of what fills a profile is text and thumbnails in the database. */
 const BLOB_SHARE = 0.05;
+/** Written by one call: a gigabyte would take longer than puppeteer waits. */
+const FILL_BYTES = 200e6;
 const QUIET_MS = 6_500;
 const VERSION_FILE = "Last Version";
 
@@ -90,7 +92,7 @@ async function untilSettled(live: string): Promise<void> {
 
 async function fillTo(bytes: number, phone: Phone, live: string): Promise<void> {
   for (let missing = bytes; missing > bytes / 50; ) {
-    await phone.fill(Math.max(missing, 100_000), { blobShare: BLOB_SHARE });
+    await phone.fill(Math.min(Math.max(missing, 100_000), FILL_BYTES), { blobShare: BLOB_SHARE });
     await sleep(1_000);
     missing = bytes - bytesOf(live, storageParts);
   }
