@@ -34,38 +34,28 @@ export function crc32c(bytes: Uint8Array, start = 0, end: number = bytes.length)
   return native ? native(bytes.subarray(start, end)) : crc32cInJavaScript(bytes, start, end);
 }
 
-/** The same, without the native function. */
-export function crc32cInJavaScript(bytes: Uint8Array, start: number, end: number): number {
+/**
+ * The same, without the native function. The caller stays within the bounds. There are no functions in the loop, because
+ * the engine stops inlining them long before its end: the loop took half as long again with them.
+ */
+export function crc32cInJavaScript(b: Uint8Array, start: number, end: number): number {
   const t = TABLES;
-  const b = bytes as unknown as { readonly [index: number]: number };
-  const at = t as unknown as { readonly [index: number]: number };
   let crc = -1;
   let i = start;
   for (const whole = end - 7; i < whole; i += 8) {
-    crc ^= at8(b, i);
+    crc ^= (b[i] as number) | ((b[i + 1] as number) << 8) | ((b[i + 2] as number) << 16) | ((b[i + 3] as number) << 24);
     crc =
-      g(at, 1792 + (crc & 0xff)) ^
-      g(at, 1536 + ((crc >>> 8) & 0xff)) ^
-      g(at, 1280 + ((crc >>> 16) & 0xff)) ^
-      g(at, 1024 + (crc >>> 24)) ^
-      g(at, 768 + g(b, i + 4)) ^
-      g(at, 512 + g(b, i + 5)) ^
-      g(at, 256 + g(b, i + 6)) ^
-      g(at, g(b, i + 7));
+      (t[1792 + (crc & 0xff)] as number) ^
+      (t[1536 + ((crc >>> 8) & 0xff)] as number) ^
+      (t[1280 + ((crc >>> 16) & 0xff)] as number) ^
+      (t[1024 + (crc >>> 24)] as number) ^
+      (t[768 + (b[i + 4] as number)] as number) ^
+      (t[512 + (b[i + 5] as number)] as number) ^
+      (t[256 + (b[i + 6] as number)] as number) ^
+      (t[b[i + 7] as number] as number);
   }
-  for (; i < end; i++) crc = g(at, (crc ^ g(b, i)) & 0xff) ^ (crc >>> 8);
+  for (; i < end; i++) crc = (t[(crc ^ (b[i] as number)) & 0xff] as number) ^ (crc >>> 8);
   return ~crc >>> 0;
-}
-
-type Numbers = { readonly [index: number]: number };
-
-/** The engine inlines it. The caller stays within the bounds. */
-function g(numbers: Numbers, index: number): number {
-  return numbers[index] as number;
-}
-
-function at8(b: Numbers, i: number): number {
-  return g(b, i) | (g(b, i + 1) << 8) | (g(b, i + 2) << 16) | (g(b, i + 3) << 24);
 }
 
 /** The form in which LevelDB stores a CRC, so that the CRC of data that contains CRCs stays useful. */
