@@ -67,12 +67,22 @@ export async function readExactly(
   name = "a file of the profile",
 ): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
+  await readInto(handle, bytes, position, name);
+  return bytes;
+}
+
+/** As {@link readExactly}, into the whole of a buffer that the caller has. */
+export async function readInto(
+  handle: FileHandle,
+  target: Buffer,
+  position: number,
+  name = "a file of the profile",
+): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
     if (bytesRead === 0) throw new VaultError("CORRUPT", `Could not read ${name}: it has become shorter.`);
     done += bytesRead;
   }
-  return bytes;
 }
 
 /** As {@link readExactly}, by the `read` of a caller's file. @throws `CORRUPT` when it returns fewer bytes */

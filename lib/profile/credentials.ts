@@ -8,12 +8,13 @@ import { isVaultError } from "../errors.ts";
 import type { Capture } from "../store.ts";
 import { captureProfile } from "./capture/capture.ts";
 import type { CheckedFiles } from "./checked-files.ts";
-import { Decoder, decodeBatch, scanLog } from "./leveldb/format.ts";
+import { Decoder, decodeBatch } from "./leveldb/format.ts";
+import { scanLog } from "./leveldb/log.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { readTable } from "./leveldb/table.ts";
-import { readAll } from "./sources.ts";
+import { cachedSource, readAll } from "./sources.ts";
 import { openPages } from "./sqlite/pages.ts";
-import { readRows } from "./sqlite/tree.ts";
+import { readRows } from "./sqlite/rows.ts";
 import { scanWal } from "./sqlite/wal.ts";
 
 /**
@@ -139,7 +140,8 @@ async function hashInLevelDb(files: ReadonlyMap<string, FileSource>): Promise<st
 
 async function hashInSqlite(files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
   const [database, wal] = [files.get(LOCAL_STORAGE_FILE), files.get(`${LOCAL_STORAGE_FILE}-wal`)];
-  const pages = database && (await openPages(database, wal, wal && (await scanWal(wal))));
+  const pages =
+    database && (await openPages(cachedSource(database), wal && cachedSource(wal), wal && (await scanWal(wal))));
   if (pages === undefined || typeof pages === "string") return undefined;
   const site = (await readRows(pages, "maps")).filter((row) => isText(row[1], `${SITE}/`) || isText(row[1], SITE));
   // The first column of `maps` is the row number, which SQLite keeps outside the row. A site has one map.

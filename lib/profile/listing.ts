@@ -1,15 +1,16 @@
 import { type BigIntStats, type Dirent, existsSync, readdirSync } from "node:fs";
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { codeOf, diskError } from "../disk/errors.ts";
-import { type FileSource, fileSource } from "../disk/file-source.ts";
+import { fileSource, readExactly, readInto } from "../disk/file-source.ts";
 import { type FileIdentity, identifyFile } from "./file-identity.ts";
+import type { PieceSource } from "./pieces.ts";
 
 /** How often a directory is listed whose entries are deleted meanwhile. */
 const MAX_LISTINGS = 20;
 
 /** A file of a profile, and its identity when it was listed. */
-export interface IdentifiedFile extends FileSource {
+export interface IdentifiedFile extends PieceSource {
   readonly identity: FileIdentity;
 }
 
@@ -22,9 +23,32 @@ export async function filesOf(dir: string, path: string): Promise<Map<string, Id
   for (const { name } of (await entriesOf(join(dir, path))).filter((entry) => entry.isFile())) {
     const stat = await lstatOf(dir, `${path}/${name}`);
     if (stat === undefined) continue;
-    files.set(name, { ...fileSource(join(dir, path, name), Number(stat.size)), identity: identifyFile(stat) });
+    files.set(name, { ...pieceSource(join(dir, path, name), Number(stat.size)), identity: identifyFile(stat) });
   }
   return files;
+}
+
+/** A file that is opened for each read, or once for many. */
+function pieceSource(path: string, size: number): PieceSource {
+  const name = basename(path);
+  return {
+    ...fileSource(path, size),
+    whileOpen: async (action) => {
+      const asError = (cause: unknown): never => {
+        throw diskError(`read ${name}`, cause);
+      };
+      const handle = await open(path, "r").catch(asError);
+      try {
+        return await action({
+          size,
+          read: (position, length) => readExactly(handle, position, length, name).catch(asError),
+          readInto: (target, position) => readInto(handle, target, position, name).catch(asError),
+        });
+      } finally {
+        await handle.close();
+      }
+    },
+  };
 }
 
 /** The `lstat` of an entry of the profile at `dir`; `undefined` when it does not exist. */

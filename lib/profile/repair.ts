@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { diskError } from "../disk/errors.ts";
 import type { FileSource } from "../disk/file-source.ts";
-import { scanLog } from "./leveldb/format.ts";
+import { scanLog } from "./leveldb/log.ts";
 import { byNumber, readManifestName } from "./leveldb/manifest.ts";
 import { filesOf } from "./listing.ts";
 import { readAll } from "./sources.ts";

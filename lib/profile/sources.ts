@@ -1,7 +1,5 @@
 import type { FileSource } from "../disk/file-source.ts";
-
-/** Bytes per read where a whole file is read. */
-export const PIECE_BYTES: number = 1 << 20;
+import type { PieceSource } from "./pieces.ts";
 
 /**
  * Bytes per read where a file is copied that may be overwritten meanwhile: on a slow disk few large reads are faster.
@@ -37,10 +35,11 @@ export function concatSources(first: FileSource, rest: FileSource): FileSource {
 }
 
 /** The first `size` bytes of a source. */
-export function prefixSource(source: FileSource, size: number): FileSource {
+export function prefixSource(source: PieceSource, size: number): PieceSource {
   return {
     size,
     read: (position, length) => source.read(position, length),
+    ...(source.readInto && { readInto: source.readInto.bind(source) }),
     withDescriptor: (work) => source.withDescriptor?.(work),
   };
 }

@@ -1,10 +1,13 @@
-import { type FileHandle, lstat, open } from "node:fs/promises";
+import { lstatSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { codeOf, diskError, isOutOfDescriptors } from "../../disk/errors.ts";
-import { type DescribedPlace, type FileSource, readExactly } from "../../disk/file-source.ts";
+import { diskError, isMissing, isOutOfDescriptors } from "../../disk/errors.ts";
+import { type DescribedPlace, readExactly, readInto } from "../../disk/file-source.ts";
 import { type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
+import type { PieceSource } from "../pieces.ts";
 import { COPY_BYTES } from "../sources.ts";
+import { Turns } from "../turns.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
 import { StaleRead } from "./errors.ts";
 import { openFile } from "./open-file.ts";
@@ -13,12 +16,16 @@ import { Spool, type SpoolRegion } from "./spool.ts";
 const OPEN_ATTEMPTS = 20;
 
 /** A file that can be read after it was renamed or deleted. */
-export interface PooledFile extends FileSource {
+export interface PooledFile extends PieceSource {
   /** As it was when it was opened. */
   readonly identity: FileIdentity;
 }
 
-/** Holds files of a profile: by open descriptors within the budget, by copies in a spool beyond it. */
+/**
+ * Holds files of a profile: by open descriptors within the budget, by copies in a spool beyond it. A file that is stored
+ * as it is needs neither: it is opened for each read, and a save whose store has lost a piece of it is made anew when it
+ * cannot be read any more.
+ */
 export class FilePool {
   readonly #near: string;
   readonly #signal: AbortSignal | undefined;
@@ -27,6 +34,7 @@ export class FilePool {
   readonly #handles = new Map<PoolEntry, FileHandle>();
   readonly #changing = new Set<FileHandle>();
   readonly #uses = new DescriptorUses();
+  readonly #turns = new Turns();
   #budget: number;
   #spool: Spool | undefined;
   /** One descriptor in reserve, so that a spool can be opened when the process has run out of descriptors. */
@@ -47,12 +55,26 @@ export class FilePool {
   /**
    * Holds the file at `path`, whose bytes never change once written (a table, a blob); `undefined` when it does not
    * exist. A file that was held before and has been deleted since is still held.
-   * @param stored its identity as it is stored: beyond the budget such a file is not copied, but opened for each read
+   * @param stored its identity as it is stored: such a file is opened for each read
    */
   async hold(path: string, stored?: string): Promise<PooledFile | undefined> {
-    if (this.#spool === undefined) this.#reserve ??= await open(dirname(path), "r").catch(() => undefined);
     const before = this.#files.get(path);
-    if (before && (await this.#isStill(path, before.identity))) return before;
+    if (before !== undefined || stored !== undefined) {
+      await this.#turns.next();
+      const found = lookAt(path);
+      if (before && (found === "gone" || isSameFile(found, before.identity))) return before;
+      if (typeof found === "object" && hasIdentity(found, stored)) {
+        if (before) await this.#forget(path, before);
+        const file = new PoolEntry(found, this.#reopened(path, found));
+        this.#files.set(path, file);
+        return file;
+      }
+    }
+    return await this.#holdOpen(path, before);
+  }
+
+  async #holdOpen(path: string, before: PoolEntry | undefined): Promise<PooledFile | undefined> {
+    if (this.#spool === undefined) this.#reserve ??= await open(dirname(path), "r").catch(() => undefined);
     const handle = await this.#open(path);
     if (handle === undefined) return before;
     let isKept = false;
@@ -62,7 +84,6 @@ export class FilePool {
       const file = new PoolEntry(identity, this.source(handle, identity.size));
       isKept = this.#handles.size < this.#budget;
       if (isKept) this.#handles.set(file, handle);
-      else if (hasIdentity(identity, stored)) file.source = this.#reopened(path, identity);
       else file.source = await this.copy(handle, identity.size);
       this.#files.set(path, file);
       return file;
@@ -87,7 +108,7 @@ export class FilePool {
   }
 
   /** The first `size` bytes of an open file, read from the file itself. */
-  source(handle: FileHandle, size: number): FileSource {
+  source(handle: FileHandle, size: number): PieceSource & Required<Pick<PieceSource, "readInto">> {
     return {
       size,
       read: async (position, length) => {
@@ -95,6 +116,10 @@ export class FilePool {
         return await readExactly(handle, position, length);
       },
       withDescriptor: (work) => (this.#closed ? undefined : this.#uses.run(handle, 0, work)),
+      readInto: async (target, position) => {
+        this.throwIfAborted();
+        await readInto(handle, target, position);
+      },
     };
   }
 
@@ -109,10 +134,10 @@ export class FilePool {
    */
   async copy(handle: FileHandle, size: number, reuse?: SpoolRegion): Promise<SpoolRegion> {
     const region = await this.region(size, reuse);
+    const piece = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, size));
     for (let end = region.size; end < size; end = region.size) {
       this.throwIfAborted();
-      const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, size - end));
-      const { bytesRead } = await handle.read(piece, 0, piece.length, end);
+      const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - end), end);
       if (bytesRead === 0) break;
       await region.append(piece.subarray(0, bytesRead));
     }
@@ -173,17 +198,8 @@ export class FilePool {
     }
   }
 
-  async #isStill(path: string, identity: FileIdentity): Promise<boolean> {
-    try {
-      const now = identifyFile(await lstat(path, { bigint: true }));
-      return now.file === identity.file && now.size === identity.size;
-    } catch (error) {
-      return codeOf(error) === "ENOENT";
-    }
-  }
-
   /** A file that is opened for each read. */
-  #reopened(path: string, identity: FileIdentity): FileSource {
+  #reopened(path: string, identity: FileIdentity): PieceSource {
     return {
       size: identity.size,
       read: async (position, length) => {
@@ -208,12 +224,25 @@ export class FilePool {
   }
 }
 
+/** The identity of what is at `path` now: `gone` when nothing is, `unknown` when the disk does not say. */
+function lookAt(path: string): FileIdentity | "gone" | "unknown" {
+  try {
+    return identifyFile(lstatSync(path, { bigint: true }));
+  } catch (error) {
+    return isMissing(error) ? "gone" : "unknown";
+  }
+}
+
+function isSameFile(found: FileIdentity | "gone" | "unknown", { file, size }: FileIdentity): boolean {
+  return typeof found === "object" && found.file === file && found.size === size;
+}
+
 /** Stays the same object when its descriptor is replaced by a copy: each read uses the newest source. */
 class PoolEntry implements PooledFile {
   readonly identity: FileIdentity;
-  source: FileSource;
+  source: PieceSource;
 
-  constructor(identity: FileIdentity, source: FileSource) {
+  constructor(identity: FileIdentity, source: PieceSource) {
     this.identity = identity;
     this.source = source;
   }
@@ -228,5 +257,11 @@ class PoolEntry implements PooledFile {
 
   withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> | undefined {
     return this.source.withDescriptor?.(work);
+  }
+
+  async readInto(target: Buffer, position: number): Promise<void> {
+    const { source } = this;
+    if (source.readInto) await source.readInto(target, position);
+    else (await source.read(position, target.length)).copy(target);
   }
 }

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { uniqueName, writeFully } from "../../disk/durable.ts";
 import { diskError } from "../../disk/errors.ts";
-import { type DescribedPlace, type FileSource, readExactly } from "../../disk/file-source.ts";
+import { type DescribedPlace, readExactly, readInto } from "../../disk/file-source.ts";
+import type { PieceSource } from "../pieces.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
 
 /** A range of the spool file, filled from its start. */
-export class SpoolRegion implements FileSource {
+export class SpoolRegion implements PieceSource {
   readonly start: number;
   /** Bytes that fit in. */
   readonly capacity: number;
@@ -45,6 +46,10 @@ export class SpoolRegion implements FileSource {
 
   read(position: number, length: number): Promise<Buffer> {
     return readExactly(this.#handle, this.start + position, length);
+  }
+
+  readInto(target: Buffer, position: number): Promise<void> {
+    return readInto(this.#handle, target, this.start + position);
   }
 
   withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
-import type { FileSource } from "../../disk/file-source.ts";
+import type { PieceSource } from "../pieces.ts";
 import { readAll } from "../sources.ts";
-import { decodeBatch, scanLog } from "./format.ts";
+import { decodeBatch } from "./format.ts";
+import { scanLogFile } from "./log.ts";
 import { byNumber, type NamedFile, readManifestName, replayManifest, type Version } from "./manifest.ts";
 import { checkTable } from "./table.ts";
 
@@ -35,7 +36,7 @@ export async function checkLogs(
   let report: LogsReport = { end: 0, partial: false };
   for (const log of logs) {
     let reason = "";
-    const scan = scanLog(await readAll(log.source), (data, end) => {
+    const scan = await scanLogFile(log.source, (data, end) => {
       if (reason) return;
       try {
         const { sequence, count } = decodeBatch(data);
@@ -81,7 +82,7 @@ function sequenceGap(
  * @returns every problem; none when Chromium would open the whole database and keep it
  */
 export async function checkLevelDb(
-  files: ReadonlyMap<string, FileSource>,
+  files: ReadonlyMap<string, PieceSource>,
   { onChecked, isVerified = false }: { onChecked?: (name: string) => void; isVerified?: boolean } = {},
 ): Promise<FileProblem[]> {
   if (files.has("corruption_info.json")) {

@@ -1,73 +1,4 @@
-import { crc32c, maskCrc } from "./crc32c.ts";
-
-// LevelDB's own doc/log_format.md, db/version_edit.cc and db/write_batch.cc.
-const BLOCK_BYTES = 32_768;
-const HEADER_BYTES = 7;
-const FULL = 1;
-const FIRST = 2;
-const MIDDLE = 3;
-const LAST = 4;
-
-/** How a log or manifest ends. */
-export interface LogScan {
-  /** Position just after its last whole record. */
-  readonly end: number;
-  /**
-   * `whole`: nothing follows. `partial`: the beginning of a record follows, as after a crash or during a write.
-   * `damaged`: bytes follow that LevelDB does not write; see `reason`.
-   */
-  readonly tail: "whole" | "partial" | "damaged";
-  readonly reason: string;
-}
-
-/**
- * Scans a log or manifest. Never throws, whatever the bytes are.
- * @param onRecord called for each whole record, with the position where the record ends
- */
-export function scanLog(bytes: Buffer, onRecord: (data: Buffer, end: number) => void): LogScan {
-  let end = 0;
-  let parts: Buffer[] | undefined;
-  const stop = (tail: LogScan["tail"], reason: string): LogScan => ({ end, tail, reason });
-
-  for (let at = 0; ; ) {
-    const left = BLOCK_BYTES - (at % BLOCK_BYTES);
-    if (left < HEADER_BYTES) {
-      if (at + left >= bytes.length) return parts ? stop("partial", "ends inside a record") : stop("whole", "");
-      at += left;
-      continue;
-    }
-    if (at >= bytes.length) return parts ? stop("partial", "ends inside a record") : stop("whole", "");
-    if (at + HEADER_BYTES > bytes.length) return stop("partial", "ends inside a record header");
-
-    const length = bytes.readUInt16LE(at + 4);
-    const type = bytes[at + 6] as number;
-    if (type === 0 && isZero(bytes, at)) return stop("partial", "ends in zeros");
-    if (type < FULL || type > LAST) return stop("damaged", `unknown record type ${type} at ${at}`);
-    if (HEADER_BYTES + length > left) return stop("damaged", `a record at ${at} is longer than its block`);
-    const next = at + HEADER_BYTES + length;
-    if (next > bytes.length) return stop("partial", "ends inside a record");
-    if (maskCrc(crc32c(bytes, at + 6, next)) !== bytes.readUInt32LE(at)) {
-      return stop("damaged", `wrong checksum of the record at ${at}`);
-    }
-
-    const begins = type === FULL || type === FIRST;
-    if (begins === (parts !== undefined)) return stop("damaged", `records out of order at ${at}`);
-    const data = bytes.subarray(at + HEADER_BYTES, next);
-    at = next;
-    if (type === FIRST) parts = [data];
-    else if (type === MIDDLE) parts?.push(data);
-    else {
-      end = next;
-      onRecord(parts ? Buffer.concat([...parts, data]) : data, end);
-      parts = undefined;
-    }
-  }
-}
-
-function isZero(bytes: Buffer, from: number): boolean {
-  for (let i = from; i < bytes.length; i++) if (bytes[i] !== 0) return false;
-  return true;
-}
+// LevelDB's own db/version_edit.cc and db/write_batch.cc.
 
 /** Decodes the numbers and strings of LevelDB's encodings. Each method throws a `RangeError` past the end. */
 export class Decoder {
@@ -104,10 +35,16 @@ export class Decoder {
   }
 
   string(): Buffer {
+    const length = this.skipString();
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  /** @returns the length of the string */
+  skipString(): number {
     const length = this.varint();
     if (this.at + length > this.bytes.length) throw new RangeError("ends too early");
     this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
+    return length;
   }
 }
 
@@ -177,9 +114,12 @@ export function decodeBatch(
   for (; !input.done; entries++) {
     const kind = input.byte();
     if (kind > 1) throw new RangeError(`unknown entry ${kind} in a write batch`);
-    const key = input.string();
-    const value = kind === 1 ? input.string() : undefined;
-    onEntry?.(key, value, sequence + entries);
+    if (onEntry === undefined) {
+      for (let strings = 0; strings <= kind; strings++) input.skipString();
+    } else {
+      const key = input.string();
+      onEntry(key, kind === 1 ? input.string() : undefined, sequence + entries);
+    }
   }
   if (entries !== count) throw new RangeError(`a write batch holds ${entries} entries and says ${count}`);
   return { sequence, count };

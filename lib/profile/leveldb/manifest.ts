@@ -1,6 +1,8 @@
 import type { FileSource } from "../../disk/file-source.ts";
+import type { PieceSource } from "../pieces.ts";
 import { readAll } from "../sources.ts";
-import { decodeVersionEdit, type LogScan, scanLog, type TableEntry, type VersionEdit } from "./format.ts";
+import { decodeVersionEdit, type TableEntry, type VersionEdit } from "./format.ts";
+import { type LogScan, scanLog } from "./log.ts";
 
 /** The kind and number of a file in a LevelDB directory. */
 export interface LevelDbName {
@@ -20,11 +22,11 @@ export function parseLevelDbName(name: string): LevelDbName | undefined {
 /** A file with the name that it has in the directory. */
 export interface NamedFile {
   readonly name: string;
-  readonly source: FileSource;
+  readonly source: PieceSource;
 }
 
 /** The tables and logs of a directory by number. */
-export function byNumber(files: ReadonlyMap<string, FileSource>): Record<"tables" | "logs", Map<number, NamedFile>> {
+export function byNumber(files: ReadonlyMap<string, PieceSource>): Record<"tables" | "logs", Map<number, NamedFile>> {
   const tables = new Map<number, NamedFile>();
   const logs = new Map<number, NamedFile>();
   for (const [name, source] of files) {

@@ -1,5 +1,5 @@
 import type { FileSource } from "../../disk/file-source.ts";
-import { PIECE_BYTES } from "../sources.ts";
+import { PIECE_BYTES, type PieceSource, type Range, readRanges, whileOpen } from "../pieces.ts";
 import { crc32c, maskCrc } from "./crc32c.ts";
 import { Decoder } from "./format.ts";
 import { unsnappy } from "./snappy.ts";
@@ -10,6 +10,8 @@ const TRAILER_BYTES = 5;
 const MAGIC: Buffer = Buffer.from("57fb808b247547db", "hex");
 const UNCOMPRESSED = 0;
 const SNAPPY = 1;
+/** Bytes that are read at once from the end of a table: they hold its footer, and most often its index. */
+const TAIL_BYTES = 64 << 10;
 
 /** Position and size of a block, without its trailer of a type byte and a checksum. */
 interface BlockHandle {
@@ -17,44 +19,74 @@ interface BlockHandle {
   readonly size: number;
 }
 
+/** Whole blocks that follow one another, read at once. */
+interface Run extends Range {
+  readonly blocks: readonly BlockHandle[];
+}
+
 /**
- * Checks a table: its footer, its index, and the checksum of every block. Reads all bytes.
+ * Checks a table: its footer, its index, and the checksum of every block. Reads all bytes, once but for the index.
  * @returns what is wrong; `undefined` when nothing is
  */
-export async function checkTable(table: FileSource): Promise<string | undefined> {
-  let blocks: BlockHandle[];
-  try {
-    const footer = await readFooter(table);
-    const data = await readHandles(table, footer.index);
-    const meta = await readHandles(table, footer.metaindex);
-    // An index block in an unknown compression: its checksum is right, and nothing more can be checked.
-    if (data === undefined || meta === undefined) return undefined;
-    blocks = [...data, ...meta, footer.metaindex, footer.index];
-  } catch (cause) {
-    if (cause instanceof RangeError) return cause.message;
-    throw cause;
-  }
-  blocks.sort((a, b) => a.offset - b.offset);
+export async function checkTable(table: PieceSource): Promise<string | undefined> {
+  return await whileOpen(table, async (open) => {
+    try {
+      const runs = await readRuns(open);
+      let problem: string | undefined;
+      await readRanges(open, runs, (bytes, index) => {
+        problem = problemOf(runs[index] as Run, bytes);
+        return problem === undefined;
+      });
+      return problem;
+    } catch (cause) {
+      if (cause instanceof RangeError) return cause.message;
+      throw cause;
+    }
+  });
+}
 
-  // The blocks cover every byte up to the footer, one after the other: any other byte is damage.
-  let covered = 0;
-  for (let i = 0; i < blocks.length; ) {
-    const first = i;
-    let end = covered;
-    for (; i < blocks.length && (i === first || end - covered < PIECE_BYTES); i++) {
-      const block = blocks[i] as BlockHandle;
-      if (block.offset !== end) return `its blocks do not follow one another at ${end}`;
-      end = block.offset + block.size + TRAILER_BYTES;
-    }
-    const bytes = await table.read(covered, end - covered);
-    for (const block of blocks.slice(first, i)) {
-      if (!isBlockWhole(bytes, block.offset - covered, block.size)) {
-        return `wrong checksum of the block at ${block.offset}`;
-      }
-    }
-    covered = end;
+/**
+ * All blocks but those that are checked by reading them, as few runs; none where an index block has an unknown
+ * compression: its checksum is right, and nothing more can be checked.
+ * @throws RangeError when the index is damaged, or the blocks do not cover every byte up to the footer
+ */
+async function readRuns(source: PieceSource): Promise<Run[]> {
+  const table = await withTail(source);
+  const { index, metaindex } = await readFooter(table);
+  const [data, meta] = [await readHandles(table, index), await readHandles(table, metaindex)];
+  if (data === undefined || meta === undefined) return [];
+  const blocks = [...data, ...meta, metaindex, index].sort((a, b) => a.offset - b.offset);
+  const runs: (Range & { to: number; blocks: BlockHandle[] })[] = [];
+  let end = 0;
+  for (const block of blocks) {
+    // One after the other: any other byte is damage.
+    if (block.offset !== end) throw new RangeError(`its blocks do not follow one another at ${end}`);
+    end = block.offset + block.size + TRAILER_BYTES;
+    if (block === index || block === metaindex) continue;
+    const run = runs.at(-1);
+    if (run?.to === block.offset && end - run.from <= PIECE_BYTES) {
+      run.to = end;
+      run.blocks.push(block);
+    } else runs.push({ from: block.offset, to: end, blocks: [block] });
   }
-  return covered === table.size - FOOTER_BYTES ? undefined : `its blocks end at ${covered}, before the footer`;
+  if (end === table.size - FOOTER_BYTES) return runs;
+  throw new RangeError(`its blocks end at ${end}, before the footer`);
+}
+
+function problemOf({ from, blocks }: Run, bytes: Buffer): string | undefined {
+  const damaged = blocks.find(({ offset, size }) => !isBlockWhole(bytes, offset - from, size));
+  return damaged && `wrong checksum of the block at ${damaged.offset}`;
+}
+
+/** A table whose last bytes are read already. */
+async function withTail(table: FileSource): Promise<FileSource> {
+  const from = Math.max(0, table.size - TAIL_BYTES);
+  const tail = await table.read(from, table.size - from);
+  return {
+    size: table.size,
+    read: async (position, length) =>
+      position < from ? await table.read(position, length) : tail.subarray(position - from, position - from + length),
+  };
 }
 
 /**
@@ -62,7 +94,8 @@ export async function checkTable(table: FileSource): Promise<string | undefined>
  * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion).
  * @throws RangeError when the table is damaged
  */
-export async function readTable(table: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
+export async function readTable(source: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
+  const table = await withTail(source);
   const { index } = await readFooter(table);
   for (const handle of (await readHandles(table, index)) ?? [undefined]) {
     const block = handle && (await readBlock(table, handle));
@@ -100,8 +133,8 @@ async function readHandles(table: FileSource, handle: BlockHandle): Promise<Bloc
   const block = await readBlock(table, handle);
   if (block === undefined) return undefined;
   const handles: BlockHandle[] = [];
-  eachEntry(block, (_key, value) => {
-    handles.push(decodeHandle(new Decoder(value), table));
+  walkEntries(block, (_shared, _from, valueFrom, to) => {
+    handles.push(decodeHandle(new Decoder(block.subarray(valueFrom, to)), table));
     return true;
   });
   return handles;
@@ -120,26 +153,40 @@ function isBlockWhole(bytes: Buffer, at: number, size: number): boolean {
 }
 
 /**
- * Calls `onEntry` with each entry of a block, until it returns false. An entry shares the beginning of its key with the
- * entry before.
+ * Calls `onEntry` with each entry of a block, until it returns false.
  * @returns whether `onEntry` has seen all entries
  */
 function eachEntry(block: Buffer, onEntry: (key: Buffer, value: Buffer) => boolean): boolean {
+  let key: Buffer = Buffer.alloc(0);
+  return walkEntries(block, (shared, from, valueFrom, to) => {
+    key = Buffer.concat([key.subarray(0, shared), block.subarray(from, valueFrom)]);
+    return onEntry(key, block.subarray(valueFrom, to));
+  });
+}
+
+/**
+ * As {@link eachEntry}, with positions in the block: an entry shares the first `shared` bytes of its key with the entry
+ * before; the rest of its key begins at `from`, its value at `valueFrom`, and ends at `to`.
+ */
+function walkEntries(
+  block: Buffer,
+  onEntry: (shared: number, from: number, valueFrom: number, to: number) => boolean,
+): boolean {
   if (block.length < 4) throw new RangeError("a block is too short");
   const restarts = block.readUInt32LE(block.length - 4);
   const end = block.length - 4 - 4 * restarts;
   if (end < 0) throw new RangeError("a block is damaged");
   const input = new Decoder(block.subarray(0, end));
-  let key: Buffer = Buffer.alloc(0);
+  let keyLength = 0;
   while (!input.done) {
     const shared = input.varint();
     const rest = input.varint();
     const length = input.varint();
     const from = input.at;
-    if (shared > key.length || from + rest + length > end) throw new RangeError("a block's entry is damaged");
-    key = Buffer.concat([key.subarray(0, shared), block.subarray(from, from + rest)]);
+    if (shared > keyLength || from + rest + length > end) throw new RangeError("a block's entry is damaged");
+    keyLength = shared + rest;
     input.at = from + rest + length;
-    if (!onEntry(key, block.subarray(from + rest, from + rest + length))) return false;
+    if (!onEntry(shared, from, from + rest, input.at)) return false;
   }
   return true;
 }

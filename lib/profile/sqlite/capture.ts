@@ -4,16 +4,17 @@
 import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { type FileSource, readExactly } from "../../disk/file-source.ts";
+import { readExactly } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
 import { captureFile, DatabaseCapture, type DatabaseOptions, type PollResult } from "../capture/database-capture.ts";
 import { InconsistentCapture, StaleRead } from "../capture/errors.ts";
 import type { SpoolRegion } from "../capture/spool.ts";
 import { exactIdentity, type FileIdentity, prefixIdentity } from "../file-identity.ts";
-import { cachedSource, prefixSource } from "../sources.ts";
+import type { PieceSource } from "../pieces.ts";
+import { prefixSource } from "../sources.ts";
 import { CopiedWal } from "./copied-wal.ts";
 import { HEADER_BYTES } from "./header.ts";
-import { openPages, type SqlitePages } from "./pages.ts";
+import { openPages } from "./pages.ts";
 import { checkTrees } from "./tree.ts";
 import { WAL_HEADER_BYTES, WAL_TAIL_BYTES } from "./wal.ts";
 
@@ -36,7 +37,7 @@ interface OpenFile {
 /** The capture of a SQLite database with its write-ahead log and its blob directories. */
 export class SqliteCapture extends DatabaseCapture {
   /** The database, with the source of its captured bytes; `undefined` until it was read with its log. */
-  #database: (OpenFile & { readonly source: FileSource }) | undefined;
+  #database: (OpenFile & { readonly source: PieceSource }) | undefined;
   #databaseCopy: SpoolRegion | undefined;
   #wal: OpenFile | undefined;
   readonly #copiedWal: CopiedWal;
@@ -90,11 +91,11 @@ export class SqliteCapture extends DatabaseCapture {
     const report = this.#copiedWal.scanner.report();
     const log = wal && prefixSource(this.#copiedWal.source ?? this.#unchangedSource(wal), report.end);
     const carried = report.end > 0 ? report : undefined;
-    const pages = await openPages(cachedSource(database.source), log && cachedSource(log), carried);
+    const pages = await openPages(this.#abortable(database.source), log && this.#abortable(log), carried);
     if (typeof pages !== "object") throw this.#inconsistent(pages ?? "it is empty", true);
     // The frames that its log got since the database was checked have checksums.
     const isChecked = this.isStored(path, database.identity) || checked.hasDatabase(path, database.identity);
-    const problem = isChecked ? undefined : await this.#checkTrees(pages);
+    const problem = isChecked ? undefined : await checkTrees(pages);
     if (problem) throw this.#inconsistent(problem, true);
     checked.addDatabase(path, database.identity);
 
@@ -104,7 +105,7 @@ export class SqliteCapture extends DatabaseCapture {
     return [...files, ...(await super.finish())];
   }
 
-  async #readDatabase(database: OpenFile): Promise<FileSource> {
+  async #readDatabase(database: OpenFile): Promise<PieceSource> {
     const { path, pool, live } = this.options;
     if (!live || this.isStored(path, database.identity)) return this.#unchangedSource(database);
     this.#databaseCopy = await pool.copy(database.handle, database.identity.size, this.#databaseCopy);
@@ -153,32 +154,46 @@ export class SqliteCapture extends DatabaseCapture {
     return new InconsistentCapture(`${this.options.path}: ${reason}`, damage);
   }
 
-  async #checkTrees(pages: SqlitePages): Promise<string | undefined> {
-    const page = (number: number): Promise<Buffer> => {
-      this.options.pool.throwIfAborted();
-      return pages.page(number);
-    };
-    return await checkTrees({ ...pages, page });
-  }
-
-  /** Reads from the file itself. A read rejects with `StaleRead` when the file has changed since it was opened. */
-  #unchangedSource(file: OpenFile): FileSource {
-    const source = this.options.pool.source(file.handle, file.identity.size);
+  /** A source whose reads end with the signal. */
+  #abortable(source: PieceSource): PieceSource {
+    const { pool } = this.options;
+    const { readInto } = source;
     return {
       size: source.size,
       read: async (position, length) => {
-        const read = await source.read(position, length).catch((cause: unknown) => ({ cause }));
-        // Before the result of the read: a file that has become shorter has changed too.
-        if (!(await this.#isUnchanged(file))) throw new StaleRead(this.options.path);
-        if (Buffer.isBuffer(read)) return read;
-        throw read.cause;
+        pool.throwIfAborted();
+        return await source.read(position, length);
       },
-      withDescriptor: (work) =>
-        source.withDescriptor?.(async (place) => {
-          const result = await work(place);
-          if (await this.#isUnchanged(file)) return result;
-          throw new StaleRead(this.options.path);
-        }),
+      ...(readInto && {
+        readInto: async (target: Buffer, position: number) => {
+          pool.throwIfAborted();
+          await readInto.call(source, target, position);
+        },
+      }),
+    };
+  }
+
+  /** Reads from the file itself. A read rejects with `StaleRead` when the file has changed since it was opened. */
+  #unchangedSource(file: OpenFile): PieceSource {
+    const source = this.options.pool.source(file.handle, file.identity.size);
+    const unchanged = async <T>(reading: Promise<T>): Promise<T> => {
+      const read = await reading.then(
+        (value) => ({ value }),
+        (cause: unknown) => ({ cause }),
+      );
+      // Before the result of the read: a file that has become shorter has changed too.
+      if (!(await this.#isUnchanged(file))) throw new StaleRead(this.options.path);
+      if ("value" in read) return read.value;
+      throw read.cause;
+    };
+    return {
+      size: source.size,
+      read: (position, length) => unchanged(source.read(position, length)),
+      readInto: (target, position) => unchanged(source.readInto(target, position)),
+      withDescriptor: (work) => {
+        const working = source.withDescriptor?.(work);
+        return working && unchanged(working);
+      },
     };
   }
 
@@ -204,7 +219,7 @@ export class SqliteCapture extends DatabaseCapture {
   }
 
   /** The identity counts only when the file has not changed since it was opened. */
-  async #file(path: string, source: FileSource, file: OpenFile): Promise<CaptureFile> {
+  async #file(path: string, source: PieceSource, file: OpenFile): Promise<CaptureFile> {
     const identity = (await this.#isUnchanged(file)) ? prefixIdentity(file.identity, source.size) : undefined;
     return captureFile(path, "anywhere", source, identity);
   }

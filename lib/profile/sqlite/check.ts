@@ -1,5 +1,4 @@
-import type { FileSource } from "../../disk/file-source.ts";
-import { cachedSource } from "../sources.ts";
+import { type PieceSource, whileOpen } from "../pieces.ts";
 import { openPages } from "./pages.ts";
 import { checkTrees } from "./tree.ts";
 import { scanWal, WAL_HEADER_BYTES } from "./wal.ts";
@@ -11,19 +10,31 @@ export interface SqliteReport {
 }
 
 /**
- * Checks a database and its log at rest. Reads all bytes of both.
+ * Checks a database and its log at rest. Reads all bytes of the database, and of the log once or twice.
  * @param options.isVerified whether the database was checked before: then only its header and its log are read.
  *   @default false
  */
 export async function checkSqlite(
-  database: FileSource | undefined,
-  wal: FileSource | undefined,
+  database: PieceSource | undefined,
+  wal: PieceSource | undefined,
   { isVerified = false }: { isVerified?: boolean } = {},
 ): Promise<SqliteReport> {
   if (database === undefined) return { database: "it is missing and its log is there" };
+  return await whileOpen(database, async (openDatabase) =>
+    wal
+      ? await whileOpen(wal, (openWal) => checkOpen(openDatabase, openWal, isVerified))
+      : await checkOpen(openDatabase, wal, isVerified),
+  );
+}
+
+async function checkOpen(
+  database: PieceSource,
+  wal: PieceSource | undefined,
+  isVerified: boolean,
+): Promise<SqliteReport> {
   const report = wal && wal.size > 0 ? await scanWal(wal) : undefined;
   if (report && wal && wal.size >= WAL_HEADER_BYTES && report.pageSize === 0) return { wal: report.reason };
-  const pages = await openPages(cachedSource(database), wal && cachedSource(wal), report);
+  const pages = await openPages(database, wal, report);
   let problem = typeof pages === "string" ? pages : undefined;
   if (typeof pages === "object" && !isVerified) problem = await checkTrees(pages);
   return {

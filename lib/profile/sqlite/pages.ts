@@ -1,4 +1,4 @@
-import type { FileSource } from "../../disk/file-source.ts";
+import { PIECE_BYTES, type PieceSource, piecesOf, type Range, readRanges } from "../pieces.ts";
 import { HEADER_BYTES, parseSqliteHeader, type SqliteHeader } from "./header.ts";
 import type { WalReport } from "./wal.ts";
 
@@ -11,6 +11,11 @@ export interface SqlitePages {
   readonly count: number;
   /** @param number counts from 1 */
   page(number: number): Promise<Buffer>;
+  /**
+   * Reads all pages once, those of the file in its order.
+   * @param onPage called with each page, which begins at `start`; the bytes are valid during the call
+   */
+  eachPage(onPage: (number: number, bytes: Buffer, start: number) => void): Promise<void>;
 }
 
 /**
@@ -19,8 +24,8 @@ export interface SqlitePages {
  * @returns the pages, or why SQLite would not find them all; `undefined` for a database that holds nothing yet
  */
 export async function openPages(
-  database: FileSource,
-  wal: FileSource | undefined,
+  database: PieceSource,
+  wal: PieceSource | undefined,
   report: WalReport | undefined,
 ): Promise<SqlitePages | string | undefined> {
   const first = report?.carried.get(1);
@@ -50,5 +55,46 @@ export async function openPages(
       if (at !== undefined && wal) return await wal.read(at, pageSize);
       return await database.read((number - 1) * pageSize, pageSize);
     },
+    eachPage: async (onPage) => {
+      const pieces = piecesOf(0, Math.min(count, inFile) * pageSize);
+      await readRanges(database, pieces, (bytes, index) => {
+        const first = 1 + (pieces[index] as Range).from / pageSize;
+        for (let start = 0; start < bytes.length; start += pageSize) {
+          const number = first + start / pageSize;
+          if (!carried.has(number)) onPage(number, bytes, start);
+        }
+        return true;
+      });
+      if (wal === undefined) return;
+      const runs = runsOf(
+        [...carried].filter(([number]) => number <= count),
+        pageSize,
+      );
+      await readRanges(wal, runs, (bytes, index) => {
+        const { from, pages } = runs[index] as Run;
+        for (const [number, at] of pages) onPage(number, bytes, at - from);
+        return true;
+      });
+    },
   };
+}
+
+/** Pages with their positions in a log, read at once. */
+interface Run extends Range {
+  readonly pages: readonly (readonly [number: number, at: number])[];
+}
+
+function runsOf(carried: (readonly [number: number, at: number])[], pageSize: number): Run[] {
+  const runs: (Run & { to: number; pages: (readonly [number, number])[] })[] = [];
+  for (const page of carried.sort(([, a], [, b]) => a - b)) {
+    const at = page[1];
+    const run = runs.at(-1);
+    if (run === undefined || at + pageSize - run.from > PIECE_BYTES) {
+      runs.push({ from: at, to: at + pageSize, pages: [page] });
+    } else {
+      run.to = at + pageSize;
+      run.pages.push(page);
+    }
+  }
+  return runs;
 }

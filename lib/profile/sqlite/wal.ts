@@ -1,5 +1,5 @@
 import type { FileSource } from "../../disk/file-source.ts";
-import { PIECE_BYTES } from "../sources.ts";
+import { PIECE_BYTES } from "../pieces.ts";
 
 // SQLite's own fileformat2.html, "The Write-Ahead Log".
 export const WAL_HEADER_BYTES = 32;

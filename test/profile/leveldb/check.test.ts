@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkLevelDb } from "../../../lib/profile/leveldb/check.ts";
-import { scanLog } from "../../../lib/profile/leveldb/format.ts";
+import { scanLog } from "../../../lib/profile/leveldb/log.ts";
 import { bufferSource } from "../../../lib/profile/sources.ts";
 import { batchBytes, editBytes, logBytes, smallLevelDb } from "../support/leveldb-bytes.ts";
 import { flipped, seeded } from "../support/random.ts";

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { checkTable, readTable } from "../../../lib/profile/leveldb/table.ts";
+import { PIECE_BYTES } from "../../../lib/profile/pieces.ts";
 import { bufferSource } from "../../../lib/profile/sources.ts";
 import { tableBytes } from "../support/leveldb-bytes.ts";
+import { flipped } from "../support/random.ts";
 
 const rows = Array.from({ length: 50 }, (_, i) => ({
   key: `k${String(i).padStart(3, "0")}`,
@@ -33,6 +35,23 @@ describe("readTable", () => {
 describe("checkTable", () => {
   it.each([false, true])("finds nothing wrong with a whole table (compressed: %s)", async (snappy) => {
     expect(await checkTable(bufferSource(tableBytes(rows, { snappy })))).toBeUndefined();
+  });
+
+  it("finds a flipped bit anywhere in a table of several pieces", async () => {
+    const large = Array.from({ length: 260 }, (_, i) => ({
+      key: `k${1_000 + i}`,
+      sequence: i,
+      value: "v".repeat(10_000),
+    }));
+    const bytes = tableBytes(large);
+    expect(bytes.length).toBeGreaterThan(2.4 * PIECE_BYTES);
+    expect(await checkTable(bufferSource(bytes))).toBeUndefined();
+    for (let at = 11; at < bytes.length; at += 51_000) {
+      expect(await checkTable(bufferSource(flipped(bytes, at, at % 8))), `byte ${at}`).toMatch(/^wrong checksum/);
+    }
+    for (let at = bytes.length - 9_000; at < bytes.length; at += 211) {
+      expect(await checkTable(bufferSource(flipped(bytes, at, at % 8))), `byte ${at}`).toBeDefined();
+    }
   });
 
   it("refuses a cut table by its footer, at every length", async () => {

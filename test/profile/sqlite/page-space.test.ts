@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { checkSpace } from "../../../lib/profile/sqlite/page-space.ts";
+import { checkSpace, Extents } from "../../../lib/profile/sqlite/page-space.ts";
 import { smallSqlite } from "../support/sqlite-bytes.ts";
+
+function check(page: Buffer, cells: { at: number; end: number }[]): void {
+  const extents = new Extents();
+  for (const { at, end } of cells) extents.add(at, end);
+  checkSpace(page, { start: 0, base: 0, usable: 512, number: 2 }, extents);
+}
 
 describe("checkSpace", () => {
   const page = Buffer.from(smallSqlite(["four", "five"])[1] as Buffer);
@@ -12,7 +18,7 @@ describe("checkSpace", () => {
       { at: 480, end: 503 },
     ];
     page[7] = 2;
-    expect(() => checkSpace(page, 0, 512, cells, "page 2")).not.toThrow();
+    expect(() => check(page, cells)).not.toThrow();
   });
 
   it.each([
@@ -27,6 +33,6 @@ describe("checkSpace", () => {
             { at, end },
             { at: 505, end: 512 },
           ];
-    expect(() => checkSpace(page, 0, 512, cells, "page 2")).toThrow(reason);
+    expect(() => check(page, cells)).toThrow(reason);
   });
 });

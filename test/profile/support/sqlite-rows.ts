@@ -1,6 +1,6 @@
 import { bufferSource } from "../../../lib/profile/sources.ts";
 import { openPages } from "../../../lib/profile/sqlite/pages.ts";
-import { readRows } from "../../../lib/profile/sqlite/tree.ts";
+import { readRows } from "../../../lib/profile/sqlite/rows.ts";
 import { scanWal } from "../../../lib/profile/sqlite/wal.ts";
 
 /** The rows of table `t`, as a database and its log hold them. */
