@@ -1,14 +1,20 @@
 import { exactIdentity, type FileIdentity, hasIdentity } from "./file-identity.ts";
+import type { CheckedVersion } from "./leveldb/checked-version.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { filesOf } from "./listing.ts";
 import { probeProfile } from "./storage-layout.ts";
 
 /**
- * The files of one profile whose checksums or trees this process has checked: a file is not checked again as long as it is
- * the same. Whether a store has a file is another question; see `CaptureOptions.stored`.
+ * The files of one profile whose checksums or trees this process has checked, and what it has found in them: a file is
+ * not read again for that as long as it is the same. Whether a store has a file is another question; see
+ * `CaptureOptions.stored`.
  */
 export class CheckedFiles {
   readonly #identities = new Map<string, string>();
+  readonly #versions = new Map<string, { readonly key: string; readonly version: CheckedVersion }>();
+  /** Identities by path of tables without credentials. */
+  readonly #plain = new Map<string, string>();
+  #localStorage: { readonly identities: string; readonly credentialsHash: string | undefined } | undefined;
 
   /** A LevelDB table, which Chromium never changes: a table with the same inode, size and times has the same bytes. */
   addTable(path: string, identity: FileIdentity): void {
@@ -28,9 +34,43 @@ export class CheckedFiles {
     return hasIdentity(identity, this.#identities.get(path));
   }
 
+  /**
+   * What the manifest and logs of a LevelDB say.
+   * @param path of its directory
+   * @param key of {@link versionKey}
+   */
+  addVersion(path: string, key: string, version: CheckedVersion): void {
+    this.#versions.set(path, { key, version });
+  }
+
+  versionOf(path: string, key: string): CheckedVersion | undefined {
+    const known = this.#versions.get(path);
+    return known?.key === key ? known.version : undefined;
+  }
+
+  /** A LevelDB table that holds none of the entries that tell of credentials. @param identity as a capture has it */
+  addPlain(path: string, identity: string): void {
+    this.#plain.set(path, identity);
+  }
+
+  isPlain(path: string, identity: string | undefined): boolean {
+    return identity !== undefined && this.#plain.get(path) === identity;
+  }
+
+  /** The hash of the credentials in Local Storage, whose files have these identities. */
+  addLocalStorage(identities: string, credentialsHash: string | undefined): void {
+    this.#localStorage = { identities, credentialsHash };
+  }
+
+  localStorageOf(identities: string): { readonly credentialsHash: string | undefined } | undefined {
+    return this.#localStorage?.identities === identities ? this.#localStorage : undefined;
+  }
+
   /** Forgets all files but these. */
   retain(paths: ReadonlySet<string>): void {
-    for (const path of this.#identities.keys()) if (!paths.has(path)) this.#identities.delete(path);
+    for (const known of [this.#identities, this.#plain]) {
+      for (const path of known.keys()) if (!paths.has(path)) known.delete(path);
+    }
   }
 
   /**

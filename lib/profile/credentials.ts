@@ -3,16 +3,15 @@
 // only `verify.ts`.
 
 import { createHash } from "node:crypto";
-import type { FileSource } from "../disk/file-source.ts";
 import { isVaultError } from "../errors.ts";
-import type { Capture } from "../store.ts";
+import type { Capture, CaptureFile } from "../store.ts";
 import { captureProfile } from "./capture/capture.ts";
-import type { CheckedFiles } from "./checked-files.ts";
+import { CheckedFiles } from "./checked-files.ts";
 import { Decoder, decodeBatch } from "./leveldb/format.ts";
-import { scanLog } from "./leveldb/log.ts";
+import { scanLogFile } from "./leveldb/log.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { readTable } from "./leveldb/table.ts";
-import { cachedSource, readAll } from "./sources.ts";
+import { cachedSource } from "./sources.ts";
 import { openPages } from "./sqlite/pages.ts";
 import { readRows } from "./sqlite/rows.ts";
 import { scanWal } from "./sqlite/wal.ts";
@@ -31,6 +30,9 @@ const LOCAL_STORAGE = "Default/Local Storage/leveldb/";
 const LOCAL_STORAGE_FILE = "Default/LocalStorage";
 /** Blink's tag for a string whose characters are all Latin-1, one byte each. */
 const LATIN1 = "\u0001";
+
+/** The files of a capture by path. */
+type Files = ReadonlyMap<string, CaptureFile>;
 
 /** Whether the credentials of a linked account are on disk. */
 export interface Credentials {
@@ -57,26 +59,45 @@ export async function probeCredentials(
     throw error;
   }
   try {
-    return await captureCredentials(capture);
+    return await captureCredentials(capture, options.checked);
   } finally {
     await capture.close();
   }
 }
 
-/** Whether a capture carries the credentials. Reads the storage, not the blobs. */
-export async function captureCredentials(capture: Capture): Promise<Credentials> {
-  const files = new Map<string, FileSource>(capture.files.map((file) => [file.path, file]));
-  const missing = await missingDatabase(capture, files);
+/**
+ * Whether a capture carries the credentials. Reads logs, the beginnings of tables and Local Storage, not the blobs.
+ * @param checked gets what was found; what it has already is not read again
+ */
+export async function captureCredentials(
+  capture: Capture,
+  checked: CheckedFiles = new CheckedFiles(),
+): Promise<Credentials> {
+  const files: Files = new Map(capture.files.map((file) => [file.path, file]));
+  const missing = await missingDatabase(capture, files, checked);
   if (missing !== undefined) return { hasCredentials: false, reason: `IndexedDB ${missing} is not on disk` };
-  const isSqlite = capture.profile.localStorage === "sqlite";
-  const credentialsHash = isSqlite ? await hashInSqlite(files) : await hashInLevelDb(files);
+  const credentialsHash = await hashOf(capture, files, checked);
   return credentialsHash === undefined
     ? { hasCredentials: false, reason: "Local Storage is not on disk" }
     : { hasCredentials: true, reason: "the credentials are on disk", credentialsHash };
 }
 
+/** The hash of the credentials in Local Storage; `undefined` when they are not there. */
+async function hashOf(capture: Capture, files: Files, checked: CheckedFiles): Promise<string | undefined> {
+  const isSqlite = capture.profile.localStorage === "sqlite";
+  const prefix = isSqlite ? LOCAL_STORAGE_FILE : LOCAL_STORAGE;
+  const own = capture.files.filter(({ path }) => path.startsWith(prefix));
+  const identities = own.map(({ path, identity }) => `${path} ${identity}`).join("\n");
+  const isExact = own.every(({ identity }) => identity !== undefined);
+  const known = isExact ? checked.localStorageOf(identities) : undefined;
+  if (known) return known.credentialsHash;
+  const credentialsHash = isSqlite ? await hashInSqlite(files) : await hashInLevelDb(files, checked);
+  if (isExact) checked.addLocalStorage(identities, credentialsHash);
+  return credentialsHash;
+}
+
 /** The first database that is not in the IndexedDB of a capture. */
-async function missingDatabase(capture: Capture, files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
+async function missingDatabase(capture: Capture, files: Files, checked: CheckedFiles): Promise<string | undefined> {
   const paths = [...files.keys()];
   if (capture.profile.indexedDb === "sqlite") {
     return DATABASES.find((name) => !paths.some((path) => path.endsWith(`/${sqliteName(name)}`)));
@@ -84,7 +105,8 @@ async function missingDatabase(capture: Capture, files: ReadonlyMap<string, File
   const prefix = paths.find((path) => path.endsWith(".indexeddb.leveldb/CURRENT"))?.slice(0, -"CURRENT".length);
   // The names of the databases are in IndexedDB's global metadata: keys of database 0, which sort before all others.
   const isMetadata = (key: Buffer): boolean => key[0] === 0 && key[1] === 0;
-  const entries = prefix === undefined ? [] : (await newestEntries(files, prefix, isMetadata, true)).keys();
+  const wanted = { isWanted: isMetadata, atFront: true };
+  const entries = prefix === undefined ? [] : (await newestEntries(files, prefix, wanted, checked)).keys();
   const found = new Set([...entries].map((key) => databaseName(Buffer.from(key, "latin1"))));
   return DATABASES.find((name) => !found.has(name));
 }
@@ -124,10 +146,11 @@ function databaseName(key: Buffer): string | undefined {
 }
 
 /** Keys of Local Storage in LevelDB are `_<origin>\0<tag><key>`; values begin with a tag too. */
-async function hashInLevelDb(files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
+async function hashInLevelDb(files: Files, checked: CheckedFiles): Promise<string | undefined> {
   const storedKey = (key: string): string => `_${SITE}\0${LATIN1}${key}`;
   const wanted = CREDENTIAL_KEYS.map(storedKey);
-  const entries = await newestEntries(files, LOCAL_STORAGE, (key) => wanted.includes(key.toString("latin1")), false);
+  const isWanted = (key: Buffer): boolean => wanted.includes(key.toString("latin1"));
+  const entries = await newestEntries(files, LOCAL_STORAGE, { isWanted, atFront: false }, checked);
   if (!entries.has(storedKey(LINKED_KEY))) return undefined;
   const hash = createHash("sha256");
   for (const key of wanted) {
@@ -138,7 +161,7 @@ async function hashInLevelDb(files: ReadonlyMap<string, FileSource>): Promise<st
   return hash.digest("hex");
 }
 
-async function hashInSqlite(files: ReadonlyMap<string, FileSource>): Promise<string | undefined> {
+async function hashInSqlite(files: Files): Promise<string | undefined> {
   const [database, wal] = [files.get(LOCAL_STORAGE_FILE), files.get(`${LOCAL_STORAGE_FILE}-wal`)];
   const pages =
     database && (await openPages(cachedSource(database), wal && cachedSource(wal), wal && (await scanWal(wal))));
@@ -159,37 +182,45 @@ function isText(value: unknown, text: string): boolean {
   return Buffer.isBuffer(value) && value.toString("latin1") === text;
 }
 
+/** Which entries are looked for. */
+interface Wanted {
+  isWanted(key: Buffer): boolean;
+  /** Whether the wanted keys sort before all others; else only values longer than their tag count. */
+  readonly atFront: boolean;
+}
+
 /**
  * The newest entry of each wanted key in a LevelDB of a capture; a deleted key has none.
  * @param prefix path of the LevelDB directory, with a slash
- * @param atFront whether the wanted keys sort before all others; else only values longer than their tag count
  */
 async function newestEntries(
-  files: ReadonlyMap<string, FileSource>,
+  files: Files,
   prefix: string,
-  isWanted: (key: Buffer) => boolean,
-  atFront: boolean,
+  { isWanted, atFront }: Wanted,
+  checked: CheckedFiles,
 ): Promise<Map<string, { sequence: number; value: Buffer }>> {
   const newest = new Map<string, { sequence: number; value: Buffer | undefined }>();
-  const note = (key: Buffer, value: Buffer | undefined, sequence: number): void => {
-    if (!isWanted(key)) return;
+  const note = (key: Buffer, value: Buffer | undefined, sequence: number): boolean => {
+    if (!isWanted(key)) return false;
     const before = newest.get(key.toString("latin1"));
-    if (before && before.sequence > sequence) return;
+    if (before && before.sequence > sequence) return true;
     const isSet = value !== undefined && (atFront || value.length > 1);
     newest.set(key.toString("latin1"), { sequence, value: isSet ? Buffer.from(value) : undefined });
+    return true;
   };
-  for (const [path, source] of files) {
+  for (const [path, file] of files) {
     const parsed = path.startsWith(prefix) ? parseLevelDbName(path.slice(prefix.length)) : undefined;
     if (parsed?.kind === "log") {
-      scanLog(await readAll(source), (data) => decodeBatch(data, note));
-    } else if (parsed?.kind === "table") {
-      await readTable(source, (key, value) => {
+      await scanLogFile(file, (data) => decodeBatch(data, note));
+    } else if (parsed?.kind === "table" && !checked.isPlain(path, file.identity)) {
+      let isPlain = true;
+      await readTable(file, (key, value) => {
         const tag = key.readBigUInt64LE(key.length - 8);
-        const user = key.subarray(0, -8);
-        if (atFront && !isWanted(user)) return false;
-        note(user, (tag & 0xffn) === 1n ? value : undefined, Number(tag >> 8n));
-        return true;
+        const isNoted = note(key.subarray(0, -8), (tag & 0xffn) === 1n ? value : undefined, Number(tag >> 8n));
+        isPlain &&= !isNoted;
+        return isNoted || !atFront;
       });
+      if (isPlain && file.identity !== undefined) checked.addPlain(path, file.identity);
     }
   }
   const held = new Map<string, { sequence: number; value: Buffer }>();

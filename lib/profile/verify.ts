@@ -1,7 +1,7 @@
 import { isVaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { CheckedFiles } from "./checked-files.ts";
-import { checkLevelDb, type FileProblem } from "./leveldb/check.ts";
+import { checkLevelDb, type FileProblem, type LevelDbFindings } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { probeProfile, type StorageLayout } from "./storage-layout.ts";
@@ -72,7 +72,8 @@ async function verifyStorage(
     const file = files.get(name);
     if (file) checked?.addTable(`${path}/${name}`, file.identity);
   };
-  const problems = backend === "leveldb" ? await checkLevelDb(files, { onChecked: addTable, isVerified }) : [];
+  const onVersion: LevelDbFindings["onVersion"] = (key, version) => checked?.addVersion(path, key, version);
+  const problems = backend === "leveldb" ? await checkLevelDb(files, { onTable: addTable, onVersion }, isVerified) : [];
   for (const name of databases) {
     signal?.throwIfAborted();
     const database = files.get(name);

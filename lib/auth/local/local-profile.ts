@@ -146,11 +146,17 @@ export class LocalProfile {
   }
 }
 
-/** Cuts off torn ends of logs, and verifies the profile. Damage that the repair finds is reported as a problem too. */
+/**
+ * Verifies the profile; when something is wrong with it, cuts off torn ends of logs, and verifies it again. Damage that
+ * the repair finds is reported as a problem too.
+ */
 async function repairAndVerify(dir: string, checked: CheckedFiles, signal: AbortSignal): Promise<VerifyReport> {
   try {
-    await repairProfile(dir);
-    return await verifyProfile(dir, { signal, checked });
+    const report = await verifyProfile(dir, { signal, checked });
+    // A torn end is a problem: without one there is nothing to cut, and the logs need not be read for it.
+    if (report.problems.length === 0) return report;
+    const { trimmed } = await repairProfile(dir);
+    return trimmed.length === 0 ? report : await verifyProfile(dir, { signal, checked });
   } catch (error) {
     // A disk that does not answer is no damage of the profile: the profile must not be replaced then.
     if (!isVaultError(error, "CORRUPT")) throw error;

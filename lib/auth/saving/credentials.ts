@@ -55,7 +55,7 @@ export class CredentialsCheck {
 
   /** Whether a capture has credentials of this link. */
   async areIn(capture: Capture): Promise<boolean> {
-    this.#note(await captureCredentials(capture));
+    this.#note(await captureCredentials(capture, this.#checked));
     return this.#present;
   }
 
@@ -66,7 +66,7 @@ export class CredentialsCheck {
    */
   async mustBeIn(capture: Capture, linkedSince: number): Promise<void> {
     const werePresent = this.#presentAt !== undefined;
-    const found = await captureCredentials(capture);
+    const found = await captureCredentials(capture, this.#checked);
     this.#note(found);
     const since = Math.max(linkedSince, this.#presentAt ?? linkedSince);
     if (this.#present || performance.now() - since > this.#limitMs()) return;
@@ -102,7 +102,7 @@ export async function credentialsAtRest(dir: string, checked: CheckedFiles, sign
     return { hasCredentials: false, reason: error.message };
   }
   try {
-    return await captureCredentials(capture);
+    return await captureCredentials(capture, checked);
   } finally {
     await capture.close();
   }

@@ -8,9 +8,10 @@ import type { CaptureFile } from "../../store.ts";
 import { captureFile, DatabaseCapture, heldFile, type PollResult, smallFile } from "../capture/database-capture.ts";
 import { InconsistentCapture } from "../capture/errors.ts";
 import type { PooledFile } from "../capture/file-pool.ts";
-import { prefixIdentity } from "../file-identity.ts";
+import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
 import { namesOf } from "../listing.ts";
 import { checkLogs } from "./check.ts";
+import { type CheckedVersion, versionKey } from "./checked-version.ts";
 import { MAX_CURRENT_BYTES, manifestOf, parseLevelDbName, replayManifest } from "./manifest.ts";
 import { checkTable } from "./table.ts";
 
@@ -81,24 +82,55 @@ export class LevelDbCapture extends DatabaseCapture {
     const manifest = this.#growing.get(manifestOf(this.#current) ?? "");
     if (manifest === undefined) throw this.#damage("CURRENT", "it names no manifest that is there");
     const logs = this.#opened("log");
+    const identities = new Map([manifest, ...logs].map((file) => [file, this.#unchangedIdentity(file)]));
+    const { version, end } = await this.#checkedVersion(manifest, logs, identities);
+    const files = [
+      smallFile(this.#under("CURRENT"), this.#current),
+      this.#growingFile(manifest, version.end, identities.get(manifest)),
+    ];
+    for (const number of version.tables.keys()) files.push(await this.#table(this.#tables.get(number) as HeldTable));
+    const live = logs.filter(({ number }) => number >= version.logNumber);
+    // The last log is cut after its last whole record.
+    for (const log of live)
+      files.push(this.#growingFile(log, log === live.at(-1) ? end : log.size, identities.get(log)));
+    return [...files, ...(await super.finish())];
+  }
+
+  /** Checks the manifest and the logs, unless they are as they were when they were checked before. */
+  async #checkedVersion(
+    manifest: GrowingFile,
+    logs: readonly GrowingFile[],
+    identities: ReadonlyMap<GrowingFile, FileIdentity | undefined>,
+  ): Promise<CheckedVersion> {
+    const { path, checked } = this.options;
+    const withIdentity = (file: GrowingFile) => ({ number: file.number, identity: identities.get(file) });
+    const key = versionKey({
+      manifest: withIdentity(manifest),
+      logs: logs.map(withIdentity),
+      tables: [...this.#tables].map(([number, { source }]) => [number, source.size] as const),
+    });
+    const known = key === undefined ? undefined : checked.versionOf(path, key);
+    if (known) return known;
+    const found = await this.#checkVersion(manifest, logs);
+    if (key !== undefined) checked.addVersion(path, key, found);
+    return found;
+  }
+
+  async #checkVersion(manifest: GrowingFile, logs: readonly GrowingFile[]): Promise<CheckedVersion> {
+    const { pool } = this.options;
     const available = { tables: this.#tables, logs: new Set(logs.map(({ number }) => number)) };
     const bytes = await readExactly(manifest.handle, 0, manifest.size);
     const { scan, version, behind, sequences } = replayManifest(bytes, available);
     if (scan.tail === "damaged") throw this.#damage(manifest.name, scan.reason);
     if (version === undefined) throw this.#damage(manifest.name, behind);
-
-    const files = [smallFile(this.#under("CURRENT"), this.#current), await this.#growingFile(manifest, version.end)];
-    for (const number of version.tables.keys()) files.push(await this.#table(this.#tables.get(number) as HeldTable));
     const live = logs.filter(({ number }) => number >= version.logNumber);
-    const sources = live.map(({ name, handle, size }) => ({ name, source: this.options.pool.source(handle, size) }));
+    const sources = live.map(({ name, handle, size }) => ({ name, source: pool.source(handle, size) }));
     const { end, problem } = await checkLogs(sources, version, sequences);
     // When the version is not the manifest's newest, the file that the newest lacks tells more than logs that do not
     // fit.
     if (problem && behind) throw this.#damage(manifest.name, behind);
     if (problem) throw this.#damage(problem.name, problem.reason);
-    // The last log is cut after its last whole record.
-    for (const log of live) files.push(await this.#growingFile(log, log === live.at(-1) ? end : log.size));
-    return [...files, ...(await super.finish())];
+    return { version, end };
   }
 
   /** The LevelDB directory on disk. */
@@ -160,11 +192,16 @@ export class LevelDbCapture extends DatabaseCapture {
     return file;
   }
 
+  /** The identity of a log or manifest; `undefined` when it has grown since the last poll. */
+  #unchangedIdentity({ handle, size }: GrowingFile): FileIdentity | undefined {
+    const identity = identifyFile(fstatSync(handle.fd, { bigint: true }));
+    return identity.size === size ? identity : undefined;
+  }
+
   /** The first `size` bytes of a log or manifest. */
-  async #growingFile(file: GrowingFile, size: number): Promise<CaptureFile> {
-    const now = await this.options.pool.identify(file.handle);
-    const identity = now.size === file.size ? prefixIdentity(now, size) : undefined;
-    return captureFile(this.#under(file.name), "append", this.options.pool.source(file.handle, size), identity);
+  #growingFile({ name, handle }: GrowingFile, size: number, identity: FileIdentity | undefined): CaptureFile {
+    const source = this.options.pool.source(handle, size);
+    return captureFile(this.#under(name), "append", source, identity && prefixIdentity(identity, size));
   }
 
   #under(name: string): string {

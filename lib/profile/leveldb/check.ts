@@ -1,8 +1,17 @@
+import type { FileIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { readAll } from "../sources.ts";
+import { type CheckedVersion, versionKey } from "./checked-version.ts";
 import { decodeBatch } from "./format.ts";
 import { scanLogFile } from "./log.ts";
-import { byNumber, type NamedFile, readManifestName, replayManifest, type Version } from "./manifest.ts";
+import {
+  byNumber,
+  type NamedFile,
+  parseLevelDbName,
+  readManifestName,
+  replayManifest,
+  type Version,
+} from "./manifest.ts";
 import { checkTable } from "./table.ts";
 
 /** What is wrong with one file. */
@@ -73,17 +82,25 @@ function sequenceGap(
   return `sequence ${sequence} follows ${next - 1}`;
 }
 
+/** Called with what was found sound. */
+export interface LevelDbFindings {
+  /** A table, by name. */
+  onTable?(name: string): void;
+  /** The manifest and the logs. @param key of the files that were read */
+  onVersion?(key: string, version: CheckedVersion): void;
+}
+
 /**
  * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage
  * at its next write.
  * @param files of the directory, by name
- * @param options.onChecked called with the name of each table that is sound
- * @param options.isVerified whether the tables were checked before: then they are taken for sound. @default false
+ * @param isVerified whether the tables were checked before: then they are taken for sound. @default false
  * @returns every problem; none when Chromium would open the whole database and keep it
  */
 export async function checkLevelDb(
-  files: ReadonlyMap<string, PieceSource>,
-  { onChecked, isVerified = false }: { onChecked?: (name: string) => void; isVerified?: boolean } = {},
+  files: ReadonlyMap<string, PieceSource & { readonly identity?: FileIdentity }>,
+  findings: LevelDbFindings = {},
+  isVerified = false,
 ): Promise<FileProblem[]> {
   if (files.has("corruption_info.json")) {
     return [{ name: "corruption_info.json", reason: "Chromium has found this storage corrupt" }];
@@ -107,14 +124,20 @@ export async function checkLevelDb(
     const table = tables.get(number) as NamedFile;
     const reason = isVerified ? undefined : await checkTable(table.source);
     if (reason) problems.push({ name: table.name, reason });
-    else onChecked?.(table.name);
+    else findings.onTable?.(table.name);
   }
   // The logs belong to the newest state: a gap in them proves nothing when `version` is an older one.
   if (behind) return problems;
   const numbers = [...logs.keys()].filter((number) => number >= version.logNumber).sort((a, b) => a - b);
   const live = numbers.map((number) => logs.get(number) as NamedFile);
-  const { problem, partial } = await checkLogs(live, version, sequences);
+  const { problem, partial, end } = await checkLogs(live, version, sequences);
   if (problem) problems.push(problem);
   else if (partial) problems.push({ name: live.at(-1)?.name ?? "", reason: "ends inside a record" });
+  const key = versionKey({
+    manifest: { number: parseLevelDbName(name)?.number ?? 0, identity: manifest.identity },
+    logs: [...logs].map(([number, log]) => ({ number, identity: files.get(log.name)?.identity })),
+    tables: [...tables].map(([number, { source }]) => [number, source.size] as const),
+  });
+  if (key !== undefined && problems.length === 0) findings.onVersion?.(key, { version, end });
   return problems;
 }

@@ -1,9 +1,9 @@
 import type { FileSource } from "../../disk/file-source.ts";
 import { PIECE_BYTES } from "../pieces.ts";
+import { FRAME_HEADER_BYTES, WalSum } from "./wal-sum.ts";
 
 // SQLite's own fileformat2.html, "The Write-Ahead Log".
 export const WAL_HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
 const MAGIC_LITTLE = 0x377f0682;
 const MAGIC_BIG = 0x377f0683;
 /** Bytes per read of the end of a log that is scanned again and again; more than the largest frame. */
@@ -59,6 +59,8 @@ export class WalScanner {
   readonly #carried = new Map<number, number>();
   #header: Buffer | undefined;
   #sum: WalSum | undefined;
+  /** The checksum just after the frame that was classified last. */
+  #sumAfter: WalSum | undefined;
   /** The checksum just after the last commit. */
   #sumAtEnd: WalSum | undefined;
   #next = 0;
@@ -151,6 +153,7 @@ export class WalScanner {
     if (bytes.length < length) return bytes.length === 0 ? "nothing" : "short";
     if (header === undefined) return "nothing";
     const sum = (this.#sum as WalSum).with(bytes, length);
+    this.#sumAfter = sum;
     return sum.matches(bytes, 16) && bytes.readUInt32BE(0) > 0 ? "nothing" : "bad";
   }
 
@@ -164,7 +167,7 @@ export class WalScanner {
   }
 
   #take(frame: Buffer): void {
-    this.#sum = (this.#sum as WalSum).with(frame, frame.length);
+    this.#sum = this.#sumAfter;
     const head = Buffer.from(frame.subarray(0, FRAME_HEADER_BYTES));
     this.#open.push({ page: frame.readUInt32BE(0), at: this.#next + FRAME_HEADER_BYTES, head });
     const pages = frame.readUInt32BE(4);
@@ -184,50 +187,4 @@ export async function scanWal(wal: FileSource): Promise<WalReport> {
     const piece = await wal.read(scanner.next, Math.min(PIECE_BYTES, wal.size - scanner.next));
     if (scanner.feed(piece) === 0) return scanner.report();
   }
-}
-
-/** The running checksum of a write-ahead log: two 32-bit words. */
-class WalSum {
-  readonly #big: boolean;
-  #s0 = 0;
-  #s1 = 0;
-
-  constructor(big: boolean) {
-    this.#big = big;
-  }
-
-  add(bytes: Buffer, from: number, to: number): void {
-    let s0 = this.#s0;
-    let s1 = this.#s1;
-    const big = this.#big;
-    for (let i = from; i < to; i += 8) {
-      const x0 = big ? word(bytes, i + 3, i + 2, i + 1, i) : word(bytes, i, i + 1, i + 2, i + 3);
-      const x1 = big ? word(bytes, i + 7, i + 6, i + 5, i + 4) : word(bytes, i + 4, i + 5, i + 6, i + 7);
-      s0 = (s0 + x0 + s1) | 0;
-      s1 = (s1 + x1 + s0) | 0;
-    }
-    this.#s0 = s0;
-    this.#s1 = s1;
-  }
-
-  /** This checksum with a frame added. */
-  with(frame: Buffer, length: number): WalSum {
-    const sum = new WalSum(this.#big);
-    sum.#s0 = this.#s0;
-    sum.#s1 = this.#s1;
-    sum.add(frame, 0, 8);
-    sum.add(frame, FRAME_HEADER_BYTES, length);
-    return sum;
-  }
-
-  /** Whether the two words at `at` are this checksum; they are stored big-endian in both forms of the log. */
-  matches(bytes: Buffer, at: number): boolean {
-    return bytes.readUInt32BE(at) === this.#s0 >>> 0 && bytes.readUInt32BE(at + 4) === this.#s1 >>> 0;
-  }
-}
-
-function word(bytes: Buffer, a: number, b: number, c: number, d: number): number {
-  return (
-    (bytes[a] as number) | ((bytes[b] as number) << 8) | ((bytes[c] as number) << 16) | ((bytes[d] as number) << 24)
-  );
 }

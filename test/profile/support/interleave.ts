@@ -22,9 +22,9 @@ export async function interleave<T>(
   const undo: (() => void)[] = [];
   const { fstatSync } = fs;
   if (restless) {
-    fs.fstatSync = ((fd: number) => {
+    fs.fstatSync = ((...values: Parameters<typeof fstatSync>) => {
       restless();
-      return fstatSync(fd);
+      return fstatSync(...values);
     }) as typeof fstatSync;
     undo.push(() => {
       fs.fstatSync = fstatSync;
