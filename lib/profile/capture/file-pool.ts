@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { fstatSync, lstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -79,7 +79,7 @@ export class FilePool {
     if (handle === undefined) return before;
     let isKept = false;
     try {
-      const identity = await this.identify(handle);
+      const identity = identifyFile(fstatSync(handle.fd, { bigint: true }));
       if (before) await this.#forget(path, before);
       const file = new PoolEntry(identity, this.source(handle, identity.size));
       isKept = this.#handles.size < this.#budget;

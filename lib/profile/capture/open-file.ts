@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, fstatSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { codeOf } from "../../disk/errors.ts";
@@ -26,7 +26,7 @@ export async function openFile(path: string): Promise<FileHandle | undefined> {
     throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is a symbolic link.`, { cause });
   }
   try {
-    if ((await handle.stat()).isFile()) return handle;
+    if (fstatSync(handle.fd, { bigint: true }).isFile()) return handle;
     throw new VaultError("CORRUPT", `Could not read ${basename(path)}: it is not a file.`);
   } catch (error) {
     await handle.close();
@@ -34,8 +34,15 @@ export async function openFile(path: string): Promise<FileHandle | undefined> {
   }
 }
 
+let budget: Promise<number> | undefined;
+
 /** The default of `CaptureOptions.maxOpenFiles`: a quarter of the process's limit on descriptors, at most 1,024. */
 export async function descriptorBudget(): Promise<number> {
+  budget ??= findBudget();
+  return await budget;
+}
+
+async function findBudget(): Promise<number> {
   try {
     const limits = await readFile("/proc/self/limits", "latin1");
     const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);

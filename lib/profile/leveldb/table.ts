@@ -97,10 +97,17 @@ async function withTail(table: FileSource): Promise<FileSource> {
 export async function readTable(source: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
   const table = await withTail(source);
   const { index } = await readFooter(table);
-  for (const handle of (await readHandles(table, index)) ?? [undefined]) {
-    const block = handle && (await readBlock(table, handle));
-    if (block === undefined) throw new RangeError("it is compressed in a way that is not known");
-    if (!eachEntry(block, onEntry)) return;
+  const indexBlock = await readBlock(table, index);
+  // Most callers need the first block alone: the index is walked once for it, and once for all others.
+  for (const [from, to] of [
+    [0, 1],
+    [1, undefined],
+  ] as const) {
+    for (const handle of indexBlock ? handlesIn(indexBlock, table, to).slice(from) : [undefined]) {
+      const block = handle && (await readBlock(table, handle));
+      if (block === undefined) throw new RangeError("it is compressed in a way that is not known");
+      if (!eachEntry(block, onEntry)) return;
+    }
   }
 }
 
@@ -131,11 +138,18 @@ function decodeHandle(input: Decoder, table: FileSource): BlockHandle {
 /** The blocks that an index block points to; `undefined` when its compression is unknown. */
 async function readHandles(table: FileSource, handle: BlockHandle): Promise<BlockHandle[] | undefined> {
   const block = await readBlock(table, handle);
-  if (block === undefined) return undefined;
+  return block && handlesIn(block, table);
+}
+
+/** The first `most` blocks that an index block points to. @default all */
+function handlesIn(index: Buffer, table: FileSource, most = Number.POSITIVE_INFINITY): BlockHandle[] {
   const handles: BlockHandle[] = [];
-  walkEntries(block, (_shared, _from, valueFrom, to) => {
-    handles.push(decodeHandle(new Decoder(block.subarray(valueFrom, to)), table));
-    return true;
+  const input = new Decoder(index);
+  walkEntries(index, (_shared, _from, valueFrom, to) => {
+    input.at = valueFrom;
+    handles.push(decodeHandle(input, table));
+    if (input.at > to) throw new RangeError("a block's entry is damaged");
+    return handles.length < most;
   });
   return handles;
 }

@@ -6,7 +6,7 @@ import { syncBuiltinESMExports } from "node:module";
 export interface InterleaveOptions {
   /** Milliseconds between two ticks of the disk's clock. @default as on this machine */
   tickMs?: number;
-  /** Called whenever the size of a file is read: with a writer here, no file ever stands still. */
+  /** Called whenever a poll reads the size of a file: with a writer here, no file ever stands still. */
   restless?: () => void;
 }
 
@@ -23,7 +23,8 @@ export async function interleave<T>(
   const { fstatSync } = fs;
   if (restless) {
     fs.fstatSync = ((...values: Parameters<typeof fstatSync>) => {
-      restless();
+      // The identity of a file is of big integers, and no poll.
+      if (values[1] === undefined) restless();
       return fstatSync(...values);
     }) as typeof fstatSync;
     undo.push(() => {
