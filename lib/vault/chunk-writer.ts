@@ -25,6 +25,11 @@ export interface PlacedPiece {
   offset: number;
 }
 
+interface EncodedFrame {
+  readonly chunk: Chunk;
+  readonly frame: Buffer;
+}
+
 /**
  * Puts new pieces into chunks and uploads the chunks in parallel. Memory is bounded for the whole process by two kinds of
  * permits: one for each chunk under way, and one for each save that holds bytes of files.
@@ -92,7 +97,7 @@ export class ChunkWriter {
 
   /** Takes in a piece. The caller may change `content` afterwards only when the piece is not a chunk of its own. */
   async place(hash: string, content: Buffer): Promise<PlacedPiece> {
-    return await this.#place(hash, content, (piece) => this.#send(content, [piece]));
+    return await this.#place(hash, content, async (piece) => void (await this.#send(content, piece)));
   }
 
   /** As {@link place}, for a piece that is all of a block of `blocks`, which it gives back. */
@@ -106,8 +111,7 @@ export class ChunkWriter {
   /** Stores bytes that are no part of a file as a chunk of their own. */
   async placeAlone(content: Buffer): Promise<Chunk> {
     const piece: PlacedPiece = { hash: this.hash(content), bytes: content.length, offset: 0 };
-    await this.#send(content, [piece]);
-    return piece.chunk as Chunk;
+    return await this.#send(content, piece);
   }
 
   /** Resolves when everything that was placed is stored. Can be called more than once. */
@@ -178,28 +182,35 @@ export class ChunkWriter {
     if (pack) await this.#sendBlock(pack.content.subarray(0, pack.used), pack.pieces);
   }
 
-  async #send(content: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
-    await this.#begin(content, pieces, (id) => this.#frames.encode("chunk", id, content));
+  /** Sends a content that stays the caller's. @returns its chunk, once the upload has begun */
+  async #send(content: Buffer, piece: PlacedPiece): Promise<Chunk> {
+    const { hash: id, bytes } = piece;
+    const chunk = { ...this.#lease.writer.memory.uploads.address(id), bytes };
+    const encode = async (): Promise<EncodedFrame> => ({
+      chunk,
+      frame: await this.#frames.encode("chunk", id, content),
+    });
+    await this.#begin(bytes, [piece], encode);
+    return chunk;
   }
 
+  /** Sends a block of `blocks`, which it gives back. Resolves once the upload has begun. */
   async #sendBlock(block: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
-    await this.#begin(block, pieces, (id) => this.#frames.encodeBlock(id, block));
+    const { uploads } = this.#lease.writer.memory;
+    const { length: bytes } = block;
+    const known = pieces.length === 1 ? pieces[0]?.hash : undefined;
+    await this.#begin(bytes, pieces, async () => {
+      const { id, frame } = await this.#frames.encodeBlock(block, known);
+      return { chunk: { ...uploads.address(id), bytes }, frame };
+    });
   }
 
   /** Resolves once the upload has begun. */
-  async #begin(
-    content: Buffer,
-    pieces: readonly PlacedPiece[],
-    encode: (id: string) => Promise<Buffer>,
-  ): Promise<void> {
+  async #begin(bytes: number, pieces: readonly PlacedPiece[], encode: () => Promise<EncodedFrame>): Promise<void> {
     const { chunkPermits } = this.#lease.context;
     const { uploads } = this.#lease.writer.memory;
     // Nobody needs the rest of a save that cannot be committed.
     this.#lease.assertHeld();
-    const { length: bytes } = content;
-    const id = pieces.length === 1 && pieces[0] ? pieces[0].hash : this.hash(content);
-    const chunk: Chunk = { ...uploads.address(id), bytes };
-    for (const piece of pieces) piece.chunk = chunk;
     await chunkPermits.acquire(this.#signal);
     // Not before: who reads the next content waits for the room of this one.
     await encodePermits.acquire(this.#signal).catch((error: unknown) => {
@@ -207,17 +218,18 @@ export class ChunkWriter {
       throw error;
     });
     if (this.#allowance) this.#allowance.bytes += bytes;
-    const upload = encode(id)
-      .finally(() => encodePermits.release())
-      .then((frame) => this.#upload(chunk, frame))
-      .then(
-        () => uploads.add(chunk, pieces),
-        (error: unknown) => this.#failed.abort(error),
-      );
-    const tracked: Promise<void> = upload.finally(() => {
-      chunkPermits.release();
-      this.#underWay.delete(tracked);
-    });
+    const send = async (): Promise<void> => {
+      const { chunk, frame } = await encode().finally(() => encodePermits.release());
+      for (const piece of pieces) piece.chunk = chunk;
+      await this.#upload(chunk, frame);
+      uploads.add(chunk, pieces);
+    };
+    const tracked: Promise<void> = send()
+      .catch((error: unknown) => this.#failed.abort(error))
+      .finally(() => {
+        chunkPermits.release();
+        this.#underWay.delete(tracked);
+      });
     this.#underWay.add(tracked);
   }
 

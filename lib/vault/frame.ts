@@ -25,6 +25,11 @@ export interface Seal extends KeyReference {
   readonly place: string;
 }
 
+/** The {@link Seal.place} of a frame: the session, and the part of its key in the store that it is bound to. */
+export function placeOf(session: string, name: string): string {
+  return `${session}\0${name}`;
+}
+
 /** A frame whose checksum is right. */
 export interface ReadFrame {
   /** Absent for a plain frame. */

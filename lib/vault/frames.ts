@@ -5,8 +5,8 @@ import { threads } from "../async/threads/thread-pool.ts";
 import { VaultError } from "../errors.ts";
 import { blocks } from "./blocks.ts";
 import { type ScryptSalt, type SessionKeys, sessionKeys } from "./derive.ts";
-import { job as encoding } from "./encode-frame-job.ts";
-import { contentOf, encodeFrame, type FrameKind, type KeyReference, readFrame, type Seal } from "./frame.ts";
+import { job as encoding } from "./encode-chunk-job.ts";
+import { contentOf, encodeFrame, type FrameKind, type KeyReference, placeOf, readFrame, type Seal } from "./frame.ts";
 import { hashOf } from "./hash.ts";
 import { Keyring, type RootKey } from "./keyring.ts";
 import type { Chunk, Piece } from "./manifest.ts";
@@ -62,19 +62,28 @@ export class SessionFrames {
 
   /** The frame of `plain`. */
   async encode(kind: FrameKind, name: string, plain: Buffer): Promise<Buffer> {
-    return await encodeFrame(kind, plain, await this.#seal(kind, name));
+    const seal = await this.#sealKey(kind);
+    return await encodeFrame(kind, plain, seal && { ...seal, place: placeOf(this.session, name) });
   }
 
-  /** The frame of the chunk of this id, by a thread when there is one. The memory of `block` is given back to `blocks`. */
-  async encodeBlock(id: string, block: Buffer): Promise<Buffer> {
-    const seal = await this.#seal("chunk", id);
-    const encoded =
-      block.length < LARGE_BYTES
-        ? undefined
-        : await threads.offer(encoding, { kind: "chunk", plain: block, seal }, block.length);
-    const frame = encoded ? asBuffer(encoded.frame) : await encodeFrame("chunk", block, seal);
-    blocks.give(encoded?.plain ?? block);
-    return frame;
+  /**
+   * The id and the frame of the chunk with this content, by a thread when there is one. Gives the memory back to `blocks`.
+   * @param known its id, when that is known.
+   */
+  async encodeBlock(content: Buffer, known: string | undefined): Promise<{ id: string; frame: Buffer }> {
+    const { session } = this;
+    const [seal, hashKey] = await Promise.all([this.#sealKey("chunk"), this.contentKey()]);
+    const input = { session, content, id: known, hashKey, seal };
+    const { length: bytes } = content;
+    const encoded = bytes < LARGE_BYTES ? undefined : await threads.offer(encoding, input, bytes);
+    if (encoded) {
+      blocks.give(encoded.content);
+      return { id: encoded.id, frame: asBuffer(encoded.frame) };
+    }
+    const id = known ?? hashOf(content, hashKey);
+    const frame = await this.encode("chunk", id, content);
+    blocks.give(content);
+    return { id, frame };
   }
 
   /**
@@ -154,7 +163,7 @@ export class SessionFrames {
     const root = read.sealedBy && (await this.#find(read.sealedBy, what));
     const keys = root && this.#of(root);
     if (!root && SECRET_KINDS.includes(kind)) this.#refusePlain(kind, name, what);
-    const content = await contentOf(read, what, keys && { secret: keys.content, place: this.#place(name) });
+    const content = await contentOf(read, what, keys && { secret: keys.content, place: placeOf(this.session, name) });
     if (root && kind === "entry") this.foundEncrypted(Number(name));
     return { content, keys };
   }
@@ -189,10 +198,10 @@ export class SessionFrames {
     );
   }
 
-  /** What encrypts a frame; `undefined` when nothing does. */
-  async #seal(kind: FrameKind, name: string): Promise<Seal | undefined> {
+  /** What encrypts a frame, but for its place; `undefined` when nothing does. */
+  async #sealKey(kind: FrameKind): Promise<Omit<Seal, "place"> | undefined> {
     const root = SECRET_KINDS.includes(kind) ? await this.#first() : undefined;
-    return root && { id: root.id, scrypt: root.scrypt, secret: this.#of(root).content, place: this.#place(name) };
+    return root && { id: root.id, scrypt: root.scrypt, secret: this.#of(root).content };
   }
 
   #first(): Promise<RootKey | undefined> {
@@ -203,9 +212,5 @@ export class SessionFrames {
     const known = this.#sessionKeys.get(id) ?? sessionKeys(key, this.session);
     this.#sessionKeys.set(id, known);
     return known;
-  }
-
-  #place(name: string): string {
-    return `${this.session}\0${name}`;
   }
 }

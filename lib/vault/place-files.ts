@@ -1,3 +1,5 @@
+import { read } from "node:fs";
+import { promisify } from "node:util";
 import { threads } from "../async/threads/thread-pool.ts";
 import { readPart } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
@@ -11,6 +13,8 @@ import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
 import type { Location } from "./uploads.ts";
 import type { WriterMemory } from "./writer-memory.ts";
+
+const readAsync = promisify(read);
 
 /** The most that is read at once. */
 const READ_BYTES = 4 * 1024 * 1024;
@@ -50,11 +54,14 @@ export async function placeFiles(
     const isUsable = stored && context.chunkTrust.isTrusted(chunkKey(session, stored.chunk));
     return writer.find(hash) ?? (isUsable ? stored : undefined);
   };
-  const placed: { file: CaptureFile; pieceBytes: number; pieces: FilePiece[] }[] = [];
-  for (const file of files) {
-    signal?.throwIfAborted();
+  const cut = files.map((file) => {
     const pieceBytes = choosePieceBytes(file, before.get(file.path), writer.chunkBytes);
-    const known = knownHashes(memory, file, pieceBytes);
+    return { file, pieceBytes, known: knownHashes(memory, file, pieceBytes) };
+  });
+  threads.expect(cut.reduce((sum, { file, known }) => sum + (known ? 0 : file.size), 0));
+  const placed: { file: CaptureFile; pieceBytes: number; pieces: FilePiece[] }[] = [];
+  for (const { file, pieceBytes, known } of cut) {
+    signal?.throwIfAborted();
     const pieces = known
       ? await reuse(file, pieceBytes, known, find, writer)
       : await readAll(file, pieceBytes, find, writer, signal);
@@ -136,16 +143,29 @@ async function readBlock(
   pieceBytes: number,
   { hashKey: key }: ChunkWriter,
 ): Promise<ReadBlock> {
-  const byThread = await file.withDescriptor?.(async ({ fd, position }) => {
+  const own = await file.withDescriptor?.(async ({ fd, position }): Promise<ReadBlock | undefined> => {
     const into = blocks.take(length);
-    // After a failure the block is read here, where its error becomes one of ours.
-    const hashed = threads.offer(hashing, { fd, position: position + start, into, pieceBytes, key }, length);
-    const found = await hashed.catch(() => undefined);
-    if (!found) blocks.give(into);
-    return found;
+    const from = position + start;
+    const hashed = threads.offer(hashing, { fd, position: from, into, pieceBytes, key }, length);
+    const byThread = await hashed.catch(() => undefined);
+    if (byThread) return { ...byThread, isOurs: true };
+    if (into.length === length && (await fill(into, fd, from).catch(() => false)))
+      return { content: into, hashes: [], isOurs: true };
+    blocks.give(into);
+    return undefined;
   });
-  if (byThread) return { ...byThread, isOurs: true };
-  return { content: await readPart(file, start, length), hashes: [], isOurs: false };
+  // After a failure it is read once more, where the error becomes one of ours.
+  return own ?? { content: await readPart(file, start, length), hashes: [], isOurs: false };
+}
+
+/** @returns whether the file had so many bytes */
+async function fill(into: Uint8Array, fd: number, from: number): Promise<boolean> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await readAsync(fd, into, done, into.length - done, from + done);
+    if (bytesRead === 0) return false;
+    done += bytesRead;
+  }
+  return true;
 }
 
 async function placeBlock(

@@ -65,6 +65,16 @@ export class ThreadPool {
     }
   }
 
+  /**
+   * So many bytes will be offered soon: threads for them start now, so that they are there by then.
+   */
+  expect(bytes: number): void {
+    if (!this.#isUsable || this.#entry === undefined || bytes < this.#options.startBytes) return;
+    this.#offered += bytes;
+    this.#grow(this.#entry);
+    this.#endWhenIdle();
+  }
+
   /** Ends all threads. They start again when there is work. */
   async close(): Promise<void> {
     clearTimeout(this.#idle);
@@ -80,7 +90,7 @@ export class ThreadPool {
     if (!this.#isUsable || this.#entry === undefined) return undefined;
     this.#offered += bytes;
     if (this.#offered < this.#options.startBytes) return undefined;
-    if (this.#threads.size < this.#options.size) this.#start(this.#entry);
+    this.#grow(this.#entry);
     // A large job waits for the start of a thread, which takes less time than the job.
     if (bytes >= this.#options.startBytes)
       await Promise.any([...this.#threads].map(({ ready }) => ready)).catch(() => {});
@@ -88,7 +98,9 @@ export class ThreadPool {
     return ready.sort((a, b) => a.jobs - b.jobs)[0];
   }
 
-  #start(entry: URL): void {
+  /** Starts one thread more, if there may be more. */
+  #grow(entry: URL): void {
+    if (this.#threads.size >= this.#options.size) return;
     try {
       const thread: Thread = new Thread(entry, () => {
         this.#threads.delete(thread);
