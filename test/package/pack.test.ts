@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { entries, exports, type Project, peers, projectIn, root, run } from "../support/packed-package.ts";
 import { scratchFolder } from "../support/scratch.ts";
+import { zstdChunk, zstdContent } from "../vault/support/zstd-frames.ts";
 
 /** What must load where nothing but the package and its dependencies are installed. */
 const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory"];
@@ -108,6 +109,24 @@ describe("the package", () => {
       })();`;
     const said = JSON.parse(packed.run("node", ["--input-type=commonjs", "-e", script]));
     expect(said).toEqual({ before: true, code: "CORRUPT" });
+  });
+
+  it("reads zstd with zstddec where Node has no zstd, and takes nothing for damage where zstddec is missing", () => {
+    const script = `
+      const zlib = require("node:zlib");
+      zlib.zstdCompress = zlib.zstdDecompress = undefined;
+      import("./node_modules/wa-vault/dist/lib/vault/frame.js")
+        .then(({ readFrame, contentOf }) => {
+          const frame = readFrame("chunk", Buffer.from("${zstdChunk.toString("base64")}", "base64"), "it");
+          return contentOf(frame, "it");
+        })
+        .then((content) => console.log(content.length), (error) => console.log(error.code));`;
+    const read = (): string => packed.run("node", ["-e", script]).trim();
+    expect(read()).toBe(String(zstdContent.length));
+    const [there, away] = ["zstddec", "zstddec-away"].map((name) => join(project, "node_modules", name));
+    renameSync(there as string, away as string);
+    expect(read()).toBe("INVALID");
+    renameSync(away as string, there as string);
   });
 
   it("computes CRC-32C with its optional dependency where that is installed, and without it where it is not", () => {

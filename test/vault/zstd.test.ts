@@ -51,6 +51,22 @@ describe.each(decoders)("the decoder of zstd %s", (_, zstd) => {
     await expect(unzstd(zstdFrame(300_000, zeroBlocks(16 * MIB)), 300_000, zstd)).rejects.toThrow();
   });
 
+  it("refuses what is not one frame: a frame that is skipped before it or behind it, bytes behind it, a second one", async () => {
+    const skipped = Buffer.from("502a4d1803000000616263", "hex");
+    const half = zstdFrame(150_000, zeroBlocks(150_000));
+    for (const body of [
+      Buffer.concat([skipped, zstdBody]),
+      Buffer.concat([zstdBody, skipped]),
+      Buffer.concat([zstdBody, Buffer.alloc(1)]),
+      Buffer.concat([zstdBody, zstdBody]),
+      skipped,
+      Buffer.alloc(0),
+    ]) {
+      await expect(unzstd(body, length, zstd)).rejects.toThrow(RangeError);
+    }
+    await expect(unzstd(Buffer.concat([half, half]), 300_000, zstd)).rejects.toThrow(RangeError);
+  });
+
   it("refuses a length that no chunk has, however many blocks there are", async () => {
     const bytes = 2 ** 31;
     await expect(unzstd(zstdFrame(bytes, zeroBlocks(bytes), 0x80), bytes, zstd)).rejects.toThrow(RangeError);
