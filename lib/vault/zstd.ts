@@ -80,7 +80,7 @@ export async function unzstd(
 
 let loading: Promise<Decode> | undefined;
 
-/** With the first frame that needs it: it takes some 20 ms and 16 MiB. */
+/** With the first frame that needs it: it takes some 50 ms and 16 MiB. */
 function loadOnce(): Promise<Decode> {
   loading ??= loadDecoder();
   return loading;
