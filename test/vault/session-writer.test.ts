@@ -143,11 +143,14 @@ describe("a save whose lease is lost while it sends chunks", () => {
   it("sends no more of them", async () => {
     const puts: string[] = [];
     const { put } = line;
+    const noticed = gate();
     line.put = async (key, bytes, options) => {
       await put.call(line, key, bytes, options);
-      if (!key.includes("/chunks/") || puts.push(key) !== 1) return;
+      if (!key.includes("/chunks/")) return;
+      if (puts.push(key) !== 1) return await noticed.opened;
       await takeOver(open(), session);
       await lease.writer.lookBeside().catch(() => {});
+      noticed.open();
     };
     store = open({ concurrency: 2 });
     lease = (await takeOver(store, session)) as VaultLease;
