@@ -1,0 +1,50 @@
+import fs from "node:fs";
+import promises, { open } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+
+/** What an action has asked of the disk. */
+export interface DiskCalls {
+  /** Bytes that were read from files. */
+  bytes: number;
+  /** Calls that a promise was made for. */
+  asynchronous: number;
+  synchronous: number;
+}
+
+type Call = (...values: unknown[]) => unknown;
+
+/** Runs `action`; returns its result, and what this process has asked of the disk meanwhile. */
+export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls & { result: T }> {
+  const calls: DiskCalls = { bytes: 0, asynchronous: 0, synchronous: 0 };
+  const undo: (() => void)[] = [];
+  const hook = (target: object, name: string, kind: "asynchronous" | "synchronous"): void => {
+    const methods = target as Record<string, Call>;
+    const real = methods[name] as Call;
+    methods[name] = function (this: unknown, ...values) {
+      calls[kind]++;
+      const answer = real.apply(this, values);
+      if (name === "readSync") calls.bytes += answer as number;
+      if (name !== "read") return answer;
+      return (answer as Promise<{ bytesRead: number }>).then((read) => {
+        calls.bytes += read.bytesRead;
+        return read;
+      });
+    };
+    undo.push(() => {
+      methods[name] = real;
+    });
+  };
+  const handle = await open(import.meta.filename, "r");
+  for (const name of ["read", "stat", "write", "sync"]) hook(Object.getPrototypeOf(handle), name, "asynchronous");
+  await handle.close();
+  for (const name of ["open", "readdir", "readFile", "lstat", "stat", "unlink"]) hook(promises, name, "asynchronous");
+  for (const name of ["fstatSync", "lstatSync", "readdirSync", "readSync", "existsSync"]) hook(fs, name, "synchronous");
+  syncBuiltinESMExports();
+  try {
+    const result = await action();
+    return { result, ...calls };
+  } finally {
+    for (const each of undo) each();
+    syncBuiltinESMExports();
+  }
+}
