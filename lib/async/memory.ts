@@ -5,9 +5,12 @@ export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** The buffer of these bytes, to be moved with them; none when other bytes may lie in it, as in Node's pool for small ones. */
+/** Node allocates smaller buffers from a common one: of 8 KiB, since Node.js 26 of 64 KiB. */
+const LEAST_OWN_BYTES = 256 * 1024;
+
+/** The buffer of these bytes, to be moved with them; none when other bytes may lie in it. */
 export function ownBuffers({ buffer, byteOffset }: Uint8Array): ArrayBuffer[] {
-  return byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize ? [buffer] : [];
+  return byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength >= LEAST_OWN_BYTES ? [buffer] : [];
 }
 
 /**
@@ -24,8 +27,12 @@ export function discardBuffer(bytes: Uint8Array): void {
   if (buffer === undefined) return;
   // Since Node.js 22.
   const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
-  if (transfer) transfer.call(buffer, 0);
-  else nowhere().postMessage(undefined, [buffer]);
+  try {
+    if (transfer) transfer.call(buffer, 0);
+    else nowhere().postMessage(undefined, [buffer]);
+  } catch {
+    // It cannot be moved, as the memory of WebAssembly: the collector has it.
+  }
 }
 
 let closed: MessagePort | undefined;

@@ -7,7 +7,7 @@ import { hashOf } from "./hash.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
-import { encodePermits, isSaveWaiting } from "./memory-budget.ts";
+import { isSaveWaiting } from "./memory-budget.ts";
 import type { Location } from "./uploads.ts";
 
 /** A piece of at least this size is a chunk of its own; smaller pieces are copied into chunks that they share. */
@@ -207,7 +207,7 @@ export class ChunkWriter {
 
   /** Resolves once the upload has begun. */
   async #begin(bytes: number, pieces: readonly PlacedPiece[], encode: () => Promise<EncodedFrame>): Promise<void> {
-    const { chunkPermits } = this.#lease.context;
+    const { chunkPermits, encodePermits } = this.#lease.context;
     const { uploads } = this.#lease.writer.memory;
     // Nobody needs the rest of a save that cannot be committed.
     this.#lease.assertHeld();

@@ -13,7 +13,7 @@ import { SessionFrames } from "./frames.ts";
 import { isUrgent } from "./layout.ts";
 import { type Processes, systemProcesses } from "./lease/owner.ts";
 import { processTimer, SharedTimer } from "./lease/shared-timer.ts";
-import { chunkPermits, savePermits } from "./memory-budget.ts";
+import { chunkPermits, encodePermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
 import { vaultSalt } from "./vault-salt.ts";
 
@@ -56,6 +56,8 @@ export class VaultContext {
   readonly chunkPermits: Permits;
   /** Permits for saves that hold bytes of files: shared by all sessions of the process, and acquired before those for chunks. */
   readonly savePermits: Permits = savePermits();
+  /** Permits for contents that become frames: shared by all sessions of the process, and acquired after those for chunks. */
+  readonly encodePermits: Permits = encodePermits();
   /** The name of this process in entries, for people. */
   readonly by: string = `${hostname()}:${process.pid}`;
   readonly #frames = new Map<string, SessionFrames>();

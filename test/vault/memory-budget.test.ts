@@ -68,7 +68,8 @@ it("holds the bytes of few saves at once, however many wait", async () => {
   });
   await Promise.all(saves);
   expect([held, stored]).toEqual([0, 3 * count]);
-  expect(most).toBeGreaterThan(CHUNKS / 2);
+  // One is read while others are compressed.
+  expect(most).toBeGreaterThan(2);
   expect(most).toBeLessThanOrEqual(CHUNKS + SAVES);
 });
 

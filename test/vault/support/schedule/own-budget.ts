@@ -13,3 +13,7 @@ export function isSaveWaiting(): boolean {
 export function chunkPermits(most: number): Permits {
   return new Semaphore(most);
 }
+
+export function encodePermits(): Permits {
+  return new Semaphore(2);
+}
