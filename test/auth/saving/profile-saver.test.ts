@@ -1,11 +1,18 @@
-import { utimes } from "node:fs/promises";
+import { appendFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
 import type { StoreSession } from "../../../lib/auth/store/store-session.ts";
 import { CheckedFiles } from "../../../lib/profile/checked-files.ts";
 import type { Capture, SaveReport } from "../../../lib/store.ts";
-import { SQLITE_DB, sqliteProfile, writeFiles } from "../../profile/support/small-profile.ts";
+import { editBytes, logBytes } from "../../profile/support/leveldb-bytes.ts";
+import {
+  INDEXED_DB,
+  levelDbProfile,
+  SQLITE_DB,
+  sqliteProfile,
+  writeFiles,
+} from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { gate } from "../../support/gate.ts";
 
@@ -79,6 +86,26 @@ it("captures again when the browser writes into a stored database before the sto
   await saver.next(signal);
   const ofDatabase = link.read.filter((line) => line.includes(`${SQLITE_DB} `)).map((line) => line.split(" ")[0]);
   expect(ofDatabase).toEqual(["1", "3"]);
+});
+
+it("captures again when a stored table is deleted before the store has read it", async () => {
+  await writeFiles(dir, levelDbProfile());
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_000 });
+  const compact = async (): Promise<void> => {
+    const manifest = join(dir, INDEXED_DB, "MANIFEST-000001");
+    await appendFile(manifest, logBytes([editBytes({ deleted: [[1, 5]] })], (await stat(manifest)).size));
+    await rm(join(dir, INDEXED_DB, "000005.ldb"));
+  };
+  const link = readingLink(async (save) => {
+    if (save === 2) await compact();
+  });
+  const saver = saverOf(link);
+  const { signal } = new AbortController();
+  await saver.next(signal);
+  await saver.next(signal);
+  const savesWith = (name: string) => link.read.filter((line) => line.includes(name)).map((line) => line.split(" ")[0]);
+  expect(savesWith(`${INDEXED_DB}/000005.ldb `)).toEqual(["1"]);
+  expect(savesWith(`${INDEXED_DB}/000008.ldb `)).toEqual(["1", "3"]);
 });
 
 it("captures once for a store that fails", async () => {
