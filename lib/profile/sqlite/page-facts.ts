@@ -2,12 +2,16 @@ import type { SqliteHeader } from "./header.ts";
 import { type PageForm, type PageVisitor, TreePageReader } from "./tree-page.ts";
 
 const SEGMENT = 1 << 16;
-/** Numbers that are kept of a tree page before those of its children and chains. */
-const HEAD = 4;
+const IS_TABLE = 1;
+const IS_LEAF = 2;
+/** Whether a page has keys: of 32 bits, as most are, or of 64. */
+const HAS_KEYS = 4;
+const HAS_LONG_KEYS = 8;
+const FORM_BITS = 4;
 
 /**
- * What the check of the trees needs of the pages of a database: 9 bytes for each page and 32 for most tree pages, a
- * hundredth of the database. So all pages can be read once, in the order of the file.
+ * What the check of the trees needs of the pages of a database: 8 bytes for each page, and 12 for most tree pages, one
+ * for each 200 of the database. So all pages can be read once, in the order of the file.
  *
  * A page does not say what it is: each is taken for a tree page and for a part of a payload. What is wrong with it as a
  * tree page counts only when a tree refers to it.
@@ -44,10 +48,18 @@ export class PageFacts {
       return;
     }
     this.#begin[number] = numbers.length + 1;
-    numbers.push((form.isTable ? 1 : 0) + (form.isLeaf ? 2 : 0));
-    numbers.push(found.childCount + SEGMENT * found.chainCount);
-    numbers.push(found.first);
-    numbers.push(found.last);
+    const hasKeys = found.first !== Number.POSITIVE_INFINITY || found.last !== Number.NEGATIVE_INFINITY;
+    const isLong = found.first >>> 0 !== found.first || found.last >>> 0 !== found.last;
+    const keys = hasKeys ? (isLong ? HAS_LONG_KEYS : HAS_KEYS) : 0;
+    numbers.push((form.isTable ? IS_TABLE : 0) | (form.isLeaf ? IS_LEAF : 0) | keys | (found.chainCount << FORM_BITS));
+    if (!form.isLeaf) numbers.push(found.childCount);
+    if (keys === HAS_KEYS) {
+      numbers.push(found.first);
+      numbers.push(found.last);
+    } else if (keys === HAS_LONG_KEYS) {
+      numbers.pushLong(found.first);
+      numbers.pushLong(found.last);
+    }
     for (let i = 0; i < found.childCount; i++) numbers.push(found.children[i] as number);
     for (let i = 0; i < 2 * found.chainCount; i++) numbers.push(found.chains[i] as number);
   }
@@ -81,16 +93,18 @@ export class TreePage implements PageForm {
   readonly #begin: number;
 
   constructor(numbers: NumberList, begin: number) {
-    const form = numbers.get(begin);
-    const counts = numbers.get(begin + 1);
-    this.isTable = (form & 1) === 1;
-    this.isLeaf = (form & 2) === 2;
-    this.childCount = counts % SEGMENT;
-    this.chainCount = Math.floor(counts / SEGMENT);
-    this.first = numbers.get(begin + 2);
-    this.last = numbers.get(begin + 3);
+    let at = begin;
+    const form = numbers.get(at++);
+    this.isTable = (form & IS_TABLE) !== 0;
+    this.isLeaf = (form & IS_LEAF) !== 0;
+    this.chainCount = form >>> FORM_BITS;
+    this.childCount = this.isLeaf ? 0 : numbers.get(at++);
+    const longs = (form & HAS_LONG_KEYS) !== 0;
+    const hasKeys = longs || (form & HAS_KEYS) !== 0;
+    this.first = longs ? numbers.getLong(at) : hasKeys ? numbers.get(at) : Number.POSITIVE_INFINITY;
+    this.last = longs ? numbers.getLong(at + 2) : hasKeys ? numbers.get(at + 1) : Number.NEGATIVE_INFINITY;
     this.#numbers = numbers;
-    this.#begin = begin + HEAD;
+    this.#begin = at + (longs ? 4 : hasKeys ? 2 : 0);
   }
 
   child(index: number): number {
@@ -144,19 +158,38 @@ class PageNumbers implements PageVisitor {
   }
 }
 
-/** A list of numbers that grows without being copied. */
+const long = new Float64Array(1);
+const words = new Uint32Array(long.buffer);
+
+/** A list of numbers of 32 bits that grows without being copied. */
 class NumberList {
-  readonly #segments: Float64Array[] = [];
+  readonly #segments: Uint32Array[] = [];
+  #last: Uint32Array = new Uint32Array(0);
   length = 0;
 
   push(value: number): void {
-    const index = this.length % SEGMENT;
-    if (index === 0) this.#segments.push(new Float64Array(SEGMENT));
-    (this.#segments.at(-1) as Float64Array)[index] = value;
-    this.length++;
+    const index = this.length++ % SEGMENT;
+    if (index === 0) {
+      this.#last = new Uint32Array(SEGMENT);
+      this.#segments.push(this.#last);
+    }
+    this.#last[index] = value;
+  }
+
+  /** Adds a number of any size as two. */
+  pushLong(value: number): void {
+    long[0] = value;
+    this.push(words[0] as number);
+    this.push(words[1] as number);
   }
 
   get(index: number): number {
-    return (this.#segments[Math.floor(index / SEGMENT)] as Float64Array)[index % SEGMENT] as number;
+    return (this.#segments[Math.floor(index / SEGMENT)] as Uint32Array)[index % SEGMENT] as number;
+  }
+
+  getLong(index: number): number {
+    words[0] = this.get(index);
+    words[1] = this.get(index + 1);
+    return long[0] as number;
   }
 }
