@@ -71,7 +71,15 @@ export async function readMarker(dir: string): Promise<Marker | undefined> {
 }
 
 /** A marker to be written. @default the profile is neither superseded nor unsaved, and no entry is known */
-type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
+export type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
+
+/** Whether the marker of the profile at `dir` says just this. @throws the error of the disk, but for a missing one */
+export async function isMarkedAs(dir: string, marker: NewMarker): Promise<boolean> {
+  const text = await readFile(join(dir, NAME), "utf8").catch((error: unknown) => {
+    if (!isMissing(error) && codeOf(error) !== "EISDIR") throw error;
+  });
+  return text === JSON.stringify(fileOf(marker));
+}
 
 /** Replaces the marker durably and as a whole. @throws the error of the disk */
 export async function writeMarker(dir: string, marker: NewMarker): Promise<void> {

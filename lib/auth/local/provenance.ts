@@ -3,7 +3,7 @@ import { Mutex } from "../../async/mutex.ts";
 import { SyncedFiles } from "../../profile/synced-files.ts";
 import type { CaptureFile } from "../../store.ts";
 import type { StoredVersion } from "../store/store-session.ts";
-import { type Marker, removeMarker, writeMarker } from "./marker.ts";
+import { isMarkedAs, type Marker, removeMarker, writeMarker } from "./marker.ts";
 import { VersionHistory } from "./version-history.ts";
 
 /** The stored versions that a profile in use descends from, and the marker in it that tells them to the next start. */
@@ -24,6 +24,8 @@ export class Provenance {
   #isUnsaved = false;
   /** The highest number of a log entry that was seen; `undefined` for a store without a log. */
   #entry: number | undefined;
+  /** The marker that this process has written last, as text. */
+  #written: string | undefined;
   /** Makes the changes of the marker one at a time. */
   readonly #changes: Mutex = new Mutex();
 
@@ -81,7 +83,10 @@ export class Provenance {
   /** From now on the profile is a descendant of no stored version, also on disk. */
   async clear(): Promise<void> {
     this.#history = new VersionHistory();
-    await this.#changes.run(() => removeMarker(this.#dir));
+    await this.#changes.run(async () => {
+      this.#written = undefined;
+      await removeMarker(this.#dir);
+    });
   }
 
   /** The page asks for a link: records on disk, for the next start, that the stored session may be better. */
@@ -111,14 +116,21 @@ export class Provenance {
       // A superseded marker may be written at once: no start prefers the profile to the stored version because of it.
       if (this.newest === undefined || !(this.#isOnDisk || isSuperseded)) return;
       this.#isSupersededOnDisk ||= isSuperseded;
-      await writeMarker(this.#dir, {
+      const marker = {
         session: this.#session,
         history: this.#history.versions,
         isSuperseded,
         refusedCredentials: this.#refusedCredentials,
         isUnsaved: this.#isUnsaved,
         entry: this.#entry,
-      });
+      };
+      // A marker that this process has brought to disk, and that is still there, costs no sync again.
+      const text = JSON.stringify(marker);
+      if (this.#written !== text || !(await isMarkedAs(this.#dir, marker).catch(() => false))) {
+        this.#written = undefined;
+        await writeMarker(this.#dir, marker);
+        this.#written = text;
+      }
       this.#isSupersededOnDisk = isSuperseded;
     });
   }
