@@ -3,6 +3,7 @@
 // `errors`, `file-pool` and `spool`. Outside of `lib/profile` only `capture.ts` and `errors.ts` may be imported.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { threads } from "../../async/threads/thread-pool.ts";
 import { diskError, isOutOfDescriptors } from "../../disk/errors.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import type { Capture, CaptureFile, ProfileFacts } from "../../store.ts";
@@ -139,6 +140,7 @@ class ProfileCapture {
     const databases = [...this.#databases.values()];
     const spreadMs = await findMoment(databases, signal);
     for (const database of databases) await database.holdFiles();
+    threads.expect(databases.reduce((sum, { newBytes }) => sum + newBytes, 0));
     const files: CaptureFile[] = [];
     for (const database of databases) {
       signal?.throwIfAborted();

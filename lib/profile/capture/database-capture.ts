@@ -96,6 +96,9 @@ export abstract class DatabaseCapture {
     this.#held = held;
   }
 
+  /** Bytes of the held files that are not stored as they are, about. */
+  abstract get newBytes(): number;
+
   /**
    * Reads and checks the database.
    * @returns its files, as they were at the last poll

@@ -34,6 +34,8 @@ export class FilePool {
   readonly #handles = new Map<PoolEntry, FileHandle>();
   readonly #changing = new Set<FileHandle>();
   readonly #uses = new DescriptorUses();
+  #stop: SharedArrayBuffer | undefined;
+  #endStop: () => void = () => {};
   readonly #turns = new Turns();
   #budget: number;
   #spool: Spool | undefined;
@@ -128,6 +130,19 @@ export class FilePool {
     this.#signal?.throwIfAborted();
   }
 
+  /** For work on other threads: its first number is not 0 once the signal has aborted. */
+  get stop(): SharedArrayBuffer {
+    if (this.#stop === undefined) {
+      const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+      const set = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
+      if (this.#signal?.aborted) set();
+      else this.#signal?.addEventListener("abort", set, { once: true });
+      this.#endStop = () => this.#signal?.removeEventListener("abort", set);
+      this.#stop = stop;
+    }
+    return this.#stop;
+  }
+
   /**
    * Copies the first `size` bytes of an open file into the spool, or fewer when the file ends before.
    * @param reuse as in {@link region}
@@ -167,6 +182,7 @@ export class FilePool {
   /** Closes all files and the spool. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#endStop();
     await this.#uses.ended();
     const open = [...this.#handles.values(), ...this.#changing, this.#reserve, this.#spool];
     await Promise.allSettled(open.map((each) => each?.close()));

@@ -78,6 +78,13 @@ export class LevelDbCapture extends DatabaseCapture {
     await this.#holdTables();
   }
 
+  override get newBytes(): number {
+    const fresh = [...this.#tables.values()].filter(
+      ({ name, source }) => !this.isStored(this.#under(name), source.identity),
+    );
+    return fresh.reduce((sum, { source }) => sum + source.size, 0);
+  }
+
   override async finish(): Promise<CaptureFile[]> {
     const manifest = this.#growing.get(manifestOf(this.#current) ?? "");
     if (manifest === undefined) throw this.#damage("CURRENT", "it names no manifest that is there");

@@ -4,6 +4,7 @@
 import { existsSync, readSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { threads } from "../../async/threads/thread-pool.ts";
 import { readExactly } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
 import { captureFile, DatabaseCapture, type DatabaseOptions, type PollResult } from "../capture/database-capture.ts";
@@ -12,11 +13,12 @@ import type { SpoolRegion } from "../capture/spool.ts";
 import { exactIdentity, type FileIdentity, prefixIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { prefixSource } from "../sources.ts";
+import { job as checkingTrees, type FilePart } from "./check-trees-job.ts";
 import { CopiedWal } from "./copied-wal.ts";
 import { HEADER_BYTES } from "./header.ts";
-import { openPages } from "./pages.ts";
+import { openPages, type SqlitePages } from "./pages.ts";
 import { checkTrees } from "./tree.ts";
-import { WAL_HEADER_BYTES, WAL_TAIL_BYTES } from "./wal.ts";
+import { WAL_HEADER_BYTES, WAL_TAIL_BYTES, type WalReport } from "./wal.ts";
 
 /** Polls are synchronous: one buffer serves them all. */
 const SCRATCH: Buffer = Buffer.allocUnsafeSlow(WAL_TAIL_BYTES);
@@ -84,6 +86,11 @@ export class SqliteCapture extends DatabaseCapture {
     if (this.#database) await this.#mustBeUnchanged(this.#database);
   }
 
+  override get newBytes(): number {
+    const { identity } = this.#database ?? {};
+    return identity && !this.isStored(this.options.path, identity) ? identity.size : 0;
+  }
+
   override async finish(): Promise<CaptureFile[]> {
     const { path, checked } = this.options;
     const [database, wal] = [this.#database, this.#wal];
@@ -95,7 +102,7 @@ export class SqliteCapture extends DatabaseCapture {
     if (typeof pages !== "object") throw this.#inconsistent(pages ?? "it is empty", true);
     // The frames that its log got since the database was checked have checksums.
     const isChecked = this.isStored(path, database.identity) || checked.hasDatabase(path, database.identity);
-    const problem = isChecked ? undefined : await checkTrees(pages);
+    const problem = isChecked ? undefined : await this.#treeProblem(pages, database.source, log, carried);
     if (problem) throw this.#inconsistent(problem, true);
     checked.addDatabase(path, database.identity);
 
@@ -103,6 +110,23 @@ export class SqliteCapture extends DatabaseCapture {
     if (!(await this.#isReadable())) throw this.#inconsistent("a checkpoint wrote its log into it", false);
     if (wal && log && carried) files.push(await this.#file(`${path}-wal`, log, wal));
     return [...files, ...(await super.finish())];
+  }
+
+  /** Checks the trees, on another thread where one can be had: a large database takes long. */
+  async #treeProblem(
+    pages: SqlitePages,
+    database: PieceSource,
+    log: PieceSource | undefined,
+    report: WalReport | undefined,
+  ): Promise<string | undefined> {
+    const { stop } = this.options.pool;
+    const logs = log === undefined ? [] : (this.#copiedWal.regions ?? [log]);
+    const checked = await withParts(
+      [database, ...logs],
+      async ([first, ...wal]) =>
+        first && (await threads.offer(checkingTrees, { database: first, wal, report, stop }, first.size)),
+    );
+    return checked ? checked.problem : await checkTrees(pages);
   }
 
   async #readDatabase(database: OpenFile): Promise<PieceSource> {
@@ -223,4 +247,15 @@ export class SqliteCapture extends DatabaseCapture {
     const identity = (await this.#isUnchanged(file)) ? prefixIdentity(file.identity, source.size) : undefined;
     return captureFile(path, "anywhere", source, identity);
   }
+}
+
+/** Calls `work` with the places of all sources. @returns `undefined` when one of them has no descriptor */
+async function withParts<T>(
+  [source, ...rest]: readonly PieceSource[],
+  work: (parts: readonly FilePart[]) => Promise<T>,
+  parts: readonly FilePart[] = [],
+): Promise<T | undefined> {
+  if (source === undefined) return await work(parts);
+  const { size } = source;
+  return await source.withDescriptor?.((place) => withParts(rest, work, [...parts, { ...place, size }]));
 }

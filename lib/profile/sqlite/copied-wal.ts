@@ -24,6 +24,11 @@ export class CopiedWal {
     return this.#scanner;
   }
 
+  /** The parts of the copy; `undefined` when there is none. */
+  get regions(): readonly SpoolRegion[] | undefined {
+    return this.#isCopied && this.#region ? [this.#region, ...this.#laterRegions] : undefined;
+  }
+
   /** The copy; `undefined` when there is none. */
   get source(): FileSource | undefined {
     if (!this.#isCopied || this.#region === undefined) return undefined;
