@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { constants, createDeflateRaw, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from "node:zlib";
+import { constants, createDeflateRaw, createInflateRaw, deflateRaw, deflateRawSync, inflateRawSync } from "node:zlib";
 import { inOneBuffer } from "./one-buffer.ts";
 import { type NodeZstd, unzstd, ZSTD_LARGEST_CONTENT } from "./zstd.ts";
 import { isZstdFrame } from "./zstd-frame.ts";
@@ -19,6 +19,8 @@ export interface Packed {
 const SMALL = 16 * 1024;
 /** Bytes that deflate may add to a content it cannot shrink, and a reserve. */
 const DEFLATE_ROOM = 4096;
+/** With so much more than the output needs, zlib never asks for a second buffer. */
+const INFLATE_ROOM = 64;
 /** The most memory that is allocated at once, whatever length a damaged frame has. */
 const LARGEST_PIECE = 16 * 1024 * 1024;
 /** The least share of a content, and for deflate of a sample before it, that must be saved to compress it. */
@@ -32,7 +34,6 @@ const SAMPLE = 32 * 1024;
 const LARGE = { level: constants.Z_BEST_SPEED, windowBits: 13, memLevel: 9 };
 
 const deflateAsync = promisify(deflateRaw);
-const inflateAsync = promisify(inflateRaw);
 
 /**
  * The body for `plain`: compressed, or `plain` itself when that would hardly make it smaller.
@@ -58,10 +59,9 @@ export async function pack(plain: Buffer, zstd: NodeZstd | undefined): Promise<P
 export async function unpack({ codec, body }: Packed, bytes: number, zstd: NodeZstd | undefined): Promise<Buffer> {
   if (codec === STORED) return body;
   if (codec === ZSTD) return await unzstd(body, bytes, zstd);
-  const options = { maxOutputLength: Math.max(bytes, 1) };
-  return bytes <= SMALL
-    ? inflateRawSync(body, options)
-    : await inflateAsync(body, { ...options, chunkSize: Math.min(bytes, LARGEST_PIECE) });
+  if (bytes <= SMALL) return inflateRawSync(body, { maxOutputLength: Math.max(bytes, 1) });
+  const chunkSize = Math.min(bytes, LARGEST_PIECE) + INFLATE_ROOM;
+  return await inOneBuffer(createInflateRaw({ chunkSize }), body, bytes);
 }
 
 function smaller(packed: Packed, plain: Buffer): Packed {

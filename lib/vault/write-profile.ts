@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { forEachConcurrent } from "../async/semaphore.ts";
+import { forEachConcurrent, Semaphore } from "../async/semaphore.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { syncDirectory, syncFile, writeFully } from "../disk/durable.ts";
 import { asDiskError } from "../disk/errors.ts";
@@ -12,6 +12,8 @@ import type { Chunk, Manifest, Piece } from "./manifest.ts";
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const WRITE = constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
+/** Contents in memory of one restore at once, beside the chunks that are fetched: one is unpacked while others are written. */
+const CONTENTS_AT_ONCE = 3;
 /** Files that are written or synced at once. */
 const FILES_AT_ONCE = 16;
 
@@ -43,13 +45,14 @@ export async function writeProfile(
 ): Promise<void> {
   const paths = manifest.files.map(({ path }) => join(directory, path));
   const directories = directoriesOf(manifest).map((name) => join(directory, name));
+  const contents = new Semaphore(CONTENTS_AT_ONCE);
   const write = async ([chunk, writes]: [Chunk, Map<string, Write[]>], stop: AbortSignal): Promise<void> => {
     // Each piece by itself: the manifest may refer to a chunk in which other pieces are no longer needed.
     const pieces = [...writes.values()].flat().map(({ piece }) => piece);
     const writeAll = async (content: Buffer): Promise<void> => {
       for (const [path, parts] of writes) await writeParts(join(directory, path), parts, content);
     };
-    await reader.use(chunk, pieces, writeAll, stop);
+    await reader.use(chunk, { pieces, contents, signal: stop }, writeAll);
   };
   try {
     for (const path of directories) await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
