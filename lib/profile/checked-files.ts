@@ -2,6 +2,7 @@ import { exactIdentity, type FileIdentity, hasIdentity } from "./file-identity.t
 import type { CheckedVersion } from "./leveldb/checked-version.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { filesOf } from "./listing.ts";
+import type { WalScanner } from "./sqlite/wal.ts";
 import { probeProfile } from "./storage-layout.ts";
 
 /**
@@ -12,6 +13,7 @@ import { probeProfile } from "./storage-layout.ts";
 export class CheckedFiles {
   readonly #identities = new Map<string, string>();
   readonly #versions = new Map<string, { readonly key: string; readonly version: CheckedVersion }>();
+  readonly #wals = new Map<string, { readonly identity: string; readonly scanner: WalScanner }>();
   /** Identities by path of tables without credentials. */
   readonly #plain = new Map<string, string>();
   #localStorage: { readonly identities: string; readonly credentialsHash: string | undefined } | undefined;
@@ -48,6 +50,17 @@ export class CheckedFiles {
     return known?.key === key ? known.version : undefined;
   }
 
+  /** What a scan has found in the write-ahead log at `path`, which had this identity then. */
+  addWal(path: string, identity: FileIdentity, scanner: WalScanner): void {
+    if (identity.trustworthy) this.#wals.set(path, { identity: exactIdentity(identity), scanner: scanner.clone() });
+  }
+
+  /** A scanner that has scanned all of a write-ahead log. */
+  walOf(path: string, identity: FileIdentity): WalScanner | undefined {
+    const known = this.#wals.get(path);
+    return known && hasIdentity(identity, known.identity) ? known.scanner.clone() : undefined;
+  }
+
   /** A LevelDB table that holds none of the entries that tell of credentials. @param identity as a capture has it */
   addPlain(path: string, identity: string): void {
     this.#plain.set(path, identity);
@@ -68,7 +81,7 @@ export class CheckedFiles {
 
   /** Forgets all files but these. */
   retain(paths: ReadonlySet<string>): void {
-    for (const known of [this.#identities, this.#plain]) {
+    for (const known of [this.#identities, this.#plain, this.#wals]) {
       for (const path of known.keys()) if (!paths.has(path)) known.delete(path);
     }
   }

@@ -4,6 +4,7 @@ import type { CheckedFiles } from "./checked-files.ts";
 import { checkLevelDb, type FileProblem, type LevelDbFindings } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
+import { WalScanner } from "./sqlite/wal.ts";
 import { probeProfile, type StorageLayout } from "./storage-layout.ts";
 
 /** The result of verifying a profile. */
@@ -77,10 +78,15 @@ async function verifyStorage(
   for (const name of databases) {
     signal?.throwIfAborted();
     const database = files.get(name);
-    const report = await checkSqlite(database, files.get(`${name}-wal`), { isVerified });
+    const wal = files.get(`${name}-wal`);
+    const scanner = new WalScanner();
+    const report = await checkSqlite(database, wal, { scanner, isVerified });
     if (report.database) problems.push({ name, reason: report.database });
     if (report.wal) problems.push({ name: `${name}-wal`, reason: report.wal });
-    if (database && !report.database && !report.wal) checked?.addDatabase(`${path}/${name}`, database.identity);
+    if (database && !report.database && !report.wal) {
+      checked?.addDatabase(`${path}/${name}`, database.identity);
+      if (wal) checked?.addWal(`${path}/${name}-wal`, wal.identity, scanner);
+    }
   }
   return problems;
 }

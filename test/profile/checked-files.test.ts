@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
 import { type FileIdentity, identifyFile } from "../../lib/profile/file-identity.ts";
+import { type CheckedVersion, versionKey } from "../../lib/profile/leveldb/checked-version.ts";
+import { WalScanner } from "../../lib/profile/sqlite/wal.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
 import { trustFiles } from "./support/clock.ts";
 import { INDEXED_DB, levelDbProfile, SQLITE_DB, sqliteProfile, writeFiles } from "./support/small-profile.ts";
+import { smallSqlite, walBytes } from "./support/sqlite-bytes.ts";
 
 const TABLE = `${INDEXED_DB}/000005.ldb`;
 const identity: FileIdentity = { file: "1:2", size: 3, times: "4:5", trustworthy: true };
@@ -41,6 +44,75 @@ it("retain forgets every other file", () => {
   checked.addTable("b", identity);
   checked.retain(new Set(["b", "c"]));
   expect([checked.hasTable("a", identity), checked.hasTable("b", identity)]).toEqual([false, true]);
+});
+
+describe("what was found in files", () => {
+  const version: CheckedVersion = {
+    version: { end: 1, tables: new Map(), logNumber: 2, lastSequence: 3 },
+    end: 4,
+  };
+  const files = { manifest: { number: 1, identity }, logs: [{ number: 3, identity }], tables: [[5, 100]] as const };
+
+  it("is known of a LevelDB as long as its manifest, its logs and its tables are the same", () => {
+    const key = versionKey(files) as string;
+    checked.addVersion("a", key, version);
+    expect(checked.versionOf("a", versionKey({ ...files }) as string)).toBe(version);
+    expect(checked.versionOf("b", key)).toBeUndefined();
+    const other = { ...identity, size: 9 };
+    for (const change of [
+      { manifest: { number: 2, identity } },
+      { manifest: { number: 1, identity: other } },
+      { logs: [{ number: 3, identity: other }] },
+      { logs: [...files.logs, { number: 4, identity }] },
+      { tables: [[5, 101]] as const },
+      { tables: [] },
+    ]) {
+      expect(checked.versionOf("a", versionKey({ ...files, ...change }) as string)).toBeUndefined();
+    }
+  });
+
+  it("has no key for files that were written just now", () => {
+    const fresh = { ...identity, trustworthy: false };
+    expect(versionKey({ ...files, manifest: { number: 1, identity: fresh } })).toBeUndefined();
+    expect(versionKey({ ...files, logs: [{ number: 3, identity: fresh }] })).toBeUndefined();
+    expect(versionKey({ ...files, logs: [{ number: 3, identity: undefined }] })).toBeUndefined();
+  });
+
+  it("is known of a write-ahead log as long as it is the same, and is not changed by a scan that goes on", () => {
+    const [schema, table] = smallSqlite() as [Buffer, Buffer];
+    const frames = [
+      { page: 1, commit: 3, data: schema },
+      { page: 2, commit: 3, data: table },
+    ];
+    const [one, both] = [walBytes(frames.slice(0, 1)), walBytes(frames)];
+    const scanner = new WalScanner();
+    scanner.feed(one);
+    checked.addWal("a", identity, scanner);
+    scanner.feed(both.subarray(one.length));
+    for (let i = 0; i < 2; i++) {
+      const known = checked.walOf("a", identity);
+      expect(known?.report()).toMatchObject({ end: one.length, reason: "" });
+      known?.feed(both.subarray(one.length));
+      expect(known?.report()).toEqual(scanner.report());
+    }
+    for (const [, change] of changes) expect(checked.walOf("a", { ...identity, ...change })).toBeUndefined();
+    checked.addWal("b", { ...identity, trustworthy: false }, scanner);
+    expect(checked.walOf("b", identity)).toBeUndefined();
+  });
+
+  it("is known of tables and of Local Storage as long as they are the same", () => {
+    checked.addPlain("a", "1");
+    expect([checked.isPlain("a", "1"), checked.isPlain("a", "2"), checked.isPlain("a", undefined)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    checked.retain(new Set(["b"]));
+    expect(checked.isPlain("a", "1")).toBe(false);
+    checked.addLocalStorage("1", "hash");
+    expect(checked.localStorageOf("1")?.credentialsHash).toBe("hash");
+    expect(checked.localStorageOf("2")).toBeUndefined();
+  });
 });
 
 describe("a SQLite database", () => {

@@ -61,7 +61,7 @@ export class SqliteCapture extends DatabaseCapture {
     await this.#mustHaveNoJournal();
     this.#wal = await this.#open("-wal", WAL_HEADER_BYTES);
     const source = await this.#readDatabase(database);
-    await this.#copiedWal.read(this.#wal?.handle, this.#wal?.identity.size ?? 0);
+    await this.#readWal();
     this.#database = { ...database, source };
   }
 
@@ -81,7 +81,7 @@ export class SqliteCapture extends DatabaseCapture {
   override async holdFiles(): Promise<void> {
     await super.holdFiles();
     // The bytes of a commit stay where they are until the log is reset.
-    if (this.#wal) await this.#copiedWal.copyCommits(this.#wal.handle);
+    if (this.#wal) await this.#copiedWal.copyCommits(this.#wal.handle, await this.#isUnchanged(this.#wal));
     // The log was not reset so far, and all that changes is copied: the checks of `finish` may take their time.
     if (this.#database) await this.#mustBeUnchanged(this.#database);
   }
@@ -134,6 +134,18 @@ export class SqliteCapture extends DatabaseCapture {
     if (!live || this.isStored(path, database.identity)) return this.#unchangedSource(database);
     this.#databaseCopy = await pool.copy(database.handle, database.identity.size, this.#databaseCopy);
     return this.#databaseCopy;
+  }
+
+  /** Scans the log, and copies it where that is needed; one that was scanned before and has not changed since is not read. */
+  async #readWal(): Promise<void> {
+    const { path, checked, stored, live } = this.options;
+    const known = this.#wal && checked.walOf(`${path}-wal`, this.#wal.identity);
+    const identity = this.#wal && known && prefixIdentity(this.#wal.identity, known.end);
+    const isStored = identity !== undefined && stored.get(`${path}-wal`) === identity;
+    if (known && (isStored || !live)) return this.#copiedWal.goOn(known, isStored);
+    await this.#copiedWal.read(this.#wal?.handle, this.#wal?.identity.size ?? 0);
+    if (this.#wal && (await this.#isUnchanged(this.#wal)))
+      checked.addWal(`${path}-wal`, this.#wal.identity, this.#copiedWal.scanner);
   }
 
   /**

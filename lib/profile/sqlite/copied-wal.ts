@@ -13,6 +13,8 @@ export class CopiedWal {
   /** Commits that came after the log was copied. */
   #laterRegions: SpoolRegion[] = [];
   #scanner: WalScanner = new WalScanner();
+  /** Whether nothing is copied, because the log is stored as it is. */
+  #isKept = false;
 
   /** @param isCopied whether the log is copied; else it is scanned only */
   constructor(pool: FilePool, isCopied: boolean) {
@@ -38,22 +40,41 @@ export class CopiedWal {
   /** Reads the log from its start, up to the last whole frame within its first `size` bytes. */
   async read(handle: FileHandle | undefined, size: number): Promise<void> {
     const scanner = new WalScanner();
-    this.#scanner = scanner;
-    this.#laterRegions = [];
+    this.#begin(scanner, false);
     if (handle === undefined) return;
     if (this.#isCopied) this.#region = await this.#pool.region(size, this.#region);
+    const piece = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, size));
     for (let taken = 1; taken > 0 && scanner.next < size; ) {
       this.#pool.throwIfAborted();
-      const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, size - scanner.next));
-      const { bytesRead } = await handle.read(piece, 0, piece.length, scanner.next);
+      const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - scanner.next), scanner.next);
       taken = scanner.feed(piece.subarray(0, bytesRead));
       await this.#region?.append(piece.subarray(0, taken));
     }
     this.#region?.truncate(scanner.end);
   }
 
-  /** Copies the commits that the scanner has found since. */
-  async copyCommits(handle: FileHandle): Promise<void> {
+  /**
+   * Goes on from the end of a log that was scanned before.
+   * @param isStored whether it is stored as it is: then it is copied only when it changes before the end of the capture
+   */
+  goOn(scanner: WalScanner, isStored: boolean): void {
+    this.#begin(scanner, isStored);
+    this.#region = undefined;
+  }
+
+  #begin(scanner: WalScanner, isKept: boolean): void {
+    this.#scanner = scanner;
+    this.#laterRegions = [];
+    this.#isKept = isKept;
+  }
+
+  /**
+   * Copies the commits that are not copied yet.
+   * @param isUnchanged whether the log is as it was when it was opened
+   */
+  async copyCommits(handle: FileHandle, isUnchanged: boolean): Promise<void> {
+    if (this.#isKept && isUnchanged) return;
+    this.#isKept = false;
     const copied = this.source?.size ?? 0;
     if (!this.#isCopied || copied >= this.#scanner.end) return;
     const region = await this.#pool.region(this.#scanner.end - copied);
@@ -61,6 +82,7 @@ export class CopiedWal {
       const length = Math.min(COPY_BYTES, region.capacity - region.size);
       await region.append(await readExactly(handle, copied + region.size, length));
     }
-    this.#laterRegions.push(region);
+    if (this.#region === undefined) this.#region = region;
+    else this.#laterRegions.push(region);
   }
 }

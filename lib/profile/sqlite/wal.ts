@@ -70,6 +70,22 @@ export class WalScanner {
   #rest: "nothing" | "stale" | "bad" | "short" = "nothing";
   #broken = "";
 
+  /** A scanner that has scanned the same bytes. */
+  clone(): WalScanner {
+    const scanner = new WalScanner();
+    scanner.#open = [...this.#open];
+    for (const [page, at] of this.#carried) scanner.#carried.set(page, at);
+    scanner.#header = this.#header;
+    scanner.#sum = this.#sum;
+    scanner.#sumAtEnd = this.#sumAtEnd;
+    scanner.#next = this.#next;
+    scanner.#end = this.#end;
+    scanner.#pages = this.#pages;
+    scanner.#rest = this.#rest;
+    scanner.#broken = this.#broken;
+    return scanner;
+  }
+
   /** Position of the bytes to be fed next. */
   get next(): number {
     return this.#next;
@@ -180,9 +196,11 @@ export class WalScanner {
   }
 }
 
-/** Scans a write-ahead log at rest. */
-export async function scanWal(wal: FileSource): Promise<WalReport> {
-  const scanner = new WalScanner();
+/**
+ * Scans a write-ahead log at rest.
+ * @param scanner with which it is scanned
+ */
+export async function scanWal(wal: FileSource, scanner: WalScanner = new WalScanner()): Promise<WalReport> {
   for (;;) {
     const piece = await wal.read(scanner.next, Math.min(PIECE_BYTES, wal.size - scanner.next));
     if (scanner.feed(piece) === 0) return scanner.report();

@@ -1,0 +1,96 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { captureProfile } from "../../../lib/profile/capture/capture.ts";
+import { StaleRead } from "../../../lib/profile/capture/errors.ts";
+import { CheckedFiles } from "../../../lib/profile/checked-files.ts";
+import type { CaptureFile } from "../../../lib/store.ts";
+import { useFolder } from "../../support/folder.ts";
+import { trustFiles } from "../support/clock.ts";
+import { interleave } from "../support/interleave.ts";
+import { SQLITE_DB, sqliteProfile, writeFiles } from "../support/small-profile.ts";
+import { smallSqlite, walBytes } from "../support/sqlite-bytes.ts";
+import { verifyCapture } from "../support/verify-capture.ts";
+
+// A write-ahead log that is stored, and was scanned before, is neither read nor copied by a capture. Whatever SQLite
+// does to it meanwhile, the capture can be read, or has nothing that the store lacks.
+
+const STEPS = 70;
+const LOG = `${SQLITE_DB}-wal`;
+const [schema, older, newer] = [smallSqlite()[0], smallSqlite(["new"])[1], smallSqlite(["newest"])[1]] as [
+  Buffer,
+  Buffer,
+  Buffer,
+];
+/** As `sqliteProfile` has it. */
+const first = { page: 2, commit: 3, data: older };
+const newFolder = useFolder();
+
+function overwrite(dir: string, name: string, bytes: Buffer, at = 0): void {
+  const fd = openSync(join(dir, name), "r+");
+  writeSync(fd, bytes, 0, bytes.length, at);
+  closeSync(fd);
+}
+
+it.each<[string, (dir: string) => void, (wal: Buffer | undefined) => boolean]>([
+  [
+    "a commit is added",
+    (dir) => overwrite(dir, LOG, walBytes([first, { page: 2, commit: 3, data: newer }])),
+    (wal) => [1, 2].some((frames) => wal?.length === 32 + frames * 536),
+  ],
+  [
+    "a frame is added that is not committed",
+    (dir) => overwrite(dir, LOG, walBytes([first, { page: 1, commit: 0, data: schema }])),
+    (wal) => wal?.equals(walBytes([first])) === true,
+  ],
+  [
+    "the log is written into the database and begun anew",
+    (dir) => {
+      overwrite(dir, SQLITE_DB, older, 512);
+      overwrite(dir, LOG, walBytes([{ page: 2, commit: 3, data: newer }], { salt: 9 }));
+    },
+    () => true,
+  ],
+])("a capture is whole when %s at any of its steps", async (_name, change, isState) => {
+  const root = newFolder();
+  const dirs = Array.from({ length: STEPS }, (_, index) => join(root, `profile-${index}`));
+  for (const dir of dirs) await writeFiles(dir, sqliteProfile());
+  await trustFiles(root);
+  const profiles: { dir: string; stored: readonly CaptureFile[]; checked: CheckedFiles }[] = [];
+  for (const dir of dirs) {
+    const checked = new CheckedFiles();
+    const capture = await captureProfile(dir, { live: true, checked });
+    await capture.close();
+    profiles.push({ dir, stored: capture.files, checked });
+  }
+  let [reached, read] = [0, 0];
+  for (const [at, { dir, stored, checked }] of profiles.entries()) {
+    let step = 0;
+    const capture = await interleave(
+      () => step++ === at && change(dir),
+      () => captureProfile(dir, { live: true, stored, checked }),
+    );
+    if (step <= at) break;
+    reached++;
+    try {
+      const known = new Map(stored.map(({ path, identity }) => [path, identity]));
+      const changed = capture.files.filter(({ path, identity }) => !identity || known.get(path) !== identity);
+      let wal: Buffer | undefined;
+      for (const file of changed) {
+        const bytes = await file.read(0, file.size).catch((error: unknown) => error);
+        // As a save does, which then begins anew.
+        if (bytes instanceof StaleRead) continue;
+        expect(bytes, `step ${at} of ${step}: ${file.path}`).toBeInstanceOf(Buffer);
+        if (file.path === LOG) wal = bytes as Buffer;
+      }
+      if (wal === undefined) continue;
+      read++;
+      expect(isState(wal), `step ${at} of ${step}`).toBe(true);
+      expect((await verifyCapture(capture)).problems, `step ${at} of ${step}`).toEqual([]);
+    } finally {
+      await capture.close();
+    }
+  }
+  expect(reached).toBeGreaterThan(20);
+  expect(read).toBeGreaterThan(5);
+});
