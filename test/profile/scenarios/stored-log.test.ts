@@ -63,7 +63,7 @@ it.each<[string, (dir: string) => void, (wal: Buffer | undefined) => boolean]>([
     await capture.close();
     profiles.push({ dir, stored: capture.files, checked });
   }
-  let [reached, read] = [0, 0];
+  let [reached, read, stale] = [0, 0, 0];
   for (const [at, { dir, stored, checked }] of profiles.entries()) {
     let step = 0;
     const capture = await interleave(
@@ -79,7 +79,10 @@ it.each<[string, (dir: string) => void, (wal: Buffer | undefined) => boolean]>([
       for (const file of changed) {
         const bytes = await file.read(0, file.size).catch((error: unknown) => error);
         // As a save does, which then begins anew.
-        if (bytes instanceof StaleRead) continue;
+        if (bytes instanceof StaleRead) {
+          if (file.path === LOG) stale++;
+          continue;
+        }
         expect(bytes, `step ${at} of ${step}: ${file.path}`).toBeInstanceOf(Buffer);
         if (file.path === LOG) wal = bytes as Buffer;
       }
@@ -92,5 +95,6 @@ it.each<[string, (dir: string) => void, (wal: Buffer | undefined) => boolean]>([
     }
   }
   expect(reached).toBeGreaterThan(20);
-  expect(read).toBeGreaterThan(5);
+  // What comes after the databases were looked at for the last time is met by the store, if it reads the log at all.
+  expect(read).toBeGreaterThan(1.5 * stale);
 });
