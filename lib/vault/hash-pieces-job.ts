@@ -31,14 +31,14 @@ export const job: Job<PiecesToHash, HashedPieces> = {
       if (read === 0) throw new Error("the file has become shorter");
       done += read;
     }
-    return { content: into, hashes: piecesOf(into, pieceBytes).map((piece) => hashOf(piece, key)) };
+    return { content: into, hashes: cutPieces(into, pieceBytes).map((piece) => hashOf(piece, key)) };
   },
   movedIn: ({ into }) => ownBuffers(into),
   movedOut: ({ content }) => ownBuffers(content),
 };
 
 /** The pieces of a block. */
-export function piecesOf(content: Uint8Array, pieceBytes: number): Buffer[] {
+export function cutPieces(content: Uint8Array, pieceBytes: number): Buffer[] {
   const bytes = asBuffer(content);
   const pieces: Buffer[] = [];
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) {

@@ -7,7 +7,7 @@ import type { Capture, CaptureFile } from "../store.ts";
 import { blocks } from "./blocks.ts";
 import { ALONE_BYTES, type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
-import { type HashedPieces, job as hashing, piecesOf } from "./hash-pieces-job.ts";
+import { cutPieces, type HashedPieces, job as hashing } from "./hash-pieces-job.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
@@ -176,7 +176,7 @@ async function placeBlock(
   find: Find,
   writer: ChunkWriter,
 ): Promise<FilePiece[]> {
-  const contents = piecesOf(content, pieceBytes);
+  const contents = cutPieces(content, pieceBytes);
   const isBlock = isOurs && contents.length === 1;
   const pieces: FilePiece[] = [];
   for (const [index, piece] of contents.entries()) {
