@@ -70,9 +70,9 @@ it.each<[string, (dir: string) => void, (wal: Buffer | undefined) => boolean]>([
       () => step++ === at && change(dir),
       () => captureProfile(dir, { live: true, stored, checked }),
     );
-    if (step <= at) break;
-    reached++;
     try {
+      if (step <= at) break;
+      reached++;
       const known = new Map(stored.map(({ path, identity }) => [path, identity]));
       const changed = capture.files.filter(({ path, identity }) => !identity || known.get(path) !== identity);
       let wal: Buffer | undefined;
