@@ -16,15 +16,19 @@ export interface ThreadPoolOptions {
   readonly idleMs?: number;
 }
 
+/** The file of this module, as it is built. */
+const OWN_NAME = "thread-pool.js";
 const START_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 5_000;
+/** When so many threads have died, no more are started: with each of them a caller loses what was moved to it. */
+const MOST_DEATHS = 3;
 /** A thread needs little memory for objects: its bytes are outside of them. */
 const LIMITS = { maxYoungGenerationSizeMb: 8 };
 
 /**
  * A few threads for all sessions of the process: started when there is much work, ended when there is none. Where
- * threads cannot be had (a bundler has left out the file of the thread, or the process may not start threads), the
- * callers do the work themselves, as they do until the first thread runs.
+ * threads cannot be had (a bundler has left out the file of the thread, the process may not start threads, or they die of
+ * what they do), the callers do the work themselves, as they do until the first thread runs.
  */
 export class ThreadPool {
   readonly #options: Required<Omit<ThreadPoolOptions, "entry">>;
@@ -34,6 +38,7 @@ export class ThreadPool {
   #offered = 0;
   /** Offers that are not answered. */
   #offers = 0;
+  #deaths = 0;
   #isUsable = true;
   #idle: NodeJS.Timeout | undefined;
 
@@ -104,8 +109,9 @@ export class ThreadPool {
     try {
       const thread: Thread = new Thread(entry, () => {
         this.#threads.delete(thread);
-        // Another one would fail as well.
-        if (!thread.isReady && !thread.isClosed) this.#isUsable = false;
+        if (thread.isClosed) return;
+        // Where one cannot begin, another one would fail as well.
+        if (!thread.isReady || ++this.#deaths >= MOST_DEATHS) this.#isUsable = false;
       });
       this.#threads.add(thread);
     } catch {
@@ -174,11 +180,16 @@ class Thread {
     const id = ++this.#calls;
     const moved = job.movedIn?.(input) ?? [];
     const call: Call = { id, module: job.module, input };
+    try {
+      this.#worker.postMessage(call, moved);
+    } catch {
+      // It is not of a kind that can be sent, and nothing was moved.
+      return undefined;
+    }
     // A process stays as long as somebody waits for a thread.
     this.#worker.ref();
     return await new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, isMoved: moved.length > 0 });
-      this.#worker.postMessage(call, moved);
     });
   }
 
@@ -197,7 +208,10 @@ class Thread {
   }
 }
 
-/** @returns `undefined` in a bundle, whose modules have no address */
+/**
+ * @returns `undefined` in a bundle: its modules have no address, or that of the bundle, beside which any file of this name
+ *   is a part of somebody's program
+ */
 function besideThis(name: string): URL | undefined {
-  return import.meta.url ? new URL(name, import.meta.url) : undefined;
+  return import.meta.url?.endsWith(`/${OWN_NAME}`) ? new URL(name, import.meta.url) : undefined;
 }

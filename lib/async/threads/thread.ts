@@ -11,7 +11,12 @@ parentPort?.on("message", (call: Call) => {
 parentPort?.postMessage({ id: 0, result: "ready" } satisfies Answer);
 
 async function answer({ id, module, input }: Call): Promise<void> {
-  const { job } = (await import(module)) as { job: Job<unknown, unknown> };
+  const { job } = await load(module);
   const result = await job.run(input);
   parentPort?.postMessage({ id, result } satisfies Answer, job.movedOut?.(result) ?? []);
+}
+
+/** Ends the thread when the module cannot be loaded here: the pool stops to start threads that die. */
+async function load(module: string): Promise<{ readonly job: Job<unknown, unknown> }> {
+  return (await import(module).catch(() => process.exit(1))) as { job: Job<unknown, unknown> };
 }

@@ -1,7 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../lib/async/threads/job.ts";
 import { ThreadPool, type ThreadPoolOptions } from "../../../lib/async/threads/thread-pool.ts";
+import { useFolder } from "../../support/folder.ts";
 
 interface Input {
   readonly what: "nothing" | "throw" | "exit" | "sleep" | "fill";
@@ -19,6 +22,7 @@ const { job } = (await import(jobs.href)) as { job: Job<Input, Result> };
 const own = { ...job, module: jobs.href };
 
 describe("ThreadPool", () => {
+  const newFolder = useFolder();
   const pools: ThreadPool[] = [];
 
   /** A pool that starts a thread for the first byte. */
@@ -80,6 +84,44 @@ describe("ThreadPool", () => {
     });
   });
 
+  it("starts no thread any more once three have died", async () => {
+    const dying = pool({ size: 1 });
+    for (let death = 0; death < 3; death++) {
+      await expect(dying.offer(own, { what: "exit", bytes: new Uint8Array(100_000) }, 1)).rejects.toThrow(/has ended/);
+    }
+    const bytes = new Uint8Array(100_000);
+    expect(await dying.offer(own, { what: "fill", bytes }, 1)).toBeUndefined();
+    expect(bytes.length).toBe(100_000);
+    expect(dying.size).toBe(0);
+  });
+
+  it("starts no thread any more where threads cannot load the jobs", async () => {
+    const strange = pool({ size: 1 });
+    const unknown = { module: new URL("no-such-module.mjs", jobs).href, run: own.run };
+    for (let death = 0; death < 3; death++) {
+      expect(await strange.offer(unknown, { what: "nothing" }, 1)).toBeUndefined();
+    }
+    expect(await strange.offer(own, { what: "nothing" }, 1)).toBeUndefined();
+    expect(strange.size).toBe(0);
+  });
+
+  it("goes on with new threads after its own have ended for want of work, however often", async () => {
+    const ending = pool();
+    for (let round = 0; round < 5; round++) {
+      expect(await ending.offer(own, { what: "nothing" }, 1)).toBeDefined();
+      await ending.close();
+    }
+  });
+
+  it("leaves a job to the caller whose input cannot be sent", async () => {
+    const sending = pool();
+    const bytes = new Uint8Array(100_000);
+    const input = { what: "fill" as const, bytes, more: () => {} };
+    expect(await sending.offer(own, input, 1)).toBeUndefined();
+    expect(bytes.length).toBe(100_000);
+    expect(await sending.offer(own, { what: "nothing" }, 1)).toBeDefined();
+  });
+
   it("answers all jobs of a thread that ends", async () => {
     const ending = pool({ size: 1 });
     await ending.offer(own, { what: "nothing" }, 1);
@@ -119,6 +161,27 @@ describe("ThreadPool", () => {
       const result = await threads.offer(job, { what: "sleep", ms: 50 }, 1);
       console.log(result.threadId > 0 ? "done" : "not in a thread");`);
     expect(ended).toMatchObject({ status: 0, stdout: "done\n", stderr: "" });
+  });
+
+  it("keeps no process for a job that could not be sent", () => {
+    const ended = run(`
+      await threads.offer(job, { what: "nothing" }, 1);
+      console.log(await threads.offer(job, { what: "nothing", more: () => {} }, 1));`);
+    expect(ended).toMatchObject({ status: 0, stdout: "undefined\n", stderr: "" });
+  });
+
+  it("starts no thread in a bundle, whatever lies beside it", () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "thread.js"), `console.log("somebody's program");`);
+    const text = readFileSync(new URL("thread-pool.js", dist), "utf8");
+    const program = `${text}\nconst made = new ThreadPool({ startBytes: 1 });
+      console.log(await made.offer({ module: import.meta.url }, {}, 1), made.size);`;
+    writeFileSync(
+      join(folder, "bundle.mjs"),
+      program.replace("../../errors.js", new URL("../../errors.js", dist).href),
+    );
+    const ended = spawnSync(process.execPath, [join(folder, "bundle.mjs")], { encoding: "utf8", timeout: 30_000 });
+    expect(ended).toMatchObject({ status: 0, stdout: "undefined 0\n", stderr: "" });
   });
 
   it("leaves all work to the callers where the process may not start threads", () => {
