@@ -105,8 +105,7 @@ export class FilePool {
   async release(handle: FileHandle | undefined): Promise<void> {
     if (handle === undefined) return;
     this.#changing.delete(handle);
-    await this.#uses.ended(handle);
-    await handle.close();
+    await this.#end(handle);
   }
 
   /** The first `size` bytes of an open file, read from the file itself. */
@@ -183,9 +182,8 @@ export class FilePool {
   async close(): Promise<void> {
     this.#closed = true;
     this.#endStop();
-    await this.#uses.ended();
-    const open = [...this.#handles.values(), ...this.#changing, this.#reserve, this.#spool];
-    await Promise.allSettled(open.map((each) => each?.close()));
+    const used = [...this.#handles.values(), ...this.#changing].map((handle) => this.#end(handle));
+    await Promise.allSettled([...used, this.#reserve?.close(), this.#spool?.close()]);
   }
 
   async #open(path: string): Promise<FileHandle | undefined> {
@@ -210,7 +208,7 @@ export class FilePool {
       if (!this.#handles.has(file) || this.#uses.has(handle)) continue;
       file.source = await this.copy(handle, file.size);
       this.#handles.delete(file);
-      await handle.close();
+      await this.#end(handle);
     }
   }
 
@@ -235,8 +233,13 @@ export class FilePool {
     const handle = this.#handles.get(file);
     this.#files.delete(path);
     this.#handles.delete(file);
-    await this.#uses.ended(handle);
-    await handle?.close();
+    if (handle) await this.#end(handle);
+  }
+
+  /** Closes a descriptor once no thread reads by it. */
+  async #end(handle: FileHandle): Promise<void> {
+    await this.#uses.end(handle);
+    await handle.close();
   }
 }
 

@@ -52,7 +52,7 @@ export class SpoolRegion implements PieceSource {
     return readInto(this.#handle, target, this.start + position);
   }
 
-  withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> {
+  withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> | undefined {
     return this.#uses.run(this.#handle, this.start, work);
   }
 }
@@ -102,7 +102,7 @@ export class Spool {
   }
 
   async close(): Promise<void> {
-    await this.#uses.ended();
+    await this.#uses.end(this.#handle);
     await this.#handle.close();
     if (this.#path) await unlink(this.#path);
   }
