@@ -1,4 +1,4 @@
-// `lib/async` holds deadlines, mutexes and semaphores. It imports the errors only. Every folder may import it.
+// `lib/async` holds deadlines, mutexes, semaphores, lines and turns. It imports the errors only. Every folder may import it.
 import { setTimeout as delay } from "node:timers/promises";
 
 /**

@@ -6,6 +6,8 @@ import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { VaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import { recoverSwap } from "../../profile/swap.ts";
+import { startLine } from "../lines.ts";
+import type { RemoteSession } from "../store/store-session.ts";
 import { LocalProfile } from "./local-profile.ts";
 import { removeMarker } from "./marker.ts";
 import { openStored } from "./open-stored.ts";
@@ -21,10 +23,16 @@ import { setAsideDeleted, setAsideUnsaved, warnAhead, warnWentBack } from "./set
  *   profile open; `CORRUPT` when the stored session, or a linked local profile that was never stored, does not verify.
  */
 export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile> {
-  const { store, session, dir, lock, signal, onWarning } = options;
+  const { store, dir, signal, onWarning } = options;
   await removeStaleLocks(dir);
   await recoverSwap(dir, onWarning);
   const remote = await store.open(signal);
+  return await startLine.run(() => chooseOf(options, remote), signal);
+}
+
+/** @param remote the stored session */
+async function chooseOf(options: OpenOptions, remote: RemoteSession): Promise<OpenedProfile> {
+  const { session, dir, lock, signal } = options;
   // The store may have taken long, and the next steps change the profile.
   await mayChange(dir, lock);
   const local = await LocalProfile.inspect(dir, session, signal, options.refused.local);

@@ -22,11 +22,15 @@ const READY_LIMIT_MS = 30_000;
 const SECOND_SAVE_MS = 60_000;
 /** The wait after the first failure; each further failure doubles it, up to the interval. */
 const RETRY_MS = 15_000;
-/** Each interval is up to this share longer or shorter, so that the sessions of one process do not save at once. */
+/**
+ * Each interval is up to this share longer or shorter. The first one is any part of an interval, so that sessions that
+ * were started together do not save together.
+ */
 const JITTER = 0.1;
 
 /**
- * Starts a loop of saves: as soon as the storage is ready, at 60 s, then at the interval with jitter. Never makes two
+ * Starts a loop of saves: as soon as the storage is ready, at 60 s, at any time within an interval
+ * after that, then at the interval with jitter. Never makes two
  * saves at once; a failed save is reported and tried again after a growing wait.
  * @returns a function that ends the loop, and resolves when its save under way has ended; never rejects, and may be
  *   called twice
@@ -43,6 +47,7 @@ export function startBackupLoop(options: BackupLoopOptions): () => Promise<void>
 async function run(options: BackupLoopOptions, signal: AbortSignal): Promise<void> {
   const { intervalMs, onError, wait = unrefDelay } = options;
   let [pause, elapsed, saves, failures] = [READY_POLL_MS, 0, 0, 0];
+  let isSpread = false;
   try {
     for (;;) {
       await wait(pause, signal);
@@ -51,8 +56,12 @@ async function run(options: BackupLoopOptions, signal: AbortSignal): Promise<voi
       const result = await save(options, isFirst, signal);
       if (result === "not ready") continue;
       [saves, failures] = result === "saved" ? [saves + 1, 0] : [saves, failures + 1];
-      const regular = saves === 1 && elapsed < SECOND_SAVE_MS ? SECOND_SAVE_MS - elapsed : jittered(intervalMs);
-      pause = failures === 0 ? regular : Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
+      if (failures > 0) pause = Math.min(intervalMs, RETRY_MS * 2 ** (failures - 1));
+      else if (saves === 1 && elapsed < SECOND_SAVE_MS) pause = SECOND_SAVE_MS - elapsed;
+      else {
+        pause = isSpread ? jittered(intervalMs) : anyPartOf(intervalMs);
+        isSpread = true;
+      }
     }
   } catch (error) {
     if (!signal.aborted) onError(error);
@@ -76,6 +85,11 @@ async function save(
 
 function jittered(intervalMs: number): number {
   return intervalMs * (1 + JITTER * (2 * Math.random() - 1));
+}
+
+/** Of all moments of an interval, and never at once. */
+function anyPartOf(intervalMs: number): number {
+  return intervalMs * (JITTER + Math.random());
 }
 
 /** A wait that does not keep the process alive. */

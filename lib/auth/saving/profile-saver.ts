@@ -6,6 +6,7 @@ import { captureProfile } from "../../profile/capture/capture.ts";
 import { StaleRead } from "../../profile/capture/errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Capture, CaptureFile, ProfileFacts, SaveReport } from "../../store.ts";
+import { saveLine } from "../lines.ts";
 import type { OpenedProfile, OpenOptions } from "../local/opened-profile.ts";
 import { Provenance } from "../local/provenance.ts";
 import type { StoredVersion } from "../store/store-session.ts";
@@ -116,8 +117,10 @@ export class ProfileSaver {
   /** Saves now, or after a save under way; calls before that save begins share it. */
   async next(signal: AbortSignal): Promise<SaveReport> {
     this.#next ??= this.#saves.run(async () => {
-      this.#next = undefined;
-      return (await this.#save(signal, false)) as SaveReport;
+      const leave = await saveLine.enter(signal).finally(() => {
+        this.#next = undefined;
+      });
+      return (await this.#save(signal, false).finally(leave)) as SaveReport;
     });
     return await this.#next;
   }
@@ -128,7 +131,9 @@ export class ProfileSaver {
    */
   async nextWhenReady(signal: AbortSignal): Promise<SaveReport | undefined> {
     return await this.#saves.run(async () =>
-      this.#options.linkedSince() === undefined ? undefined : await this.#save(signal, true),
+      this.#options.linkedSince() === undefined
+        ? undefined
+        : await saveLine.run(() => this.#save(signal, true), signal),
     );
   }
 

@@ -2,12 +2,12 @@ import { fstatSync, lstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { turns } from "../../async/turns.ts";
 import { diskError, isMissing, isOutOfDescriptors } from "../../disk/errors.ts";
 import { type DescribedPlace, readExactly, readInto } from "../../disk/file-source.ts";
 import { type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { COPY_BYTES } from "../sources.ts";
-import { Turns } from "../turns.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
 import { StaleRead } from "./errors.ts";
 import { openFile } from "./open-file.ts";
@@ -36,7 +36,6 @@ export class FilePool {
   readonly #uses = new DescriptorUses();
   #stop: SharedArrayBuffer | undefined;
   #endStop: () => void = () => {};
-  readonly #turns = new Turns();
   #budget: number;
   #spool: Spool | undefined;
   /** One descriptor in reserve, so that a spool can be opened when the process has run out of descriptors. */
@@ -62,7 +61,7 @@ export class FilePool {
   async hold(path: string, stored?: string): Promise<PooledFile | undefined> {
     const before = this.#files.get(path);
     if (before !== undefined || stored !== undefined) {
-      await this.#turns.next();
+      await turns.next();
       const found = lookAt(path);
       if (before && (found === "gone" || isSameFile(found, before.identity))) return before;
       if (typeof found === "object" && hasIdentity(found, stored)) {

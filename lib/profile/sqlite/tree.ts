@@ -1,4 +1,4 @@
-import { Turns } from "../turns.ts";
+import { turns } from "../../async/turns.ts";
 import { PageFacts } from "./page-facts.ts";
 import { PageSet } from "./page-set.ts";
 import type { SqlitePages } from "./pages.ts";
@@ -33,7 +33,6 @@ class TreeCheck {
   readonly #pages: SqlitePages;
   readonly #facts: PageFacts;
   readonly #used: PageSet;
-  readonly #turns = new Turns();
   #steps = 0;
 
   constructor(pages: SqlitePages, facts: PageFacts) {
@@ -51,7 +50,7 @@ class TreeCheck {
     for (let number = stack.pop(); number !== undefined; number = stack.pop()) {
       const depth = depths.pop() as number;
       if (depth > MAX_DEPTH) throw new RangeError(`the tree at page ${root} is too deep`);
-      if (++this.#steps % STEPS === 0) await this.#turns.next();
+      if (++this.#steps % STEPS === 0) await turns.next();
       this.#used.claim(number);
       const page = this.#facts.find(number);
       if (isTable !== undefined && isTable !== page.isTable) throw new RangeError(`page ${number} is of another tree`);
@@ -75,7 +74,7 @@ class TreeCheck {
   async #chain(owner: number, { head, pages }: { head: number; pages: number }): Promise<void> {
     let next = head;
     for (let i = 0; i < pages; i++) {
-      if (++this.#steps % STEPS === 0) await this.#turns.next();
+      if (++this.#steps % STEPS === 0) await turns.next();
       this.#used.claim(next);
       next = this.#facts.next(next);
     }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { startBackupLoop } from "../../../lib/auth/saving/backup-loop.ts";
 import type { SaveReport } from "../../../lib/store.ts";
 
@@ -55,17 +55,38 @@ async function turns(count = 200): Promise<void> {
 }
 
 describe("startBackupLoop", () => {
-  it("saves when the storage is ready, at 60 s, then at the interval with a jitter of a tenth", async () => {
-    const { stop, log } = rig({ intervalMs: 100_000 });
+  it("saves when the storage is ready, at 60 s, within an interval, then at the interval with a jitter of a tenth", async () => {
+    const { stop, log } = rig({ intervalMs: 100_000, limitMs: 600_000 });
     await turns();
     await stop();
     const times = log.map(({ at }) => at);
     expect(times.slice(0, 2)).toEqual([5_000, 60_000]);
-    expect(times.length).toBeGreaterThanOrEqual(4);
-    for (const [index, at] of times.slice(2).entries()) {
-      const since = at - (times[index + 1] ?? 0);
+    expect(times[2]).toBeGreaterThanOrEqual(70_000);
+    expect(times[2]).toBeLessThanOrEqual(170_000);
+    expect(times.length).toBeGreaterThanOrEqual(6);
+    for (const [index, at] of times.slice(3).entries()) {
+      const since = at - (times[index + 2] ?? 0);
       expect(since).toBeGreaterThanOrEqual(90_000);
       expect(since).toBeLessThanOrEqual(110_000);
+    }
+  });
+
+  it("spreads a hundred sessions that start together over the interval, from the third save on", async () => {
+    // Numbers from 0 to 1 that look random, always the same ones.
+    let seed = 1;
+    const random = vi.spyOn(Math, "random").mockImplementation(() => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    });
+    const sessions = Array.from({ length: 100 }, () => rig({ intervalMs: 600_000, limitMs: 6_000_000 }));
+    await turns();
+    await Promise.all(sessions.map(({ stop }) => stop()));
+    random.mockRestore();
+    const times = sessions.flatMap(({ log }) => log.slice(2).map(({ at }) => at));
+    for (let from = 600_000; from < 5_400_000; from += 60_000) {
+      const inMinute = times.filter((at) => at >= from && at < from + 60_000).length;
+      expect(inMinute, `saves from ${from / 60_000} min on`).toBeGreaterThan(0);
+      expect(inMinute, `saves from ${from / 60_000} min on`).toBeLessThan(25);
     }
   });
 
