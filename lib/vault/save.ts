@@ -57,7 +57,9 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;
   try {
-    const files = await placeFiles(capture, lease, previous, chunks, signal);
+    const stored = base && previous && (await writer.generations.keys(base, signal));
+    const current = previous && stored && { manifest: previous, keys: stored };
+    const files = await placeFiles(capture, lease, current, chunks, signal);
     const { profile, live, takenAt, spreadMs, verified } = capture;
     const facts = { profile, live, takenAt: takenAt.getTime(), spreadMs };
     // Not that of a suspect capture, nor any value that is no boolean.

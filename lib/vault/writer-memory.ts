@@ -1,4 +1,5 @@
 import { entryOf, type LogState } from "./entry.ts";
+import type { ManifestFile } from "./manifest.ts";
 import { Uploads } from "./uploads.ts";
 
 /** The kept generations of a profile may take so many times its bytes, and some more, without being looked at before a save. */
@@ -9,10 +10,8 @@ const ROOM_BYTES = 64 * 1024 * 1024;
 export interface FileRead {
   /** The identity that the file had. */
   readonly identity: string;
-  /** Bytes of each piece but the last. */
-  readonly pieceBytes: number;
-  /** SHA-256 of each piece. */
-  readonly hashes: readonly string[];
+  /** The file as it was stored. */
+  readonly stored: ManifestFile;
 }
 
 /** What one holder remembers between its saves. It lasts as long as the lease, and is stored nowhere. */
