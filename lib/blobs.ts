@@ -21,13 +21,14 @@ export interface BlobStore {
   /** The abilities of this backend. Called once by its user; may probe the backend. */
   traits(options?: CallOptions): Promise<BlobTraits>;
 
-  /** The value at `key`, or `undefined` when and only when there is none. The buffer belongs to the caller. */
+  /** The value at `key`, or `undefined` when and only when there is none. The buffer belongs to the caller, who may move its memory away. */
   get(key: string, options?: CallOptions): Promise<Buffer | undefined>;
 
   /**
    * Stores `bytes` at `key`, replacing its value. With `ifAbsent`, creates the key: when it exists the call throws
    * `CONFLICT` and changes nothing, and of any number of racers exactly one succeeds.
-   * `bytes` is not changed by the caller until the promise settles.
+   * `bytes` is not changed by the caller until the promise settles. After that the caller may change it, or move its memory
+   * away, if the put has succeeded.
    */
   put(key: string, bytes: Buffer, options?: PutOptions): Promise<void>;
 

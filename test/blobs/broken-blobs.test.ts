@@ -126,6 +126,18 @@ const faults: Record<string, () => OpenedBlobs> = {
       get: async (key, options) => ((await sound.get(key, options)) ? values.get(key) : undefined),
     };
   }),
+  "returns memory that it keeps": broken((sound) => {
+    const returned = new Map<string, Buffer | undefined>();
+    return {
+      async get(key, options) {
+        const bytes = await sound.get(key, options);
+        if (!bytes || bytes.length < 1024 * 1024) return bytes;
+        const known = returned.get(key) ?? bytes;
+        returned.set(key, known);
+        return known;
+      },
+    };
+  }),
   "cuts what is too large": broken((sound) => ({
     put: (key, bytes, options) => sound.put(key, bytes.subarray(0, 1024 * 1024), options),
   })),

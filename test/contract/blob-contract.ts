@@ -14,6 +14,8 @@ export interface OpenedBlobs extends Opened {
 
 /** The largest value that the suite sends, where a backend takes larger ones. */
 const LARGE_BYTES = 16 * 1024 * 1024;
+/** Bytes that have a buffer of their own. */
+const MOVED_BYTES = 1024 * 1024;
 const CONTENDERS = 20;
 const MANY = 1_100;
 
@@ -62,6 +64,24 @@ const tests: Record<string, (opened: OpenedBlobs) => Promise<void>> = {
     assert.equal(String(found), "before");
     found?.fill("y");
     assert.equal(String(await blobs.get("s/a")), "before");
+  },
+
+  "needs no memory of its caller after a put, and none of what it returned": async ({ blobs }) => {
+    const { maxBlobBytes } = await blobs.traits();
+    const bytes = noise(Math.min(maxBlobBytes, MOVED_BYTES));
+    const put = Buffer.from(bytes);
+    await blobs.put("s/a", put);
+    moveAway(put);
+    for (let read = 0; read < 2; read++) {
+      const found = await blobs.get("s/a");
+      assert.ok(found);
+      assert.ok(found.equals(bytes));
+      moveAway(found);
+    }
+    const again = Buffer.from(bytes.subarray(1));
+    await blobs.put("s/a", again);
+    moveAway(again);
+    assert.ok((await blobs.get("s/a"))?.equals(bytes.subarray(1)));
   },
 
   "replaces what was there, and lists it once": async ({ blobs }) => {
@@ -346,6 +366,14 @@ async function rejects(call: Promise<unknown>, code: VaultErrorCode): Promise<vo
 }
 
 /** Bytes that do not compress and differ all over. */
+/** Overwrites bytes, and moves their memory away where no other bytes lie in it: whoever looks at them later finds none. */
+function moveAway(bytes: Buffer): void {
+  bytes.fill(0);
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength)
+    structuredClone(buffer, { transfer: [buffer] });
+}
+
 function noise(length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let state = 0x9e3779b9;
