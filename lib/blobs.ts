@@ -38,7 +38,7 @@ export interface BlobStore {
    * One more promise: where each key is created before the one below it is deleted, as in a log, the largest key that is
    * listed was the largest at some moment of the listing. A key that is gone may be listed for that.
    */
-  list(prefix: string, options?: CallOptions): AsyncIterable<BlobInfo>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<BlobInfo>;
 
   /** Deletes `keys`; absent ones are fine. When it resolves, a `get` of each says absent. */
   delete(keys: readonly string[], options?: CallOptions): Promise<void>;
@@ -54,6 +54,15 @@ export interface CallOptions {
 export interface PutOptions extends CallOptions {
   /** Create, never replace. @default false */
   ifAbsent?: boolean | undefined;
+}
+
+/** Options of a `list`. */
+export interface ListOptions extends CallOptions {
+  /**
+   * Whether the caller looks at the keys alone: then `size` and `modifiedAt` may be 0 and 1970, where to find them out
+   * takes a call for each key. @default false
+   */
+  keysOnly?: boolean | undefined;
 }
 
 /** The abilities of a backend. */

@@ -5,7 +5,7 @@ export { type AuthenticationAnswer, BaseAuth } from "./auth/base-auth.ts";
 export { LocalAuth, type LocalAuthOptions } from "./auth/local-auth.ts";
 export { NoAuth } from "./auth/no-auth.ts";
 export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
-export type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "./blobs.ts";
+export type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "./blobs.ts";
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
 export {

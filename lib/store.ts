@@ -281,6 +281,8 @@ export interface RestoreReport {
   readonly skipped: readonly { readonly generation: number; readonly code: string }[];
   /** The browser that wrote the profile and its storage, so that it is opened the same way. */
   readonly profile: ProfileFacts;
+  /** Whether the files and their names would survive a power failure. @default false: whoever needs that syncs them */
+  readonly isOnDisk?: boolean;
 }
 
 /** Chromium's two on-disk forms of a site's storage. */

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import { settled } from "../../lib/blobs/settled.ts";
-import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
+import type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "../../lib/blobs.ts";
 import { syncDirectory } from "../../lib/disk/durable.ts";
 import { codeOf } from "../../lib/disk/errors.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
@@ -91,12 +91,12 @@ export class FileBlobs implements BlobStore {
     await request(`put ${key}`, toVaultError, write, signal);
   }
 
-  async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<BlobInfo> {
+  async *list(prefix: string, { signal, keysOnly = false }: ListOptions = {}): AsyncGenerator<BlobInfo> {
     assertPrefix(prefix);
     const segments = prefix.split("/").slice(0, -1);
     const start = join(this.#directory, ...segments.flatMap(directoryNames));
     await request(`list ${prefix}`, toVaultError, () => this.#mustBeThere(), signal);
-    for await (const info of walk(start, `${segments.join("/")}/`, signal)) {
+    for await (const info of walk(start, `${segments.join("/")}/`, keysOnly, signal)) {
       if (info.key.startsWith(prefix)) yield info;
     }
   }
@@ -184,12 +184,18 @@ export class FileBlobs implements BlobStore {
 }
 
 /** All blobs below `directory`, whose keys begin with `text`. */
-async function* walk(directory: string, text: string, signal: AbortSignal | undefined): AsyncGenerator<BlobInfo> {
+async function* walk(
+  directory: string,
+  text: string,
+  keysOnly: boolean,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<BlobInfo> {
   const names = (): ReturnType<typeof settled<NameOnDisk>> => settled(() => namesIn(directory));
   for (const [name, found] of await request(`list ${text}`, toVaultError, names, signal)) {
     signal?.throwIfAborted();
     const path = join(directory, name);
-    if (found.kind === "directory") yield* walk(path, text + found.text, signal);
+    if (found.kind === "directory") yield* walk(path, text + found.text, keysOnly, signal);
+    else if (found.kind === "blob" && keysOnly) yield { key: text + found.text, size: 0, modifiedAt: new Date(0) };
     else if (found.kind === "blob") {
       const info = await request(`list ${text}`, toVaultError, () => unlessAbsent(stat(path)));
       // One that is gone by now is listed too: it may be gone because the next one has come, which is not listed.

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { BlobInfo, BlobStore, CallOptions, PutOptions } from "../blobs.ts";
+import type { BlobInfo, BlobStore, ListOptions, PutOptions } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 
 /** What {@link retry} takes. */
@@ -58,7 +58,7 @@ async function* listAgain(
   blobs: BlobStore,
   options: RetryOptions,
   prefix: string,
-  call: CallOptions | undefined,
+  call: ListOptions | undefined,
 ): AsyncGenerator<BlobInfo> {
   const pause = pauses(options, call?.signal);
   const seen = new Set<string>();

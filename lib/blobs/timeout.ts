@@ -27,7 +27,9 @@ export function timeout(blobs: BlobStore, { attemptTimeoutMs }: TimeoutOptions):
         blobs.put(key, bytes, { ...options, signal }),
       ),
     list: (prefix, options) =>
-      listWithin(ms(prefix), `Listing ${prefix}`, options?.signal, (signal) => blobs.list(prefix, { signal })),
+      listWithin(ms(prefix), `Listing ${prefix}`, options?.signal, (signal) =>
+        blobs.list(prefix, { ...options, signal }),
+      ),
     delete: (keys, options) =>
       within(ms(keys[0] ?? "_"), `Deleting ${keys.length} keys`, options?.signal, (signal) =>
         blobs.delete(keys, { signal }),

@@ -23,6 +23,7 @@ export function newStagingPath(dir: string): string {
  * Replaces the profile at `to` by the staged one; the replaced profile stays beside it until `discardReplaced`.
  * Whenever the process dies, `recoverSwap` finds one of the two whole. No other process may move the profile meanwhile.
  * @param options.from a path from `newStagingPath(to)` that holds a complete, verified profile
+ * @param options.isOnDisk whether all of `from` was synced. @default false: it is now
  * @param options.beforeMove called when all of `from` is on disk and nothing was moved yet; when it rejects, nothing is
  *   moved
  * @param options.warn called for each profile of an earlier swap that cannot be removed: it takes space and does no
@@ -33,11 +34,13 @@ export function newStagingPath(dir: string): string {
 export async function swapIn({
   from,
   to,
+  isOnDisk = false,
   beforeMove,
   warn = () => {},
 }: {
   from: string;
   to: string;
+  isOnDisk?: boolean;
   beforeMove?: () => Promise<void>;
   warn?: (message: string) => void;
 }): Promise<void> {
@@ -45,7 +48,7 @@ export async function swapIn({
   if (!(await exists(from))) throw invalidOption("from", "a directory that is there", from);
   await guard("put the restored profile in place", async () => {
     try {
-      await syncTree(from);
+      if (!isOnDisk) await syncTree(from);
       await beforeMove?.();
       await writeMark(to, from);
       await finish(to, from);

@@ -34,7 +34,7 @@ export class SessionLog {
   /** Numbers of all entries, in no order. */
   async numbers(signal?: AbortSignal): Promise<number[]> {
     const numbers: number[] = [];
-    for await (const { key } of this.#blobs.list(logPrefix(this.session), { signal })) {
+    for await (const { key } of this.#blobs.list(logPrefix(this.session), { signal, keysOnly: true })) {
       const n = entryNumber(this.session, key);
       if (n !== undefined) numbers.push(n);
     }

@@ -36,6 +36,7 @@ export async function restoreGeneration(context: VaultContext, options: RestoreP
         ms: Math.round(performance.now() - began),
         skipped: skipped.map(({ generation, error }) => ({ generation, code: error.code })),
         profile,
+        isOnDisk: true,
       };
     } catch (error) {
       const { n } = candidate;

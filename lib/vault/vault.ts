@@ -61,7 +61,7 @@ export class Vault implements ProfileStore {
 
   /** Names of all sessions that were ever written, deleted ones included. */
   async *sessions({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<string> {
-    for await (const { key } of this.#context.blobs.list(SESSIONS_PREFIX, { signal })) {
+    for await (const { key } of this.#context.blobs.list(SESSIONS_PREFIX, { signal, keysOnly: true })) {
       yield key.slice(SESSIONS_PREFIX.length);
     }
   }

@@ -1,17 +1,15 @@
-import { constants } from "node:fs";
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { forEachConcurrent, Semaphore } from "../async/semaphore.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
-import { syncDirectory, syncFile, writeFully } from "../disk/durable.ts";
+import { syncDirectory } from "../disk/durable.ts";
 import { asDiskError } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import type { ChunkReader } from "./chunk-reader.ts";
 import type { Chunk, Manifest, Piece } from "./manifest.ts";
+import { NewFiles, type Part } from "./new-files.ts";
 
 const DIRECTORY_MODE = 0o700;
-const FILE_MODE = 0o600;
-const WRITE = constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
 /** Contents in memory of one restore at once, beside the chunks that are fetched: one is unpacked while others are written. */
 const CONTENTS_AT_ONCE = 3;
 /** Files that are written or synced at once. */
@@ -44,31 +42,32 @@ export async function writeProfile(
   { permits, signal }: { permits: Permits; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const paths = manifest.files.map(({ path }) => join(directory, path));
+  const files = new NewFiles();
   const directories = directoriesOf(manifest).map((name) => join(directory, name));
   const contents = new Semaphore(CONTENTS_AT_ONCE);
   const write = async ([chunk, writes]: [Chunk, Map<string, Write[]>], stop: AbortSignal): Promise<void> => {
     // Each piece by itself: the manifest may refer to a chunk in which other pieces are no longer needed.
     const pieces = [...writes.values()].flat().map(({ piece }) => piece);
     const writeAll = async (content: Buffer): Promise<void> => {
-      for (const [path, parts] of writes) await writeParts(join(directory, path), parts, content);
+      for (const [path, parts] of writes) await files.write(join(directory, path), joined(parts), content);
     };
     await reader.use(chunk, { pieces, contents, signal: stop }, writeAll);
   };
   try {
     for (const path of directories) await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
-    // All files are created first, exclusively: later writes go into these files, never through a link.
-    await forEachConcurrent(paths, FILES_AT_ONCE, createFile, signal);
+    await forEachConcurrent(paths, FILES_AT_ONCE, (path) => files.create(path), signal);
     await forEachConcurrent(writesOf(manifest), permits, write, signal);
-    await forEachConcurrent(paths, FILES_AT_ONCE, syncFile, signal);
-    for (const path of directories.reverse()) await syncDirectory(path);
-    await syncDirectory(directory);
+    // In no order, because nobody reads them before the end: the disk writes bytes and names together.
+    const syncs = [
+      ...paths.map((path) => () => files.sync(path)),
+      ...[...directories, directory].map((path) => () => syncDirectory(path)),
+    ];
+    await forEachConcurrent(syncs, FILES_AT_ONCE, (sync) => sync(), signal);
   } catch (error) {
     throw asDiskError(`write the profile into ${directory}`, error);
+  } finally {
+    await files.close();
   }
-}
-
-async function createFile(path: string): Promise<void> {
-  await (await open(path, "wx", FILE_MODE)).close();
 }
 
 interface Write {
@@ -103,19 +102,8 @@ function directoriesOf({ files }: Manifest): string[] {
   return [...directories];
 }
 
-async function writeParts(path: string, parts: readonly Write[], content: Buffer): Promise<void> {
-  const file = await open(path, WRITE);
-  try {
-    for (const { offset, bytes, position } of joined(parts)) {
-      await writeFully(file, content.subarray(offset, offset + bytes), position);
-    }
-  } finally {
-    await file.close();
-  }
-}
-
 /** The runs of pieces that follow one another in the chunk and in the file: a database has thousands of pieces. */
-function joined(parts: readonly Write[]): { offset: number; bytes: number; position: number }[] {
+function joined(parts: readonly Write[]): Part[] {
   const runs: { offset: number; bytes: number; position: number }[] = [];
   for (const { piece, position } of parts) {
     const { offset, bytes } = piece;

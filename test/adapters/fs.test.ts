@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileBlobs, FileStore } from "../../adapters/fs/index.ts";
 import { blobContract } from "../contract/index.ts";
+import { countCalls } from "../profile/support/disk-calls.ts";
 import { storeSuites } from "../support/store-suites.ts";
 
 const runner = { describe, it };
@@ -31,6 +32,25 @@ describe("directory", () => {
       if (process.platform !== "win32") expect(info.mode & 0o777).toBe(info.isDirectory() ? 0o700 : 0o600);
       if (info.isFile()) expect(name).toMatch(/=blob$/);
     }
+    await close();
+  });
+
+  it("lists keys without a look at each file, for a caller who wants nothing else", async () => {
+    const { directory, close } = await temporary();
+    const blobs = new FileBlobs({ directory });
+    const keys = ["bot/chunks/1", "bot/log/1", "bot/log/2"];
+    for (const key of keys) await blobs.put(key, Buffer.from(key));
+    const list = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { key } of blobs.list("bot/", { keysOnly: true })) found.push(key);
+      return found.sort();
+    };
+    const few = await countCalls(list);
+    expect(few.result).toEqual(keys);
+    for (let n = 3; n < 50; n++) await blobs.put(`bot/log/${n}`, Buffer.from("x"));
+    const many = await countCalls(list);
+    expect(many.result).toHaveLength(50);
+    expect(many.asynchronous).toBe(few.asynchronous);
     await close();
   });
 

@@ -41,7 +41,7 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession): Promise<Op
   const { entry } = remote;
   if (local === undefined || local.empty) return await startEmpty(dir, entry);
   const isAhead = local.isAhead(remote);
-  if (remote.kind === "deleted" && (local.marker !== undefined || local.writtenAt <= remote.at.getTime())) {
+  if (remote.kind === "deleted" && (local.marker !== undefined || (await local.writtenAt()) <= remote.at.getTime())) {
     if (!isAhead) {
       await setAsideDeleted(dir);
       return await startEmpty(dir, entry);

@@ -20,8 +20,6 @@ export class LocalProfile {
   readonly problem: string | undefined;
   /** The files that the inspection has checked. */
   readonly checked: CheckedFiles;
-  /** When the site's storage was last written, in milliseconds since 1970. */
-  readonly writtenAt: number;
   /** Whether a page has asked for a link in this profile since its newest version. */
   readonly isRefused: boolean;
   readonly #dir: string;
@@ -32,7 +30,7 @@ export class LocalProfile {
     dir: string,
     session: string,
     report: VerifyReport,
-    found: Pick<LocalProfile, "marker" | "checked" | "writtenAt" | "isRefused">,
+    found: Pick<LocalProfile, "marker" | "checked" | "isRefused">,
   ) {
     this.#dir = dir;
     this.#session = session;
@@ -41,7 +39,6 @@ export class LocalProfile {
     this.problem = firstProblem(report);
     this.marker = found.marker;
     this.checked = found.checked;
-    this.writtenAt = found.writtenAt;
     this.isRefused = found.isRefused;
   }
 
@@ -73,7 +70,6 @@ export class LocalProfile {
     return new LocalProfile(dir, session, report, {
       marker,
       checked,
-      writtenAt: await lastWrite(join(dir, "Default")),
       isRefused: marker?.isSuperseded === true || (refused !== undefined && marker?.history.at(-1)?.id === refused),
     });
   }
@@ -119,6 +115,11 @@ export class LocalProfile {
     if (entry === undefined || generation === undefined || this.empty) return false;
     // If the newest entry has the number of the generation, it is the entry of this start's lease.
     return this.marker?.session === this.#session && generation >= entry;
+  }
+
+  /** When the site's storage was last written, in milliseconds since 1970. */
+  async writtenAt(): Promise<number> {
+    return await lastWrite(join(this.#dir, "Default"));
   }
 
   /** Whether the profile may be the only copy of a session. */

@@ -141,7 +141,7 @@ async function restore(
     const mayBeLost = local?.marker?.isUnsaved || local?.isAhead(remote) || (await local?.mayBeOnlyCopy(signal));
     if (mayBeLost) await setAsideUnsaved(options, "the stored session is used");
   };
-  await swapIn({ from: staging, to: dir, beforeMove, warn });
+  await swapIn({ from: staging, to: dir, isOnDisk: report.isOnDisk === true, beforeMove, warn });
   options.refused.local = undefined;
   return { ...UNKNOWN, history, entry, profile: report.profile, restored: report, linked: true, checked };
 }

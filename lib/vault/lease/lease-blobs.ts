@@ -42,7 +42,7 @@ export class LeaseBlobs {
 
   async list(signal?: AbortSignal): Promise<StoredLease> {
     const keys: string[] = [];
-    for await (const { key } of this.#context.blobs.list(this.#prefix, { signal })) keys.push(key);
+    for await (const { key } of this.#context.blobs.list(this.#prefix, { signal, keysOnly: true })) keys.push(key);
     const names = keys.map((key) => key.slice(this.#prefix.length));
     const turn = names.reduce((newest, name) => Math.max(newest, turnOf(name) ?? 0), 0);
     return { isReleased: names.includes(RELEASED), turn, keys };

@@ -6,7 +6,7 @@ import type { VaultLease } from "../lease.ts";
 export async function sweepLeases({ context, session, epoch }: VaultLease, signal?: AbortSignal): Promise<void> {
   const { blobs } = context;
   const keys: string[] = [];
-  for await (const { key } of blobs.list(leasesPrefix(session), { signal })) {
+  for await (const { key } of blobs.list(leasesPrefix(session), { signal, keysOnly: true })) {
     // A lease of the same epoch in another folder may be alive: the store has lost a hold then.
     if ((folderEpoch(leaseFolder(session, key)) ?? epoch) < epoch) keys.push(key);
   }

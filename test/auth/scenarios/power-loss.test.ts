@@ -1,4 +1,4 @@
-import { mkdir, readFile, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../../adapters/fs/index.ts";
@@ -10,7 +10,7 @@ import { useFolder } from "../../support/folder.ts";
 import { gate } from "../../support/gate.ts";
 import { expectWarning } from "../../support/warnings.ts";
 import { ZipFolder } from "../../support/zip-folder.ts";
-import { linkedProfile, sessionOf } from "../support/linked-profile.ts";
+import { linkedProfile, sessionOf, storeProfile } from "../support/linked-profile.ts";
 import { ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
 
 /** The synced files with their content at that time, by path and in order; and a replacement for the sync. */
@@ -173,6 +173,45 @@ describe.each(Object.entries(stores))("a power failure after a save, with %s", (
     await client.destroy();
     expect((await nextStart(open())).seen).not.toContain("error");
   });
+});
+
+it("a restore syncs each file and each folder once, before the marker of the swap", async () => {
+  const store = new FileStore({ directory: join(root, "store") });
+  await storeProfile(join(root, "store"), session, linked);
+  disk.order.length = 0;
+  const { client, strategy } = clientOf(store);
+  await client.initialize("linked", async () => new ScriptedBrowser());
+  const order = disk.order.map((path) => relative(dataPath, path).replace(/\.staged-[0-9a-f]+/, ""));
+  const swap = order.findIndex((path) => path.startsWith(`${session}.swap`));
+  for (const path of [...Object.keys(linked), ...Object.keys(linked).map(dirname), "Default"]) {
+    const found = join(session, path);
+    expect(
+      order.filter((each) => each === found),
+      path,
+    ).toHaveLength(1);
+    expect(order.indexOf(found), path).toBeLessThan(swap);
+  }
+  // By the restore, and by the marker in it.
+  expect(order.filter((each) => each === session)).toHaveLength(2);
+  await strategy.disconnect();
+  await client.destroy();
+});
+
+it("a restore of a zip syncs each file, before the marker of the swap", async () => {
+  const zips = stores["a store with the four methods"] as () => SessionStore;
+  await linkAndSave(zips());
+  await rm(dir, { recursive: true });
+  disk.order.length = 0;
+  const { client, strategy } = clientOf(zips());
+  await client.initialize("linked", async () => new ScriptedBrowser());
+  const order = disk.order.map((path) => relative(dataPath, path).replace(/\.staged-[0-9a-f]+/, ""));
+  const swap = order.findIndex((path) => path.startsWith(`${session}.swap`));
+  expect(swap).toBeGreaterThan(0);
+  for (const path of [...Object.keys(linked), ...Object.keys(linked).map(dirname), "Default", ""]) {
+    expect(order.slice(0, swap), path).toContain(join(session, path));
+  }
+  await strategy.disconnect();
+  await client.destroy();
 });
 
 it("a save syncs only changed files, after the commit and before the marker", async () => {
