@@ -33,9 +33,30 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** Syncs the names in `dir` to disk, unless `dir` was removed. Windows cannot open directories, and needs no sync. */
+/** By path, the syncs of directories that are under way, and the ones after them, which have not begun. */
+const syncing = new Map<string, Promise<void>>();
+const following = new Map<string, Promise<void>>();
+
+/**
+ * Syncs the names in `dir` to disk, unless `dir` was removed. Windows cannot open directories, and needs no sync. Callers
+ * that come while a sync of this directory is under way share the next one: each sees to the names of all before it.
+ */
 export async function syncDirectory(dir: string): Promise<void> {
-  if (process.platform !== "win32") await syncForgiving(dir, NOT_SYNCED);
+  if (process.platform === "win32") return;
+  const underWay = syncing.get(dir);
+  if (underWay === undefined) return await beginSync(dir);
+  const shared = following.get(dir) ?? underWay.catch(() => {}).then(() => beginSync(dir));
+  following.set(dir, shared);
+  await shared;
+}
+
+function beginSync(dir: string): Promise<void> {
+  following.delete(dir);
+  const sync = syncForgiving(dir, NOT_SYNCED).finally(() => {
+    if (syncing.get(dir) === sync) syncing.delete(dir);
+  });
+  syncing.set(dir, sync);
+  return sync;
 }
 
 /** Syncs the bytes that another process has written into `path` to disk, unless the file was removed. */

@@ -34,13 +34,14 @@ export class SyncedFiles {
     const isNew = ({ path, identity }: (typeof files)[number]): boolean =>
       identity === undefined || this.#known.get(path) !== identity;
     const paths = files.filter(isNew).map(({ path }) => path);
-    await forEachConcurrent(paths, SYNCS_AT_ONCE, (path) => this.#attempt(path, syncWritten), signal);
-    // A name is on disk once all directories above it are synced.
-    for (const path of foldersOf(paths)) {
-      signal.throwIfAborted();
-      await this.#attempt(path, syncWrittenNames);
-    }
-    for (const path of [...paths, ...foldersOf(paths)]) {
+    const folders = foldersOf(paths);
+    // A name is on disk once all directories above it are synced; in which order makes no difference in the end.
+    const syncs = [
+      ...paths.map((path) => () => this.#attempt(path, syncWritten)),
+      ...folders.map((path) => () => this.#attempt(path, syncWrittenNames)),
+    ];
+    await forEachConcurrent(syncs, SYNCS_AT_ONCE, (sync) => sync(), signal);
+    for (const path of [...paths, ...folders]) {
       if (this.#refused.has(path)) throw diskError(BRINGING, this.#refused.get(path));
     }
     this.#known = new Map(files.map(({ path, identity }) => [path, identity]));
@@ -54,11 +55,11 @@ export class SyncedFiles {
   }
 }
 
-/** The directories that `paths` lie in, up to the profile itself: the deepest first. */
+/** The directories that `paths` lie in, up to the profile itself. */
 function foldersOf(paths: readonly string[]): string[] {
   const folders = new Set<string>();
   for (const path of paths) {
     for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
   }
-  return [...folders].sort((a, b) => b.length - a.length);
+  return [...folders];
 }

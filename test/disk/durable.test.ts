@@ -14,6 +14,7 @@ import {
   writeFully,
 } from "../../lib/disk/durable.ts";
 import { useFolder } from "../support/folder.ts";
+import { type Gate, gate } from "../support/gate.ts";
 
 const newFolder = useFolder();
 let folder: string;
@@ -35,6 +36,62 @@ async function failSyncs(code: string): Promise<void> {
   const error = Object.assign(new Error(code), { code, syscall: "fsync" });
   vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "sync").mockRejectedValue(error);
 }
+
+describe("syncDirectory", () => {
+  /** The syncs that have begun; each ends when its gate is opened, and fails when it is told to. */
+  async function gatedSyncs(): Promise<{ gate: Gate; fails?: Error }[]> {
+    const handle = await open(path, "r");
+    await handle.close();
+    const begun: { gate: Gate; fails?: Error }[] = [];
+    vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "sync").mockImplementation(async () => {
+      const sync: (typeof begun)[number] = { gate: gate() };
+      begun.push(sync);
+      await sync.gate.opened;
+      if (sync.fails) throw sync.fails;
+    });
+    return begun;
+  }
+
+  it("is shared by those who come while another one is under way, and never joins one that has begun", async () => {
+    const begun = await gatedSyncs();
+    const ended: string[] = [];
+    const sync = (name: string): Promise<number> => syncDirectory(folder).then(() => ended.push(name));
+    const first = sync("first");
+    await expect.poll(() => begun.length).toBe(1);
+    const second = ["a", "b", "c"].map(sync);
+    begun[0]?.gate.open();
+    await first;
+    await expect.poll(() => begun.length).toBe(2);
+    expect(ended).toEqual(["first"]);
+    const third = sync("third");
+    begun[1]?.gate.open();
+    await Promise.all(second);
+    await expect.poll(() => begun.length).toBe(3);
+    expect(ended).toEqual(["first", "a", "b", "c"]);
+    begun[2]?.gate.open();
+    await third;
+    const alone = sync("alone");
+    await expect.poll(() => begun.length).toBe(4);
+    begun[3]?.gate.open();
+    await alone;
+  });
+
+  it("fails for all who share it, and for nobody else", async () => {
+    const begun = await gatedSyncs();
+    const error = Object.assign(new Error("EIO"), { code: "EIO", syscall: "fsync" });
+    const results = ["first", "a", "b"].map(() => syncDirectory(folder).then(() => "synced", Object));
+    await expect.poll(() => begun.length).toBe(1);
+    begun[0]?.gate.open();
+    await expect.poll(() => begun.length).toBe(2);
+    Object.assign(begun[1] as object, { fails: error });
+    begun[1]?.gate.open();
+    expect(await Promise.all(results)).toEqual(["synced", error, error]);
+    const next = syncDirectory(folder);
+    await expect.poll(() => begun.length).toBe(3);
+    begun[2]?.gate.open();
+    await next;
+  });
+});
 
 describe("replaceFile", () => {
   it("replaces the file, readable by its owner alone, and answers what the writer answered", async () => {

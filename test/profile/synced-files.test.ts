@@ -3,9 +3,14 @@ import { join, relative } from "node:path";
 import { beforeEach, expect, it, vi } from "vitest";
 import { SyncedFiles } from "../../lib/profile/synced-files.ts";
 import { useFolder } from "../support/folder.ts";
+import { gate } from "../support/gate.ts";
 
-/** Error codes by call and file name, and the paths that were synced. */
-const disk = vi.hoisted(() => ({ fails: {} as Record<string, string>, synced: [] as string[] }));
+/** Error codes by call and file name, the paths that were synced, and what happens before a sync. */
+const disk = vi.hoisted(() => ({
+  fails: {} as Record<string, string>,
+  synced: [] as string[],
+  beforeSync: async (_path: string): Promise<void> => {},
+}));
 
 vi.mock("node:fs/promises", async (original) => {
   const fs = await original<typeof import("node:fs/promises")>();
@@ -19,6 +24,7 @@ vi.mock("node:fs/promises", async (original) => {
     const sync = handle.sync.bind(handle);
     handle.sync = async () => {
       fail("fsync", path);
+      await disk.beforeSync(path);
       await sync();
       disk.synced.push(path);
     };
@@ -44,6 +50,7 @@ beforeEach(async () => {
   profile = new SyncedFiles(dir);
   disk.fails = {};
   disk.synced = [];
+  disk.beforeSync = async () => {};
 });
 
 function synced(): string[] {
@@ -62,6 +69,19 @@ it("syncs new and changed files, with the directories above them", async () => {
   await profile.sync([{ path: "Default/b" }, ...files.slice(0, 2)], signal);
   await profile.sync([{ path: "Default/b" }, ...files.slice(0, 2)], signal);
   expect(synced()).toEqual([".", ".", "Default", "Default", "Default/b", "Default/b"]);
+});
+
+it("syncs files and directories at once", async () => {
+  const syncing: string[] = [];
+  const held = gate();
+  disk.beforeSync = async (path) => {
+    syncing.push(relative(dir, path) || ".");
+    await held.opened;
+  };
+  const done = profile.sync(files, signal);
+  await expect.poll(() => syncing.length).toBe(6);
+  held.open();
+  await done;
 });
 
 it("ignores deleted files, and a disk that does not sync", async () => {
