@@ -11,6 +11,7 @@ const ALONE = [
   "test/auth/local/remove-profile.test.ts",
   "test/profile/synced-files.test.ts",
   "test/profile/leveldb/without-native.test.ts",
+  "test/vault/out-of-memory.test.ts",
   "test/support/services/installing.test.ts",
 ];
 

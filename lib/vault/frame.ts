@@ -188,7 +188,19 @@ function boundData(header: Buffer, place: string): Buffer {
 
 function notUnpacked(what: string, cause: unknown): never {
   if (isVaultError(cause)) throw cause;
+  // The checksum was right. An older generation would need as much memory.
+  if (isOutOfMemory(cause)) {
+    throw new VaultError("UNAVAILABLE", `Could not read ${what}: this process is out of memory.`, { cause });
+  }
   throw corrupt(what, "it cannot be decompressed", cause);
+}
+
+function isOutOfMemory(cause: unknown): boolean {
+  const { code = "", message = "" } = Object(cause) as { code?: string; message?: string };
+  return (
+    ["ERR_MEMORY_ALLOCATION_FAILED", "Z_MEM_ERROR", "ZSTD_error_memory_allocation"].includes(code) ||
+    message.includes("allocation failed")
+  );
 }
 
 function corrupt(what: string, why: string, cause?: unknown): VaultError {

@@ -80,7 +80,13 @@ export class SessionFrames {
       blocks.give(encoded.content);
       return { id: encoded.id, frame: asBuffer(encoded.frame) };
     }
-    const id = known ?? hashOf(content, hashKey);
+    const id = hashOf(content, hashKey);
+    if (known !== undefined && id !== known) {
+      throw new VaultError(
+        "CORRUPT",
+        `Could not store chunk ${known} of ${session}: its content was changed meanwhile.`,
+      );
+    }
     const frame = await this.encode("chunk", id, content);
     blocks.give(content);
     return { id, frame };

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
-import { readSync } from "node:fs";
 import { asBuffer, ownBuffers } from "../async/memory.ts";
 import type { Job } from "../async/threads/job.ts";
+import { readDescriptor } from "../disk/read-descriptor.ts";
 import { hashOf } from "./hash.ts";
 
 /** A run of bytes of an open file, to be cut into pieces. */
@@ -25,12 +25,8 @@ export interface HashedPieces {
 /** Reads and hashes in one go. The descriptor must stay open meanwhile. */
 export const job: Job<PiecesToHash, HashedPieces> = {
   module: import.meta.url,
-  run: ({ fd, position, into, pieceBytes, key }) => {
-    for (let done = 0; done < into.length; ) {
-      const read = readSync(fd, into, done, into.length - done, position + done);
-      if (read === 0) throw new Error("the file has become shorter");
-      done += read;
-    }
+  run: async ({ fd, position, into, pieceBytes, key }) => {
+    await readDescriptor(fd, into, position);
     return { content: into, hashes: cutPieces(into, pieceBytes).map((piece) => hashOf(piece, key)) };
   },
   movedIn: ({ into }) => ownBuffers(into),

@@ -38,10 +38,16 @@ export interface Manifest {
   readonly takenAt: number;
   /** Milliseconds between the moments of its parts, at most. */
   readonly spreadMs: number;
-  /** Whether its databases were verified before it was stored; absent in manifests of earlier versions. */
-  readonly verified?: boolean | undefined;
+  /** With which checks its databases were verified before it was stored; absent when they were not, or are not known to be. */
+  readonly verified?: number | undefined;
   readonly files: readonly ManifestFile[];
 }
+
+/**
+ * The number of the checks that this version makes. To be raised when they find more: then no restore relies on earlier
+ * ones.
+ */
+export const CHECKS = 1;
 
 type PackedChunk = [id: string, folder: number | string, bytes: number, alt?: number];
 type PackedPiece = [chunk: number, offset: number, bytes: number, hash: string] | [chunk: number];

@@ -1,13 +1,10 @@
-import { read } from "node:fs";
-import { promisify } from "node:util";
 import { threads } from "../async/threads/thread-pool.ts";
 import { readPart } from "../disk/file-source.ts";
+import { readDescriptor } from "../disk/read-descriptor.ts";
 import type { CaptureFile } from "../store.ts";
 import { blocks } from "./blocks.ts";
 import type { ChunkWriter } from "./chunk-writer.ts";
 import { type HashedPieces, job as hashing } from "./hash-pieces-job.ts";
-
-const readAsync = promisify(read);
 
 /** A block of a file: its bytes, and the hashes of its pieces, if a thread has read it. */
 export interface ReadBlock extends HashedPieces {
@@ -29,8 +26,9 @@ export async function readBlock(
     const hashed = threads.offer(hashing, { fd, position: from, into, pieceBytes, key }, length);
     const byThread = await hashed.catch(() => undefined);
     if (byThread) return { ...byThread, isOurs: true };
-    if (into.length === length && (await fill(into, fd, from).catch(() => false)))
-      return { content: into, hashes: [], isOurs: true };
+    // Memory that went to a thread which failed is gone.
+    const isRead = into.length === length && (await isFilled(readDescriptor(fd, into, from)));
+    if (isRead) return { content: into, hashes: [], isOurs: true };
     blocks.give(into);
     return undefined;
   });
@@ -38,12 +36,9 @@ export async function readBlock(
   return own ?? { content: await readPart(file, start, length), hashes: [], isOurs: false };
 }
 
-/** @returns whether the file had so many bytes */
-async function fill(into: Uint8Array, fd: number, from: number): Promise<boolean> {
-  for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await readAsync(fd, into, done, into.length - done, from + done);
-    if (bytesRead === 0) return false;
-    done += bytesRead;
-  }
-  return true;
+async function isFilled(reading: Promise<void>): Promise<boolean> {
+  return await reading.then(
+    () => true,
+    () => false,
+  );
 }

@@ -6,7 +6,7 @@ import type { VaultContext } from "./context.ts";
 import { entryOf, type Generation, type LogState } from "./entry.ts";
 import { manifestOf } from "./generations.ts";
 import { SessionLog } from "./log.ts";
-import { bytesOf, type Manifest } from "./manifest.ts";
+import { bytesOf, CHECKS, type Manifest } from "./manifest.ts";
 import { isGood } from "./retention.ts";
 import { claimDirectory, emptyDirectory, writeProfile } from "./write-profile.ts";
 
@@ -119,7 +119,7 @@ async function restoreOne(
   if (!manifest) throw new VaultError("CORRUPT", `${failed}: it is missing from its log.`);
   await writeProfile(manifest, into, reader, { permits: context.chunkPermits, signal });
   // The hashes have proven that these are the bytes of a capture that was verified.
-  const report = await verifyProfile(into, { signal, isVerified: manifest.verified });
+  const report = await verifyProfile(into, { signal, isVerified: manifest.verified === CHECKS });
   const problem = firstProblem(report);
   // A caller that names a suspect generation wants it as it is.
   if (problem !== undefined && !(named !== undefined && suspect)) {

@@ -8,7 +8,7 @@ import { pairingHash } from "./hash.ts";
 import { keptFor, laterOf, withoutOverdue } from "./kept-until.ts";
 import type { VaultLease } from "./lease.ts";
 import { checkEarlierChunks } from "./lost-chunks.ts";
-import { bytesOf, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
+import { bytesOf, CHECKS, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
 import { placeFiles } from "./place-files.ts";
 import { makeRoom, pruneWhenDue } from "./prune.ts";
 import { retain } from "./retention.ts";
@@ -63,7 +63,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
     const { profile, live, takenAt, spreadMs, verified } = capture;
     const facts = { profile, live, takenAt: takenAt.getTime(), spreadMs };
     // Not that of a suspect capture, nor any value that is no boolean.
-    manifest = { ...facts, ...(verified === true && !options.suspect ? { verified } : {}), files };
+    manifest = { ...facts, ...(verified === true && !options.suspect ? { verified: CHECKS } : {}), files };
     // Chunks that were sent although the content is the same replace damaged ones, or ones that are mostly unused.
     const isSame = chunks.sent.size === 0 && previous !== undefined && sameContent(previous, manifest);
     // Those of its manifest included.

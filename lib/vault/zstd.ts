@@ -1,4 +1,5 @@
 import type { Transform } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import zlib from "node:zlib";
 import { VaultError } from "../errors.ts";
 import { inOneBuffer } from "./one-buffer.ts";
@@ -72,7 +73,7 @@ export async function unzstd(
   if (zstd) return await zstd.decompress(body, bytes);
   const decode = await load().catch(notLoaded);
   // Between two chunks the process gets to its other work.
-  await new Promise(setImmediate);
+  await setImmediate();
   const plain = decode(body, bytes);
   if (plain.length !== bytes) throw new RangeError(`its content has ${plain.length} bytes instead of ${bytes}`);
   return Buffer.from(plain.buffer, plain.byteOffset, plain.length);
@@ -82,15 +83,32 @@ let loading: Promise<Decode> | undefined;
 
 /** With the first frame that needs it: it takes some 50 ms and 16 MiB. */
 function loadOnce(): Promise<Decode> {
-  loading ??= loadDecoder();
+  loading ??= loadDecoder().catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
   return loading;
 }
 
 async function loadDecoder(): Promise<Decode> {
   const { ZSTDDecoder } = await import("zstddec");
   const decoder = new ZSTDDecoder();
-  await decoder.init();
+  await withoutFetch(() => decoder.init());
   return (body, bytes) => decoder.decode(body, bytes);
+}
+
+/**
+ * The decoder would fetch its own code from a `data:` URL, which not every replacement of `fetch` can do (node-fetch, mocks).
+ * @param begin looks for `fetch` before it returns, and does without
+ */
+function withoutFetch<T>(begin: () => T): T {
+  const { fetch } = globalThis;
+  Object.assign(globalThis, { fetch: undefined });
+  try {
+    return begin();
+  } finally {
+    globalThis.fetch = fetch;
+  }
 }
 
 function notLoaded(cause: unknown): never {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { type NodeZstd, nodeZstd, unzstd, ZSTD_LARGEST_CONTENT } from "../../lib/vault/zstd.ts";
 import { zeroBlocks, zstdBlock, zstdBody, zstdContent, zstdFrame } from "./support/zstd-frames.ts";
@@ -90,4 +91,14 @@ it("a decoder that cannot be loaded is no damage", async () => {
   const missing = new Error("Cannot find package 'zstddec'");
   const reading = unzstd(zstdBody, zstdContent.length, undefined, () => Promise.reject(missing));
   await expect(reading).rejects.toMatchObject({ code: "INVALID", cause: missing });
+});
+
+it("the decoder needs no `fetch`, which programs replace, and leaves theirs as it is", () => {
+  const program = `
+    const own = globalThis.fetch = async () => { throw new Error("only http is supported"); };
+    const { unzstd } = await import(${JSON.stringify(new URL("../../dist/lib/vault/zstd.js", import.meta.url).href)});
+    const plain = await unzstd(Buffer.from("${zstdBody.toString("base64")}", "base64"), ${zstdContent.length}, undefined);
+    console.log(plain.length, globalThis.fetch === own);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  expect({ stdout, stderr }).toEqual({ stdout: `${zstdContent.length} true\n`, stderr: "" });
 });

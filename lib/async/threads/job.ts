@@ -18,4 +18,4 @@ export interface Call {
 }
 
 /** What a thread answers. */
-export type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
+export type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly error: unknown });

@@ -20,8 +20,8 @@ export interface ThreadPoolOptions {
 const OWN_NAME = "thread-pool.js";
 const START_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 5_000;
-/** When so many threads have died, no more are started: with each of them a caller loses what was moved to it. */
-const MOST_DEATHS = 3;
+/** After so many failures (a thread that died, or a job that lost what was moved to it) no more jobs are taken. */
+const MOST_FAILURES = 3;
 /** A thread needs little memory for objects: its bytes are outside of them. */
 const LIMITS = { maxYoungGenerationSizeMb: 8 };
 
@@ -38,7 +38,7 @@ export class ThreadPool {
   #offered = 0;
   /** Offers that are not answered. */
   #offers = 0;
-  #deaths = 0;
+  #failures = 0;
   #isUsable = true;
   #idle: NodeJS.Timeout | undefined;
 
@@ -107,12 +107,17 @@ export class ThreadPool {
   #grow(entry: URL): void {
     if (this.#threads.size >= this.#options.size) return;
     try {
-      const thread: Thread = new Thread(entry, () => {
+      const onEnd = (): void => {
         this.#threads.delete(thread);
         if (thread.isClosed) return;
         // Where one cannot begin, another one would fail as well.
-        if (!thread.isReady || ++this.#deaths >= MOST_DEATHS) this.#isUsable = false;
-      });
+        if (!thread.isReady) this.#isUsable = false;
+        onFailure();
+      };
+      const onFailure = (): void => {
+        if (++this.#failures >= MOST_FAILURES) this.#isUsable = false;
+      };
+      const thread: Thread = new Thread(entry, { onEnd, onFailure });
       this.#threads.add(thread);
     } catch {
       this.#isUsable = false;
@@ -146,8 +151,16 @@ class Thread {
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
 
-  /** @param onEnd called once it has ended, for whatever reason. @throws when the process may not start threads */
-  constructor(entry: URL, onEnd: () => void) {
+  readonly #onFailure: () => void;
+  #hasEnded = false;
+
+  /**
+   * @param on.onEnd called once it has ended, for whatever reason
+   * @param on.onFailure called for each job that failed in it and to which buffers were moved
+   * @throws when the process may not start threads
+   */
+  constructor(entry: URL, { onEnd, onFailure }: { readonly onEnd: () => void; readonly onFailure: () => void }) {
+    this.#onFailure = onFailure;
     // Neither the arguments of the process nor NODE_OPTIONS: they load what a thread of ours does not need.
     this.#worker = new Worker(entry, { execArgv: [], env: {}, name: "wa-vault", resourceLimits: LIMITS });
     this.#worker.unref();
@@ -165,8 +178,9 @@ class Thread {
     // Whoever does not wait for it learns of the end by `onEnd`.
     this.ready.catch(() => {});
     this.#worker.once("exit", () => {
+      this.#hasEnded = true;
       onEnd();
-      for (const id of [...this.#waiting.keys()]) this.#take({ id, error: "the thread has ended" });
+      for (const id of [...this.#waiting.keys()]) this.#take({ id, error: new Error("the thread has ended") });
     });
   }
 
@@ -203,9 +217,19 @@ class Thread {
     this.#waiting.delete(answer.id);
     if (this.#waiting.size === 0) this.#worker.unref();
     if ("result" in answer) waiting?.resolve(answer.result);
-    else if (waiting?.isMoved) waiting.reject(new VaultError("UNAVAILABLE", `A thread has failed: ${answer.error}.`));
-    else waiting?.resolve(undefined);
+    else if (waiting?.isMoved) {
+      if (!this.#hasEnded) this.#onFailure();
+      waiting.reject(failure(answer.error));
+    } else waiting?.resolve(undefined);
   }
+}
+
+function failure(cause: unknown): VaultError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new VaultError("UNAVAILABLE", `Could not prepare what is to be stored: ${why}.`, {
+    cause,
+    hint: "A thread of this process has failed. What is stored is as it was; the next save tries again.",
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Answer, Call, Job } from "./job.ts";
 
 parentPort?.on("message", (call: Call) => {
   answer(call).catch((error: unknown) => {
-    parentPort?.postMessage({ id: call.id, error: String(error) } satisfies Answer);
+    parentPort?.postMessage({ id: call.id, error } satisfies Answer);
   });
 });
 

@@ -225,6 +225,11 @@ function bounded(file: CaptureFile, pool: FilePool): CaptureFile {
         throw diskError(`read ${file.path}`, cause);
       }
     },
-    withDescriptor: (work) => (pool.isClosed ? undefined : file.withDescriptor?.(work)),
+    withDescriptor: (work) =>
+      pool.isClosed
+        ? undefined
+        : file.withDescriptor?.(work)?.catch((cause: unknown) => {
+            throw diskError(`read ${file.path}`, cause);
+          }),
   };
 }

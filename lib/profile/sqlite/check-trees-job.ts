@@ -1,5 +1,5 @@
-import { readSync } from "node:fs";
 import type { Job } from "../../async/threads/job.ts";
+import { readDescriptor } from "../../disk/read-descriptor.ts";
 import type { PieceSource } from "../pieces.ts";
 import { concatSources } from "../sources.ts";
 import { openPages } from "./pages.ts";
@@ -36,15 +36,11 @@ export const job: Job<TreesToCheck, { readonly problem: string | undefined }> = 
   },
 };
 
-/** Reads block the thread, which has nothing else to do. */
+/** The thread does the jobs of other sessions while a read waits for the disk. */
 function partSource({ fd, position: start, size }: FilePart, stop: Int32Array): PieceSource {
   const readInto = async (target: Buffer, position: number): Promise<void> => {
     if (Atomics.load(stop, 0) !== 0) throw new Error("the check was stopped");
-    for (let done = 0; done < target.length; ) {
-      const read = readSync(fd, target, done, target.length - done, start + position + done);
-      if (read === 0) throw new Error("the file has become shorter");
-      done += read;
-    }
+    await readDescriptor(fd, target, start + position);
   };
   const read = async (position: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.allocUnsafe(length);

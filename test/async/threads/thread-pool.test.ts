@@ -80,7 +80,11 @@ describe("ThreadPool", () => {
     const bytes = new Uint8Array(100_000);
     await expect(failing.offer(own, { what, bytes }, 1)).rejects.toMatchObject({
       code: "UNAVAILABLE",
-      message: expect.stringMatching(/A thread has failed: (?:Error: it cannot be done|the thread has ended)\./),
+      message: expect.stringMatching(
+        /^Could not prepare what is to be stored: (?:it cannot be done|the thread has ended)\.$/,
+      ),
+      hint: expect.stringContaining("the next save tries again"),
+      cause: expect.any(Error),
     });
   });
 

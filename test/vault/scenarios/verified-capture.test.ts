@@ -68,6 +68,12 @@ describe("a restore of a generation whose capture was verified", () => {
       await expect(restore()).rejects.toMatchObject({ code: "CORRUPT" });
     });
 
+    it("goes through the contents when other checks had verified them", async () => {
+      const n = await save(files, true);
+      await rewrite(n, (manifest) => ({ ...manifest, verified: (manifest.verified ?? 0) + 1 }));
+      await expect(restore()).rejects.toMatchObject({ code: "CORRUPT" });
+    });
+
     it("goes through the contents of a zip that did not verify", async () => {
       const zip = `${folder()}/RemoteAuth-bot.zip`;
       await writeZip(files, zip);

@@ -1,0 +1,16 @@
+import { read } from "node:fs";
+import { promisify } from "node:util";
+
+const readOnce = promisify(read);
+
+/**
+ * Fills `into` with the bytes from `position` of an open file. Does not block the thread: a disk may hang.
+ * @throws when the file ends before that; the error of the disk
+ */
+export async function readDescriptor(fd: number, into: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await readOnce(fd, into, done, into.length - done, position + done);
+    if (bytesRead === 0) throw new Error("the file has become shorter");
+    done += bytesRead;
+  }
+}
