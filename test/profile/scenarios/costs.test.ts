@@ -76,8 +76,8 @@ describe("a capture of LevelDB", () => {
       await trustFiles(dir);
       await save();
       await save();
-      const { bytes, asynchronous, synchronous } = await save();
-      costs.push({ bytes, asynchronous, synchronous: synchronous - 2 * tables });
+      const { bytes, written, asynchronous, synchronous } = await save();
+      costs.push({ bytes, written, asynchronous, synchronous: synchronous - 2 * tables });
     }
     const [few, many] = costs as [DiskCalls, DiskCalls];
     expect(few.bytes).toBeLessThan(SMALL_BYTES);

@@ -6,6 +6,8 @@ import { syncBuiltinESMExports } from "node:module";
 export interface DiskCalls {
   /** Bytes that were read from files. */
   bytes: number;
+  /** Bytes that were written to files. */
+  written: number;
   /** Calls that a promise was made for. */
   asynchronous: number;
   synchronous: number;
@@ -15,7 +17,7 @@ type Call = (...values: unknown[]) => unknown;
 
 /** Runs `action`; returns its result, and what this process has asked of the disk meanwhile. */
 export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls & { result: T }> {
-  const calls: DiskCalls = { bytes: 0, asynchronous: 0, synchronous: 0 };
+  const calls: DiskCalls = { bytes: 0, written: 0, asynchronous: 0, synchronous: 0 };
   const undo: (() => void)[] = [];
   const hook = (target: object, name: string, kind: "asynchronous" | "synchronous"): void => {
     const methods = target as Record<string, Call>;
@@ -24,6 +26,12 @@ export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls
       calls[kind]++;
       const answer = real.apply(this, values);
       if (name === "readSync") calls.bytes += answer as number;
+      if (name === "write") {
+        return (answer as Promise<{ bytesWritten: number }>).then((write) => {
+          calls.written += write.bytesWritten;
+          return write;
+        });
+      }
       if (name !== "read") return answer;
       return (answer as Promise<{ bytesRead: number }>).then((read) => {
         calls.bytes += read.bytesRead;
