@@ -19,7 +19,7 @@ export const turns = {
    * saved at once keep the main thread no longer at a time than one.
    */
   async next(): Promise<void> {
-    if (waiting.length === 0 && performance.now() - since < STRETCH_MS) return;
+    if (performance.now() - since < STRETCH_MS) return;
     await new Promise<void>((resolve) => {
       waiting.push(resolve);
       if (waiting.length === 1) setImmediate(goOn);

@@ -62,6 +62,7 @@ export class FilePool {
     const before = this.#files.get(path);
     if (before !== undefined || stored !== undefined) {
       await turns.next();
+      this.throwIfAborted();
       const found = lookAt(path);
       if (before && (found === "gone" || isSameFile(found, before.identity))) return before;
       if (typeof found === "object" && hasIdentity(found, stored)) {
