@@ -50,6 +50,7 @@ const DURABLE = { writeConcern: { w: "majority" } } as const;
 
 /** Blobs as documents of a MongoDB collection. */
 export class MongoBlobs implements BlobStore {
+  readonly keepsNoBuffers = true;
   readonly #database: () => Promise<MongoDatabase>;
   readonly #name: string;
 

@@ -21,6 +21,10 @@ export class CountingBlobs implements BlobStore {
     this.#traffic = traffic;
   }
 
+  get keepsNoBuffers(): boolean {
+    return this.#blobs.keepsNoBuffers ?? false;
+  }
+
   async traits(options?: CallOptions): Promise<BlobTraits> {
     this.#traffic.requests++;
     return this.#blobs.traits(options);

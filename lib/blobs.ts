@@ -18,6 +18,13 @@
  * so nothing is streamed here.
  */
 export interface BlobStore {
+  /**
+   * Whether this backend keeps no buffer: none that it was given by a `put` that has resolved, and none that a `get` has
+   * returned. A vault then frees their memory at once (they have no bytes any more, whoever looks), and leaves it to the
+   * garbage collector otherwise. @default false
+   */
+  readonly keepsNoBuffers?: boolean;
+
   /** The abilities of this backend. Called once by its user; may probe the backend. */
   traits(options?: CallOptions): Promise<BlobTraits>;
 

@@ -36,6 +36,7 @@ export class FileStore extends Vault {
  * which fails when the name is taken). A crash leaves temporary files at most; a later listing removes them.
  */
 export class FileBlobs implements BlobStore {
+  readonly keepsNoBuffers = true;
   readonly #directory: string;
   /**
    * The device of the directory once it was seen: a directory that vanishes then is a lost volume, not an empty store.

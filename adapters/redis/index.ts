@@ -38,6 +38,7 @@ const MAX_BLOB_BYTES = 1024 * 1024;
  * session share a hash tag, and so a Cluster slot.
  */
 export class RedisBlobs implements BlobStore {
+  readonly keepsNoBuffers = true;
   readonly #redis: Wire;
   readonly #prefix: string;
   readonly #ttlSeconds: number | undefined;

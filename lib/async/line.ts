@@ -21,11 +21,12 @@ export class Line {
 
   /**
    * Waits until it is the caller's turn.
+   * @param waitMs how long at most, in milliseconds. @default {@link LineOptions.waitMs}
    * @returns a function to be called when the work has ended; may be called twice
    * @throws the signal's reason when it aborts first
    */
-  async enter(signal?: AbortSignal): Promise<() => void> {
-    let holds = await this.#acquire(signal);
+  async enter(signal?: AbortSignal, waitMs: number = this.#options.waitMs): Promise<() => void> {
+    let holds = await this.#acquire(signal, waitMs);
     const leave = (): void => {
       clearTimeout(slow);
       if (holds) this.#places.release();
@@ -46,11 +47,11 @@ export class Line {
   }
 
   /** @returns `false` when no place was free in time */
-  async #acquire(signal: AbortSignal | undefined): Promise<boolean> {
+  async #acquire(signal: AbortSignal | undefined, waitMs: number): Promise<boolean> {
     signal?.throwIfAborted();
     const wait = new AbortController();
     const late = new Error("no place was free in time");
-    const timer = setTimeout(() => wait.abort(late), this.#options.waitMs).unref();
+    const timer = setTimeout(() => wait.abort(late), waitMs).unref();
     const abort = (): void => wait.abort(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     try {

@@ -6,8 +6,10 @@ import { Line } from "../async/line.ts";
  */
 const AT_ONCE = 4;
 /** A session whose disk or store has not answered for so long holds up no other one. */
-const SLOW_MS = 10_000;
+const SLOW_MS = 3_000;
 const WAIT_MS = 60_000;
+/** How long a last save waits for others: the process may be killed soon. */
+export const LAST_WAIT_MS = 500;
 
 /** For saves, from the capture of a profile to its marker. */
 export const saveLine: Line = new Line({ atOnce: AT_ONCE, slowMs: SLOW_MS, waitMs: WAIT_MS });

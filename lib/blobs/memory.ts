@@ -15,6 +15,7 @@ const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 
 /** Blobs in this process: for tests, and for sessions that need not outlive the process. */
 export class MemoryBlobs implements BlobStore {
+  readonly keepsNoBuffers = true;
   readonly #blobs = new Map<string, { bytes: Buffer; modifiedAt: Date }>();
   readonly #traits: BlobTraits;
 

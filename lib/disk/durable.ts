@@ -45,9 +45,20 @@ export async function syncDirectory(dir: string): Promise<void> {
   if (process.platform === "win32") return;
   const underWay = syncing.get(dir);
   if (underWay === undefined) return await beginSync(dir);
-  const shared = following.get(dir) ?? underWay.catch(() => {}).then(() => beginSync(dir));
+  // An error of the disk is told once: it may be about the names of those who wait.
+  const shared = following.get(dir) ?? afterwards(dir, underWay);
   following.set(dir, shared);
   await shared;
+}
+
+async function afterwards(dir: string, underWay: Promise<void>): Promise<void> {
+  try {
+    await underWay;
+  } catch (error) {
+    following.delete(dir);
+    throw error;
+  }
+  await beginSync(dir);
 }
 
 function beginSync(dir: string): Promise<void> {

@@ -1,7 +1,4 @@
 import { read } from "node:fs";
-import { promisify } from "node:util";
-
-const readOnce = promisify(read);
 
 /**
  * Fills `into` with the bytes from `position` of an open file. Does not block the thread: a disk may hang.
@@ -9,8 +6,14 @@ const readOnce = promisify(read);
  */
 export async function readDescriptor(fd: number, into: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await readOnce(fd, into, done, into.length - done, position + done);
+    const bytesRead = await readOnce(fd, into.subarray(done), position + done);
     if (bytesRead === 0) throw new Error("the file has become shorter");
     done += bytesRead;
   }
+}
+
+function readOnce(fd: number, into: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, into.length, position, (error, bytesRead) => (error ? reject(error) : resolve(bytesRead)));
+  });
 }

@@ -2,7 +2,7 @@
 // deletion. `FORMAT.md` has the stored bytes. It imports `lib/blobs`, `lib/archive`, `lib/profile/verify.ts`,
 // `lib/disk`, `lib/async`, the types of stores and the errors. The adapters and `lib/index.ts` may import `vault.ts`,
 // `lib/copy-session.ts` may import `layout.ts`; no other file of `lib` may import it.
-import { discard, discardBuffer } from "../async/memory.ts";
+import { discardBuffer } from "../async/memory.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
@@ -33,7 +33,7 @@ export class ChunkReader {
   async read(chunk: Chunk, signal?: AbortSignal): Promise<Buffer> {
     return await this.#read(chunk, signal, async (frame, what) => {
       const content = await this.#frames.decodeChunk(chunk, frame, what);
-      if (content.buffer !== frame.buffer) discard(frame);
+      if (content.buffer !== frame.buffer) this.#context.release(frame);
       return content;
     });
   }
@@ -54,10 +54,10 @@ export class ChunkReader {
         const content = await this.#frames.decodeChunk(chunk, frame, what, pieces);
         // A content that is not compressed lies in its frame.
         const isOwn = content.buffer !== frame.buffer;
-        if (isOwn) discard(frame);
+        if (isOwn) this.#context.release(frame);
         await work(content);
         if (isOwn) discardBuffer(content);
-        else discard(frame);
+        else this.#context.release(frame);
       }, signal),
     );
   }

@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { asBuffer, discard } from "../async/memory.ts";
+import { asBuffer } from "../async/memory.ts";
 import { blocks } from "./blocks.ts";
 import type { SessionFrames } from "./frames.ts";
 import { hashOf } from "./hash.ts";
@@ -243,7 +243,7 @@ export class ChunkWriter {
     await context.blobs.put(key, frame, { signal: this.#signal, onAttempt: () => attempts++ });
     context.chunkTrust.trust(key);
     // An attempt that was given up may still send it.
-    if (attempts === 1) discard(frame);
+    if (attempts === 1) context.release(frame);
     this.bytesSent += bytes;
     this.sent.add(chunk);
   }

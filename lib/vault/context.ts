@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { withSignal } from "../async/deadline.ts";
+import { discard } from "../async/memory.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
 import { type RetriedBlobs, retry } from "../blobs/retry.ts";
@@ -107,6 +108,11 @@ export class VaultContext {
   /** Whether a session can be kept by a lease. A lease needs the fence of the log: it decides only when a process tries. */
   async hasLeases(signal?: AbortSignal): Promise<boolean> {
     return this.#leases && (await this.traits(signal)).exclusiveCreate;
+  }
+
+  /** To be called with bytes that the backend has taken or returned, when nobody needs them: frees their memory, if it may. */
+  release(bytes: Buffer): void {
+    if (this.options.blobs.keepsNoBuffers) discard(bytes);
   }
 
   /** The largest content of a chunk, in bytes. */

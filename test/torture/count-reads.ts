@@ -9,7 +9,7 @@ export async function countReads<T>(action: () => Promise<T>): Promise<{ result:
   const handle = await open(import.meta.filename, "r");
   const prototype = Object.getPrototypeOf(handle) as { read: (...values: unknown[]) => Promise<{ bytesRead: number }> };
   await handle.close();
-  const [read, readSync] = [prototype.read, fs.readSync];
+  const [read, readSync, readLater] = [prototype.read, fs.readSync, fs.read];
   let bytes = 0;
   prototype.read = async function (...values) {
     const answer = await read.apply(this, values);
@@ -21,6 +21,13 @@ export async function countReads<T>(action: () => Promise<T>): Promise<{ result:
     bytes += length;
     return length;
   }) as typeof readSync;
+  fs.read = ((...values: unknown[]) => {
+    const done = values.pop() as (error: unknown, bytesRead: number, ...more: unknown[]) => void;
+    (readLater as (...all: unknown[]) => void)(...values, (error: unknown, bytesRead: number, ...more: unknown[]) => {
+      bytes += error ? 0 : bytesRead;
+      done(error, bytesRead, ...more);
+    });
+  }) as typeof readLater;
   syncBuiltinESMExports();
   const started = performance.now();
   try {
@@ -29,6 +36,7 @@ export async function countReads<T>(action: () => Promise<T>): Promise<{ result:
   } finally {
     prototype.read = read;
     fs.readSync = readSync;
+    fs.read = readLater;
     syncBuiltinESMExports();
   }
 }

@@ -29,9 +29,8 @@ const RETRY_MS = 15_000;
 const JITTER = 0.1;
 
 /**
- * Starts a loop of saves: as soon as the storage is ready, at 60 s, at any time within an interval
- * after that, then at the interval with jitter. Never makes two
- * saves at once; a failed save is reported and tried again after a growing wait.
+ * Starts a loop of saves: as soon as the storage is ready, at 60 s, at any time within an interval after that, then at the
+ * interval with jitter. Never makes two saves at once; a failed save is reported and tried again after a growing wait.
  * @returns a function that ends the loop, and resolves when its save under way has ended; never rejects, and may be
  *   called twice
  */

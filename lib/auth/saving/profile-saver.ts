@@ -114,10 +114,13 @@ export class ProfileSaver {
     return await this.#credentials.areOnDisk(signal);
   }
 
-  /** Saves now, or after a save under way; calls before that save begins share it. */
-  async next(signal: AbortSignal): Promise<SaveReport> {
+  /**
+   * Saves now, or after a save under way; calls before that save begins share it.
+   * @param waitMs how long it waits for saves of other sessions, in milliseconds. @default a minute
+   */
+  async next(signal: AbortSignal, waitMs?: number): Promise<SaveReport> {
     this.#next ??= this.#saves.run(async () => {
-      const leave = await saveLine.enter(signal).finally(() => {
+      const leave = await saveLine.enter(signal, waitMs).finally(() => {
         this.#next = undefined;
       });
       return (await this.#save(signal, false).finally(leave)) as SaveReport;

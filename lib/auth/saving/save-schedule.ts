@@ -1,5 +1,6 @@
 import { VaultError } from "../../errors.ts";
 import type { SaveReport } from "../../store.ts";
+import { LAST_WAIT_MS } from "../lines.ts";
 import { type BackupLoopOptions, startBackupLoop } from "./backup-loop.ts";
 import type { ProfileSaver } from "./profile-saver.ts";
 
@@ -71,7 +72,7 @@ export class SaveSchedule {
       const hasCredentials = await saver.hasCredentials(late.signal).catch(() => true);
       if (!hasCredentials) await atRest(finalSaveTimeoutMs / 4);
       late.signal.throwIfAborted();
-      await saver.next(late.signal);
+      await saver.next(late.signal, LAST_WAIT_MS);
     } finally {
       this.#late = undefined;
       clearTimeout(timer);

@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { LAST_WAIT_MS } from "../../../lib/auth/lines.ts";
 import { chooseProfile } from "../../../lib/auth/local/choose-profile.ts";
 import { ProfileSaver } from "../../../lib/auth/saving/profile-saver.ts";
 import type { StoreSession } from "../../../lib/auth/store/store-session.ts";
@@ -21,7 +22,10 @@ let dir: string;
 const newFolder = useFolder();
 beforeEach(() => {
   dir = newFolder();
+  // How long a session has worked, or waited, is for the tests to say.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
 });
+afterEach(() => void vi.useRealTimers());
 
 const names = Array.from({ length: SESSIONS }, (_, index) => `session ${index}`);
 const saved: SaveReport = {
@@ -124,6 +128,26 @@ it("shares one save among calls for a session that waits for its turn, and ends 
   gates.get(name)?.open();
   await later;
   expect(asked.filter((each) => each === name)).toHaveLength(1);
+});
+
+it("makes a last save soon, whatever the stores of the other sessions do, and any save once they are slow", async () => {
+  const { asked, gates, session, untilAsked } = slowStore();
+  for (const name of names) await writeFiles(join(dir, name), linkedProfile(name));
+  const { signal } = new AbortController();
+  const save = (name: string, waitMs?: number): Promise<SaveReport> =>
+    saverOf(name, session(name)).next(signal, waitMs);
+  const saves = names.slice(0, AT_ONCE).map((name) => save(name));
+  await untilAsked(AT_ONCE);
+  const [last = "", other = ""] = names.slice(AT_ONCE);
+  saves.push(save(other), save(last, LAST_WAIT_MS));
+  await untilAsked(AT_ONCE);
+  vi.advanceTimersByTime(LAST_WAIT_MS);
+  await untilAsked(AT_ONCE + 1);
+  expect(asked.at(-1)).toBe(last);
+  vi.advanceTimersByTime(3_000);
+  await untilAsked(AT_ONCE + 2);
+  for (const door of gates.values()) door.open();
+  expect(await Promise.all(saves)).toHaveLength(AT_ONCE + 2);
 });
 
 it("restores a few sessions at once at a start of many, and a store that gives no answer holds up no other start", async () => {

@@ -47,6 +47,18 @@ export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls
   await handle.close();
   for (const name of ["open", "readdir", "readFile", "lstat", "stat", "unlink"]) hook(promises, name, "asynchronous");
   for (const name of ["fstatSync", "lstatSync", "readdirSync", "readSync", "existsSync"]) hook(fs, name, "synchronous");
+  const { read } = fs;
+  fs.read = ((...values: unknown[]) => {
+    const done = values.pop() as (error: unknown, bytesRead: number, ...more: unknown[]) => void;
+    calls.asynchronous++;
+    (read as (...all: unknown[]) => void)(...values, (error: unknown, bytesRead: number, ...more: unknown[]) => {
+      calls.bytes += error ? 0 : bytesRead;
+      done(error, bytesRead, ...more);
+    });
+  }) as typeof read;
+  undo.push(() => {
+    fs.read = read;
+  });
   syncBuiltinESMExports();
   try {
     const result = await action();
