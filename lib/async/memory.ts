@@ -1,3 +1,6 @@
+// Memory of contents, outside of V8's heap. It has one owner at a time. Who moves bytes to a thread, gives a block back to
+// `blocks`, or discards bytes, owns them no more: their length is 0 from then on, or others write into them. So lengths are
+// read before that, and what a caller or a backend may still look at is never given away.
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 
 /** The bytes as a `Buffer` over the same memory: a `Buffer` that was sent to another thread arrives as a `Uint8Array`. */
@@ -6,7 +9,7 @@ export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
 }
 
 /** Node allocates smaller buffers from a common one: of 8 KiB, since Node.js 26 of 64 KiB. */
-const LEAST_OWN_BYTES = 256 * 1024;
+export const LEAST_OWN_BYTES: number = 256 * 1024;
 
 /** The buffer of these bytes, to be moved with them; none when other bytes may lie in it. */
 export function ownBuffers({ buffer, byteOffset }: Uint8Array): ArrayBuffer[] {
@@ -18,11 +21,11 @@ export function ownBuffers({ buffer, byteOffset }: Uint8Array): ArrayBuffer[] {
  * megabytes add up before. Whoever looks at the bytes later finds none. Does nothing when other bytes lie in the same buffer.
  */
 export function discard(bytes: Uint8Array): void {
-  if (bytes.byteLength === bytes.buffer.byteLength) discardBuffer(bytes);
+  if (bytes.byteLength === bytes.buffer.byteLength) discardWholeBuffer(bytes);
 }
 
 /** As {@link discard}, also when the buffer is larger than the bytes: for a caller who knows that the rest is unused. */
-export function discardBuffer(bytes: Uint8Array): void {
+export function discardWholeBuffer(bytes: Uint8Array): void {
   const [buffer] = ownBuffers(bytes);
   if (buffer === undefined) return;
   // Since Node.js 22.

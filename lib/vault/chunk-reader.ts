@@ -2,7 +2,7 @@
 // deletion. `FORMAT.md` has the stored bytes. It imports `lib/blobs`, `lib/archive`, `lib/profile/verify.ts`,
 // `lib/disk`, `lib/async`, the types of stores and the errors. The adapters and `lib/index.ts` may import `vault.ts`,
 // `lib/copy-session.ts` may import `layout.ts`; no other file of `lib` may import it.
-import { discardBuffer } from "../async/memory.ts";
+import { discardWholeBuffer } from "../async/memory.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { VaultContext } from "./context.ts";
@@ -56,7 +56,7 @@ export class ChunkReader {
         const isOwn = content.buffer !== frame.buffer;
         if (isOwn) this.#context.release(frame);
         await work(content);
-        if (isOwn) discardBuffer(content);
+        if (isOwn) discardWholeBuffer(content);
         else this.#context.release(frame);
       }, signal),
     );

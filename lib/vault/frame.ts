@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { discardBuffer } from "../async/memory.ts";
+import { discardWholeBuffer } from "../async/memory.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { pack, unpack, ZSTD } from "./compress.ts";
 import { packScrypt, SCRYPT_BYTES, type ScryptSalt, unpackScrypt } from "./derive.ts";
@@ -82,7 +82,7 @@ export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): 
   const end = frame.length - CHECKSUM;
   frame.writeUInt32BE(crc32(frame.subarray(0, end)), end);
   // It was copied, and the content stays the caller's.
-  if (body !== plain) discardBuffer(body);
+  if (body !== plain) discardWholeBuffer(body);
   return frame;
 }
 
@@ -145,7 +145,7 @@ export async function contentOf(
   const packed = { codec, body: sealedBy && seal ? decrypt(header, body, seal, what) : body };
   const plain = await unpack(packed, bytes, nodeZstd).catch((cause) => notUnpacked(what, cause));
   if (plain.length !== bytes) throw corrupt(what, "its length differs");
-  if (packed.body !== body && packed.body !== plain) discardBuffer(packed.body);
+  if (packed.body !== body && packed.body !== plain) discardWholeBuffer(packed.body);
   return plain;
 }
 

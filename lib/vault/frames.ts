@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { withSignal } from "../async/deadline.ts";
-import { asBuffer } from "../async/memory.ts";
+import { asBuffer, LEAST_OWN_BYTES } from "../async/memory.ts";
 import { threads } from "../async/threads/thread-pool.ts";
 import { VaultError } from "../errors.ts";
 import { blocks } from "./blocks.ts";
@@ -14,8 +14,8 @@ import type { Chunk, Piece } from "./manifest.ts";
 /** The kinds that are encrypted. The others say which sessions there are, and how keys are made of passphrases. */
 const SECRET_KINDS: readonly FrameKind[] = ["entry", "chunk", "lease"];
 
-/** A smaller content takes less time than the way to another thread. */
-const LARGE_BYTES = 256 * 1024;
+/** A smaller content takes less time than the way to another thread, and its buffer cannot be moved. */
+const LARGE_BYTES = LEAST_OWN_BYTES;
 
 /** A run of bytes of a chunk. */
 export type PieceOfChunk = Pick<Piece, "hash" | "offset" | "bytes">;
@@ -122,13 +122,7 @@ export class SessionFrames {
     return content;
   }
 
-  /** The function that names new contents of this session: the ids of chunks, and the hashes of pieces. */
-  async contentHash(): Promise<(content: Buffer) => string> {
-    const key = await this.contentKey();
-    return (content) => hashOf(content, key);
-  }
-
-  /** The key of {@link contentHash}; `undefined` without encryption. */
+  /** The key of the hash that names new contents of this session, chunks and pieces; `undefined` without encryption. */
   async contentKey(): Promise<KeyObject | undefined> {
     const root = await this.#first();
     return root && this.#of(root).chunkId;

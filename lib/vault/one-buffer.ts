@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Transform } from "node:stream";
-import { discardBuffer } from "../async/memory.ts";
+import { discardWholeBuffer } from "../async/memory.ts";
 
 /**
  * What an engine of zlib makes of `input`, in one buffer. zlib's own functions for that leave two buffers of the size of
@@ -32,6 +32,6 @@ export async function inOneBuffer(
   };
   if (rest.every(follows)) return Buffer.from(first.buffer, first.byteOffset, made);
   const whole = Buffer.concat(parts, made);
-  for (const part of parts) discardBuffer(part);
+  for (const part of parts) discardWholeBuffer(part);
   return whole;
 }

@@ -1,6 +1,6 @@
 import { threads } from "../async/threads/thread-pool.ts";
 import type { Capture, CaptureFile } from "../store.ts";
-import { blocks } from "./blocks.ts";
+import { BLOCK_BYTES, blocks } from "./blocks.ts";
 import { ALONE_BYTES, type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
 import { cutPieces } from "./hash-pieces-job.ts";
@@ -12,8 +12,6 @@ import { type FilePiece, type PlacedFile, piecesOf, repack, storePiece, usageOf 
 import type { Location } from "./uploads.ts";
 import type { WriterMemory } from "./writer-memory.ts";
 
-/** The most that is read at once. */
-const READ_BYTES = 4 * 1024 * 1024;
 /** The current generation. */
 export interface CurrentFiles {
   readonly manifest: Manifest;
@@ -105,7 +103,7 @@ async function readAll(
   signal: AbortSignal | undefined,
 ): Promise<FilePiece[]> {
   const pieces: FilePiece[] = [];
-  const stride = Math.max(1, Math.floor(READ_BYTES / pieceBytes)) * pieceBytes;
+  const stride = Math.max(1, Math.floor(BLOCK_BYTES / pieceBytes)) * pieceBytes;
   for (let start = 0; start < file.size; start += stride) {
     signal?.throwIfAborted();
     await writer.ready();

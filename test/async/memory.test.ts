@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asBuffer, discard, discardBuffer, ownBuffers } from "../../lib/async/memory.ts";
+import { asBuffer, discard, discardWholeBuffer, ownBuffers } from "../../lib/async/memory.ts";
 
 const LARGE = 256 * 1024;
 
@@ -67,16 +67,16 @@ describe("discard", () => {
   });
 });
 
-describe("discardBuffer", () => {
+describe("discardWholeBuffer", () => {
   it("frees the whole buffer of bytes that begin it", () => {
     const memory = new Uint8Array(LARGE);
-    discardBuffer(memory.subarray(0, 5));
+    discardWholeBuffer(memory.subarray(0, 5));
     expect(memory).toHaveLength(0);
   });
 
   it("leaves bytes alone that do not begin their buffer", () => {
     const memory = new Uint8Array(LARGE);
-    discardBuffer(memory.subarray(5));
+    discardWholeBuffer(memory.subarray(5));
     expect(memory).toHaveLength(LARGE);
   });
 });

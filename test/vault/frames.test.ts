@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { checkEncryption, type Encryption } from "../../lib/vault/encryption.ts";
 import { isEncrypted } from "../../lib/vault/frame.ts";
 import { SessionFrames } from "../../lib/vault/frames.ts";
+import { hashOf } from "../../lib/vault/hash.ts";
 import { keyIdOf, testKey } from "../support/keys.ts";
 
 const session = "RemoteAuth-bot";
@@ -23,7 +24,7 @@ describe("frames of a session without encryption", () => {
   });
 
   it("name a content by its SHA-256", async () => {
-    expect((await plain.contentHash())(content)).toBe(sha);
+    expect(hashOf(content, await plain.contentKey())).toBe(sha);
     expect(await plain.keyId()).toBeUndefined();
   });
 
@@ -58,7 +59,7 @@ describe("frames of an encrypted session", () => {
   it("name a content by a hash that only the key can make, and that differs between sessions and keys", async () => {
     const ids = await Promise.all(
       [withKey(), framesBy({ key: testKey(1) }, "RemoteAuth-two"), framesBy({ key: testKey(2) }), plain].map(
-        async (frames) => (await frames.contentHash())(content),
+        async (frames) => hashOf(content, await frames.contentKey()),
       ),
     );
     expect(new Set(ids).size).toBe(4);
@@ -68,7 +69,7 @@ describe("frames of an encrypted session", () => {
 
   it("take a chunk only for the content of its id and size, under the key that wrote it", async () => {
     const old = framesBy({ key: testKey(2) });
-    const id = (await old.contentHash())(content);
+    const id = hashOf(content, await old.contentKey());
     const frame = await old.encode("chunk", id, content);
     const both = framesBy({ keys: [testKey(1), testKey(2)] });
     expect(String(await both.decodeChunk({ id, bytes: 7 }, frame, "it"))).toBe("content");
