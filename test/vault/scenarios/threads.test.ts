@@ -106,6 +106,29 @@ describe("saves by threads", () => {
   });
 });
 
+describe("captures whose databases threads check", () => {
+  it("are refused for damage, are taken where the log makes the database whole, and end when they are aborted", async () => {
+    type Ends = Record<string, { end: string; checks: number }>;
+    const { threads, inline } = await run<Said & { threads: Ends; inline: Ends }>("damaged-database.ts");
+    const damage = expect.stringMatching(/^CORRUPT: .*page 2 is no tree page/);
+    const captured = { end: "captured", checks: 1 };
+    // Damage has to be found by three attempts.
+    const refused = { end: damage, checks: 3 };
+    const ends = {
+      sound: captured,
+      aborted: { end: "ABORTED: enough", checks: 0 },
+      damaged: refused,
+      mended: captured,
+      mendedLive: captured,
+      unmended: refused,
+    };
+    expect(threads).toEqual(ends);
+    expect(inline).toEqual(
+      Object.fromEntries(Object.entries(ends).map(([name, { end }]) => [name, { end, checks: 0 }])),
+    );
+  });
+});
+
 describe("a bundle of a program", () => {
   const require = createRequire(import.meta.url);
   const { buildSync } = createRequire(require.resolve("tsx"))("esbuild") as {
