@@ -108,6 +108,9 @@ export class SqliteCapture extends DatabaseCapture {
 
     const files = [await this.#file(path, database.source, database)];
     if (!(await this.#isReadable())) throw this.#inconsistent("a checkpoint wrote its log into it", false);
+    // Its copy is all that the next attempt needs.
+    if (wal && this.#copiedWal.isKept && !(await this.#isUnchanged(wal)))
+      throw this.#inconsistent("its log was written meanwhile", false);
     if (wal && log && carried) files.push(await this.#file(`${path}-wal`, log, wal));
     return [...files, ...(await super.finish())];
   }
@@ -139,7 +142,9 @@ export class SqliteCapture extends DatabaseCapture {
   /** Scans the log, and copies it where that is needed; one that was scanned before and has not changed since is not read. */
   async #readWal(): Promise<void> {
     const { path, checked, stored, live } = this.options;
-    const known = this.#wal && checked.walOf(`${path}-wal`, this.#wal.identity);
+    const scanned = this.#wal && checked.walOf(`${path}-wal`, this.#wal.identity);
+    // Every reset of the log changes its header, whatever the timestamps say.
+    const known = this.#wal && (scanned?.header ?? NO_HEADER).equals(this.#wal.header) ? scanned : undefined;
     const identity = this.#wal && known && prefixIdentity(this.#wal.identity, known.end);
     const isStored = identity !== undefined && stored.get(`${path}-wal`) === identity;
     if (known && (isStored || !live)) return this.#copiedWal.goOn(known, isStored);

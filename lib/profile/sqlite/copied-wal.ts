@@ -13,8 +13,8 @@ export class CopiedWal {
   /** Commits that came after the log was copied. */
   #laterRegions: SpoolRegion[] = [];
   #scanner: WalScanner = new WalScanner();
-  /** Whether nothing is copied, because the log is stored as it is. */
-  #isKept = false;
+  /** The end of a log that is stored as it is, and therefore not copied; `undefined` for one that is copied. */
+  #keptEnd: number | undefined;
 
   /** @param isCopied whether the log is copied; else it is scanned only */
   constructor(pool: FilePool, isCopied: boolean) {
@@ -24,6 +24,11 @@ export class CopiedWal {
 
   get scanner(): WalScanner {
     return this.#scanner;
+  }
+
+  /** Whether nothing is copied, because the log is stored as it is. */
+  get isKept(): boolean {
+    return this.#keptEnd !== undefined;
   }
 
   /** The parts of the copy; `undefined` when there is none. */
@@ -40,7 +45,7 @@ export class CopiedWal {
   /** Reads the log from its start, up to the last whole frame within its first `size` bytes. */
   async read(handle: FileHandle | undefined, size: number): Promise<void> {
     const scanner = new WalScanner();
-    this.#begin(scanner, false);
+    this.#begin(scanner);
     if (handle === undefined) return;
     if (this.#isCopied) this.#region = await this.#pool.region(size, this.#region);
     const piece = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, size));
@@ -58,14 +63,15 @@ export class CopiedWal {
    * @param isStored whether it is stored as it is: then it is copied only when it changes before the end of the capture
    */
   goOn(scanner: WalScanner, isStored: boolean): void {
-    this.#begin(scanner, isStored);
+    this.#begin(scanner);
     this.#region = undefined;
+    if (isStored) this.#keptEnd = scanner.end;
   }
 
-  #begin(scanner: WalScanner, isKept: boolean): void {
+  #begin(scanner: WalScanner): void {
     this.#scanner = scanner;
     this.#laterRegions = [];
-    this.#isKept = isKept;
+    this.#keptEnd = undefined;
   }
 
   /**
@@ -73,8 +79,9 @@ export class CopiedWal {
    * @param isUnchanged whether the log is as it was when it was opened
    */
   async copyCommits(handle: FileHandle, isUnchanged: boolean): Promise<void> {
-    if (this.#isKept && isUnchanged) return;
-    this.#isKept = false;
+    // A commit that was found since counts, whatever the timestamps say.
+    if (isUnchanged && this.#keptEnd === this.#scanner.end) return;
+    this.#keptEnd = undefined;
     const copied = this.source?.size ?? 0;
     if (!this.#isCopied || copied >= this.#scanner.end) return;
     const region = await this.#pool.region(this.#scanner.end - copied);
