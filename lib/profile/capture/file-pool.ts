@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { turns } from "../../async/turns.ts";
 import { diskError, isMissing, isOutOfDescriptors } from "../../disk/errors.ts";
 import { type DescribedPlace, readExactly, readInto } from "../../disk/file-source.ts";
-import { type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
+import { exactIdentity, type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { COPY_BYTES } from "../sources.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
@@ -220,7 +220,8 @@ export class FilePool {
         const handle = await this.#open(path);
         if (handle === undefined) throw new StaleRead(basename(path));
         try {
-          if ((await this.identify(handle)).times !== identity.times) throw new StaleRead(basename(path));
+          if (exactIdentity(await this.identify(handle)) !== exactIdentity(identity))
+            throw new StaleRead(basename(path));
           return await readExactly(handle, position, length);
         } finally {
           await handle.close();
