@@ -6,6 +6,8 @@ const INTERIOR_INDEX = 2;
 const INTERIOR_TABLE = 5;
 const LEAF_INDEX = 10;
 const LEAF_TABLE = 13;
+/** SQLite holds the sizes of payloads in 32 bits with a sign. */
+const MOST_PAYLOAD_BYTES = 0x7fffffff;
 /** Page 1 begins with the header of the database. */
 const HEADER_BYTES = 100;
 
@@ -79,6 +81,7 @@ export class TreePageReader {
   #readPayload(bytes: Buffer, start: number, number: number, isTable: boolean, visitor: PageVisitor): void {
     const input = this.#input;
     const size = input.next();
+    if (size > MOST_PAYLOAD_BYTES) throw new RangeError(`a row of page ${number} is too large`);
     const key = isTable ? input.next() : Number.NaN;
     const from = input.at;
     const local = this.#local(size, isTable);

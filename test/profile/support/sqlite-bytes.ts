@@ -1,3 +1,6 @@
+const INTERIOR_TABLE = 5;
+const LEAF_TABLE = 13;
+
 /** A frame of a write-ahead log to be built. */
 export interface Frame {
   page: number;
@@ -71,16 +74,56 @@ export function smallSqlite(rows: readonly string[] = ["one", "two", "three"]): 
 }
 
 function leaf(page: Buffer, base: number, records: readonly Buffer[]): void {
-  page[base] = 13;
-  page.writeUInt16BE(records.length, base + 3);
+  const rows = records.map((payload, index) => rowCell(index + 1, payload));
+  fill(page, base, LEAF_TABLE, rows);
+}
+
+/** A leaf of a table. */
+export function leafPage(rows: readonly Buffer[]): Buffer {
+  const page = Buffer.alloc(512);
+  fill(page, 0, LEAF_TABLE, rows);
+  return page;
+}
+
+/** An interior page of a table. @param children with the greatest key of each @param last the child after them */
+export function interiorPage(children: readonly (readonly [page: number, key: number])[], last: number): Buffer {
+  const page = Buffer.alloc(512);
+  const cells = children.map(([child, key]) => Buffer.concat([number32(child), varint(key)]));
+  fill(page, 0, INTERIOR_TABLE, cells);
+  page.writeUInt32BE(last, 8);
+  return page;
+}
+
+/** The cell of a row of a table. @param local the bytes of its payload that lie in the page @param size of its payload */
+export function rowCell(key: number, local: Buffer, size: number = local.length): Buffer {
+  return Buffer.concat([varint(size), varint(key), local]);
+}
+
+/** Makes a page one of a tree, with these cells. @param base where its header begins */
+function fill(page: Buffer, base: number, kind: number, cells: readonly Buffer[]): void {
+  const pointers = base + (kind === LEAF_TABLE ? 8 : 12);
+  page[base] = kind;
+  page.writeUInt16BE(cells.length, base + 3);
   let content = page.length;
-  records.forEach((payload, index) => {
-    const cell = Buffer.concat([Buffer.from([payload.length, index + 1]), payload]);
+  cells.forEach((cell, index) => {
     content -= cell.length;
     cell.copy(page, content);
-    page.writeUInt16BE(content, base + 8 + 2 * index);
+    page.writeUInt16BE(content, pointers + 2 * index);
   });
   page.writeUInt16BE(content, base + 5);
+}
+
+/** A number below 2 ** 53, as SQLite writes it in a page. */
+export function varint(value: number): Buffer {
+  const bytes = [value % 128];
+  for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) bytes.unshift(128 + (rest % 128));
+  return Buffer.from(bytes);
+}
+
+export function number32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
 }
 
 function record(values: readonly (string | number)[]): Buffer {
