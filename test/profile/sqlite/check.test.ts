@@ -31,6 +31,13 @@ describe("checkSqlite", () => {
     expect(await check(Buffer.alloc(0))).toBe("");
   });
 
+  it("looks at no page of the database that its log carries", async () => {
+    const malformed = flipped(database, 520, 7);
+    expect(await check(malformed, walBytes(twoCommits))).toBe("");
+    const others = [{ page: 1, commit: 3, data: schema }];
+    expect(await check(malformed, walBytes(others))).toMatch(/page 2 is malformed/);
+  });
+
   it.each<[string, Buffer | undefined, Buffer | undefined, RegExp]>([
     ["the database is missing", undefined, walBytes(twoCommits), /is missing/],
     ["the log is of an empty database", Buffer.alloc(0), walBytes(twoCommits), /it is empty, and SQLite throws/],

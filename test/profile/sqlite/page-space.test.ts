@@ -21,6 +21,18 @@ describe("checkSpace", () => {
     expect(() => check(page, cells)).not.toThrow();
   });
 
+  it("counts a smaller cell as four bytes", () => {
+    page[7] = 0;
+    const next = { at: 484, end: 512 };
+    expect(() => check(page, [{ at: 480, end: 482 }, next])).not.toThrow();
+    expect(() =>
+      check(page, [
+        { at: 480, end: 482 },
+        { ...next, at: 483 },
+      ]),
+    ).toThrow("uses a byte twice");
+  });
+
   it.each([
     ["uses a byte twice", 480, 506],
     ["uses a byte twice", 470, 505],

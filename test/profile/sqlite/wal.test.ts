@@ -56,6 +56,33 @@ describe("WalScanner", () => {
   });
 });
 
+describe("WalScanner.clone", () => {
+  it("goes on with a transaction that had not committed, and leaves the first one as it is", () => {
+    const open = [
+      { page: 2, commit: 3, data: newTable },
+      { page: 1, commit: 0, data: schema },
+    ];
+    const wal = walBytes([...open, { page: 3, commit: 3, data: free }]);
+    const scanner = new WalScanner();
+    scanner.feed(walBytes(open));
+    const clone = scanner.clone();
+    expect(clone.report()).toEqual(scanner.report());
+    clone.feed(wal.subarray(clone.next));
+    expect(clone.report()).toMatchObject({ end: wal.length, reason: "" });
+    expect([...clone.report().carried.keys()].sort()).toEqual([1, 2, 3]);
+    expect(scanner.report()).toMatchObject({ end: 568, reason: "ends inside a transaction" });
+    scanner.feed(wal.subarray(scanner.next));
+    expect(scanner.report()).toEqual(clone.report());
+    // A rollback is seen as well.
+    const other = walBytes(twoCommits.slice(0, 1));
+    const rolledBack = new WalScanner();
+    rolledBack.feed(walBytes(open));
+    const later = rolledBack.clone();
+    later.recheck((at, length) => other.subarray(at, at + length));
+    expect([later.end, later.next]).toEqual([568, 568]);
+  });
+});
+
 describe("WalScanner.recheck", () => {
   const open = [
     { page: 2, commit: 3, data: newTable },
