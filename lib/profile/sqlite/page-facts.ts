@@ -10,8 +10,10 @@ const HAS_LONG_KEYS = 8;
 const FORM_BITS = 4;
 
 /**
- * What the check of the trees needs of the pages of a database: 8 bytes for each page, and 12 for most tree pages, one
- * for each 200 of the database. So all pages can be read once, in the order of the file.
+ * What the check of the trees needs of the pages of a database, so that all of them can be read once and in the order of
+ * the file, not in that of the trees. It takes 8 bytes for each page, 4 more for each tree page, and 4 for each number
+ * that a tree page tells: how many children it has and each of them, its first and last key (8 for those beyond 32 bits),
+ * and two for each payload that goes on in another page.
  *
  * A page does not say what it is: each is taken for a tree page and for a part of a payload. What is wrong with it as a
  * tree page counts only when a tree refers to it.
@@ -48,7 +50,9 @@ export class PageFacts {
       return;
     }
     this.#begin[number] = numbers.length + 1;
-    const hasKeys = found.first !== Number.POSITIVE_INFINITY || found.last !== Number.NEGATIVE_INFINITY;
+    // The keys of an index are payloads, of which no order is checked.
+    const isKeyless = found.first === Number.POSITIVE_INFINITY && found.last === Number.NEGATIVE_INFINITY;
+    const hasKeys = form.isTable && !isKeyless;
     const isLong = found.first >>> 0 !== found.first || found.last >>> 0 !== found.last;
     const keys = hasKeys ? (isLong ? HAS_LONG_KEYS : HAS_KEYS) : 0;
     numbers.push((form.isTable ? IS_TABLE : 0) | (form.isLeaf ? IS_LEAF : 0) | keys | (found.chainCount << FORM_BITS));
