@@ -1,4 +1,5 @@
-import type { BigIntStats } from "node:fs";
+import { type BigIntStats, lstatSync } from "node:fs";
+import { isMissing } from "../disk/errors.ts";
 
 /**
  * Age in milliseconds below which a timestamp proves nothing: a disk's clock ticks every 2 s or faster, and two writes
@@ -28,6 +29,15 @@ export function identifyFile(stat: BigIntStats): FileIdentity {
     times: `${stat.mtimeNs}:${stat.ctimeNs}`,
     trustworthy: now - newest >= RACY_MS,
   };
+}
+
+/** The identity of what is at `path` now: `gone` when nothing is, `unknown` when the disk does not say. */
+export function lookAt(path: string): FileIdentity | "gone" | "unknown" {
+  try {
+    return identifyFile(lstatSync(path, { bigint: true }));
+  } catch (error) {
+    return isMissing(error) ? "gone" : "unknown";
+  }
 }
 
 /** The identity of a whole file, as text, also of one that was written just now. */

@@ -7,7 +7,8 @@ import { type FileIdentity, hasIdentity, prefixIdentity } from "../file-identity
 import { walk, walkSync } from "../listing.ts";
 import { bufferSource } from "../sources.ts";
 import { InconsistentCapture } from "./errors.ts";
-import type { FilePool, PooledFile } from "./file-pool.ts";
+import type { FilePool } from "./file-pool.ts";
+import type { PooledFile } from "./pooled-file.ts";
 
 /** What the capture of a database is taken of. Paths are relative to the profile at `dir`. */
 export interface DatabaseOptions {

@@ -1,25 +1,20 @@
-import { fstatSync, lstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { turns } from "../../async/turns.ts";
-import { diskError, isMissing, isOutOfDescriptors } from "../../disk/errors.ts";
-import { type DescribedPlace, readExactly, readInto } from "../../disk/file-source.ts";
-import { exactIdentity, type FileIdentity, hasIdentity, identifyFile } from "../file-identity.ts";
+import { diskError, isOutOfDescriptors } from "../../disk/errors.ts";
+import { readExactly, readInto } from "../../disk/file-source.ts";
+import { exactIdentity, type FileIdentity, hasIdentity, identifyFile, lookAt } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { COPY_BYTES } from "../sources.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
 import { StaleRead } from "./errors.ts";
 import { openFile } from "./open-file.ts";
+import { PoolEntry, type PooledFile } from "./pooled-file.ts";
 import { Spool, type SpoolRegion } from "./spool.ts";
 
 const OPEN_ATTEMPTS = 20;
-
-/** A file that can be read after it was renamed or deleted. */
-export interface PooledFile extends PieceSource {
-  /** As it was when it was opened. */
-  readonly identity: FileIdentity;
-}
 
 /**
  * Holds files of a profile: by open descriptors within the budget, by copies in a spool beyond it. A file that is stored
@@ -174,6 +169,11 @@ export class FilePool {
     return identifyFile(await handle.stat({ bigint: true }));
   }
 
+  /** Whether an open file is still as it was when it had this identity, as far as its timestamps tell. */
+  async isUnchanged(handle: FileHandle, identity: FileIdentity): Promise<boolean> {
+    return exactIdentity(await this.identify(handle)) === exactIdentity(identity);
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }
@@ -220,8 +220,7 @@ export class FilePool {
         const handle = await this.#open(path);
         if (handle === undefined) throw new StaleRead(basename(path));
         try {
-          if (exactIdentity(await this.identify(handle)) !== exactIdentity(identity))
-            throw new StaleRead(basename(path));
+          if (!(await this.isUnchanged(handle, identity))) throw new StaleRead(basename(path));
           return await readExactly(handle, position, length);
         } finally {
           await handle.close();
@@ -244,44 +243,6 @@ export class FilePool {
   }
 }
 
-/** The identity of what is at `path` now: `gone` when nothing is, `unknown` when the disk does not say. */
-function lookAt(path: string): FileIdentity | "gone" | "unknown" {
-  try {
-    return identifyFile(lstatSync(path, { bigint: true }));
-  } catch (error) {
-    return isMissing(error) ? "gone" : "unknown";
-  }
-}
-
 function isSameFile(found: FileIdentity | "gone" | "unknown", { file, size }: FileIdentity): boolean {
   return typeof found === "object" && found.file === file && found.size === size;
-}
-
-/** Stays the same object when its descriptor is replaced by a copy: each read uses the newest source. */
-class PoolEntry implements PooledFile {
-  readonly identity: FileIdentity;
-  source: PieceSource;
-
-  constructor(identity: FileIdentity, source: PieceSource) {
-    this.identity = identity;
-    this.source = source;
-  }
-
-  get size(): number {
-    return this.source.size;
-  }
-
-  read(position: number, length: number): Promise<Buffer> {
-    return this.source.read(position, length);
-  }
-
-  withDescriptor<T>(work: (place: DescribedPlace) => Promise<T>): Promise<T> | undefined {
-    return this.source.withDescriptor?.(work);
-  }
-
-  async readInto(target: Buffer, position: number): Promise<void> {
-    const { source } = this;
-    if (source.readInto) await source.readInto(target, position);
-    else (await source.read(position, target.length)).copy(target);
-  }
 }

@@ -7,7 +7,7 @@ import { readExactly } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
 import { captureFile, DatabaseCapture, heldFile, type PollResult, smallFile } from "../capture/database-capture.ts";
 import { InconsistentCapture } from "../capture/errors.ts";
-import type { PooledFile } from "../capture/file-pool.ts";
+import type { PooledFile } from "../capture/pooled-file.ts";
 import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
 import { namesOf } from "../listing.ts";
 import { checkLogs } from "./check.ts";

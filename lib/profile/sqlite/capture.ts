@@ -8,12 +8,13 @@ import { threads } from "../../async/threads/thread-pool.ts";
 import { readExactly } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
 import { captureFile, DatabaseCapture, type DatabaseOptions, type PollResult } from "../capture/database-capture.ts";
-import { InconsistentCapture, StaleRead } from "../capture/errors.ts";
+import { InconsistentCapture } from "../capture/errors.ts";
 import type { SpoolRegion } from "../capture/spool.ts";
-import { exactIdentity, type FileIdentity, prefixIdentity } from "../file-identity.ts";
+import { type FileIdentity, prefixIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { prefixSource } from "../sources.ts";
-import { job as checkingTrees, type FilePart } from "./check-trees-job.ts";
+import { abortableSource, unchangedSource, withParts } from "./capture-sources.ts";
+import { job as checkingTrees } from "./check-trees-job.ts";
 import { CopiedWal } from "./copied-wal.ts";
 import { HEADER_BYTES } from "./header.ts";
 import { openPages, type SqlitePages } from "./pages.ts";
@@ -92,13 +93,13 @@ export class SqliteCapture extends DatabaseCapture {
   }
 
   override async finish(): Promise<CaptureFile[]> {
-    const { path, checked } = this.options;
+    const { path, pool, checked } = this.options;
     const [database, wal] = [this.#database, this.#wal];
     if (database === undefined) throw this.#inconsistent("it is missing", true);
     const report = this.#copiedWal.scanner.report();
-    const log = wal && prefixSource(this.#copiedWal.source ?? this.#unchangedSource(wal), report.end);
+    const log = wal && prefixSource(this.#copiedWal.source ?? unchangedSource(pool, wal, path), report.end);
     const carried = report.end > 0 ? report : undefined;
-    const pages = await openPages(this.#abortable(database.source), log && this.#abortable(log), carried);
+    const pages = await openPages(abortableSource(pool, database.source), log && abortableSource(pool, log), carried);
     if (typeof pages !== "object") throw this.#inconsistent(pages ?? "it is empty", true);
     // The frames that its log got since the database was checked have checksums.
     const isChecked = this.isStored(path, database.identity) || checked.hasDatabase(path, database.identity);
@@ -134,7 +135,7 @@ export class SqliteCapture extends DatabaseCapture {
 
   async #readDatabase(database: OpenFile): Promise<PieceSource> {
     const { path, pool, live } = this.options;
-    if (!live || this.isStored(path, database.identity)) return this.#unchangedSource(database);
+    if (!live || this.isStored(path, database.identity)) return unchangedSource(pool, database, path);
     this.#databaseCopy = await pool.copy(database.handle, database.identity.size, this.#databaseCopy);
     return this.#databaseCopy;
   }
@@ -195,49 +196,6 @@ export class SqliteCapture extends DatabaseCapture {
     return new InconsistentCapture(`${this.options.path}: ${reason}`, damage);
   }
 
-  /** A source whose reads end with the signal. */
-  #abortable(source: PieceSource): PieceSource {
-    const { pool } = this.options;
-    const { readInto } = source;
-    return {
-      size: source.size,
-      read: async (position, length) => {
-        pool.throwIfAborted();
-        return await source.read(position, length);
-      },
-      ...(readInto && {
-        readInto: async (target: Buffer, position: number) => {
-          pool.throwIfAborted();
-          await readInto.call(source, target, position);
-        },
-      }),
-    };
-  }
-
-  /** Reads from the file itself. A read rejects with `StaleRead` when the file has changed since it was opened. */
-  #unchangedSource(file: OpenFile): PieceSource {
-    const source = this.options.pool.source(file.handle, file.identity.size);
-    const unchanged = async <T>(reading: Promise<T>): Promise<T> => {
-      const read = await reading.then(
-        (value) => ({ value }),
-        (cause: unknown) => ({ cause }),
-      );
-      // Before the result of the read: a file that has become shorter has changed too.
-      if (!(await this.#isUnchanged(file))) throw new StaleRead(this.options.path);
-      if ("value" in read) return read.value;
-      throw read.cause;
-    };
-    return {
-      size: source.size,
-      read: (position, length) => unchanged(source.read(position, length)),
-      readInto: (target, position) => unchanged(source.readInto(target, position)),
-      withDescriptor: (work) => {
-        const working = source.withDescriptor?.(work);
-        return working && unchanged(working);
-      },
-    };
-  }
-
   #pathOf(suffix: string): string {
     return join(this.options.dir, `${this.options.path}${suffix}`);
   }
@@ -256,7 +214,7 @@ export class SqliteCapture extends DatabaseCapture {
   }
 
   async #isUnchanged({ handle, identity }: OpenFile): Promise<boolean> {
-    return exactIdentity(await this.options.pool.identify(handle)) === exactIdentity(identity);
+    return await this.options.pool.isUnchanged(handle, identity);
   }
 
   /** The identity counts only when the file has not changed since it was opened. */
@@ -264,15 +222,4 @@ export class SqliteCapture extends DatabaseCapture {
     const identity = (await this.#isUnchanged(file)) ? prefixIdentity(file.identity, source.size) : undefined;
     return captureFile(path, "anywhere", source, identity);
   }
-}
-
-/** Calls `work` with the places of all sources. @returns `undefined` when one of them has no descriptor */
-async function withParts<T>(
-  [source, ...rest]: readonly PieceSource[],
-  work: (parts: readonly FilePart[]) => Promise<T>,
-  parts: readonly FilePart[] = [],
-): Promise<T | undefined> {
-  if (source === undefined) return await work(parts);
-  const { size } = source;
-  return await source.withDescriptor?.((place) => withParts(rest, work, [...parts, { ...place, size }]));
 }
