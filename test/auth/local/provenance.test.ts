@@ -15,9 +15,9 @@ beforeEach(() => {
   provenance = new Provenance("RemoteAuth", dir);
 });
 
-/** Which file the marker is: another one after each write. */
+/** Which file the marker is: another one after each write, because the new one is there before the old one is gone. */
 async function markerFile(): Promise<bigint> {
-  return (await stat(join(dir, ".wa-vault.json"), { bigint: true })).ctimeNs;
+  return (await stat(join(dir, ".wa-vault.json"), { bigint: true })).ino;
 }
 
 async function save(id: string, generation: number): Promise<bigint> {
