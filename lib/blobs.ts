@@ -28,7 +28,10 @@ export interface BlobStore {
   /** The abilities of this backend. Called once by its user; may probe the backend. */
   traits(options?: CallOptions): Promise<BlobTraits>;
 
-  /** The value at `key`, or `undefined` when and only when there is none. The buffer belongs to the caller, who may move its memory away. */
+  /**
+   * The value at `key`, or `undefined` when and only when there is none. The buffer belongs to the caller, who may move its
+   * memory away.
+   */
   get(key: string, options?: CallOptions): Promise<Buffer | undefined>;
 
   /**

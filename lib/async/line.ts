@@ -26,7 +26,7 @@ export class Line {
    * @throws the signal's reason when it aborts first
    */
   async enter(signal?: AbortSignal, waitMs: number = this.#options.waitMs): Promise<() => void> {
-    let holds = await this.#acquire(signal, waitMs);
+    let holds = await this.#places.acquireWithin(waitMs, signal);
     const leave = (): void => {
       clearTimeout(slow);
       if (holds) this.#places.release();
@@ -43,26 +43,6 @@ export class Line {
       return await work();
     } finally {
       leave();
-    }
-  }
-
-  /** @returns `false` when no place was free in time */
-  async #acquire(signal: AbortSignal | undefined, waitMs: number): Promise<boolean> {
-    signal?.throwIfAborted();
-    const wait = new AbortController();
-    const late = new Error("no place was free in time");
-    const timer = setTimeout(() => wait.abort(late), waitMs).unref();
-    const abort = (): void => wait.abort(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      await this.#places.acquire(wait.signal);
-      return true;
-    } catch (error) {
-      if (error !== late) throw error;
-      return false;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
     }
   }
 }

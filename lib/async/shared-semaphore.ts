@@ -94,6 +94,29 @@ export class Permits {
     return this.#semaphore.acquire(this, signal);
   }
 
+  /**
+   * As {@link acquire}, but waits for `limitMs` milliseconds at most; the wait keeps no process alive.
+   * @returns whether there is a permit to be released: `false` when none was free in time
+   */
+  async acquireWithin(limitMs: number, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    const wait = new AbortController();
+    const late = new Error("no permit was free in time");
+    const timer = setTimeout(() => wait.abort(late), limitMs).unref();
+    const abort = (): void => wait.abort(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await this.acquire(wait.signal);
+      return true;
+    } catch (error) {
+      if (error !== late) throw error;
+      return false;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
   release(): void {
     this.#semaphore.release(this);
   }

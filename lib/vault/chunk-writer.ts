@@ -92,7 +92,8 @@ export class ChunkWriter {
     // A pack that is hardly filled may stay in memory.
     if (this.#pack && this.#pack.used >= ALONE_BYTES) await this.#closePack();
     this.#endAllowance();
-    this.#allowance = { bytes: 0, hasPermit: await this.#acquirePermit() };
+    const hasPermit = await this.#lease.context.savePermits.acquireWithin(PERMIT_WAIT_MS, this.#signal);
+    this.#allowance = { bytes: 0, hasPermit };
   }
 
   /** Takes in a piece. The caller may change `content` afterwards only when the piece is not a chunk of its own. */
@@ -157,18 +158,6 @@ export class ChunkWriter {
     content.copy(this.#pack.content, this.#pack.used);
     this.#pack.used = needed;
     this.#pack.pieces.push(piece);
-  }
-
-  /** Whether a permit was free in time. */
-  async #acquirePermit(): Promise<boolean> {
-    const late = AbortSignal.timeout(PERMIT_WAIT_MS);
-    try {
-      await this.#lease.context.savePermits.acquire(AbortSignal.any([this.#signal, late]));
-      return true;
-    } catch (error) {
-      if (error !== late.reason) throw error;
-      return false;
-    }
   }
 
   #endAllowance(): void {

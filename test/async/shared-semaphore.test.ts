@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Permits, SharedSemaphore } from "../../lib/async/shared-semaphore.ts";
 
 /** Acquires a permit for each name; answers the names that have one, in order. */
@@ -79,5 +79,35 @@ describe("permits that several users share", () => {
     expect(had).toEqual(["next"]);
     share.release();
     expect(share.held).toBe(0);
+  });
+});
+
+describe("acquireWithin", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("says whether a permit was free in time, and leaves no place in the line", async () => {
+    const permits = new SharedSemaphore(0).permits();
+    expect(await permits.acquireWithin(1_000)).toBe(true);
+    const late = permits.acquireWithin(1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await late).toBe(false);
+    const next = permits.acquireWithin(1_000);
+    permits.release();
+    expect(await next).toBe(true);
+    expect(permits.held).toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("rejects with the signal's reason", async () => {
+    const permits = new SharedSemaphore(0).permits();
+    await permits.acquire();
+    const stop = new AbortController();
+    const waiting = permits.acquireWithin(1_000, stop.signal);
+    const reason = new Error("enough");
+    stop.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(permits.acquireWithin(1_000, stop.signal)).rejects.toBe(reason);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
