@@ -64,7 +64,17 @@ function slowStore() {
     for (let turn = 0; turn < 50; turn++) await setImmediate();
     expect(asked).toHaveLength(count);
   };
-  return { asked, gates, session, untilAsked };
+  /** Answers all sessions, the one that was asked for first each time when as many as may work at once are asked for. */
+  const answerAll = async (): Promise<void> => {
+    for (let count = AT_ONCE; count <= SESSIONS; count++) {
+      await untilAsked(count);
+      const [first = ""] = gates.keys();
+      gates.get(first)?.open();
+      gates.delete(first);
+    }
+    for (const door of gates.values()) door.open();
+  };
+  return { asked, gates, session, untilAsked, answerAll };
 }
 
 function saverOf(name: string, store: StoreSession, at = join(dir, name)): ProfileSaver {
@@ -82,7 +92,7 @@ function saverOf(name: string, store: StoreSession, at = join(dir, name)): Profi
 }
 
 it("saves a few sessions at once, and the others in the order in which they were asked for", async () => {
-  const { asked, gates, session, untilAsked } = slowStore();
+  const { asked, session, answerAll } = slowStore();
   for (const name of names) await writeFiles(join(dir, name), linkedProfile(name));
   const reports = names.map((name, index) => {
     const saver = saverOf(name, session(name));
@@ -90,13 +100,7 @@ it("saves a few sessions at once, and the others in the order in which they were
     // The first save of a run, or a later one.
     return index % 2 === 0 ? saver.next(signal) : saver.nextWhenReady(signal);
   });
-  for (let count = AT_ONCE; count <= SESSIONS; count++) {
-    await untilAsked(count);
-    const [first = ""] = gates.keys();
-    gates.get(first)?.open();
-    gates.delete(first);
-  }
-  for (const door of gates.values()) door.open();
+  await answerAll();
   await Promise.all(reports);
   // Among those that work at once, the order is theirs.
   for (const [index, name] of asked.entries()) {
@@ -151,7 +155,7 @@ it("makes a last save soon, whatever the stores of the other sessions do, and an
 });
 
 it("restores a few sessions at once at a start of many, and a store that gives no answer holds up no other start", async () => {
-  const { asked, gates, session, untilAsked } = slowStore();
+  const { asked, session, answerAll } = slowStore();
   const opened = gate();
   const start = async (name: string, store: StoreSession): Promise<unknown> => {
     await mkdir(join(dir, name));
@@ -166,13 +170,7 @@ it("restores a few sessions at once at a start of many, and a store that gives n
     return start(`silent ${name}`, store);
   });
   const starts = names.map((name) => start(name, session(name)));
-  for (let count = AT_ONCE; count <= SESSIONS; count++) {
-    await untilAsked(count);
-    const [first = ""] = gates.keys();
-    gates.get(first)?.open();
-    gates.delete(first);
-  }
-  for (const door of gates.values()) door.open();
+  await answerAll();
   expect(await Promise.all(starts)).toEqual(names.map((name) => `${name} was asked for.`));
   expect([...asked].sort()).toEqual([...names].sort());
   opened.open();

@@ -67,14 +67,19 @@ describe("a capture of LevelDB", () => {
     expect(bytes).toBeLessThan(all + MESSAGE_BYTES + FEW * (2 * TAIL_BYTES + 9_000) + SMALL_BYTES);
   });
 
+  /** Another profile, with so many tables, that was saved once. */
+  async function saveNewProfile(tables: number): Promise<void> {
+    dir = join(newFolder(), "profile");
+    stored = undefined;
+    await writeLevelDbProfile(dir, tables);
+    await trustFiles(dir);
+    await save();
+  }
+
   it("reads next to nothing when nothing has changed, in as many calls for any number of files", async () => {
     const costs: DiskCalls[] = [];
     for (const tables of [FEW, MANY]) {
-      dir = join(newFolder(), "profile");
-      stored = undefined;
-      await writeLevelDbProfile(dir, tables);
-      await trustFiles(dir);
-      await save();
+      await saveNewProfile(tables);
       await save();
       const { bytes, written, asynchronous, synchronous } = await save();
       costs.push({ bytes, written, asynchronous, synchronous: synchronous - 2 * tables });
@@ -89,11 +94,7 @@ describe("a capture of LevelDB", () => {
   it("reads what is new, when little has changed", async () => {
     const costs: number[] = [];
     for (const tables of [FEW, MANY]) {
-      dir = join(newFolder(), "profile");
-      stored = undefined;
-      await writeLevelDbProfile(dir, tables);
-      await trustFiles(dir);
-      await save();
+      await saveNewProfile(tables);
       await useLevelDbProfile(dir);
       const { bytes, result } = await save();
       expect(result.files.some(({ path }) => path.endsWith("001500.ldb"))).toBe(true);
