@@ -1,4 +1,4 @@
-import { createDecipheriv, createHmac, hkdfSync, scryptSync } from "node:crypto";
+import { createDecipheriv, createHash, createHmac, hkdfSync, scryptSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { crc32, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -52,6 +52,15 @@ describe("the test vectors of FORMAT.md, by Node's crypto alone", () => {
     expect(header.subarray(36, 68)).toEqual(bytes("salt"));
     expect(String(inflateRawSync(content))).toBe(text("chunk content"));
   });
+
+  it("name the chunk of zstd, and its checksum", () => {
+    const frame = bytes("zstd chunk frame");
+    const content = text("zstd chunk content");
+    expect([...frame.subarray(0, 8)]).toEqual([..."WAV"].map((letter) => letter.charCodeAt(0)).concat(1, 2, 2, 0, 0));
+    expect(frame.readUInt32BE(8)).toBe(content.length);
+    expect(frame.readUInt32BE(frame.length - 4)).toBe(crc32(frame.subarray(0, -4)));
+    expect(createHash("sha256").update(content).digest("hex")).toBe(text("zstd chunk id"));
+  });
 });
 
 describe("the test vectors of FORMAT.md, by the library", () => {
@@ -66,6 +75,13 @@ describe("the test vectors of FORMAT.md, by the library", () => {
     const chunk = { id: text("scrypt chunk id"), bytes: text("chunk content").length };
     const content = await byPassphrase.decodeChunk(chunk, bytes("scrypt chunk frame"), "it");
     expect(String(content)).toBe(text("chunk content"));
+  });
+
+  it("are read, compressed with zstd, whatever this Node.js has", async () => {
+    const frames = new SessionFrames(session, { keyring: checkEncryption(undefined), salt });
+    const chunk = { id: text("zstd chunk id"), bytes: text("zstd chunk content").length };
+    const content = await frames.decodeChunk(chunk, bytes("zstd chunk frame"), "it");
+    expect(String(content)).toBe(text("zstd chunk content"));
   });
 
   it("are what is written: a frame of the library decrypts as theirs", async () => {
