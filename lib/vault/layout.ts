@@ -31,6 +31,11 @@ export function sessionName(session: string): string {
   return name;
 }
 
+/** Key prefix of all that is stored of a session, but for its place in the list of sessions. */
+export function sessionPrefix(session: string): string {
+  return `${session}/`;
+}
+
 /** Key prefix of a session's log. */
 export function logPrefix(session: string): string {
   return `${session}/log/`;
@@ -43,7 +48,8 @@ export function entryKey(session: string, n: number): string {
 
 /** The number of the log entry at `key`, or `undefined` when the key is of another kind. */
 export function entryNumber(session: string, key: string): number | undefined {
-  return numberOf(key.slice(logPrefix(session).length));
+  const prefix = logPrefix(session);
+  return key.startsWith(prefix) ? numberOf(key.slice(prefix.length)) : undefined;
 }
 
 /**

@@ -3,8 +3,10 @@ import { type EntryName, entryOf, type LogState } from "./entry.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
-import { bytesIn, distrustLostChunks, listChunks } from "./lost-chunks.ts";
+import { bytesIn, distrustLostChunks } from "./lost-chunks.ts";
+import { NewestProof } from "./newest-proof.ts";
 import type { SessionWriter } from "./session-writer.ts";
+import { listSession } from "./stored-keys.ts";
 import { entriesToSweep } from "./sweep-log.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
@@ -64,23 +66,24 @@ export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<bo
   const state = await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!state) return false;
-  const numbers = await writer.log.numbers(signal);
-  const isWhole = (await missingEntries(lease, state, new Set(numbers), signal)).length === 0;
-  const listed = isWhole ? await listChunks(lease, signal) : undefined;
-  if (listed) await distrustLostChunks(lease, listed, signal);
-  const needed = listed ? await neededChunks(writer, signal) : undefined;
-  if (!listed || !needed) {
+  const asked = NewestProof.now(lease.context.clock);
+  const { entries, chunks, leases } = await listSession(lease, signal);
+  await writer.listed(entries, asked, signal);
+  const isWhole = (await missingEntries(lease, state, new Set(entries), signal)).length === 0;
+  if (isWhole) await distrustLostChunks(lease, chunks, signal);
+  const needed = isWhole ? await neededChunks(writer, signal) : undefined;
+  if (!needed) {
     await writer.look(signal);
     lease.context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
     return false;
   }
-  const left = leftovers(session, listed.keys(), writer.folder).filter((key) => !needed.has(key));
+  const left = leftovers(session, chunks.keys(), writer.folder).filter((key) => !needed.has(key));
   await deleteChunks(lease, left, signal);
   await deleteEntries(lease, writer.memory.undeleted(writer.state.dead), signal);
-  await deleteEntries(lease, await entriesToSweep(writer, numbers, signal), signal);
-  await sweepLeases(lease, signal);
-  for (const key of left) listed.delete(key);
-  writer.memory.pruned(bytesIn(listed));
+  await deleteEntries(lease, await entriesToSweep(writer, entries, signal), signal);
+  await sweepLeases(lease, leases, signal);
+  for (const key of left) chunks.delete(key);
+  writer.memory.pruned(bytesIn(chunks));
   return true;
 }
 

@@ -76,10 +76,9 @@ export class SessionWriter {
   }
 
   /**
-   * Makes sure, before anything is deleted, that the newest entry is the one this writer knows: its number holds that
-   * entry, and no entry follows. (A store that has lost a hold gives its number and epoch to the next one.)
-   * @returns the state after that entry; `undefined` while an append is pending.
-   * @throws `LEASE_LOST` when it is not.
+   * Makes sure, before anything is deleted, that the number of the newest entry holds the entry that this writer knows: a
+   * store that has lost a hold gives its number and epoch to the next one. {@link listed} looks for the entries after it.
+   * @returns the state after that entry; `undefined` while an append is pending. @throws `LEASE_LOST`
    */
   async confirm(signal?: AbortSignal): Promise<LogState | undefined> {
     return await this.#commits.run(async () => {
@@ -87,9 +86,15 @@ export class SessionWriter {
       // Without exclusive create two appends of one holder may have met at this number.
       const found = this.log.exclusiveCreate ? await unlessCorrupt(this.log.read(n, signal)) : undefined;
       if (found && found.id !== id) this.#leaseLost(found);
-      await this.look(signal);
+      if (!this.pending.isEmpty) await this.look(signal);
       return this.pending.isEmpty ? this.#state : undefined;
     }, signal);
+  }
+
+  /** To be called with the numbers of a listing that was asked for at this moment: as {@link look}, without one more. */
+  async listed(numbers: readonly number[], asked: Moment, signal?: AbortSignal): Promise<void> {
+    if (numbers.every((n) => n <= this.#state.n)) this.#proof.listed(asked);
+    else await this.#list(signal);
   }
 
   /** Reads the entries after the newest one that is known. @throws `LEASE_LOST` when one is another holder's */
@@ -195,8 +200,7 @@ export class SessionWriter {
   /**
    * Makes sure that the state is the newest one and stays so until the next commit of this writer: an append that is still
    * pending loses its number to an entry that changes nothing.
-   * @returns the bytes sent.
-   * @throws `LEASE_LOST`
+   * @returns the bytes sent. @throws `LEASE_LOST`
    */
   async settle(signal?: AbortSignal): Promise<number> {
     return this.commit(() => undefined, signal);
@@ -210,7 +214,8 @@ export class SessionWriter {
       const after = numbers.filter((n) => n > this.#state.n).sort((a, b) => a - b);
       for (const n of after) {
         const found = await this.log.readFollower(n, signal);
-        if (found && (n === after.at(-1) || !this.#isGivenUp(found))) this.#adopt(found);
+        // A hold that this vault has given up counts for nothing below a newer entry.
+        if (found && (n === after.at(-1) || !this.pending.has(found.id) || this.#isOwn(found))) this.#adopt(found);
       }
       // What was listed and is gone was pruned by another holder, which has a newer entry.
       if (after.every((n) => n <= this.#state.n)) return this.#proof.listed(asked);
@@ -236,11 +241,6 @@ export class SessionWriter {
     if (!isOwn) this.#leaseLost(taken);
     this.#state = stateAfter(taken);
     this.#stateAtMs = this.#clock.monotonicMs();
-  }
-
-  /** Whether the entry is a hold that this vault has given up. Below a newer entry it counts for nothing. */
-  #isGivenUp(entry: Entry): boolean {
-    return this.pending.has(entry.id) && !this.#isOwn(entry);
   }
 
   /** Whether the entry, which comes after the newest one that is known, is an append of this writer. */

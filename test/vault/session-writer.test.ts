@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { entryKey } from "../../lib/vault/layout.ts";
 import type { VaultLease } from "../../lib/vault/lease.ts";
+import { prune } from "../../lib/vault/prune.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
 import { gate } from "../support/gate.ts";
@@ -136,6 +137,34 @@ describe("a look for a successor", () => {
     await line.arrive();
     await store.prune({ session, lease });
     expect(lease.writer.state.live.map(({ n }) => n)).toEqual([2, 3]);
+  });
+});
+
+describe("a listing of a prune", () => {
+  it("shows another holder, and nothing is deleted", async () => {
+    await save("one");
+    await takeOver(open(), session);
+    const keys = await line.keys();
+    await expect(prune(lease)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(keys);
+  });
+
+  it("shows another holder whose first entry is gone again, and nothing is deleted", async () => {
+    await save("one");
+    const { n } = lease.writer.state;
+    const other = open();
+    await save("two", other, (await takeOver(other, session)) as VaultLease);
+    await line.backend.delete([entryKey(session, n + 1)]);
+    const keys = await line.keys();
+    await expect(prune(lease)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(await line.keys()).toEqual(keys);
+  });
+
+  it("is the only one", async () => {
+    await save("one");
+    const list = vi.spyOn(line, "list");
+    await prune(lease);
+    expect(list.mock.calls.map(([prefix]) => prefix)).toEqual([`${session}/`]);
   });
 });
 

@@ -290,7 +290,7 @@ describe("a renewal that comes late during a prune", () => {
     const list = holder.requests.list.bind(holder.requests);
     holder.requests.list = async function* (prefix, options) {
       yield* list(prefix, options);
-      if (!prefix.includes("/log/")) return;
+      if (prefix !== `${SESSION}/`) return;
       began.open();
       await listed.opened;
     };

@@ -112,7 +112,7 @@ export const LOG_RULES: readonly Rule[] = [
     without: [
       {
         file: "prune.ts",
-        from: "const isWhole = (await missingEntries(lease, state, new Set(numbers), signal)).length === 0;",
+        from: "const isWhole = (await missingEntries(lease, state, new Set(entries), signal)).length === 0;",
         to: "const isWhole = true;",
       },
       { file: "prune.ts", from: "if (!keys) return undefined;", to: "if (!keys) continue;" },
