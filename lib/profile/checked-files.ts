@@ -14,13 +14,18 @@ export class CheckedFiles {
   readonly #identities = new Map<string, string>();
   readonly #versions = new Map<string, { readonly key: string; readonly version: CheckedVersion }>();
   readonly #wals = new Map<string, { readonly identity: string; readonly scanner: WalScanner }>();
+  readonly #firstKeys = new Map<string, { readonly identity: string; readonly firstKey: Buffer }>();
   /** Identities by path of tables without credentials. */
   readonly #plain = new Map<string, string>();
   #localStorage: { readonly identities: string; readonly credentialsHash: string | undefined } | undefined;
 
-  /** A LevelDB table, which Chromium never changes: a table with the same inode, size and times has the same bytes. */
-  addTable(path: string, identity: FileIdentity): void {
+  /**
+   * A LevelDB table, which Chromium never changes: a table with the same inode, size and times has the same bytes.
+   * @param firstKey its first key, by the manifest, if that is known
+   */
+  addTable(path: string, identity: FileIdentity, firstKey?: Buffer): void {
     this.#identities.set(path, exactIdentity(identity));
+    if (firstKey) this.#firstKeys.set(path, { identity: exactIdentity(identity), firstKey });
   }
 
   hasTable(path: string, identity: FileIdentity): boolean {
@@ -61,6 +66,12 @@ export class CheckedFiles {
     return known && hasIdentity(identity, known.identity) ? known.scanner.clone() : undefined;
   }
 
+  /** The first key of a LevelDB table, if it is known. @param identity as a capture has it */
+  firstKeyOf(path: string, identity: string | undefined): Buffer | undefined {
+    const known = this.#firstKeys.get(path);
+    return known && known.identity === identity ? known.firstKey : undefined;
+  }
+
   /** A LevelDB table that holds none of the entries that tell of credentials. @param identity as a capture has it */
   addPlain(path: string, identity: string): void {
     this.#plain.set(path, identity);
@@ -81,7 +92,7 @@ export class CheckedFiles {
 
   /** Forgets all files but these. */
   retain(paths: ReadonlySet<string>): void {
-    for (const known of [this.#identities, this.#plain, this.#wals]) {
+    for (const known of [this.#identities, this.#firstKeys, this.#plain, this.#wals]) {
       for (const path of known.keys()) if (!paths.has(path)) known.delete(path);
     }
   }

@@ -66,7 +66,8 @@ export async function probeCredentials(
 }
 
 /**
- * Whether a capture carries the credentials. Reads logs, the beginnings of tables and Local Storage, not the blobs.
+ * Whether a capture carries the credentials. Reads logs, Local Storage and the beginnings of the tables of IndexedDB that
+ * may hold them, not the blobs.
  * @param checked gets what was found; what it has already is not read again
  */
 export async function captureCredentials(
@@ -213,6 +214,9 @@ async function newestEntries(
     if (parsed?.kind === "log") {
       await scanLogFile(file, (data) => decodeBatch(data, note));
     } else if (parsed?.kind === "table" && !checked.isPlain(path, file.identity)) {
+      const firstKey = checked.firstKeyOf(path, file.identity);
+      // Chromium too looks for no entry in a table that begins after it.
+      if (atFront && firstKey && firstKey.length > 0 && !isWanted(firstKey)) continue;
       let isPlain = true;
       await readTable(file, (key, value) => {
         const tag = key.readBigUInt64LE(key.length - 8);

@@ -2,7 +2,7 @@ import { lstat, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
-import { type FileIdentity, identifyFile } from "../../lib/profile/file-identity.ts";
+import { exactIdentity, type FileIdentity, identifyFile } from "../../lib/profile/file-identity.ts";
 import { type CheckedVersion, versionKey } from "../../lib/profile/leveldb/checked-version.ts";
 import { WalScanner } from "../../lib/profile/sqlite/wal.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
@@ -36,6 +36,22 @@ describe("a LevelDB table", () => {
   it.each(changes)("is not checked with another %s", (_, change) => {
     checked.addTable("a", identity);
     expect(checked.hasTable("a", { ...identity, ...change })).toBe(false);
+  });
+
+  it("has a first key where that is known, and as long as the table is the same", () => {
+    const key = Buffer.from("key");
+    checked.addTable("a", identity, key);
+    checked.addTable("a", identity);
+    checked.addTable("b", identity);
+    expect(checked.firstKeyOf("a", exactIdentity(identity))).toBe(key);
+    for (const [, change] of changes) {
+      expect(checked.firstKeyOf("a", exactIdentity({ ...identity, ...change }))).toBeUndefined();
+    }
+    expect(checked.firstKeyOf("a", undefined)).toBeUndefined();
+    expect(checked.firstKeyOf("b", exactIdentity(identity))).toBeUndefined();
+    expect(checked.firstKeyOf("b", undefined)).toBeUndefined();
+    checked.retain(new Set());
+    expect(checked.firstKeyOf("a", exactIdentity(identity))).toBeUndefined();
   });
 });
 

@@ -1,8 +1,11 @@
 import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { probeCredentials } from "../../lib/profile/credentials.ts";
+import { captureProfile } from "../../lib/profile/capture/capture.ts";
+import { CheckedFiles } from "../../lib/profile/checked-files.ts";
+import { captureCredentials, probeCredentials } from "../../lib/profile/credentials.ts";
 import { useFolder } from "../support/folder.ts";
+import { trustFiles } from "./support/clock.ts";
 import { bothDatabases, database, VALUE, WID } from "./support/credentials.ts";
 import { editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
 import {
@@ -62,6 +65,49 @@ describe("probeCredentials", () => {
     const edit = { comparator: "c", log: 3, next: 9, last: 1, added: [[0, 5, table.length]] as const };
     const inTable = { ...youngLevelDb([]), "MANIFEST-000001": logBytes([editBytes(edit)]), "000005.ldb": table };
     expect(await probe(bothDatabases, inTable)).toBe(true);
+  });
+
+  describe("in an IndexedDB with many tables", () => {
+    /** Each table with its first key; the first one has the names of the databases. */
+    const tables = [database("signal-storage"), "key-1", "key-2", "key-3"].map((firstKey, index) => {
+      const keys = index === 0 ? [firstKey, database("wawc")] : [firstKey];
+      const bytes = tableBytes(keys.map((key) => ({ key, sequence: 1, value: "\u0001" })));
+      return { name: `00001${index}.ldb`, firstKey, bytes };
+    });
+
+    /** The tables that are read for a look at credentials. @param knowsKeys whether the manifest has their first keys */
+    async function tablesRead(knowsKeys: boolean): Promise<string[]> {
+      const added = tables.map(({ firstKey, bytes }, index) => {
+        const facts = [2, 10 + index, bytes.length] as const;
+        return knowsKeys ? ([...facts, firstKey] as const) : facts;
+      });
+      const edit = editBytes({ comparator: "c", log: 3, next: 20, last: 1, added });
+      const files = Object.fromEntries(tables.map(({ name, bytes }) => [name, bytes]));
+      await writeFiles(dir, { ...youngLevelDb([]), "MANIFEST-000001": logBytes([edit]), ...files }, INDEXED_DB);
+      await writeFiles(dir, youngLevelDb([[WID, VALUE]]), LOCAL_STORAGE);
+      await trustFiles(dir);
+      const checked = new CheckedFiles();
+      const capture = await captureProfile(dir, { live: true, checked });
+      const read = new Set<string>();
+      const counted = capture.files.map((file) => ({
+        ...file,
+        read: (position: number, length: number) => {
+          read.add(basename(file.path));
+          return file.read(position, length);
+        },
+      }));
+      expect(await captureCredentials({ ...capture, files: counted }, checked)).toMatchObject({ hasCredentials: true });
+      await capture.close();
+      return [...read].filter((name) => name.endsWith(".ldb")).sort();
+    }
+
+    it("reads no table that begins behind the names of the databases, by the manifest", async () => {
+      expect(await tablesRead(true)).toEqual(["000010.ldb"]);
+    });
+
+    it("reads the beginning of every table whose first key is not known", async () => {
+      expect(await tablesRead(false)).toEqual(tables.map(({ name }) => name));
+    });
   });
 
   it("finds none in a profile that does not exist, without an error", async () => {

@@ -48,7 +48,7 @@ export class ProfileSaver {
   constructor(options: ProfileSaverOptions) {
     this.#options = options;
     this.provenance = new Provenance(options.session, options.dir);
-    this.#credentials = new CredentialsCheck(options);
+    this.#credentials = new CredentialsCheck(options, this.#checked);
   }
 
   /** The profile was opened. */

@@ -95,7 +95,9 @@ export class LevelDbCapture extends DatabaseCapture {
       smallFile(this.#under("CURRENT"), this.#current),
       this.#growingFile(manifest, version.end, identities.get(manifest)),
     ];
-    for (const number of version.tables.keys()) files.push(await this.#table(this.#tables.get(number) as HeldTable));
+    for (const { number, firstKey } of version.tables.values()) {
+      files.push(await this.#table(this.#tables.get(number) as HeldTable, firstKey));
+    }
     const live = logs.filter(({ number }) => number >= version.logNumber);
     // The last log is cut after its last whole record.
     for (const log of live)
@@ -188,14 +190,14 @@ export class LevelDbCapture extends DatabaseCapture {
     }
   }
 
-  async #table({ name, source }: HeldTable): Promise<CaptureFile> {
+  async #table({ name, source }: HeldTable, firstKey: Buffer): Promise<CaptureFile> {
     const { checked } = this.options;
     const file = heldFile(this.#under(name), source);
     // Tables never change.
     const isChecked = this.isStored(file.path, source.identity) || checked.hasTable(file.path, source.identity);
     const reason = isChecked ? undefined : await checkTable(source);
     if (reason) throw this.#damage(name, reason);
-    checked.addTable(file.path, source.identity);
+    checked.addTable(file.path, source.identity, firstKey);
     return file;
   }
 

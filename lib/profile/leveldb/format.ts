@@ -53,6 +53,8 @@ export interface TableEntry {
   readonly level: number;
   readonly number: number;
   readonly size: number;
+  /** Its first key, as its writer knows it: without the 8 bytes of sequence and kind. */
+  readonly firstKey: Buffer;
 }
 
 /** One record of a manifest. */
@@ -62,7 +64,7 @@ export interface VersionEdit {
   prevLogNumber?: number;
   nextFile?: number;
   lastSequence?: number;
-  readonly deleted: Omit<TableEntry, "size">[];
+  readonly deleted: Pick<TableEntry, "level" | "number">[];
   readonly added: TableEntry[];
 }
 
@@ -82,8 +84,8 @@ export function decodeVersionEdit(bytes: Buffer): VersionEdit {
       input.string();
     } else if (tag === 6) edit.deleted.push({ level: decodeLevel(input), number: input.varint() });
     else if (tag === 7) {
-      edit.added.push({ level: decodeLevel(input), number: input.varint(), size: input.varint() });
-      input.string();
+      const facts = { level: decodeLevel(input), number: input.varint(), size: input.varint() };
+      edit.added.push({ ...facts, firstKey: input.string().subarray(0, -8) });
       input.string();
     } else throw new RangeError(`unknown field ${tag}`);
   }

@@ -153,7 +153,14 @@ class ManifestState {
 
   version(end: number): Version {
     const { logNumber = 0, prevLogNumber = 0, lastSequence = 0 } = this.#fields;
-    return { end, tables: this.#tables, logNumber: Math.min(logNumber, prevLogNumber || logNumber), lastSequence };
+    // A copy: the version is kept for longer than the bytes of the manifest.
+    const tables = [...this.#tables.values()].map((table) => ({ ...table, firstKey: Buffer.from(table.firstKey) }));
+    return {
+      end,
+      tables: new Map(tables.map((table) => [table.number, table])),
+      logNumber: Math.min(logNumber, prevLogNumber || logNumber),
+      lastSequence,
+    };
   }
 }
 

@@ -12,7 +12,7 @@ describe("decodeVersionEdit", () => {
       next: 301,
       last: 2 ** 40,
       deleted: [[1, 7]],
-      added: [[2, 8, 123_456]],
+      added: [[2, 8, 123_456, "key"]],
     });
     expect(decodeVersionEdit(edit)).toEqual({
       comparator: "idb_cmp1",
@@ -21,7 +21,7 @@ describe("decodeVersionEdit", () => {
       nextFile: 301,
       lastSequence: 2 ** 40,
       deleted: [{ level: 1, number: 7 }],
-      added: [{ level: 2, number: 8, size: 123_456 }],
+      added: [{ level: 2, number: 8, size: 123_456, firstKey: Buffer.from("key") }],
     });
   });
 

@@ -63,7 +63,8 @@ export interface Edit {
   next?: number;
   last?: number;
   deleted?: readonly (readonly [level: number, number: number])[];
-  added?: readonly (readonly [level: number, number: number, size: number])[];
+  /** A first key is given without its 8 bytes of sequence and kind. */
+  added?: readonly (readonly [level: number, number: number, size: number, firstKey?: string])[];
 }
 
 export function editBytes(edit: Edit): Buffer {
@@ -75,8 +76,9 @@ export function editBytes(edit: Edit): Buffer {
   if (edit.next !== undefined) field(3, varint(edit.next));
   if (edit.last !== undefined) field(4, varint(edit.last));
   for (const [level, number] of edit.deleted ?? []) field(6, varint(level), varint(number));
-  for (const [level, number, size] of edit.added ?? []) {
-    field(7, varint(level), varint(number), varint(size), text("a"), text("z"));
+  for (const [level, number, size, firstKey] of edit.added ?? []) {
+    const first = firstKey === undefined ? Buffer.from("a") : internalKey({ key: firstKey, sequence: 1, value: "" });
+    field(7, varint(level), varint(number), varint(size), text(first), text("z"));
   }
   return Buffer.concat(parts);
 }
