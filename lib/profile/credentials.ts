@@ -28,6 +28,8 @@ const DATABASES = ["wawc", "signal-storage"];
 const SITE = "https://web.whatsapp.com";
 const LOCAL_STORAGE = "Default/Local Storage/leveldb/";
 const LOCAL_STORAGE_FILE = "Default/LocalStorage";
+/** The kind of the keys of IndexedDB's global metadata that name a database. */
+const DATABASE_NAME = 201;
 /** Blink's tag for a string whose characters are all Latin-1, one byte each. */
 const LATIN1 = "\u0001";
 
@@ -104,9 +106,10 @@ async function missingDatabase(capture: Capture, files: Files, checked: CheckedF
     return DATABASES.find((name) => !paths.some((path) => path.endsWith(`/${sqliteName(name)}`)));
   }
   const prefix = paths.find((path) => path.endsWith(".indexeddb.leveldb/CURRENT"))?.slice(0, -"CURRENT".length);
-  // The names of the databases are in IndexedDB's global metadata: keys of database 0, which sort before all others.
-  const isMetadata = (key: Buffer): boolean => key[0] === 0 && key[1] === 0;
-  const wanted = { isWanted: isMetadata, atFront: true };
+  // The names of the databases are in IndexedDB's global metadata: keys of database 0, which sort before all others, and
+  // by their kind.
+  const place = (key: Buffer): number => (key[0] === 0 && key[1] === 0 ? (key[4] ?? 0) - DATABASE_NAME : 1);
+  const wanted = { place, isWanted: (key: Buffer) => place(key) === 0, leastBytes: 0 };
   const entries = prefix === undefined ? [] : (await newestEntries(files, prefix, wanted, checked)).keys();
   const found = new Set([...entries].map((key) => databaseName(Buffer.from(key, "latin1"))));
   return DATABASES.find((name) => !found.has(name));
@@ -131,7 +134,7 @@ function sqliteName(database: string): string {
  * its length. `undefined` for any other key.
  */
 function databaseName(key: Buffer): string | undefined {
-  if (key.length < 6 || key.readUInt32LE(0) !== 0 || key[4] !== 201) return undefined;
+  if (key.length < 6 || key.readUInt32LE(0) !== 0 || key[4] !== DATABASE_NAME) return undefined;
   try {
     const input = new Decoder(key, 5);
     const origin = 2 * input.varint();
@@ -151,7 +154,10 @@ async function hashInLevelDb(files: Files, checked: CheckedFiles): Promise<strin
   const storedKey = (key: string): string => `_${SITE}\0${LATIN1}${key}`;
   const wanted = CREDENTIAL_KEYS.map(storedKey);
   const isWanted = (key: Buffer): boolean => wanted.includes(key.toString("latin1"));
-  const entries = await newestEntries(files, LOCAL_STORAGE, { isWanted, atFront: false }, checked);
+  const [first, last] = wanted.map((key) => Buffer.from(key, "latin1")).sort(Buffer.compare) as [Buffer, Buffer];
+  const place = (key: Buffer): number => (key.compare(first) < 0 ? -1 : Math.max(0, key.compare(last)));
+  // A value begins with its tag: one that is no longer is empty.
+  const entries = await newestEntries(files, LOCAL_STORAGE, { place, isWanted, leastBytes: 2 }, checked);
   if (!entries.has(storedKey(LINKED_KEY))) return undefined;
   const hash = createHash("sha256");
   for (const key of wanted) {
@@ -186,8 +192,10 @@ function isText(value: unknown, text: string): boolean {
 /** Which entries are looked for. */
 interface Wanted {
   isWanted(key: Buffer): boolean;
-  /** Whether the wanted keys sort before all others; else only values longer than their tag count. */
-  readonly atFront: boolean;
+  /** Below 0 for a key before all wanted ones, above 0 for a key behind them. */
+  place(key: Buffer): number;
+  /** Shorter values count as none. */
+  readonly leastBytes: number;
 }
 
 /**
@@ -197,7 +205,7 @@ interface Wanted {
 async function newestEntries(
   files: Files,
   prefix: string,
-  { isWanted, atFront }: Wanted,
+  { isWanted, place, leastBytes }: Wanted,
   checked: CheckedFiles,
 ): Promise<Map<string, { sequence: number; value: Buffer }>> {
   const newest = new Map<string, { sequence: number; value: Buffer | undefined }>();
@@ -205,7 +213,7 @@ async function newestEntries(
     if (!isWanted(key)) return false;
     const before = newest.get(key.toString("latin1"));
     if (before && before.sequence > sequence) return true;
-    const isSet = value !== undefined && (atFront || value.length > 1);
+    const isSet = value !== undefined && value.length >= leastBytes;
     newest.set(key.toString("latin1"), { sequence, value: isSet ? Buffer.from(value) : undefined });
     return true;
   };
@@ -215,15 +223,18 @@ async function newestEntries(
       await scanLogFile(file, (data) => decodeBatch(data, note));
     } else if (parsed?.kind === "table" && !checked.isPlain(path, file.identity)) {
       const firstKey = checked.firstKeyOf(path, file.identity);
-      // Chromium too looks for no entry in a table that begins after it.
-      if (atFront && firstKey && firstKey.length > 0 && !isWanted(firstKey)) continue;
+      // Chromium too looks for no entry in a table that begins behind it.
+      if (firstKey && firstKey.length > 0 && place(firstKey) > 0) continue;
       let isPlain = true;
-      await readTable(file, (key, value) => {
-        const tag = key.readBigUInt64LE(key.length - 8);
-        const isNoted = note(key.subarray(0, -8), (tag & 0xffn) === 1n ? value : undefined, Number(tag >> 8n));
+      const onEntry = (internal: Buffer, value: Buffer): boolean => {
+        const key = internal.subarray(0, -8);
+        if (place(key) !== 0) return place(key) < 0;
+        const tag = internal.readBigUInt64LE(key.length);
+        const isNoted = note(key, (tag & 0xffn) === 1n ? value : undefined, Number(tag >> 8n));
         isPlain &&= !isNoted;
-        return isNoted || !atFront;
-      });
+        return true;
+      };
+      await readTable(file, onEntry, (key) => place(key) < 0);
       if (isPlain && file.identity !== undefined) checked.addPlain(path, file.identity);
     }
   }

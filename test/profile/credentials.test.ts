@@ -110,6 +110,32 @@ describe("probeCredentials", () => {
     });
   });
 
+  it("finds credentials in tables of many other entries, before and behind", async () => {
+    const others = Array.from({ length: 40 }, (_, index) => String(100 + index));
+    const profileOf = (keys: readonly (readonly [key: string, value: string])[]): Files => {
+      const sorted = [...keys].sort(([a], [b]) => Buffer.compare(Buffer.from(a, "latin1"), Buffer.from(b, "latin1")));
+      const table = tableBytes(sorted.map(([key, value]) => ({ key, sequence: 1, value })));
+      const edit = {
+        comparator: "c",
+        log: 3,
+        next: 9,
+        last: 1,
+        added: [[0, 5, table.length, sorted[0]?.[0] ?? ""]] as const,
+      };
+      return { ...youngLevelDb([]), "MANIFEST-000001": logBytes([editBytes(edit)]), "000005.ldb": table };
+    };
+    const pairs = (start: string): (readonly [string, string])[] => others.map((other) => [start + other, "\u0001x"]);
+    const names = [database("wawc"), database("signal-storage")].map((key) => [key, "\u0001"] as const);
+    const indexedDb = profileOf([...pairs("\0\0\0\0\u0032"), ...names, ...pairs("\0\u0001")]);
+    const site = WID.slice(0, WID.indexOf("last"));
+    const linked = profileOf([...pairs("META:"), ...pairs(`${site}A`), [WID, VALUE], ...pairs(`${site}z`)]);
+    expect(await probe(indexedDb, linked)).toBe(true);
+    const unlinked = profileOf([...pairs("META:"), ...pairs(`${site}A`), ...pairs(`${site}z`)]);
+    expect(await probe(indexedDb, unlinked)).toBe("Local Storage is not on disk");
+    const missing = profileOf([...pairs("\0\0\0\0\u0032"), ...names.slice(0, 1), ...pairs("\0\u0001")]);
+    expect(await probe(missing, linked)).toBe("IndexedDB signal-storage is not on disk");
+  });
+
   it("finds none in a profile that does not exist, without an error", async () => {
     expect(await probeCredentials(join(dir, "absent"))).toEqual({
       hasCredentials: false,

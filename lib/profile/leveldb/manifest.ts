@@ -101,8 +101,9 @@ export function replayManifest(bytes: Buffer, available: AvailableFiles): Replay
   const behind = broken || (edits.length === 0 ? "it holds no record" : (state.problem() ?? ""));
   if (best < 0) return { scan, version: undefined, behind, sequences };
 
-  const chosen = new ManifestState(available);
-  for (const { edit } of edits.slice(0, best + 1)) chosen.apply(edit);
+  const isNewest = best === edits.length - 1;
+  const chosen = isNewest ? state : new ManifestState(available);
+  if (!isNewest) for (const { edit } of edits.slice(0, best + 1)) chosen.apply(edit);
   return { scan, version: chosen.version(edits[best]?.end ?? 0), behind, sequences };
 }
 

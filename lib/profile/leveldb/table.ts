@@ -92,9 +92,15 @@ async function withTail(table: FileSource): Promise<FileSource> {
 /**
  * Calls `onEntry` with the entries of a table in key order, until it returns false. Keys are internal keys: the user's
  * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion).
+ * @param isBefore whether a key of the user comes before all that the caller looks for: blocks that end with such a key
+ *   are not read
  * @throws RangeError when the table is damaged
  */
-export async function readTable(source: FileSource, onEntry: (key: Buffer, value: Buffer) => boolean): Promise<void> {
+export async function readTable(
+  source: FileSource,
+  onEntry: (key: Buffer, value: Buffer) => boolean,
+  isBefore: (key: Buffer) => boolean = () => false,
+): Promise<void> {
   const table = await withTail(source);
   const { index } = await readFooter(table);
   const indexBlock = await readBlock(table, index);
@@ -103,7 +109,7 @@ export async function readTable(source: FileSource, onEntry: (key: Buffer, value
     [0, 1],
     [1, undefined],
   ] as const) {
-    for (const handle of indexBlock ? handlesIn(indexBlock, table, to).slice(from) : [undefined]) {
+    for (const handle of indexBlock ? handlesIn(indexBlock, table, to, isBefore).slice(from) : [undefined]) {
       const block = handle && (await readBlock(table, handle));
       if (block === undefined) throw new RangeError("it is compressed in a way that is not known");
       if (!eachEntry(block, onEntry)) return;
@@ -141,11 +147,22 @@ async function readHandles(table: FileSource, handle: BlockHandle): Promise<Bloc
   return block && handlesIn(block, table);
 }
 
-/** The first `most` blocks that an index block points to. @default all */
-function handlesIn(index: Buffer, table: FileSource, most = Number.POSITIVE_INFINITY): BlockHandle[] {
+/**
+ * The first `most` blocks that an index block points to. @default all
+ * @param isBefore whether a key, which is not before any key of its block, makes the block one to be left out
+ */
+function handlesIn(
+  index: Buffer,
+  table: FileSource,
+  most = Number.POSITIVE_INFINITY,
+  isBefore?: (key: Buffer) => boolean,
+): BlockHandle[] {
   const handles: BlockHandle[] = [];
   const input = new Decoder(index);
-  walkEntries(index, (_shared, _from, valueFrom, to) => {
+  let key: Buffer = Buffer.alloc(0);
+  walkEntries(index, (shared, from, valueFrom, to) => {
+    if (isBefore) key = Buffer.concat([key.subarray(0, shared), index.subarray(from, valueFrom)]);
+    if (isBefore?.(key.subarray(0, -8))) return true;
     input.at = valueFrom;
     handles.push(decodeHandle(input, table));
     if (input.at > to) throw new RangeError("a block's entry is damaged");

@@ -30,6 +30,30 @@ describe("readTable", () => {
     await readTable(bufferSource(tableBytes(rows)), () => ++seen < 7);
     expect(seen).toBe(7);
   });
+
+  it.each([
+    ["k000", 0],
+    ["k003", 0],
+    ["k004", 4],
+    ["k022", 20],
+    ["k049", 48],
+  ])("reads no block that ends before %s, where the caller looks for that key", async (wanted, first) => {
+    const seen: string[] = [];
+    const onEntry = (key: Buffer): boolean => seen.push(`${key.subarray(0, -8)}`) > 0 && seen.at(-1) !== wanted;
+    await readTable(bufferSource(tableBytes(rows)), onEntry, (key) => key.toString() < wanted);
+    // Four entries have a block.
+    expect(seen).toEqual(rows.slice(first, Number(wanted.slice(1)) + 1).map(({ key }) => key));
+  });
+
+  it("reads no block where the caller looks for keys behind all", async () => {
+    const seen: Buffer[] = [];
+    await readTable(
+      bufferSource(tableBytes(rows)),
+      (key) => seen.push(key) > 0,
+      () => true,
+    );
+    expect(seen).toEqual([]);
+  });
 });
 
 describe("checkTable", () => {
