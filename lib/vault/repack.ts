@@ -6,9 +6,9 @@ import { chunkKey } from "./layout.ts";
 import type { Chunk, ManifestFile, Piece } from "./manifest.ts";
 import type { Location } from "./uploads.ts";
 
-/** Unused bytes that reused chunks may hold: a share of the profile, and a number that is always allowed. */
+/** Unused bytes that reused chunks may hold: a share of the profile, or a number that is always allowed. */
 const WASTE_SHARE = 0.5;
-const WASTE_BYTES = 4 * 1024 * 1024;
+const WASTE_BYTES = 256 * 1024;
 
 /** A piece of a file, and where it is stored. */
 export interface FilePiece {
@@ -62,7 +62,7 @@ export async function repack(
   writer: ChunkWriter,
 ): Promise<readonly PlacedFile[]> {
   const total = placed.reduce((sum, { file }) => sum + file.size, 0);
-  const allowed = WASTE_BYTES + total * WASTE_SHARE;
+  const allowed = Math.max(WASTE_BYTES, total * WASTE_SHARE);
   // Most often it is little, which costs no look at each piece to see.
   if (leastWaste(placed, session, writer) <= allowed) return placed;
   const files = placed.map((one) =>

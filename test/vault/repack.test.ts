@@ -70,19 +70,36 @@ describe("repack", () => {
 
   it("leaves a file as it is when its chunks hold few unneeded bytes, and reads nothing of it", async () => {
     const [reads, sent]: [number[], string[]] = [[], []];
-    // 4 MiB and half of the file may be unneeded.
-    const all = [placed(file(2, 5 * MIB), reads)];
+    // Half of the file may be unneeded.
+    const all = [placed(file(1, 5 * MIB), reads)];
     expect(await repack(all, session, writerOf(sent))).toBe(all);
     expect([reads, sent]).toEqual([[], []]);
   });
 
   it("stores the pieces of the emptiest chunks anew when there are more", async () => {
     const [reads, sent]: [number[], string[]] = [[], []];
-    const before = file(3, 5 * MIB);
+    const before = file(2, 5 * MIB);
     const [after] = await repack([placed(before, reads)], session, writerOf(sent));
     expect([reads, sent]).toEqual([[0], ["h0"]]);
     const moved = after && "pieces" in after ? after.pieces.map(({ location }) => location.chunk?.id) : [];
-    expect(moved).toEqual(["new-h0", "c1", "c2", "common", "common", "common", "common", "common"]);
+    expect(moved).toEqual(["new-h0", "c1", "common", "common", "common", "common", "common", "common"]);
+  });
+
+  it("leaves a quarter of a MiB alone, however small the file is", async () => {
+    const wasteful = (waste: number): PlacedFile => {
+      const [one, two] = [chunk("c0", 1000 + waste), chunk("c1", 2000)];
+      return placed(
+        storedFile("Default/x", [
+          { hash: "h0", bytes: 1000, chunk: one, offset: 0 },
+          { hash: "h1", bytes: 2000, chunk: two, offset: 0 },
+        ]),
+      );
+    };
+    const sent: string[] = [];
+    await repack([wasteful(MIB / 4)], session, writerOf(sent));
+    expect(sent).toEqual([]);
+    await repack([wasteful(MIB / 4 + 1)], session, writerOf(sent));
+    expect(sent).toEqual(["h0"]);
   });
 
   it("rejects when a piece has other bytes than it had", async () => {

@@ -19,8 +19,8 @@ describe("what is stored of a bot that saves for a year", () => {
     for await (const day of runDays(bot, LENGTH)) {
       days.push(day);
       const { profileBytes, bytes, objects, entries, entryBytes } = day;
-      // The kept generations of six different times at most, each with half a profile and 4 MiB of unused pieces.
-      expect(bytes, `day ${day.day}`).toBeLessThan(6 * (1.5 * profileBytes + 4 * MIB));
+      // The kept generations of six different times at most, each with half a profile of unused pieces, and a batch.
+      expect(bytes, `day ${day.day}`).toBeLessThan(6 * 1.5 * profileBytes + MIB);
       expect(objects, `day ${day.day}`).toBeLessThan(300);
       // One hold a day for 30 days, the entries for people, the kept generations, and a batch.
       expect(entries, `day ${day.day}`).toBeLessThan(90);
