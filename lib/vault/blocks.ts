@@ -1,5 +1,8 @@
-/** Bytes of a block: the largest chunk, and the most that is read at once. */
-export const BLOCK_BYTES: number = 4 * 1024 * 1024;
+/**
+ * Bytes of a block: the largest chunk, and the most that is read at once. Two tables of LevelDB fit, which have a little more
+ * than 2 MiB each.
+ */
+export const BLOCK_BYTES: number = 4 * 1024 * 1024 + 64 * 1024;
 /** Blocks that are kept for reuse. */
 const MOST = 4;
 /** After this time without use they are let go, in milliseconds. */

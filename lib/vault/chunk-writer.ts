@@ -1,6 +1,5 @@
 import type { KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { asBuffer } from "../async/memory.ts";
 import { blocks } from "./blocks.ts";
 import type { SessionFrames } from "./frames.ts";
 import { hashOf } from "./hash.ts";
@@ -8,10 +7,16 @@ import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
 import { isSaveWaiting } from "./memory-budget.ts";
+import { Pack } from "./pack.ts";
 import type { Location } from "./uploads.ts";
 
-/** A piece of at least this size is a chunk of its own; smaller pieces are copied into chunks that they share. */
+/** Smaller pieces are copied into chunks that they share. */
 export const ALONE_BYTES: number = 512 * 1024;
+/**
+ * So many bytes of larger pieces a later save copies into shared chunks, too, as long as two of them fit. The rest, and all
+ * of a first save, are chunks of their own: they need half the memory on their way, and leave no waste behind.
+ */
+const SHARED_BYTES = 24 * 1024 * 1024;
 /** A save that has stored so many bytes releases its permit when another save waits. */
 const BYTES_PER_PERMIT = 8 * 1024 * 1024;
 /** A save that has waited so long for a permit goes on without one: those before it may read from a disk that hangs. */
@@ -38,7 +43,7 @@ export class ChunkWriter {
   bytesSent = 0;
   /** The chunks that were stored. */
   readonly sent: Set<Chunk> = new Set();
-  /** The largest content of a chunk. */
+  /** The largest piece. */
   readonly chunkBytes: number;
   /** The hash that names a piece and a chunk: equal for equal contents of this session. */
   readonly hash: (content: Buffer) => string;
@@ -52,16 +57,22 @@ export class ChunkWriter {
   readonly #underWay = new Set<Promise<void>>();
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
-  #pack: { content: Buffer; used: number; pieces: PlacedPiece[] } | undefined;
+  readonly #packBytes: number;
+  /** How many bytes of large pieces may share chunks. */
+  #mayShare: number;
+  #pack: Pack<PlacedPiece> | undefined;
   /** Set while this save may hold bytes of files: the bytes it has stored since, and whether it holds a permit for them. */
   #allowance: { bytes: number; hasPermit: boolean } | undefined;
 
   private constructor(
     lease: VaultLease,
     { chunkBytes, hashKey, keyId }: Pick<ChunkWriter, "chunkBytes" | "hashKey" | "keyId">,
+    { packBytes, isFirst }: { packBytes: number; isFirst: boolean },
     signal: AbortSignal | undefined,
   ) {
     this.#lease = lease;
+    this.#packBytes = packBytes;
+    this.#mayShare = isFirst ? 0 : SHARED_BYTES;
     this.#frames = lease.context.frames(lease.session);
     this.chunkBytes = chunkBytes;
     this.hashKey = hashKey;
@@ -72,13 +83,13 @@ export class ChunkWriter {
     setMaxListeners(0, this.#signal);
   }
 
-  /** A writer for one save. */
-  static async open(lease: VaultLease, signal: AbortSignal | undefined): Promise<ChunkWriter> {
+  /** A writer for one save. @param isFirst whether it stores all of a profile, as far as is known */
+  static async open(lease: VaultLease, signal: AbortSignal | undefined, isFirst = true): Promise<ChunkWriter> {
     const { context, session } = lease;
-    const chunkBytes = await context.chunkBytes(signal);
+    const [chunkBytes, packBytes] = [await context.chunkBytes(signal), await context.packBytes(signal)];
     const frames = context.frames(session);
     const [hashKey, keyId] = await Promise.all([frames.contentKey(), frames.keyId()]);
-    return new ChunkWriter(lease, { chunkBytes, hashKey, keyId }, signal);
+    return new ChunkWriter(lease, { chunkBytes, hashKey, keyId }, { packBytes, isFirst }, signal);
   }
 
   /** The piece with this content that was placed before, if any: nothing is uploaded twice. */
@@ -90,7 +101,7 @@ export class ChunkWriter {
   async ready(): Promise<void> {
     if (this.#allowance && (this.#allowance.bytes < BYTES_PER_PERMIT || !isSaveWaiting())) return;
     // A pack that is hardly filled may stay in memory.
-    if (this.#pack && this.#pack.used >= ALONE_BYTES) await this.#closePack();
+    if (this.#pack && this.#pack.bytes >= ALONE_BYTES) await this.#closePack();
     this.#endAllowance();
     const hasPermit = await this.#lease.context.savePermits.acquireWithin(PERMIT_WAIT_MS, this.#signal);
     this.#allowance = { bytes: 0, hasPermit };
@@ -103,7 +114,7 @@ export class ChunkWriter {
 
   /** As {@link place}, for a piece that is all of a block of `blocks`, which it gives back. */
   async placeBlock(hash: string, block: Buffer): Promise<PlacedPiece> {
-    const taken = block.length >= ALONE_BYTES && !this.#placed.has(hash);
+    const taken = this.#isAlone(block.length) && !this.#placed.has(hash);
     const piece = await this.#place(hash, block, (alone) => this.#sendBlock(block, [alone]));
     if (!taken) blocks.give(block);
     return piece;
@@ -137,27 +148,21 @@ export class ChunkWriter {
     if (known) return known;
     const piece: PlacedPiece = { hash, bytes: content.length, offset: 0 };
     this.#placed.set(hash, piece);
-    if (content.length >= ALONE_BYTES) await send(piece);
+    if (this.#isAlone(content.length)) await send(piece);
     else await this.#packIn(piece, content);
     return piece;
   }
 
+  /** Whether a piece of so many bytes, if it came next, would be a chunk of its own. */
+  #isAlone(bytes: number): boolean {
+    return bytes >= ALONE_BYTES && (bytes > this.#mayShare || 2 * bytes > this.#packBytes);
+  }
+
   async #packIn(piece: PlacedPiece, content: Buffer): Promise<void> {
-    const { chunkBytes } = this;
-    if (this.#pack && this.#pack.used + content.length > chunkBytes) await this.#closePack();
-    this.#pack ??= { content: Buffer.alloc(0), used: 0, pieces: [] };
-    const needed = this.#pack.used + content.length;
-    if (needed > this.#pack.content.length) {
-      // Most saves have little that travels together.
-      const isSmall = needed <= ALONE_BYTES && ALONE_BYTES < chunkBytes;
-      const larger = isSmall ? Buffer.allocUnsafe(ALONE_BYTES) : asBuffer(blocks.take(chunkBytes));
-      this.#pack.content.copy(larger, 0, 0, this.#pack.used);
-      this.#pack.content = larger;
-    }
-    piece.offset = this.#pack.used;
-    content.copy(this.#pack.content, this.#pack.used);
-    this.#pack.used = needed;
-    this.#pack.pieces.push(piece);
+    if (content.length >= ALONE_BYTES) this.#mayShare -= content.length;
+    if (this.#pack?.hasRoom(content.length) === false) await this.#closePack();
+    this.#pack ??= new Pack(this.#packBytes);
+    this.#pack.add(piece, content);
   }
 
   #endAllowance(): void {
@@ -168,7 +173,7 @@ export class ChunkWriter {
   async #closePack(): Promise<void> {
     const pack = this.#pack;
     this.#pack = undefined;
-    if (pack) await this.#sendBlock(pack.content.subarray(0, pack.used), pack.pieces);
+    if (pack) await this.#sendBlock(pack.content, pack.pieces);
   }
 
   /** Sends a content that stays the caller's. @returns its chunk, once the upload has begun */

@@ -7,6 +7,7 @@ import { type RetriedBlobs, retry } from "../blobs/retry.ts";
 import { timeout } from "../blobs/timeout.ts";
 import type { BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
+import { BLOCK_BYTES } from "./blocks.ts";
 import { ChunkTrust } from "./chunk-trust.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ScryptSalt } from "./derive.ts";
@@ -18,7 +19,7 @@ import { chunkPermits, encodePermits, savePermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
 import { vaultSalt } from "./vault-salt.ts";
 
-/** The largest chunk, in bytes. */
+/** The largest piece of a file, in bytes. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Bytes of a blob that are left for the frame, also for an encrypted one. */
 const FRAME_ROOM = 128;
@@ -115,9 +116,14 @@ export class VaultContext {
     if (this.options.blobs.keepsNoBuffers) discard(bytes);
   }
 
-  /** The largest content of a chunk, in bytes. */
+  /** The largest piece of a file, in bytes: it is a chunk by itself. */
   async chunkBytes(signal?: AbortSignal): Promise<number> {
-    return Math.min(CHUNK_BYTES, (await this.traits(signal)).maxBlobBytes - FRAME_ROOM);
+    return Math.min(CHUNK_BYTES, await this.packBytes(signal));
+  }
+
+  /** The largest content of a chunk that pieces share, in bytes. */
+  async packBytes(signal?: AbortSignal): Promise<number> {
+    return Math.min(BLOCK_BYTES, (await this.traits(signal)).maxBlobBytes - FRAME_ROOM);
   }
 
   /** Tells a person something; the operation goes on. */

@@ -53,7 +53,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
     capture.files.reduce((sum, { size }) => sum + size, 0),
     signal,
   );
-  const chunks = await ChunkWriter.open(lease, signal);
+  const chunks = await ChunkWriter.open(lease, signal, previous === undefined);
   let manifest: Manifest;
   let manifestChunks: Chunk[] | undefined;
   try {

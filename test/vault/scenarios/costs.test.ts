@@ -18,6 +18,8 @@ const session = "RemoteAuth-bot";
 /** Tables of a profile of 2 MB, and of one of 20 MB. */
 const SIZES = [1, 10] as const;
 const TABLE_BYTES = 2_000_000;
+/** A table has 2 MiB and its last block, its index and its footer: the largest of a recorded profile. */
+const LARGE_TABLE_BYTES = 2_121_372;
 const PAGE_BYTES = 8 * 1024;
 const PAGES = 100;
 /** So many that old entries are deleted once. */
@@ -157,11 +159,32 @@ describe("a later save", () => {
         [DATABASE]: PAGES * PAGE_BYTES,
       });
       expect(bytesSent).toBeLessThan(1.1 * compressed(changes) + PIECE_BYTES + ENTRY_BYTES);
-      expect(requests).toEqual(["put chunks", "put chunks", "put log"]);
+      expect(requests).toEqual(["put chunks", "put log"]);
     }
     // The manifest names each file.
     const [few, many] = costs;
     expect(Math.abs(many.bytesSent - few.bytesSent)).toBeLessThan(200 * (SIZES[1] - SIZES[0]));
+  });
+
+  it.each([
+    [2, 1],
+    [3, 2],
+    [4, 2],
+    // Two by two up to 24 MiB, which are eleven; then each by itself.
+    [14, 9],
+  ])("puts two tables of LevelDB into a chunk (new tables: %i, chunks: %i)", async (tables, chunks) => {
+    const files = profile(1);
+    await save(files);
+    const added = Array.from({ length: tables }, (_, index) => [
+      tableName(50 + index),
+      text(LARGE_TABLE_BYTES, 500 + index),
+    ]);
+    const all = { ...files, ...Object.fromEntries(added) };
+    const { requests } = await save(all);
+    expect(requests).toEqual([...Array(chunks).fill("put chunks"), "put log"]);
+    const into = join(newFolder(), "restored");
+    await vault.restoreProfile({ session, into });
+    assertSameFiles(await filesIn(into), all);
   });
 
   it("asks the same of the store in a row of saves, also where old entries are deleted", async () => {

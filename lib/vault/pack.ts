@@ -1,0 +1,47 @@
+import { asBuffer } from "../async/memory.ts";
+import { blocks } from "./blocks.ts";
+
+/** Most packs have little in them: they begin with so much memory. */
+const SMALL_BYTES = 512 * 1024;
+
+/** The content of a chunk that several pieces share, in the order in which they are added. */
+export class Pack<Piece extends { offset: number }> {
+  readonly pieces: Piece[] = [];
+  readonly #capacity: number;
+  #memory: Buffer = Buffer.alloc(0);
+  #used = 0;
+
+  /** @param capacity the most bytes that it takes */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get bytes(): number {
+    return this.#used;
+  }
+
+  /** All that was added. The memory is one of `blocks`, unless it is small. */
+  get content(): Buffer {
+    return this.#memory.subarray(0, this.#used);
+  }
+
+  /** Whether it takes so many bytes more. */
+  hasRoom(bytes: number): boolean {
+    return this.#used + bytes <= this.#capacity;
+  }
+
+  /** Copies the content of a piece, and sets where it begins. To be called when it {@link hasRoom}. */
+  add(piece: Piece, content: Buffer): void {
+    const needed = this.#used + content.length;
+    if (needed > this.#memory.length) {
+      const isSmall = needed <= SMALL_BYTES && SMALL_BYTES < this.#capacity;
+      const larger = isSmall ? Buffer.allocUnsafe(SMALL_BYTES) : asBuffer(blocks.take(this.#capacity));
+      this.#memory.copy(larger, 0, 0, this.#used);
+      this.#memory = larger;
+    }
+    piece.offset = this.#used;
+    content.copy(this.#memory, this.#used);
+    this.#used = needed;
+    this.pieces.push(piece);
+  }
+}
