@@ -61,7 +61,10 @@ const KINDS: readonly FrameKind[] = ["entry", "chunk", "lease", "session", "salt
 const GIVEN_KEY = 1;
 const PASSPHRASE = 2;
 const CIPHER = "aes-256-gcm";
-/** Encrypted at once: Node makes a new buffer of each piece, which still is in the processor's caches when it is copied. */
+/**
+ * Encrypted at once: Node makes a new buffer of each piece, which still is in the processor's caches when it is copied, and
+ * its checksum is taken.
+ */
 const PIECE_BYTES = 256 * 1024;
 
 /** Frames `plain`, compressed when that makes it smaller, and encrypted with `seal`. */
@@ -77,10 +80,12 @@ export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): 
   frame[6] = seal ? (seal.scrypt ? PASSPHRASE : GIVEN_KEY) : 0;
   frame[7] = kind === "entry" ? ENTRY_LAYOUT : 0;
   frame.writeUInt32BE(plain.length, 8);
-  if (seal) encryptInto(frame, bodyAt, body, seal);
-  else body.copy(frame, bodyAt);
   const end = frame.length - CHECKSUM;
-  frame.writeUInt32BE(crc32(frame.subarray(0, end)), end);
+  if (seal) frame.writeUInt32BE(encryptInto(frame, bodyAt, body, seal), end);
+  else {
+    body.copy(frame, bodyAt);
+    frame.writeUInt32BE(crc32(frame.subarray(0, end)), end);
+  }
   // It was copied, and the content stays the caller's.
   if (body !== plain) discardWholeBuffer(body);
   return frame;
@@ -149,18 +154,24 @@ export async function contentOf(
   return plain;
 }
 
-/** Writes the rest of the header, the encrypted body and the tag. */
-function encryptInto(frame: Buffer, bodyAt: number, body: Buffer, { id, scrypt, secret, place }: Seal): void {
+/** Writes the rest of the header, the encrypted body and the tag. @returns the checksum of all that */
+function encryptInto(frame: Buffer, bodyAt: number, body: Buffer, { id, scrypt, secret, place }: Seal): number {
   frame.write(id, KEY_ID, "hex");
   const nonce = randomBytes(SCRYPT - NONCE);
   nonce.copy(frame, NONCE);
   if (scrypt) packScrypt(scrypt).copy(frame, SCRYPT);
-  const cipher = createCipheriv(CIPHER, secret, nonce).setAAD(boundData(frame.subarray(0, bodyAt), place));
+  const header = frame.subarray(0, bodyAt);
+  const cipher = createCipheriv(CIPHER, secret, nonce).setAAD(boundData(header, place));
+  let checksum = crc32(header);
   for (let at = 0; at < body.length; at += PIECE_BYTES) {
-    cipher.update(body.subarray(at, at + PIECE_BYTES)).copy(frame, bodyAt + at);
+    const piece = cipher.update(body.subarray(at, at + PIECE_BYTES));
+    piece.copy(frame, bodyAt + at);
+    checksum = crc32(piece, checksum);
   }
   cipher.final();
-  cipher.getAuthTag().copy(frame, bodyAt + body.length);
+  const tag = cipher.getAuthTag();
+  tag.copy(frame, bodyAt + body.length);
+  return crc32(tag, checksum);
 }
 
 function decrypt(
