@@ -220,7 +220,8 @@ describe("a delete that arrives late", () => {
   it("deletes no chunk that was uploaded again", async () => {
     store = open({ keep: 1 });
     const lease = await store.acquire({ session });
-    const large = { "Default/a.ldb": noise(600_000) };
+    // So large that it is a chunk by itself.
+    const large = { "Default/a.ldb": noise(2_500_000) };
     vi.useFakeTimers({ toFake: ["Date"] });
     await save(lease, profileFiles("base"));
     vi.setSystemTime(Date.now() + 2 * DAY);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../../lib/store.ts";
-import { entryKey } from "../../../lib/vault/layout.ts";
+import { entryKey, logPrefix } from "../../../lib/vault/layout.ts";
 import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -50,6 +50,24 @@ class Process {
 
   prune(): Promise<void> {
     return this.store.prune({ session, lease: this.lease });
+  }
+
+  /**
+   * Stops this process within its next listing of the session, when the log was listed and the chunks are not: what comes
+   * meanwhile may be listed or not.
+   */
+  stopsWithinListing(): { stopped: Promise<void>; goOn: () => void } {
+    const [stopped, go] = [gate(), gate()];
+    const { requests } = this;
+    const list = requests.list.bind(requests);
+    requests.list = async function* (prefix, options) {
+      requests.list = list;
+      yield* list(logPrefix(session), options);
+      stopped.open();
+      await go.opened;
+      for await (const info of list(prefix, options)) if (!info.key.startsWith(logPrefix(session))) yield info;
+    };
+    return { stopped: stopped.opened, goOn: go.open };
   }
 
   /** Stops this process before its next request of this kind. @returns a promise that it has stopped */
@@ -136,7 +154,7 @@ describe("a prune that sleeps while another process takes the session and prunes
     await first.take();
     await first.save("one");
     await sleepy.take();
-    const sleep = sleepy.stopsBefore("get", entryKey(session, 2));
+    const sleep = sleepy.stopsWithinListing();
     const pruning = sleepy.prune();
     await sleep.stopped;
     await next.take();
@@ -154,7 +172,7 @@ describe("a prune that sleeps while another process takes the session and prunes
     await backend.delete([entryKey(session, 4)]);
     await sleepy.take({ isFree: true });
     expect(sleepy.lease.epoch).toBe(first.lease.epoch);
-    const sleep = sleepy.stopsBefore("get", entryKey(session, 2));
+    const sleep = sleepy.stopsWithinListing();
     const pruning = sleepy.prune();
     await sleep.stopped;
     const { generation } = await first.save("two", table);
