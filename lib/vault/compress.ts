@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { constants, createDeflateRaw, createInflateRaw, deflateRaw, deflateRawSync, inflateRawSync } from "node:zlib";
+import { discardWholeBuffer } from "../async/memory.ts";
 import { inOneBuffer } from "./one-buffer.ts";
 import { type NodeZstd, unzstd, ZSTD_LARGEST_CONTENT } from "./zstd.ts";
 import { isZstdFrame } from "./zstd-frame.ts";
@@ -64,8 +65,11 @@ export async function unpack({ codec, body }: Packed, bytes: number, zstd: NodeZ
   return await inOneBuffer(createInflateRaw({ chunkSize }), body, bytes);
 }
 
+/** The compressed body, or `plain`: then the memory of the other one is freed at once. */
 function smaller(packed: Packed, plain: Buffer): Packed {
-  return packed.body.length <= plain.length * (1 - WORTHWHILE) ? packed : { codec: STORED, body: plain };
+  if (packed.body.length <= plain.length * (1 - WORTHWHILE)) return packed;
+  discardWholeBuffer(packed.body);
+  return { codec: STORED, body: plain };
 }
 
 /** `plain` deflated on the thread pool, or `undefined` when a sample hardly gets smaller: deflate takes long to find out. */

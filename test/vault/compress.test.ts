@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DEFLATED, pack, STORED, unpack, ZSTD } from "../../lib/vault/compress.ts";
 import type { NodeZstd } from "../../lib/vault/zstd.ts";
 import { noise } from "../contract/profile.ts";
-import { zstdBody, zstdContent } from "./support/zstd-frames.ts";
+import { zstdBlock, zstdBody, zstdContent, zstdFrame } from "./support/zstd-frames.ts";
 
 const KIB = 1024;
 
@@ -35,6 +35,18 @@ describe("a body", () => {
       expect(packed.codec).toBe(DEFLATED);
       expect((await unpack(packed, zstdContent.length, undefined)).equals(zstdContent)).toBe(true);
     }
+  });
+
+  it("that is stored leaves no memory of what zstd made of it", async () => {
+    const plain = noise(300_000);
+    const parts = [0, 100_000, 200_000].map((at) =>
+      zstdBlock(0, 100_000, plain.subarray(at, at + 100_000), at === 200_000),
+    );
+    const made = zstdFrame(plain.length, parts);
+    const packed = await pack(plain, zstdThatMakes(made));
+    expect(packed).toEqual({ codec: STORED, body: plain });
+    expect(made).toHaveLength(0);
+    expect(plain).toHaveLength(300_000);
   });
 
   it.each([10, 17 * KIB, 300_000])("of %d bytes is stored when it gets hardly smaller", async (bytes) => {
