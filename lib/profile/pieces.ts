@@ -1,3 +1,4 @@
+import { discard } from "../async/memory.ts";
 import type { FileSource } from "../disk/file-source.ts";
 
 /** Bytes per read where a whole file is read: its checks take a millisecond or two. */
@@ -26,6 +27,15 @@ export async function whileOpen<T>(source: PieceSource, action: (open: PieceSour
 
 const kept: Buffer[] = [];
 
+function takePiece(): Buffer {
+  return kept.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+}
+
+function givePiece(buffer: Buffer): void {
+  if (kept.length < MAX_KEPT) kept.push(buffer);
+  else discard(buffer);
+}
+
 /**
  * Reads ranges of a file, the next one while `onBytes` is called with one. The memory is two pieces, whatever the size
  * of the file; only a range of more than a piece has a buffer of its own.
@@ -37,7 +47,7 @@ export async function readRanges(
   ranges: readonly Range[],
   onBytes: (bytes: Buffer, index: number) => boolean,
 ): Promise<void> {
-  const buffers = [0, 1].map(() => kept.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES));
+  const buffers = [takePiece(), takePiece()];
   const begin = async (index: number): Promise<Buffer> => {
     const { from, to } = ranges[index] as Range;
     const target = buffers[index % 2]?.subarray(0, to - from);
@@ -56,7 +66,27 @@ export async function readRanges(
   } finally {
     // A read under way writes into its buffer.
     await reading?.catch(() => undefined);
-    for (const buffer of buffers) if (kept.length < MAX_KEPT) kept.push(buffer);
+    for (const buffer of buffers) givePiece(buffer);
+  }
+}
+
+/**
+ * Calls `work` with the bytes `[from, to)` of a file, at most a piece, which are valid until it has ended: where many files
+ * are looked at, a new buffer for each adds up.
+ */
+export async function withBytes<T>(
+  source: PieceSource,
+  { from, to }: Range,
+  work: (bytes: Buffer) => Promise<T>,
+): Promise<T> {
+  if (source.readInto === undefined) return await work(await source.read(from, to - from));
+  const piece = takePiece();
+  try {
+    const bytes = piece.subarray(0, to - from);
+    await source.readInto(bytes, from);
+    return await work(bytes);
+  } finally {
+    givePiece(piece);
   }
 }
 

@@ -1,3 +1,4 @@
+import { discard, LEAST_OWN_BYTES } from "../async/memory.ts";
 import type { FileSource } from "../disk/file-source.ts";
 import type { PieceSource } from "./pieces.ts";
 
@@ -5,6 +6,18 @@ import type { PieceSource } from "./pieces.ts";
  * Bytes per read where a file is copied that may be overwritten meanwhile: on a slow disk few large reads are faster.
  */
 export const COPY_BYTES: number = 4 << 20;
+
+/**
+ * Calls `work` with memory by which a file of `size` bytes can be copied, and frees it: a profile has hundreds of files.
+ */
+export async function withCopyBuffer<T>(size: number, work: (piece: Buffer) => Promise<T>): Promise<T> {
+  const piece = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, Math.max(size, LEAST_OWN_BYTES)));
+  try {
+    return await work(piece);
+  } finally {
+    discard(piece);
+  }
+}
 
 /** All bytes of a source in one buffer; for small sources. */
 export async function readAll(source: FileSource): Promise<Buffer> {

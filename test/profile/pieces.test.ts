@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PIECE_BYTES, type PieceSource, piecesOf, readRanges } from "../../lib/profile/pieces.ts";
+import { PIECE_BYTES, type PieceSource, piecesOf, readRanges, withBytes } from "../../lib/profile/pieces.ts";
 
 const bytes = Buffer.from(Array.from({ length: 3 * PIECE_BYTES + 5 }, (_, at) => at % 251));
 
@@ -58,5 +58,42 @@ describe("readRanges", () => {
       throw new RangeError("damage");
     });
     await expect(thrown).rejects.toThrow("damage");
+  });
+});
+
+describe("withBytes", () => {
+  it("reads into memory that the next call uses again", async () => {
+    const from = source();
+    const seen = new Set<ArrayBufferLike>();
+    for (const at of [3, 70_000, PIECE_BYTES]) {
+      const read = await withBytes(from, { from: at, to: at + 64_000 }, async (found) => {
+        seen.add(found.buffer);
+        return Buffer.from(found);
+      });
+      expect(read.equals(bytes.subarray(at, at + 64_000))).toBe(true);
+    }
+    expect([seen.size, from.buffers]).toEqual([1, 0]);
+  });
+
+  it("gives nobody else the memory while `work` goes on, and gives it back when that fails", async () => {
+    const whole = { from: 0, to: 10 };
+    const [first, second] = await withBytes(source(), whole, async (outer) => {
+      const inner = withBytes(source(), whole, async (found) => found.buffer);
+      return [outer.buffer, await inner];
+    });
+    expect(first).not.toBe(second);
+    let used: ArrayBufferLike | undefined;
+    const failing = withBytes(source(), whole, async (found) => {
+      used = found.buffer;
+      throw new RangeError("damage");
+    });
+    await expect(failing).rejects.toThrow("damage");
+    expect(await withBytes(source(), whole, async (found) => found.buffer)).toBe(used);
+  });
+
+  it("takes a new buffer of a source that has only those", async () => {
+    const { size, read } = source();
+    const found = await withBytes({ size, read: read.bind({ buffers: 0 }) }, { from: 1, to: 9 }, async (each) => each);
+    expect(found.equals(bytes.subarray(1, 9))).toBe(true);
   });
 });

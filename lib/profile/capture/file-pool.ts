@@ -7,7 +7,7 @@ import { diskError, isOutOfDescriptors } from "../../disk/errors.ts";
 import { readExactly, readInto } from "../../disk/file-source.ts";
 import { exactIdentity, type FileIdentity, hasIdentity, identifyFile, lookAt } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
-import { COPY_BYTES } from "../sources.ts";
+import { withCopyBuffer } from "../sources.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
 import { StaleRead } from "./errors.ts";
 import { openFile } from "./open-file.ts";
@@ -143,13 +143,14 @@ export class FilePool {
    */
   async copy(handle: FileHandle, size: number, reuse?: SpoolRegion): Promise<SpoolRegion> {
     const region = await this.region(size, reuse);
-    const piece = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, size));
-    for (let end = region.size; end < size; end = region.size) {
-      this.throwIfAborted();
-      const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - end), end);
-      if (bytesRead === 0) break;
-      await region.append(piece.subarray(0, bytesRead));
-    }
+    await withCopyBuffer(size, async (piece) => {
+      for (let end = region.size; end < size; end = region.size) {
+        this.throwIfAborted();
+        const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - end), end);
+        if (bytesRead === 0) break;
+        await region.append(piece.subarray(0, bytesRead));
+      }
+    });
     return region;
   }
 

@@ -1,5 +1,5 @@
 import type { FileSource } from "../../disk/file-source.ts";
-import { PIECE_BYTES, type PieceSource, type Range, readRanges, whileOpen } from "../pieces.ts";
+import { PIECE_BYTES, type PieceSource, type Range, readRanges, whileOpen, withBytes } from "../pieces.ts";
 import { crc32c, maskCrc } from "./crc32c.ts";
 import { Decoder } from "./format.ts";
 import { unsnappy } from "./snappy.ts";
@@ -31,7 +31,7 @@ interface Run extends Range {
 export async function checkTable(table: PieceSource): Promise<string | undefined> {
   return await whileOpen(table, async (open) => {
     try {
-      const runs = await readRuns(open);
+      const runs = await withTail(open, readRuns);
       let problem: string | undefined;
       await readRanges(open, runs, (bytes, index) => {
         problem = problemOf(runs[index] as Run, bytes);
@@ -50,8 +50,7 @@ export async function checkTable(table: PieceSource): Promise<string | undefined
  * compression: its checksum is right, and nothing more can be checked.
  * @throws RangeError when the index is damaged, or the blocks do not cover every byte up to the footer
  */
-async function readRuns(source: PieceSource): Promise<Run[]> {
-  const table = await withTail(source);
+async function readRuns(table: FileSource): Promise<Run[]> {
   const { index, metaindex } = await readFooter(table);
   const [data, meta] = [await readHandles(table, index), await readHandles(table, metaindex)];
   if (data === undefined || meta === undefined) return [];
@@ -78,30 +77,36 @@ function problemOf({ from, blocks }: Run, bytes: Buffer): string | undefined {
   return damaged && `wrong checksum of the block at ${damaged.offset}`;
 }
 
-/** A table whose last bytes are read already. */
-async function withTail(table: FileSource): Promise<FileSource> {
+/** Calls `work` with the table, whose last bytes are read already; they are valid until it has ended. */
+async function withTail<T>(table: PieceSource, work: (table: FileSource) => Promise<T>): Promise<T> {
   const from = Math.max(0, table.size - TAIL_BYTES);
-  const tail = await table.read(from, table.size - from);
-  return {
-    size: table.size,
-    read: async (position, length) =>
-      position < from ? await table.read(position, length) : tail.subarray(position - from, position - from + length),
-  };
+  return await withBytes(table, { from, to: table.size }, async (tail) => {
+    const read: FileSource["read"] = async (position, length) =>
+      position < from ? await table.read(position, length) : tail.subarray(position - from, position - from + length);
+    return await work({ size: table.size, read });
+  });
 }
 
 /**
  * Calls `onEntry` with the entries of a table in key order, until it returns false. Keys are internal keys: the user's
- * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion).
+ * key, then 8 bytes of `sequence << 8 | kind` (kind 1: a value, 0: a deletion). The bytes are valid during the call.
  * @param isBefore whether a key of the user comes before all that the caller looks for: blocks that end with such a key
  *   are not read
  * @throws RangeError when the table is damaged
  */
 export async function readTable(
-  source: FileSource,
+  source: PieceSource,
   onEntry: (key: Buffer, value: Buffer) => boolean,
   isBefore: (key: Buffer) => boolean = () => false,
 ): Promise<void> {
-  const table = await withTail(source);
+  await withTail(source, (table) => readEntries(table, onEntry, isBefore));
+}
+
+async function readEntries(
+  table: FileSource,
+  onEntry: (key: Buffer, value: Buffer) => boolean,
+  isBefore: (key: Buffer) => boolean,
+): Promise<void> {
   const { index } = await readFooter(table);
   const indexBlock = await readBlock(table, index);
   // Most callers need the first block alone: the index is walked once for it, and once for all others.

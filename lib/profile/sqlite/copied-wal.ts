@@ -1,8 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
-import { type FileSource, readExactly } from "../../disk/file-source.ts";
+import { type FileSource, readInto } from "../../disk/file-source.ts";
 import type { FilePool } from "../capture/file-pool.ts";
 import type { SpoolRegion } from "../capture/spool.ts";
-import { COPY_BYTES, concatSources } from "../sources.ts";
+import { concatSources, withCopyBuffer } from "../sources.ts";
 import { WalScanner } from "./wal.ts";
 
 /** The write-ahead log of a capture: scanned, and copied where SQLite may reset it while the capture is read. */
@@ -48,13 +48,14 @@ export class CopiedWal {
     this.#begin(scanner);
     if (handle === undefined) return;
     if (this.#isCopied) this.#region = await this.#pool.region(size, this.#region);
-    const piece = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, size));
-    for (let taken = 1; taken > 0 && scanner.next < size; ) {
-      this.#pool.throwIfAborted();
-      const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - scanner.next), scanner.next);
-      taken = scanner.feed(piece.subarray(0, bytesRead));
-      await this.#region?.append(piece.subarray(0, taken));
-    }
+    await withCopyBuffer(size, async (piece) => {
+      for (let taken = 1; taken > 0 && scanner.next < size; ) {
+        this.#pool.throwIfAborted();
+        const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, size - scanner.next), scanner.next);
+        taken = scanner.feed(piece.subarray(0, bytesRead));
+        await this.#region?.append(piece.subarray(0, taken));
+      }
+    });
     this.#region?.truncate(scanner.end);
   }
 
@@ -85,10 +86,13 @@ export class CopiedWal {
     const copied = this.source?.size ?? 0;
     if (!this.#isCopied || copied >= this.#scanner.end) return;
     const region = await this.#pool.region(this.#scanner.end - copied);
-    while (region.size < region.capacity) {
-      const length = Math.min(COPY_BYTES, region.capacity - region.size);
-      await region.append(await readExactly(handle, copied + region.size, length));
-    }
+    await withCopyBuffer(region.capacity, async (piece) => {
+      while (region.size < region.capacity) {
+        const part = piece.subarray(0, region.capacity - region.size);
+        await readInto(handle, part, copied + region.size);
+        await region.append(part);
+      }
+    });
     if (this.#region === undefined) this.#region = region;
     else this.#laterRegions.push(region);
   }

@@ -78,6 +78,19 @@ describe("checkTable", () => {
     }
   });
 
+  it("reads into memory that is used again, its index included", async () => {
+    const bytes = tableBytes(rows);
+    const { size, read } = bufferSource(bytes);
+    let buffers = 0;
+    const counted = (position: number, length: number): Promise<Buffer> => {
+      buffers++;
+      return read(position, length);
+    };
+    const readInto = async (target: Buffer, position: number): Promise<void> => void bytes.copy(target, 0, position);
+    expect(await checkTable({ size, read: counted, readInto })).toBeUndefined();
+    expect(buffers).toBe(0);
+  });
+
   it("refuses a cut table by its footer, at every length", async () => {
     const bytes = tableBytes(rows);
     for (let length = 0; length < bytes.length; length++) {
