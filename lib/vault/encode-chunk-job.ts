@@ -3,6 +3,7 @@ import { asBuffer, ownBuffers } from "../async/memory.ts";
 import type { Job } from "../async/threads/job.ts";
 import { encodeFrame, placeOf, type Seal } from "./frame.ts";
 import { hashOf } from "./hash.ts";
+import { blockingZstd } from "./zstd.ts";
 
 /** A chunk to be named, compressed, encrypted and framed. */
 export interface ChunkToEncode {
@@ -31,7 +32,8 @@ export const job: Job<ChunkToEncode, EncodedChunk> = {
     const plain = asBuffer(content);
     const id = hashOf(plain, hashKey);
     if (expected !== undefined && id !== expected) throw new Error(`the content of chunk ${expected} was changed`);
-    return { id, frame: await encodeFrame("chunk", plain, seal && sealFor(seal, placeOf(session, id))), content };
+    const placed = seal && sealFor(seal, placeOf(session, id));
+    return { id, frame: await encodeFrame("chunk", plain, placed, blockingZstd), content };
   },
   movedIn: ({ content }) => ownBuffers(content),
   movedOut: ({ frame, content }) => [...ownBuffers(frame), ...ownBuffers(content)],

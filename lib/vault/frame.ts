@@ -4,7 +4,7 @@ import { discardWholeBuffer } from "../async/memory.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { pack, unpack, ZSTD } from "./compress.ts";
 import { packScrypt, SCRYPT_BYTES, type ScryptSalt, unpackScrypt } from "./derive.ts";
-import { nodeZstd } from "./zstd.ts";
+import { type NodeZstd, nodeZstd } from "./zstd.ts";
 
 /** The kinds of contents; stored in the frame, so that one kind is never taken for another. */
 export type FrameKind = "entry" | "chunk" | "lease" | "session" | "salt";
@@ -68,8 +68,13 @@ const CIPHER = "aes-256-gcm";
 const PIECE_BYTES = 256 * 1024;
 
 /** Frames `plain`, compressed when that makes it smaller, and encrypted with `seal`. */
-export async function encodeFrame(kind: FrameKind, plain: Buffer, seal?: Seal): Promise<Buffer> {
-  const { codec, body } = await pack(plain, nodeZstd);
+export async function encodeFrame(
+  kind: FrameKind,
+  plain: Buffer,
+  seal?: Seal,
+  zstd: NodeZstd | undefined = nodeZstd,
+): Promise<Buffer> {
+  const { codec, body } = await pack(plain, zstd);
   const bodyAt = seal ? SCRYPT + (seal.scrypt ? SCRYPT_BYTES : 0) : PLAIN_HEADER;
   // Everything is written into its place: a chunk has 4 MiB, and each copy of it costs a millisecond or two.
   const frame = Buffer.allocUnsafe(bodyAt + body.length + (seal ? TAG_BYTES : 0) + CHECKSUM);

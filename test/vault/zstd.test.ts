@@ -1,11 +1,26 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { type NodeZstd, nodeZstd, unzstd, ZSTD_LARGEST_CONTENT } from "../../lib/vault/zstd.ts";
+import { blockingZstd, type NodeZstd, nodeZstd, unzstd, ZSTD_LARGEST_CONTENT } from "../../lib/vault/zstd.ts";
+import { checkZstdFrame } from "../../lib/vault/zstd-frame.ts";
+import { noise } from "../contract/profile.ts";
 import { zeroBlocks, zstdBlock, zstdBody, zstdContent, zstdFrame } from "./support/zstd-frames.ts";
 
 const MIB = 1024 * 1024;
 /** Makes decoders that do not look at their bounds go round forever: a tree of one weight whose states read no bits. */
 const ENDLESS = Buffer.from("28b52ffd20c8ad000042460406f003800000010100000000000000000000", "hex");
+
+it.skipIf(!blockingZstd)("compresses on the spot, into a frame that every reader takes", async () => {
+  for (const plain of [zstdContent, noise(300_000), Buffer.alloc(3 * MIB, "text ")]) {
+    let frame: Buffer = Buffer.alloc(0);
+    void blockingZstd?.compress(plain).then((made) => (frame = made));
+    // No turn of the event loop is needed.
+    await Promise.resolve();
+    await Promise.resolve();
+    checkZstdFrame(frame, plain.length);
+    for (const zstd of [nodeZstd, undefined])
+      expect((await unzstd(frame, plain.length, zstd)).equals(plain)).toBe(true);
+  }
+});
 
 const decoders: [name: string, zstd: NodeZstd | undefined][] = [["in WebAssembly", undefined]];
 if (nodeZstd) decoders.push(["of Node.js", nodeZstd]);

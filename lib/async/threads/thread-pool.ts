@@ -16,14 +16,17 @@ export interface ThreadPoolOptions {
   readonly idleMs?: number;
 }
 
+/** The most threads of a process. */
+export const MOST_THREADS: number = availableParallelism() <= 2 ? 1 : 2;
+
 /** The file of this module, as it is built. */
 const OWN_NAME = "thread-pool.js";
 const START_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 5_000;
 /** After so many failures (a thread that died, or a job that lost what was moved to it) no more jobs are taken. */
 const MOST_FAILURES = 3;
-/** A thread needs little memory for objects: its bytes are outside of them. */
-const LIMITS = { maxYoungGenerationSizeMb: 8 };
+/** A thread needs little memory for objects: its bytes are outside of them, and V8 fills what it may have. */
+const LIMITS = { maxYoungGenerationSizeMb: 2 };
 
 /**
  * A few threads for all sessions of the process: started when there is much work, ended when there is none. Where
@@ -43,8 +46,7 @@ export class ThreadPool {
   #idle: NodeJS.Timeout | undefined;
 
   constructor({ entry, ...options }: ThreadPoolOptions = {}) {
-    const size = availableParallelism() <= 2 ? 1 : 2;
-    this.#options = { size, startBytes: START_BYTES, idleMs: IDLE_MS, ...options };
+    this.#options = { size: MOST_THREADS, startBytes: START_BYTES, idleMs: IDLE_MS, ...options };
     this.#entry = entry ?? besideThis("thread.js");
   }
 
