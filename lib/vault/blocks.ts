@@ -19,7 +19,7 @@ class Blocks {
   /** Memory for `bytes` bytes, which hold anything. Who does not {@link give} it back leaves it to the collector. */
   take(bytes: number): Uint8Array {
     if (bytes > BLOCK_BYTES) return new Uint8Array(bytes);
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(BLOCK_BYTES), 0, bytes);
+    return new Uint8Array(this.#free.pop() ?? newBlock(), 0, bytes);
   }
 
   /** To be called once, when nobody reads the bytes any more. Memory that is no block is ignored. */
@@ -29,6 +29,11 @@ class Blocks {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#free.splice(0), IDLE_MS).unref();
   }
+}
+
+/** Not filled with zeros: what nobody writes to takes no memory. */
+function newBlock(): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(BLOCK_BYTES).buffer as ArrayBuffer;
 }
 
 /** The blocks of this process. */

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { setMaxListeners } from "node:events";
+import type { Permits } from "../async/shared-semaphore.ts";
 import { blocks } from "./blocks.ts";
 import type { SessionFrames } from "./frames.ts";
 import { hashOf } from "./hash.ts";
@@ -7,16 +8,16 @@ import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
 import { isSaveWaiting } from "./memory-budget.ts";
-import { Pack } from "./pack.ts";
+import { ALONE_BYTES, Pack } from "./pack.ts";
 import type { Location } from "./uploads.ts";
 
-/** Smaller pieces are copied into chunks that they share. */
-export const ALONE_BYTES: number = 512 * 1024;
 /**
  * So many bytes of larger pieces a later save copies into shared chunks, too, as long as two of them fit. The rest, and all
  * of a first save, are chunks of their own: they need half the memory on their way, and leave no waste behind.
  */
 const SHARED_BYTES = 24 * 1024 * 1024;
+/** The most bytes of a chunk that pieces share in a first save: as many as most tables have. Each is in memory several times. */
+const FIRST_PACK_BYTES = 2 * 1024 * 1024;
 /** A save that has stored so many bytes releases its permit when another save waits. */
 const BYTES_PER_PERMIT = 8 * 1024 * 1024;
 /** A save that has waited so long for a permit goes on without one: those before it may read from a disk that hangs. */
@@ -36,8 +37,8 @@ interface EncodedFrame {
 }
 
 /**
- * Puts new pieces into chunks and uploads the chunks in parallel. Memory is bounded for the whole process by two kinds of
- * permits: one for each chunk under way, and one for each save that holds bytes of files.
+ * Puts new pieces into chunks and uploads the chunks in parallel. Memory is bounded for the whole process by
+ * permits: for each chunk under way, and for each save that holds bytes of files.
  */
 export class ChunkWriter {
   bytesSent = 0;
@@ -71,7 +72,7 @@ export class ChunkWriter {
     signal: AbortSignal | undefined,
   ) {
     this.#lease = lease;
-    this.#packBytes = packBytes;
+    this.#packBytes = isFirst ? Math.min(packBytes, FIRST_PACK_BYTES) : packBytes;
     this.#mayShare = isFirst ? 0 : SHARED_BYTES;
     this.#frames = lease.context.frames(lease.session);
     this.chunkBytes = chunkBytes;
@@ -107,9 +108,16 @@ export class ChunkWriter {
     this.#allowance = { bytes: 0, hasPermit };
   }
 
-  /** Takes in a piece. The caller may change `content` afterwards only when the piece is not a chunk of its own. */
-  async place(hash: string, content: Buffer): Promise<PlacedPiece> {
-    return await this.#place(hash, content, async (piece) => void (await this.#send(content, piece)));
+  /**
+   * Takes in a piece. The caller may change `content` afterwards only when the piece is not a chunk of its own.
+   * @returns the piece; a promise only where something has to be sent before: a database has thousands of pieces
+   */
+  place(hash: string, content: Buffer): PlacedPiece | Promise<PlacedPiece> {
+    return (
+      this.#placed.get(hash) ??
+      this.#packNow(hash, content) ??
+      this.#place(hash, content, async (piece) => void (await this.#send(content, piece)))
+    );
   }
 
   /** As {@link place}, for a piece that is all of a block of `blocks`, which it gives back. */
@@ -158,6 +166,15 @@ export class ChunkWriter {
     return bytes >= ALONE_BYTES && (bytes > this.#mayShare || 2 * bytes > this.#packBytes);
   }
 
+  /** Takes in a new piece that fits into the pack; `undefined` for any other one. */
+  #packNow(hash: string, content: Buffer): PlacedPiece | undefined {
+    if (content.length >= ALONE_BYTES || !this.#pack?.hasRoom(content.length)) return undefined;
+    const piece: PlacedPiece = { hash, bytes: content.length, offset: 0 };
+    this.#placed.set(hash, piece);
+    this.#pack.add(piece, content);
+    return piece;
+  }
+
   async #packIn(piece: PlacedPiece, content: Buffer): Promise<void> {
     if (content.length >= ALONE_BYTES) this.#mayShare -= content.length;
     if (this.#pack?.hasRoom(content.length) === false) await this.#closePack();
@@ -201,16 +218,19 @@ export class ChunkWriter {
 
   /** Resolves once the upload has begun. */
   async #begin(bytes: number, pieces: readonly PlacedPiece[], encode: () => Promise<EncodedFrame>): Promise<void> {
-    const { chunkPermits, encodePermits } = this.#lease.context;
+    const { chunkPermits, sendPermits, encodePermits } = this.#lease.context;
     const { uploads } = this.#lease.writer.memory;
     // Nobody needs the rest of a save that cannot be committed.
     this.#lease.assertHeld();
-    await chunkPermits.acquire(this.#signal);
-    // Not before: who reads the next content waits for the room of this one.
-    await encodePermits.acquire(this.#signal).catch((error: unknown) => {
-      chunkPermits.release();
-      throw error;
-    });
+    const held: Permits[] = [];
+    // That for encoding not before: who reads the next content waits for the room of this one.
+    for (const permits of [chunkPermits, sendPermits, encodePermits]) {
+      await permits.acquire(this.#signal).catch((error: unknown) => {
+        for (const one of held) one.release();
+        throw error;
+      });
+      held.push(permits);
+    }
     if (this.#allowance) this.#allowance.bytes += bytes;
     const send = async (): Promise<void> => {
       const { chunk, frame } = await encode().finally(() => encodePermits.release());
@@ -222,6 +242,7 @@ export class ChunkWriter {
       .catch((error: unknown) => this.#failed.abort(error))
       .finally(() => {
         chunkPermits.release();
+        sendPermits.release();
         this.#underWay.delete(tracked);
       });
     this.#underWay.add(tracked);

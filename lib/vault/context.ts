@@ -15,7 +15,7 @@ import { SessionFrames } from "./frames.ts";
 import { isUrgent } from "./layout.ts";
 import { type Processes, systemProcesses } from "./lease/owner.ts";
 import { processTimer, SharedTimer } from "./lease/shared-timer.ts";
-import { chunkPermits, encodePermits, savePermits } from "./memory-budget.ts";
+import { chunkPermits, encodePermits, savePermits, sendPermits } from "./memory-budget.ts";
 import type { CheckedOptions } from "./options.ts";
 import { vaultSalt } from "./vault-salt.ts";
 
@@ -58,8 +58,10 @@ export class VaultContext {
   readonly chunkPermits: Permits;
   /** Permits for saves that hold bytes of files: shared by all sessions of the process, and acquired before those for chunks. */
   readonly savePermits: Permits = savePermits();
-  /** Permits for contents that become frames: shared by all sessions of the process, and acquired after those for chunks. */
+  /** Permits for contents that become frames: shared by all sessions of the process, and acquired last. */
   readonly encodePermits: Permits = encodePermits();
+  /** Permits for chunks that a save encodes or sends: acquired after those for chunks, before that for encoding. */
+  readonly sendPermits: Permits = sendPermits();
   /** The name of this process in entries, for people. */
   readonly by: string = `${hostname()}:${process.pid}`;
   readonly #frames = new Map<string, SessionFrames>();

@@ -1,8 +1,8 @@
-import { asBuffer } from "../async/memory.ts";
+import { asBuffer, discard } from "../async/memory.ts";
 import { blocks } from "./blocks.ts";
 
-/** Most packs have little in them: they begin with so much memory. */
-const SMALL_BYTES = 512 * 1024;
+/** Smaller pieces are copied into chunks that they share. Most such chunks have little in them: they begin with so much memory. */
+export const ALONE_BYTES: number = 512 * 1024;
 
 /** The content of a chunk that several pieces share, in the order in which they are added. */
 export class Pack<Piece extends { offset: number }> {
@@ -34,9 +34,10 @@ export class Pack<Piece extends { offset: number }> {
   add(piece: Piece, content: Buffer): void {
     const needed = this.#used + content.length;
     if (needed > this.#memory.length) {
-      const isSmall = needed <= SMALL_BYTES && SMALL_BYTES < this.#capacity;
-      const larger = isSmall ? Buffer.allocUnsafe(SMALL_BYTES) : asBuffer(blocks.take(this.#capacity));
+      const isSmall = needed <= ALONE_BYTES && ALONE_BYTES < this.#capacity;
+      const larger = isSmall ? Buffer.allocUnsafe(ALONE_BYTES) : asBuffer(blocks.take(this.#capacity));
       this.#memory.copy(larger, 0, 0, this.#used);
+      discard(this.#memory);
       this.#memory = larger;
     }
     piece.offset = this.#used;

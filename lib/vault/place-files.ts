@@ -1,12 +1,13 @@
 import { threads } from "../async/threads/thread-pool.ts";
 import type { Capture, CaptureFile } from "../store.ts";
-import { BLOCK_BYTES, blocks } from "./blocks.ts";
-import { ALONE_BYTES, type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
+import { blocks } from "./blocks.ts";
+import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
 import { cutPieces } from "./hash-pieces-job.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
+import { ALONE_BYTES } from "./pack.ts";
 import { type ReadBlock, readBlock } from "./read-block.ts";
 import { type FilePiece, type PlacedFile, piecesOf, repack, storePiece, usageOf } from "./repack.ts";
 import type { Location } from "./uploads.ts";
@@ -18,6 +19,9 @@ export interface CurrentFiles {
   /** The keys of its chunks. */
   readonly keys: ReadonlySet<string>;
 }
+
+/** Bytes that are read at once of a file with small pieces. */
+const READ_BYTES = 2 * 1024 * 1024;
 
 type Find = (hash: string) => Location | PlacedPiece | undefined;
 
@@ -103,7 +107,7 @@ async function readAll(
   signal: AbortSignal | undefined,
 ): Promise<FilePiece[]> {
   const pieces: FilePiece[] = [];
-  const stride = Math.max(1, Math.floor(BLOCK_BYTES / pieceBytes)) * pieceBytes;
+  const stride = Math.max(1, Math.floor(READ_BYTES / pieceBytes)) * pieceBytes;
   for (let start = 0; start < file.size; start += stride) {
     signal?.throwIfAborted();
     await writer.ready();
@@ -128,7 +132,8 @@ async function placeBlock(
     const { length: bytes } = piece;
     const hash = hashes[index] ?? writer.hash(piece);
     const known = find(hash);
-    const location = known ?? (await (isBlock ? writer.placeBlock(hash, piece) : writer.place(hash, piece)));
+    const placed = known ?? (isBlock ? writer.placeBlock(hash, piece) : writer.place(hash, piece));
+    const location = placed instanceof Promise ? await placed : placed;
     if (isBlock && known) blocks.give(content);
     pieces.push({ file, hash, bytes, position: start + index * pieceBytes, location });
   }

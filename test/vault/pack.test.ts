@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BLOCK_BYTES } from "../../lib/vault/blocks.ts";
-import { Pack } from "../../lib/vault/pack.ts";
+import { ALONE_BYTES, Pack } from "../../lib/vault/pack.ts";
 import { noise } from "../contract/profile.ts";
 
 const KIB = 1024;
@@ -22,5 +22,14 @@ describe("a pack", () => {
     expect([pack.hasRoom(10), pack.hasRoom(11)]).toEqual([true, false]);
     pack.add({ offset: -1 }, Buffer.alloc(6));
     expect([pack.hasRoom(4), pack.hasRoom(5)]).toEqual([true, false]);
+  });
+
+  it("frees the memory that it has outgrown", () => {
+    const pack = new Pack<{ offset: number }>(BLOCK_BYTES);
+    pack.add({ offset: 0 }, Buffer.alloc(10));
+    const small = pack.content;
+    pack.add({ offset: 0 }, Buffer.alloc(ALONE_BYTES));
+    expect(small).toHaveLength(0);
+    expect(pack.content).toHaveLength(10 + ALONE_BYTES);
   });
 });

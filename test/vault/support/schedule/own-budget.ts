@@ -14,6 +14,10 @@ export function chunkPermits(most: number): Permits {
   return new Semaphore(most);
 }
 
+export function sendPermits(): Permits {
+  return new Semaphore(5);
+}
+
 export function encodePermits(): Permits {
   return new Semaphore(2);
 }
