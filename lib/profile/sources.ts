@@ -5,7 +5,7 @@ import type { PieceSource } from "./pieces.ts";
 /**
  * Bytes per read where a file is copied that may be overwritten meanwhile: on a slow disk few large reads are faster.
  */
-export const COPY_BYTES: number = 4 << 20;
+export const COPY_BYTES: number = 2 << 20;
 
 /**
  * Calls `work` with memory by which a file of `size` bytes can be copied, and frees it: a profile has hundreds of files.
