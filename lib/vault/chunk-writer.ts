@@ -207,12 +207,11 @@ export class ChunkWriter {
 
   /** Sends a block of `blocks`, which it gives back. Resolves once the upload has begun. */
   async #sendBlock(block: Buffer, pieces: readonly PlacedPiece[]): Promise<void> {
-    const { uploads } = this.#lease.writer.memory;
     const { length: bytes } = block;
     const known = pieces.length === 1 ? pieces[0]?.hash : undefined;
     await this.#begin(bytes, pieces, async () => {
       const { id, frame } = await this.#frames.encodeBlock(block, known);
-      return { chunk: { ...uploads.address(id), bytes }, frame };
+      return { chunk: { ...this.#lease.writer.memory.uploads.address(id), bytes }, frame };
     });
   }
 
@@ -241,8 +240,7 @@ export class ChunkWriter {
     const tracked: Promise<void> = send()
       .catch((error: unknown) => this.#failed.abort(error))
       .finally(() => {
-        chunkPermits.release();
-        sendPermits.release();
+        for (const permits of [chunkPermits, sendPermits]) permits.release();
         this.#underWay.delete(tracked);
       });
     this.#underWay.add(tracked);

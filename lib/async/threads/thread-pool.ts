@@ -1,9 +1,9 @@
 // `lib/async/threads` takes long, pure work off the thread of the bot. It knows nothing of the work: the modules that
 // have jobs import it.
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
-import { VaultError } from "../../errors.ts";
-import type { Answer, Call, Job } from "./job.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Job } from "./job.ts";
+import { PoolThread } from "./pool-thread.ts";
 
 export interface ThreadPoolOptions {
   /** The most threads. @default 1 where the process has up to two processors, else 2 */
@@ -23,10 +23,10 @@ export const MOST_THREADS: number = availableParallelism() <= 2 ? 1 : 2;
 const OWN_NAME = "thread-pool.js";
 const START_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 5_000;
+/** A job waits so long for the start of a thread, which takes some 50 ms. */
+const START_MS = 2_000;
 /** After so many failures (a thread that died, or a job that lost what was moved to it) no more jobs are taken. */
 const MOST_FAILURES = 3;
-/** A thread needs little memory for objects: its bytes are outside of them, and V8 fills what it may have. */
-const LIMITS = { maxYoungGenerationSizeMb: 2 };
 
 /**
  * A few threads for all sessions of the process: started when there is much work, ended when there is none. Where
@@ -36,11 +36,13 @@ const LIMITS = { maxYoungGenerationSizeMb: 2 };
 export class ThreadPool {
   readonly #options: Required<Omit<ThreadPoolOptions, "entry">>;
   readonly #entry: URL | undefined;
-  readonly #threads = new Set<Thread>();
+  readonly #threads = new Set<PoolThread>();
   /** Bytes that were offered since the last pause. */
   #offered = 0;
   /** Offers that are not answered. */
   #offers = 0;
+  /** Whether so much was expected that every job waits for a thread. */
+  #isMuchExpected = false;
   #failures = 0;
   #isUsable = true;
   #idle: NodeJS.Timeout | undefined;
@@ -73,11 +75,13 @@ export class ThreadPool {
   }
 
   /**
-   * So many bytes will be offered soon: threads for them start now, so that they are there by then.
+   * So many bytes will be offered soon: threads for them start now, so that they are there by then. When they are much, no
+   * job is left to its caller because no thread has started yet.
    */
   expect(bytes: number): void {
     if (!this.#isUsable || this.#entry === undefined || bytes < this.#options.startBytes) return;
     this.#offered += bytes;
+    this.#isMuchExpected = true;
     this.#grow(this.#entry);
     this.#endWhenIdle();
   }
@@ -86,6 +90,7 @@ export class ThreadPool {
   async close(): Promise<void> {
     clearTimeout(this.#idle);
     this.#offered = 0;
+    this.#isMuchExpected = false;
     const ending = [...this.#threads];
     // From now on nobody offers them a job.
     this.#threads.clear();
@@ -93,16 +98,29 @@ export class ThreadPool {
   }
 
   /** The thread with the least work; `undefined` while there is none. */
-  async #thread(bytes: number): Promise<Thread | undefined> {
+  async #thread(bytes: number): Promise<PoolThread | undefined> {
     if (!this.#isUsable || this.#entry === undefined) return undefined;
     this.#offered += bytes;
     if (this.#offered < this.#options.startBytes) return undefined;
     this.#grow(this.#entry);
-    // A large job waits for the start of a thread, which takes less time than the job.
-    if (bytes >= this.#options.startBytes)
-      await Promise.any([...this.#threads].map(({ ready }) => ready)).catch(() => {});
+    // A large job, or one of many, waits for the start of a thread, which takes less time than they do.
+    const mayWait = bytes >= this.#options.startBytes || this.#isMuchExpected;
+    if (mayWait && ![...this.#threads].some(({ isReady }) => isReady)) await this.#firstReady();
     const ready = [...this.#threads].filter(({ isReady }) => isReady);
     return ready.sort((a, b) => a.jobs - b.jobs)[0];
+  }
+
+  /** Resolves once a thread takes jobs, none will, or that takes too long. A process stays as long as somebody waits. */
+  async #firstReady(): Promise<void> {
+    const wait = new AbortController();
+    try {
+      const late = sleep(START_MS, undefined, { signal: wait.signal });
+      await Promise.race([Promise.any([...this.#threads].map(({ ready }) => ready)), late]);
+    } catch {
+      // None has started.
+    } finally {
+      wait.abort();
+    }
   }
 
   /** Starts one thread more, if there may be more. */
@@ -119,7 +137,7 @@ export class ThreadPool {
       const onFailure = (): void => {
         if (++this.#failures >= MOST_FAILURES) this.#isUsable = false;
       };
-      const thread: Thread = new Thread(entry, { onEnd, onFailure });
+      const thread: PoolThread = new PoolThread(entry, { onEnd, onFailure });
       this.#threads.add(thread);
     } catch {
       this.#isUsable = false;
@@ -136,103 +154,6 @@ export class ThreadPool {
 
 /** The threads of this process. */
 export const threads: ThreadPool = new ThreadPool();
-
-interface Waiting {
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly isMoved: boolean;
-}
-
-class Thread {
-  /** Resolves once it takes jobs; rejects when it ends before. */
-  readonly ready: Promise<void>;
-  isReady = false;
-  /** Whether it was ended on purpose. */
-  isClosed = false;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #calls = 0;
-
-  readonly #onFailure: () => void;
-  #hasEnded = false;
-
-  /**
-   * @param on.onEnd called once it has ended, for whatever reason
-   * @param on.onFailure called for each job that failed in it and to which buffers were moved
-   * @throws when the process may not start threads
-   */
-  constructor(entry: URL, { onEnd, onFailure }: { readonly onEnd: () => void; readonly onFailure: () => void }) {
-    this.#onFailure = onFailure;
-    // Neither the arguments of the process nor NODE_OPTIONS: they load what a thread of ours does not need.
-    this.#worker = new Worker(entry, { execArgv: [], env: {}, name: "wa-vault", resourceLimits: LIMITS });
-    this.#worker.unref();
-    this.#worker.on("message", (answer: Answer) => this.#take(answer));
-    this.ready = new Promise((resolve, reject) => {
-      // Its first message says that its module is loaded.
-      this.#worker.once("message", () => {
-        this.isReady = true;
-        resolve();
-      });
-      this.#worker.once("exit", reject);
-    });
-    // The end follows.
-    this.#worker.on("error", () => {});
-    // Whoever does not wait for it learns of the end by `onEnd`.
-    this.ready.catch(() => {});
-    this.#worker.once("exit", () => {
-      this.#hasEnded = true;
-      onEnd();
-      for (const id of [...this.#waiting.keys()]) this.#take({ id, error: new Error("the thread has ended") });
-    });
-  }
-
-  /** Jobs that it has not answered. */
-  get jobs(): number {
-    return this.#waiting.size;
-  }
-
-  /** @returns `undefined` when it failed, and nothing was moved to it */
-  async run<Input, Result>(job: Job<Input, Result>, input: Input): Promise<unknown> {
-    const id = ++this.#calls;
-    const moved = job.movedIn?.(input) ?? [];
-    const call: Call = { id, module: job.module, input };
-    try {
-      this.#worker.postMessage(call, moved);
-    } catch {
-      // It is not of a kind that can be sent, and nothing was moved.
-      return undefined;
-    }
-    // A process stays as long as somebody waits for a thread.
-    this.#worker.ref();
-    return await new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, isMoved: moved.length > 0 });
-    });
-  }
-
-  async end(): Promise<void> {
-    this.isClosed = true;
-    await this.#worker.terminate();
-  }
-
-  #take(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.id);
-    this.#waiting.delete(answer.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
-    if ("result" in answer) waiting?.resolve(answer.result);
-    else if (waiting?.isMoved) {
-      if (!this.#hasEnded) this.#onFailure();
-      waiting.reject(failure(answer.error));
-    } else waiting?.resolve(undefined);
-  }
-}
-
-function failure(cause: unknown): VaultError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new VaultError("UNAVAILABLE", `Could not prepare what is to be stored: ${why}.`, {
-    cause,
-    hint: "A thread of this process has failed. What is stored is as it was; the next save tries again.",
-  });
-}
 
 /**
  * @returns `undefined` in a bundle: its modules have no address, or that of the bundle, beside which any file of this name

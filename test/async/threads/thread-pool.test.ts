@@ -54,6 +54,16 @@ describe("ThreadPool", () => {
     expect(await pool({ startBytes: 10 }).offer(own, { what: "nothing" }, 10)).toBeDefined();
   });
 
+  it("leaves no job to its caller once much is expected, until the threads have ended", async () => {
+    const expecting = pool({ startBytes: 10 });
+    expecting.expect(9);
+    expect([expecting.size, await expecting.offer(own, { what: "nothing" }, 1)]).toEqual([0, undefined]);
+    expecting.expect(10);
+    expect(await expecting.offer(own, { what: "nothing" }, 1)).toBeDefined();
+    await expecting.close();
+    expect(await expecting.offer(own, { what: "nothing" }, 1)).toBeUndefined();
+  });
+
   it("never has more threads than its size, however many jobs there are", async () => {
     const small = pool({ size: 2 });
     const results = await Promise.all(Array.from({ length: 20 }, () => small.offer(own, { what: "sleep", ms: 5 }, 1)));
@@ -182,7 +192,7 @@ describe("ThreadPool", () => {
       console.log(await made.offer({ module: import.meta.url }, {}, 1), made.size);`;
     writeFileSync(
       join(folder, "bundle.mjs"),
-      program.replace("../../errors.js", new URL("../../errors.js", dist).href),
+      program.replace("./pool-thread.js", new URL("pool-thread.js", dist).href),
     );
     const ended = spawnSync(process.execPath, [join(folder, "bundle.mjs")], { encoding: "utf8", timeout: 30_000 });
     expect(ended).toMatchObject({ status: 0, stdout: "undefined 0\n", stderr: "" });
