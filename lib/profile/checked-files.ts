@@ -12,6 +12,8 @@ import { probeProfile } from "./storage-layout.ts";
  */
 export class CheckedFiles {
   readonly #identities = new Map<string, string>();
+  /** By path of a database that was verified at rest, what tells it and its logs from others. */
+  readonly #atRest = new Map<string, string>();
   readonly #versions = new Map<string, { readonly key: string; readonly version: CheckedVersion }>();
   readonly #wals = new Map<string, { readonly identity: string; readonly scanner: WalScanner }>();
   readonly #firstKeys = new Map<string, { readonly identity: string; readonly firstKey: Buffer }>();
@@ -53,6 +55,15 @@ export class CheckedFiles {
   versionOf(path: string, key: string): CheckedVersion | undefined {
     const known = this.#versions.get(path);
     return known?.key === key ? known.version : undefined;
+  }
+
+  /** A database at rest with nothing wrong in it or in its logs. @param key tells it and its logs from others */
+  addAtRest(path: string, key: string): void {
+    this.#atRest.set(path, key);
+  }
+
+  isAtRest(path: string, key: string): boolean {
+    return this.#atRest.get(path) === key;
   }
 
   /** What a scan has found in the write-ahead log at `path`, which had this identity then. */

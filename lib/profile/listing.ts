@@ -1,6 +1,7 @@
-import { type BigIntStats, type Dirent, existsSync, readdirSync } from "node:fs";
+import { type BigIntStats, type Dirent, existsSync, lstatSync, readdirSync } from "node:fs";
 import { lstat, open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { turns } from "../async/turns.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { fileSource, readExactly, readInto } from "../disk/file-source.ts";
 import { type FileIdentity, identifyFile } from "./file-identity.ts";
@@ -21,7 +22,8 @@ export interface IdentifiedFile extends PieceSource {
 export async function filesOf(dir: string, path: string): Promise<Map<string, IdentifiedFile>> {
   const files = new Map<string, IdentifiedFile>();
   for (const { name } of (await entriesOf(join(dir, path))).filter((entry) => entry.isFile())) {
-    const stat = await lstatOf(dir, `${path}/${name}`);
+    await turns.next();
+    const stat = lstatOfSync(dir, `${path}/${name}`);
     if (stat === undefined) continue;
     files.set(name, { ...pieceSource(join(dir, path, name), Number(stat.size)), identity: identifyFile(stat) });
   }
@@ -55,6 +57,16 @@ function pieceSource(path: string, size: number): PieceSource {
 export async function lstatOf(dir: string, path: string): Promise<BigIntStats | undefined> {
   try {
     return await lstat(join(dir, path), { bigint: true });
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw diskError(`read ${path} of the profile`, cause);
+  }
+}
+
+/** As {@link lstatOf}, synchronously: for many files. */
+function lstatOfSync(dir: string, path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(join(dir, path), { bigint: true });
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return undefined;
     throw diskError(`read ${path} of the profile`, cause);

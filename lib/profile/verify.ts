@@ -1,7 +1,8 @@
 import { isVaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { CheckedFiles } from "./checked-files.ts";
-import { checkLevelDb, type FileProblem, type LevelDbFindings } from "./leveldb/check.ts";
+import { exactIdentity } from "./file-identity.ts";
+import { checkLevelDb, type FileProblem } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { WalScanner } from "./sqlite/wal.ts";
@@ -23,7 +24,7 @@ export interface VerifyReport {
 /** How {@link verifyProfile} verifies. */
 interface VerifyOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly checked?: CheckedFiles;
+  readonly checked?: CheckedFiles | undefined;
   readonly isVerified?: boolean | undefined;
 }
 
@@ -42,7 +43,8 @@ export function sessionProblem(report: VerifyReport): string | undefined {
 
 /**
  * Verifies the profile at rest at `dir`. Damage of any kind is reported as a problem; an absent directory is empty.
- * @param options.checked gets the files that are sound, as they were before they were read
+ * @param options.checked gets the files that are sound, as they were before they were read; a file that is as it was when
+ *   it was found sound is not read again
  * @param options.isVerified whether the files hold, byte for byte, what was verified before: then the tables of LevelDB
  *   and the trees of SQLite are not read, and what ties the files together still is. @default false
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the signal's reason
@@ -69,16 +71,14 @@ async function verifyStorage(
   { signal, checked, isVerified = false }: VerifyOptions,
 ): Promise<FileProblem[]> {
   signal?.throwIfAborted();
-  const addTable = (name: string): void => {
-    const file = files.get(name);
-    if (file) checked?.addTable(`${path}/${name}`, file.identity);
-  };
-  const onVersion: LevelDbFindings["onVersion"] = (key, version) => checked?.addVersion(path, key, version);
-  const problems = backend === "leveldb" ? await checkLevelDb(files, { onTable: addTable, onVersion }, isVerified) : [];
+  if (backend === "leveldb") return await verifyLevelDb(path, files, { signal, checked, isVerified });
+  const problems: FileProblem[] = [];
   for (const name of databases) {
     signal?.throwIfAborted();
     const database = files.get(name);
     const wal = files.get(`${name}-wal`);
+    const key = databaseKey(database, wal);
+    if (key !== undefined && checked?.isAtRest(`${path}/${name}`, key)) continue;
     const scanner = new WalScanner();
     const report = await checkSqlite(database, wal, { scanner, isVerified });
     if (report.database) problems.push({ name, reason: report.database });
@@ -86,7 +86,41 @@ async function verifyStorage(
     if (database && !report.database && !report.wal) {
       checked?.addDatabase(`${path}/${name}`, database.identity);
       if (wal) checked?.addWal(`${path}/${name}-wal`, wal.identity, scanner);
+      if (key !== undefined) checked?.addAtRest(`${path}/${name}`, key);
     }
   }
   return problems;
+}
+
+async function verifyLevelDb(
+  path: string,
+  files: ReadonlyMap<string, IdentifiedFile>,
+  { signal, checked, isVerified = false }: VerifyOptions,
+): Promise<FileProblem[]> {
+  return await checkLevelDb(files, {
+    isVerified,
+    isSound: (name) => {
+      const file = files.get(name);
+      return file !== undefined && checked?.hasTable(`${path}/${name}`, file.identity) === true;
+    },
+    versionOf: (key) => (checked?.isAtRest(path, key) ? checked.versionOf(path, key) : undefined),
+    onTable: (name, firstKey) => {
+      const file = files.get(name);
+      if (file) checked?.addTable(`${path}/${name}`, file.identity, firstKey);
+    },
+    onVersion: (key, version) => {
+      checked?.addVersion(path, key, version);
+      checked?.addAtRest(path, key);
+    },
+    mustGoOn: () => signal?.throwIfAborted(),
+  });
+}
+
+/**
+ * The same text for a database and a log with the same content; `undefined` when that cannot be told, because one of them
+ * was written just now.
+ */
+function databaseKey(database: IdentifiedFile | undefined, wal: IdentifiedFile | undefined): string | undefined {
+  if (!database?.identity.trustworthy || wal?.identity.trustworthy === false) return undefined;
+  return `${exactIdentity(database.identity)} ${wal ? exactIdentity(wal.identity) : ""}`;
 }

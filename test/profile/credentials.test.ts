@@ -1,13 +1,14 @@
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture/capture.ts";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
 import { captureCredentials, probeCredentials } from "../../lib/profile/credentials.ts";
+import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
 import { trustFiles } from "./support/clock.ts";
 import { bothDatabases, database, VALUE, WID } from "./support/credentials.ts";
-import { editBytes, logBytes, tableBytes } from "./support/leveldb-bytes.ts";
+import { batchBytes, editBytes, logBytes, type TableRow, tableBytes } from "./support/leveldb-bytes.ts";
 import {
   type Files,
   INDEXED_DB,
@@ -135,6 +136,38 @@ describe("probeCredentials", () => {
     const missing = profileOf([...pairs("\0\0\0\0\u0032"), ...names.slice(0, 1), ...pairs("\0\u0001")]);
     expect(await probe(missing, linked)).toBe("IndexedDB signal-storage is not on disk");
   });
+
+  it.each([false, true])(
+    "finds the databases in tables among thousands of other keys (verified: %s)",
+    async (verified) => {
+      const row = (key: string, sequence: number): TableRow => ({ key, sequence, value: "\u0001" });
+      const journal = Array.from({ length: 1_000 }, (_, i) =>
+        row(`\0\0\0\0\u0003${String(i).padStart(4, "0")}`, i + 1),
+      );
+      const records = Array.from({ length: 9 }, (_, i) => row(`\0\u0001\u0001\u0001${i}`, 2_000 + i));
+      const [wawc, signal] = [row(database("wawc"), 1_500), row(database("signal-storage"), 1_501)];
+      const tables = {
+        "000005.ldb": [...journal, row(database("0000"), 1_499), wawc, ...records],
+        "000006.ldb": [signal, ...records],
+        "000007.ldb": records,
+        "000008.ldb": journal,
+      };
+      const bytes = Object.entries(tables).map(([name, rows]) => [name, tableBytes(rows)] as const);
+      const added = bytes.map(([name, { length }]) => [2, Number.parseInt(name, 10), length] as const);
+      const manifest = editBytes({ comparator: "c", log: 3, next: 9, last: 3_000, added });
+      const indexedDb = { ...youngLevelDb([]), ...Object.fromEntries(bytes), "MANIFEST-000001": logBytes([manifest]) };
+      await writeFiles(dir, indexedDb, INDEXED_DB);
+      await writeFiles(dir, youngLevelDb([[WID, VALUE]]), LOCAL_STORAGE);
+      await trustFiles(dir);
+      const checked = new CheckedFiles();
+      if (verified) expect((await verifyProfile(dir, { checked })).problems).toEqual([]);
+      expect(await probeCredentials(dir, { checked })).toMatchObject({ hasCredentials: true });
+      // What the check has told leads to the same answer when a database is gone.
+      await writeFile(join(dir, INDEXED_DB, "000003.log"), logBytes([batchBytes(3_001, [[database("wawc")]])]));
+      const { reason } = await probeCredentials(dir, { checked });
+      expect(reason).toBe("IndexedDB wawc is not on disk");
+    },
+  );
 
   it("finds none in a profile that does not exist, without an error", async () => {
     expect(await probeCredentials(join(dir, "absent"))).toEqual({

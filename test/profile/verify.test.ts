@@ -1,10 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { rm } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture/capture.ts";
+import { CheckedFiles } from "../../lib/profile/checked-files.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
+import { countReads } from "../torture/count-reads.ts";
+import { trustFiles } from "./support/clock.ts";
+import { flipped } from "./support/random.ts";
 import {
   INDEXED_DB,
   LOCAL_STORAGE,
@@ -23,6 +27,60 @@ beforeEach(() => {
 });
 
 const whole = { indexedDb: "leveldb", localStorage: "leveldb", browserVersion: "156.0.8078.79" };
+
+describe("verifyProfile, of a profile that was verified before", () => {
+  const profiles = { LevelDB: levelDbProfile(), SQLite: sqliteProfile() };
+
+  it.each(["LevelDB", "SQLite"] as const)("reads no file again that is as it was (%s)", async (form) => {
+    await writeFiles(dir, profiles[form]);
+    await trustFiles(dir);
+    const checked = new CheckedFiles();
+    const first = await countReads(() => verifyProfile(dir, { checked }));
+    const again = await countReads(() => verifyProfile(dir, { checked }));
+    expect(first.result.problems).toEqual([]);
+    expect(again.result).toEqual(first.result);
+    expect(first.bytes).toBeGreaterThan(1_000);
+    // Two files `CURRENT`.
+    expect(again.bytes).toBeLessThan(form === "LevelDB" ? 40 : 1);
+  });
+
+  const changes = Object.entries(profiles).flatMap(([form, files]) =>
+    Object.keys(files)
+      // The check does not look at the others.
+      .filter((path) => !/(?:Last Version|Preferences|LOCK|LOG|\/2)$/.test(path))
+      .map((path) => [form as keyof typeof profiles, path] as const),
+  );
+  it.each(changes)("reports what has happened to a file since (%s, %s)", async (form, path) => {
+    await writeFiles(dir, profiles[form]);
+    await trustFiles(dir);
+    const checked = new CheckedFiles();
+    expect((await verifyProfile(dir, { checked })).problems).toEqual([]);
+    const file = join(dir, path);
+    const whole = await readFile(file);
+    const damaged: Buffer[] = [flipped(whole, 20 % whole.length, 3), whole.subarray(0, whole.length - 3)];
+    for (const bytes of damaged) {
+      await writeFile(file, bytes);
+      await trustFiles(dir);
+      const expected = await verifyProfile(dir);
+      expect(expected.problems).not.toEqual([]);
+      expect(await verifyProfile(dir, { checked })).toEqual(expected);
+    }
+    await writeFile(file, whole);
+    expect((await verifyProfile(dir, { checked })).problems).toEqual([]);
+    await rm(file);
+    expect(await verifyProfile(dir, { checked })).toEqual(await verifyProfile(dir));
+  });
+
+  it("takes no log for whole because a capture has read it, which cuts its end", async () => {
+    await writeFiles(dir, levelDbProfile());
+    const log = Object.keys(levelDbProfile()).filter((path) => path.startsWith(INDEXED_DB) && path.endsWith(".log"));
+    await appendFile(join(dir, log.at(-1) ?? ""), Buffer.alloc(3, 1));
+    await trustFiles(dir);
+    const checked = new CheckedFiles();
+    await (await captureProfile(dir, { live: false, checked })).close();
+    expect((await verifyProfile(dir, { checked })).problems).toMatchObject([{ path: log.at(-1) }]);
+  });
+});
 
 describe("verifyProfile", () => {
   it("finds an absent, empty or unrelated directory empty, without a problem", async () => {

@@ -11,9 +11,10 @@ import type { PooledFile } from "../capture/pooled-file.ts";
 import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
 import { namesOf } from "../listing.ts";
 import { checkLogs } from "./check.ts";
+import { checkTables } from "./check-tables.ts";
 import { type CheckedVersion, versionKey } from "./checked-version.ts";
+import type { TableEntry } from "./format.ts";
 import { MAX_CURRENT_BYTES, manifestOf, parseLevelDbName, replayManifest } from "./manifest.ts";
-import { checkTable } from "./table.ts";
 
 /** A table, with the name it has in the directory. */
 interface HeldTable {
@@ -95,9 +96,12 @@ export class LevelDbCapture extends DatabaseCapture {
       smallFile(this.#under("CURRENT"), this.#current),
       this.#growingFile(manifest, version.end, identities.get(manifest)),
     ];
-    for (const { number, firstKey } of version.tables.values()) {
-      files.push(await this.#table(this.#tables.get(number) as HeldTable, firstKey));
-    }
+    const tables = [...version.tables.values()].map(({ number, firstKey }) => ({
+      ...(this.#tables.get(number) as HeldTable),
+      firstKey,
+    }));
+    await this.#checkTables(tables);
+    for (const { name, source } of tables) files.push(heldFile(this.#under(name), source));
     const live = logs.filter(({ number }) => number >= version.logNumber);
     // The last log is cut after its last whole record.
     for (const log of live)
@@ -190,15 +194,27 @@ export class LevelDbCapture extends DatabaseCapture {
     }
   }
 
-  async #table({ name, source }: HeldTable, firstKey: Buffer): Promise<CaptureFile> {
-    const { checked } = this.options;
-    const file = heldFile(this.#under(name), source);
-    // Tables never change.
-    const isChecked = this.isStored(file.path, source.identity) || checked.hasTable(file.path, source.identity);
-    const reason = isChecked ? undefined : await checkTable(source);
-    if (reason) throw this.#damage(name, reason);
-    checked.addTable(file.path, source.identity, firstKey);
-    return file;
+  /** Checks the tables that are neither stored nor checked as they are: tables never change. */
+  async #checkTables(tables: readonly (HeldTable & Pick<TableEntry, "firstKey">)[]): Promise<void> {
+    const { checked, pool } = this.options;
+    const unread: (typeof tables)[number][] = [];
+    for (const table of tables) {
+      const [path, { identity }] = [this.#under(table.name), table.source];
+      if (checked.hasTable(path, identity) || this.isStored(path, identity)) {
+        checked.addTable(path, identity, table.firstKey);
+      } else unread.push(table);
+    }
+    const problems = await checkTables(
+      unread.map(({ source }) => source),
+      () => pool.throwIfAborted(),
+    );
+    let damage: InconsistentCapture | undefined;
+    for (const [index, { name, source, firstKey }] of unread.entries()) {
+      const problem = problems[index];
+      if (problem) damage ??= this.#damage(name, problem);
+      else checked.addTable(this.#under(name), source.identity, firstKey);
+    }
+    if (damage) throw damage;
   }
 
   /** The identity of a log or manifest; `undefined` when it has grown since the last poll. */

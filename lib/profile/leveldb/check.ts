@@ -1,6 +1,7 @@
 import type { FileIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { readAll } from "../sources.ts";
+import { checkTables } from "./check-tables.ts";
 import { type CheckedVersion, versionKey } from "./checked-version.ts";
 import { decodeBatch } from "./format.ts";
 import { scanLogFile } from "./log.ts";
@@ -12,7 +13,6 @@ import {
   replayManifest,
   type Version,
 } from "./manifest.ts";
-import { checkTable } from "./table.ts";
 
 /** What is wrong with one file. */
 export interface FileProblem {
@@ -82,26 +82,32 @@ function sequenceGap(
   return `sequence ${sequence} follows ${next - 1}`;
 }
 
-/** Called with what was found sound. */
-export interface LevelDbFindings {
-  /** A table, by name. */
-  onTable?(name: string): void;
-  /** The manifest and the logs. @param key of the files that were read */
+/** What is known of a LevelDB before it is checked, and who is told what was found. */
+export interface LevelDbCheck {
+  /** Whether the tables were checked before: then they are taken for sound. @default false */
+  readonly isVerified?: boolean;
+  /** Whether a table is as it was when it was found sound. @default false */
+  isSound?(name: string): boolean;
+  /** What the manifest and the logs say, if they are as they were when nothing was wrong with them at rest. */
+  versionOf?(key: string): CheckedVersion | undefined;
+  /** Called with each table that is sound. */
+  onTable?(name: string, firstKey: Buffer): void;
+  /** Called when nothing is wrong. @param key of the manifest and the logs */
   onVersion?(key: string, version: CheckedVersion): void;
+  /** Called before each table that is read; may throw. */
+  mustGoOn?(): void;
 }
+
+/** The files of a LevelDB by name. */
+type LevelDbFiles = ReadonlyMap<string, PieceSource & { readonly identity?: FileIdentity }>;
 
 /**
  * Checks a LevelDB at rest. A manifest or last log that ends inside a record is a problem: Chromium wipes the storage
  * at its next write.
  * @param files of the directory, by name
- * @param isVerified whether the tables were checked before: then they are taken for sound. @default false
  * @returns every problem; none when Chromium would open the whole database and keep it
  */
-export async function checkLevelDb(
-  files: ReadonlyMap<string, PieceSource & { readonly identity?: FileIdentity }>,
-  findings: LevelDbFindings = {},
-  isVerified = false,
-): Promise<FileProblem[]> {
+export async function checkLevelDb(files: LevelDbFiles, check: LevelDbCheck = {}): Promise<FileProblem[]> {
   if (files.has("corruption_info.json")) {
     return [{ name: "corruption_info.json", reason: "Chromium has found this storage corrupt" }];
   }
@@ -113,6 +119,14 @@ export async function checkLevelDb(
   if (manifest === undefined) return [{ name, reason: "it is missing" }];
 
   const { tables, logs } = byNumber(files);
+  const key = versionKey({
+    manifest: { number: parseLevelDbName(name)?.number ?? 0, identity: manifest.identity },
+    logs: [...logs].map(([number, log]) => ({ number, identity: files.get(log.name)?.identity })),
+    tables: [...tables].map(([number, { source }]) => [number, source.size] as const),
+  });
+  const known = key === undefined ? undefined : check.versionOf?.(key);
+  if (known) return await tableProblems(known.version, tables, check);
+
   const available = { tables, logs: new Set(logs.keys()) };
   const { scan, version, behind, sequences } = replayManifest(await readAll(manifest), available);
   const problems: FileProblem[] = [];
@@ -120,12 +134,7 @@ export async function checkLevelDb(
   if (behind) problems.push({ name, reason: behind });
   if (version === undefined) return problems;
 
-  for (const number of version.tables.keys()) {
-    const table = tables.get(number) as NamedFile;
-    const reason = isVerified ? undefined : await checkTable(table.source);
-    if (reason) problems.push({ name: table.name, reason });
-    else findings.onTable?.(table.name);
-  }
+  problems.push(...(await tableProblems(version, tables, check)));
   // The logs belong to the newest state: a gap in them proves nothing when `version` is an older one.
   if (behind) return problems;
   const numbers = [...logs.keys()].filter((number) => number >= version.logNumber).sort((a, b) => a - b);
@@ -133,11 +142,30 @@ export async function checkLevelDb(
   const { problem, partial, end } = await checkLogs(live, version, sequences);
   if (problem) problems.push(problem);
   else if (partial) problems.push({ name: live.at(-1)?.name ?? "", reason: "ends inside a record" });
-  const key = versionKey({
-    manifest: { number: parseLevelDbName(name)?.number ?? 0, identity: manifest.identity },
-    logs: [...logs].map(([number, log]) => ({ number, identity: files.get(log.name)?.identity })),
-    tables: [...tables].map(([number, { source }]) => [number, source.size] as const),
-  });
-  if (key !== undefined && problems.length === 0) findings.onVersion?.(key, { version, end });
+  if (key !== undefined && problems.length === 0) check.onVersion?.(key, { version, end });
+  return problems;
+}
+
+/** Checks the tables of a version that are not known to be sound. */
+async function tableProblems(
+  version: Version,
+  tables: ReadonlyMap<number, NamedFile>,
+  { isVerified = false, isSound, onTable, mustGoOn = () => {} }: LevelDbCheck,
+): Promise<FileProblem[]> {
+  const all = [...version.tables.values()].map(({ number, firstKey }) => ({
+    ...(tables.get(number) as NamedFile),
+    firstKey,
+  }));
+  const unread = isVerified ? [] : all.filter(({ name }) => !isSound?.(name));
+  const reasons = await checkTables(
+    unread.map(({ source }) => source),
+    mustGoOn,
+  );
+  const problems: FileProblem[] = [];
+  for (const [index, { name, firstKey }] of (isVerified ? all : unread).entries()) {
+    const reason = reasons[index];
+    if (reason) problems.push({ name, reason });
+    else onTable?.(name, firstKey);
+  }
   return problems;
 }

@@ -1,12 +1,12 @@
 import type { FileSource } from "../../disk/file-source.ts";
-import { PIECE_BYTES, type PieceSource, type Range, readRanges, whileOpen, withBytes } from "../pieces.ts";
+import { type PieceSource, withBytes } from "../pieces.ts";
 import { crc32c, maskCrc } from "./crc32c.ts";
 import { Decoder } from "./format.ts";
 import { unsnappy } from "./snappy.ts";
 
 // LevelDB's own doc/table_format.md.
-const FOOTER_BYTES = 48;
-const TRAILER_BYTES = 5;
+export const FOOTER_BYTES = 48;
+export const TRAILER_BYTES = 5;
 const MAGIC: Buffer = Buffer.from("57fb808b247547db", "hex");
 const UNCOMPRESSED = 0;
 const SNAPPY = 1;
@@ -14,71 +14,13 @@ const SNAPPY = 1;
 const TAIL_BYTES = 64 << 10;
 
 /** Position and size of a block, without its trailer of a type byte and a checksum. */
-interface BlockHandle {
+export interface BlockHandle {
   readonly offset: number;
   readonly size: number;
 }
 
-/** Whole blocks that follow one another, read at once. */
-interface Run extends Range {
-  readonly blocks: readonly BlockHandle[];
-}
-
-/**
- * Checks a table: its footer, its index, and the checksum of every block. Reads all bytes, once but for the index.
- * @returns what is wrong; `undefined` when nothing is
- */
-export async function checkTable(table: PieceSource): Promise<string | undefined> {
-  return await whileOpen(table, async (open) => {
-    try {
-      const runs = await withTail(open, readRuns);
-      let problem: string | undefined;
-      await readRanges(open, runs, (bytes, index) => {
-        problem = problemOf(runs[index] as Run, bytes);
-        return problem === undefined;
-      });
-      return problem;
-    } catch (cause) {
-      if (cause instanceof RangeError) return cause.message;
-      throw cause;
-    }
-  });
-}
-
-/**
- * All blocks but those that are checked by reading them, as few runs; none where an index block has an unknown
- * compression: its checksum is right, and nothing more can be checked.
- * @throws RangeError when the index is damaged, or the blocks do not cover every byte up to the footer
- */
-async function readRuns(table: FileSource): Promise<Run[]> {
-  const { index, metaindex } = await readFooter(table);
-  const [data, meta] = [await readHandles(table, index), await readHandles(table, metaindex)];
-  if (data === undefined || meta === undefined) return [];
-  const blocks = [...data, ...meta, metaindex, index].sort((a, b) => a.offset - b.offset);
-  const runs: (Range & { to: number; blocks: BlockHandle[] })[] = [];
-  let end = 0;
-  for (const block of blocks) {
-    // One after the other: any other byte is damage.
-    if (block.offset !== end) throw new RangeError(`its blocks do not follow one another at ${end}`);
-    end = block.offset + block.size + TRAILER_BYTES;
-    if (block === index || block === metaindex) continue;
-    const run = runs.at(-1);
-    if (run?.to === block.offset && end - run.from <= PIECE_BYTES) {
-      run.to = end;
-      run.blocks.push(block);
-    } else runs.push({ from: block.offset, to: end, blocks: [block] });
-  }
-  if (end === table.size - FOOTER_BYTES) return runs;
-  throw new RangeError(`its blocks end at ${end}, before the footer`);
-}
-
-function problemOf({ from, blocks }: Run, bytes: Buffer): string | undefined {
-  const damaged = blocks.find(({ offset, size }) => !isBlockWhole(bytes, offset - from, size));
-  return damaged && `wrong checksum of the block at ${damaged.offset}`;
-}
-
 /** Calls `work` with the table, whose last bytes are read already; they are valid until it has ended. */
-async function withTail<T>(table: PieceSource, work: (table: FileSource) => Promise<T>): Promise<T> {
+export async function withTail<T>(table: PieceSource, work: (table: FileSource) => Promise<T>): Promise<T> {
   const from = Math.max(0, table.size - TAIL_BYTES);
   return await withBytes(table, { from, to: table.size }, async (tail) => {
     const read: FileSource["read"] = async (position, length) =>
@@ -123,7 +65,7 @@ async function readEntries(
 }
 
 /** @throws RangeError when the table has no whole footer */
-async function readFooter(table: FileSource): Promise<{ metaindex: BlockHandle; index: BlockHandle }> {
+export async function readFooter(table: FileSource): Promise<{ metaindex: BlockHandle; index: BlockHandle }> {
   if (table.size < FOOTER_BYTES) throw new RangeError("it is shorter than a footer");
   const bytes = await table.read(table.size - FOOTER_BYTES, FOOTER_BYTES);
   if (!bytes.subarray(40).equals(MAGIC)) throw new RangeError("it does not end with a table's magic number");
@@ -147,7 +89,7 @@ function decodeHandle(input: Decoder, table: FileSource): BlockHandle {
 }
 
 /** The blocks that an index block points to; `undefined` when its compression is unknown. */
-async function readHandles(table: FileSource, handle: BlockHandle): Promise<BlockHandle[] | undefined> {
+export async function readHandles(table: FileSource, handle: BlockHandle): Promise<BlockHandle[] | undefined> {
   const block = await readBlock(table, handle);
   return block && handlesIn(block, table);
 }
@@ -184,7 +126,7 @@ async function readBlock(table: FileSource, { offset, size }: BlockHandle): Prom
   return type === SNAPPY ? unsnappy(bytes.subarray(0, size)) : undefined;
 }
 
-function isBlockWhole(bytes: Buffer, at: number, size: number): boolean {
+export function isBlockWhole(bytes: Buffer, at: number, size: number): boolean {
   return maskCrc(crc32c(bytes, at, at + size + 1)) === bytes.readUInt32LE(at + size + 1);
 }
 

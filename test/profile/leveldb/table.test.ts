@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { checkTable, readTable } from "../../../lib/profile/leveldb/table.ts";
-import { PIECE_BYTES } from "../../../lib/profile/pieces.ts";
+import type { FileSource } from "../../../lib/disk/file-source.ts";
+import { readTable } from "../../../lib/profile/leveldb/table.ts";
+import { checkTable as check } from "../../../lib/profile/leveldb/table-check.ts";
+import { PIECE_BYTES, type PieceSource } from "../../../lib/profile/pieces.ts";
 import { bufferSource } from "../../../lib/profile/sources.ts";
 import { tableBytes } from "../support/leveldb-bytes.ts";
 import { flipped } from "../support/random.ts";
@@ -9,6 +11,12 @@ const rows = Array.from({ length: 50 }, (_, i) => ({
   key: `k${String(i).padStart(3, "0")}`,
   sequence: i,
   value: `v${i}`,
+}));
+
+const large = Array.from({ length: 260 }, (_, i) => ({
+  key: `k${1_000 + i}`,
+  sequence: i,
+  value: "v".repeat(10_000),
 }));
 
 /** The reasons that are found in the footer alone. */
@@ -24,6 +32,31 @@ describe("readTable", () => {
     });
     expect(seen).toEqual(rows.map(({ key, value }) => `${key}=${value}`));
   });
+
+  it.each([false, true])(
+    "leaves out blocks whose keys all come before those that are looked for (%s)",
+    async (snappy) => {
+      const bytes = tableBytes(rows, { snappy });
+      for (const from of ["", "k000", "k003", "k004", "k0215", "k022", "k049", "k05"]) {
+        let read = 0;
+        const table: FileSource = {
+          ...bufferSource(bytes),
+          read: async (position, length) => {
+            read += 1;
+            return bytes.subarray(position, position + length);
+          },
+        };
+        const seen: string[] = [];
+        const onEntry = (key: Buffer): boolean => seen.push(key.subarray(0, -8).toString("latin1")) > 0;
+        await readTable(table, onEntry, (key) => key.toString("latin1") < from);
+        const wanted = rows.map(({ key }) => key);
+        const first = wanted.findIndex((key) => key >= from);
+        // From the beginning of the block that has the first one: there are four rows in a block.
+        expect(seen, from).toEqual(first < 0 ? [] : wanted.slice(first - (first % 4)));
+        expect(read).toBe(1);
+      }
+    },
+  );
 
   it("stops when `onEntry` returns false", async () => {
     let seen = 0;
@@ -56,25 +89,42 @@ describe("readTable", () => {
   });
 });
 
-describe("checkTable", () => {
+describe.each<[string, Buffer | undefined]>([
+  ["in pieces", undefined],
+  ["at once", Buffer.alloc(3 * PIECE_BYTES)],
+])("checkTable, %s", (_how, room) => {
+  const checkTable = (table: PieceSource) => check(table, room);
+
+  it("reads each byte of a large table once, but for its index when it is read in pieces", async () => {
+    const bytes = tableBytes(large);
+    let read = 0;
+    const table: PieceSource = {
+      size: bytes.length,
+      read: async (position, length) => {
+        read += length;
+        return bytes.subarray(position, position + length);
+      },
+    };
+    expect(await checkTable(table)).toBeUndefined();
+    expect(read - bytes.length).toBeGreaterThanOrEqual(0);
+    expect(read - bytes.length).toBeLessThan(room ? 1 : 65_537);
+  });
+
   it.each([false, true])("finds nothing wrong with a whole table (compressed: %s)", async (snappy) => {
     expect(await checkTable(bufferSource(tableBytes(rows, { snappy })))).toBeUndefined();
   });
 
   it("finds a flipped bit anywhere in a table of several pieces", async () => {
-    const large = Array.from({ length: 260 }, (_, i) => ({
-      key: `k${1_000 + i}`,
-      sequence: i,
-      value: "v".repeat(10_000),
-    }));
     const bytes = tableBytes(large);
     expect(bytes.length).toBeGreaterThan(2.4 * PIECE_BYTES);
     expect(await checkTable(bufferSource(bytes))).toBeUndefined();
     for (let at = 11; at < bytes.length; at += 51_000) {
-      expect(await checkTable(bufferSource(flipped(bytes, at, at % 8))), `byte ${at}`).toMatch(/^wrong checksum/);
+      const problem = await checkTable(bufferSource(flipped(bytes, at, at % 8)));
+      expect(problem, `byte ${at}`).toMatch(/^wrong checksum/);
     }
     for (let at = bytes.length - 9_000; at < bytes.length; at += 211) {
-      expect(await checkTable(bufferSource(flipped(bytes, at, at % 8))), `byte ${at}`).toBeDefined();
+      const problem = await checkTable(bufferSource(flipped(bytes, at, at % 8)));
+      expect(problem, `byte ${at}`).toBeDefined();
     }
   });
 
@@ -94,7 +144,8 @@ describe("checkTable", () => {
   it("refuses a cut table by its footer, at every length", async () => {
     const bytes = tableBytes(rows);
     for (let length = 0; length < bytes.length; length++) {
-      expect(await checkTable(bufferSource(bytes.subarray(0, length)))).toMatch(FOOTER_REASON);
+      const problem = await checkTable(bufferSource(bytes.subarray(0, length)));
+      expect(problem).toMatch(FOOTER_REASON);
     }
   });
 });

@@ -18,6 +18,7 @@ export const TABLE_BYTES = 200_000;
 /** Bytes of the messages in its log. */
 export const MESSAGE_BYTES = 100_000;
 const FIRST_TABLE = 100;
+const FIRST_KEY = "k1000";
 const LOG = "000003.log";
 const PAGE_BYTES = 512;
 
@@ -33,11 +34,11 @@ export async function writeLevelDbProfile(dir: string, tables: number): Promise<
   const log = bothDatabases[LOG] as Buffer;
   const messages = logBytes([batchBytes(3, [["messages", "m".repeat(MESSAGE_BYTES)]])], log.length);
   const files: Files = { ...bothDatabases, [LOG]: Buffer.concat([log, messages]) };
-  const added: [number, number, number][] = [];
+  const added: [number, number, number, string][] = [];
   for (let number = FIRST_TABLE; number < FIRST_TABLE + tables; number++) {
     const bytes = table(number);
     files[`${String(number).padStart(6, "0")}.ldb`] = bytes;
-    added.push([2, number, bytes.length]);
+    added.push([2, number, bytes.length, FIRST_KEY]);
   }
   files["MANIFEST-000001"] = logBytes([editBytes({ comparator: "c", log: 3, next: 2_000, last: 0, added })]);
   await writeFiles(dir, files, INDEXED_DB);
@@ -50,7 +51,7 @@ export async function useLevelDbProfile(dir: string): Promise<void> {
   const folder = join(dir, INDEXED_DB);
   const bytes = table(7);
   await writeFile(join(folder, "001500.ldb"), bytes);
-  const manifest = editBytes({ added: [[0, 1_500, bytes.length]] });
+  const manifest = editBytes({ added: [[0, 1_500, bytes.length, FIRST_KEY]] });
   await appendFile(join(folder, "MANIFEST-000001"), logBytes([manifest], await sizeOf(folder, "MANIFEST-000001")));
   const batch = batchBytes(4, [["message", "a message"]]);
   await appendFile(join(folder, LOG), logBytes([batch], await sizeOf(folder, LOG)));

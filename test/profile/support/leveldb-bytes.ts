@@ -125,7 +125,7 @@ export function tableBytes(rows: readonly TableRow[], options: { perBlock?: numb
   }
   const metaindex = block(blockContent([]));
   const footer = Buffer.alloc(48);
-  Buffer.concat([metaindex, block(blockContent(index))]).copy(footer);
+  Buffer.concat([metaindex, block(blockContent(index, 1))]).copy(footer);
   Buffer.from("57fb808b247547db", "hex").copy(footer, 40);
   return Buffer.concat([...parts, footer]);
 }
@@ -140,18 +140,26 @@ function contentOf({ value }: TableRow): Buffer {
   return Buffer.from(value ?? "", "latin1");
 }
 
-function blockContent(entries: readonly (readonly [Buffer, Buffer])[]): Buffer {
+/** @param restartEvery after so many entries one has its whole key. @default only the first has; LevelDB's indexes: each */
+function blockContent(
+  entries: readonly (readonly [Buffer, Buffer])[],
+  restartEvery = Number.POSITIVE_INFINITY,
+): Buffer {
   const parts: Buffer[] = [];
+  const restartsAt: number[] = [];
   let before: Buffer = Buffer.alloc(0);
-  for (const [key, value] of entries) {
+  for (const [index, [key, value]] of entries.entries()) {
+    const restarts = index === 0 || index % restartEvery === 0;
+    if (restarts) restartsAt.push(parts.reduce((sum, { length }) => sum + length, 0));
     let shared = 0;
-    while (shared < key.length && shared < before.length && key[shared] === before[shared]) shared++;
+    while (!restarts && shared < key.length && shared < before.length && key[shared] === before[shared]) shared++;
     parts.push(varint(shared), varint(key.length - shared), varint(value.length), key.subarray(shared), value);
     before = key;
   }
-  const restarts = Buffer.alloc(8);
-  restarts.writeUInt32LE(1, 4);
-  return Buffer.concat([...parts, restarts]);
+  const tail = Buffer.alloc(4 * Math.max(1, restartsAt.length) + 4);
+  for (const [index, at] of restartsAt.entries()) tail.writeUInt32LE(at, 4 * index);
+  tail.writeUInt32LE(Math.max(1, restartsAt.length), tail.length - 4);
+  return Buffer.concat([...parts, tail]);
 }
 
 /** A Snappy block of literals only. */
