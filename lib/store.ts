@@ -137,6 +137,8 @@ export interface Lease {
    * a `LEASE_LOST` error. From then on no call on this lease commits anything.
    */
   readonly lost: AbortSignal;
+  /** The state of the session when it was taken. @default the store does not tell, and is asked by `state` */
+  readonly state?: SessionState;
   /**
    * Gives the session back: another process can take it at once, and calls on this lease fail with `LEASE_LOST`. Does not
    * wait for calls that are under way. Takes a few seconds at most and never rejects; twice is fine. When the store does not

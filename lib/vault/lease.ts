@@ -1,9 +1,9 @@
 import { withSignal } from "../async/deadline.ts";
 import { Mutex } from "../async/mutex.ts";
 import { VaultError } from "../errors.ts";
-import type { Lease } from "../store.ts";
+import type { Lease, SessionState } from "../store.ts";
 import type { VaultContext } from "./context.ts";
-import type { Entry, LeaseTerms } from "./entry.ts";
+import { type Entry, type LeaseTerms, sessionState } from "./entry.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
@@ -28,6 +28,8 @@ export class VaultLease implements Lease {
   readonly #giveUp: () => void;
   /** The lease before this one, unless it was released. */
   readonly earlier: LeaseTerms | undefined;
+  /** As the hold says, which was the newest entry when it counted; absent where another holder may have replaced it. */
+  readonly state?: SessionState;
   #release: Promise<void> | undefined;
 
   private constructor(context: VaultContext, { log, hold, seen, earlier }: Taken, { watch, operations }: TakeOptions) {
@@ -41,6 +43,7 @@ export class VaultLease implements Lease {
     this.#giveUp = () => watch?.giveUp(hold);
     this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken), seen);
     if (!lease) return;
+    this.state = sessionState(hold);
     this.#renewals = new Renewals(context, session, new LeaseBlobs(context, session, epoch, lease), lease, {
       look: (signal) => this.writer.lookBeside(signal),
       sign: () => this.#sign(),

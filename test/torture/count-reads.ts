@@ -4,8 +4,11 @@ import { syncBuiltinESMExports } from "node:module";
 
 /**
  * Runs `action`; returns its result, the bytes that this process has read from files meanwhile, and the milliseconds.
+ * @param action is given a function that returns the bytes so far
  */
-export async function countReads<T>(action: () => Promise<T>): Promise<{ result: T; bytes: number; ms: number }> {
+export async function countReads<T>(
+  action: (soFar: () => number) => Promise<T>,
+): Promise<{ result: T; bytes: number; ms: number }> {
   const handle = await open(import.meta.filename, "r");
   const prototype = Object.getPrototypeOf(handle) as { read: (...values: unknown[]) => Promise<{ bytesRead: number }> };
   await handle.close();
@@ -31,7 +34,7 @@ export async function countReads<T>(action: () => Promise<T>): Promise<{ result:
   syncBuiltinESMExports();
   const started = performance.now();
   try {
-    const result = await action();
+    const result = await action(() => bytes);
     return { result, bytes, ms: performance.now() - started };
   } finally {
     prototype.read = read;

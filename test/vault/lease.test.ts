@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
+import type { Lease } from "../../lib/store.ts";
 import { VaultContext } from "../../lib/vault/context.ts";
 import { VaultLease } from "../../lib/vault/lease.ts";
 import { checkOptions } from "../../lib/vault/options.ts";
@@ -30,6 +31,36 @@ describe("a lease", () => {
     const refused = { code: "INVALID", message: `Expected \`lease\` to be one that this store gave for ${session}.` };
     await expect(other.saveProfile({ session, lease: given, capture })).rejects.toMatchObject(refused);
     await own.saveProfile({ session, lease: given, capture });
+  });
+
+  it("tells the state of the session when it was taken, as a reader of the store finds it", async () => {
+    const store = new Vault(context.options);
+    const states: unknown[] = [];
+    const changes: ((given: Lease) => Promise<unknown>)[] = [
+      async (given) => await store.saveProfile({ session, lease: given, capture: captureOf(profileFiles("one")) }),
+      async (given) => await store.saveProfile({ session, lease: given, capture: captureOf(profileFiles("two")) }),
+      async (given) => await store.delete({ session, lease: given }),
+      async () => {},
+    ];
+    for (const change of changes) {
+      const given = await store.acquire({ session });
+      expect(given.state).toEqual(await new Vault(context.options).state({ session }));
+      states.push(given.state);
+      await change(given);
+      await given.release();
+    }
+    expect(states).toMatchObject([
+      { generations: [] },
+      { current: { generation: expect.any(Number) } },
+      { generations: [{}, {}] },
+      { deleted: { at: expect.any(Date) }, generations: [] },
+    ]);
+  });
+
+  it("tells no state where nothing is created exclusively: another holder may have replaced the entry", async () => {
+    const blobs = new MemoryBlobs({ exclusiveCreate: false });
+    const given = await new Vault({ blobs, onWarning: () => {} }).acquire({ session });
+    expect(given.state).toBeUndefined();
   });
 
   it("runs one work at a time, in the order they came, also after one that failed", async () => {

@@ -2,12 +2,14 @@
 // stored session, and removes profiles. It imports `../store`, and `../saving/credentials.ts` alone of `../saving`,
 // beside the imports of `lib/auth`. Only `lib/auth` may import it.
 import { mkdir } from "node:fs/promises";
+import { withSignal } from "../../async/deadline.ts";
 import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { VaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import { recoverSwap } from "../../profile/swap.ts";
 import { startLine } from "../lines.ts";
 import type { RemoteSession } from "../store/store-session.ts";
+import { beginEarlyCheck } from "./early-check.ts";
 import { LocalProfile } from "./local-profile.ts";
 import { removeMarker } from "./marker.ts";
 import { openStored } from "./open-stored.ts";
@@ -26,16 +28,21 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
   const { store, dir, signal, onWarning } = options;
   await removeStaleLocks(dir);
   await recoverSwap(dir, onWarning);
+  const { checked, ended } = beginEarlyCheck(dir, signal);
   const remote = await store.open(signal);
-  return await startLine.run(() => chooseOf(options, remote), signal);
+  await withSignal(ended, signal);
+  return await startLine.run(() => chooseOf(options, remote, checked), signal);
 }
 
-/** @param remote the stored session */
-async function chooseOf(options: OpenOptions, remote: RemoteSession): Promise<OpenedProfile> {
+/**
+ * @param remote the stored session
+ * @param checked files of the local profile that are sound
+ */
+async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: CheckedFiles): Promise<OpenedProfile> {
   const { session, dir, lock, signal } = options;
   // The store may have taken long, and the next steps change the profile.
   await mayChange(dir, lock);
-  const local = await LocalProfile.inspect(dir, session, signal, options.refused.local);
+  const local = await LocalProfile.inspect({ dir, session, signal, refused: options.refused.local, checked });
   warnWentBack(options, remote, local);
   if (remote.kind === "current") return await openStored(options, remote, local);
   const { entry } = remote;
@@ -63,7 +70,7 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession): Promise<Op
     // A log with no entry except this start's is a new store, as after a move: no save is known to be lost.
     if (entry !== 1) warnAhead(options, remote, local);
   }
-  const { profile, checked } = local;
+  const { profile } = local;
   return { ...UNKNOWN, entry, profile, checked, linked: await local.isLinked(signal) };
 }
 

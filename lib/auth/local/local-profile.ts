@@ -11,6 +11,17 @@ import { credentialsAtRest } from "../saving/credentials.ts";
 import type { RemoteSession, StoredVersion } from "../store/store-session.ts";
 import { type Marker, readMarker } from "./marker.ts";
 
+export interface InspectOptions {
+  /** Path of the profile. */
+  readonly dir: string;
+  readonly session: string;
+  readonly signal: AbortSignal;
+  /** Id of a version whose profile was refused although its marker may not say so. */
+  readonly refused?: string | undefined;
+  /** Files of the profile that this process has checked; gets those that are checked now. @default none were */
+  readonly checked?: CheckedFiles;
+}
+
 /** The local profile as a start finds it on disk. */
 export class LocalProfile {
   readonly marker: Marker | undefined;
@@ -49,23 +60,17 @@ export class LocalProfile {
 
   /**
    * Cuts off torn ends of logs in the profile at `dir`, and verifies it.
-   * @param refused id of a version whose profile was refused although its marker may not say so
    * @returns `undefined` when there is no profile, or an empty directory
    * @throws the error of the disk
    */
-  static async inspect(
-    dir: string,
-    session: string,
-    signal: AbortSignal,
-    refused?: string,
-  ): Promise<LocalProfile | undefined> {
+  static async inspect(options: InspectOptions): Promise<LocalProfile | undefined> {
+    const { dir, session, signal, refused, checked = new CheckedFiles() } = options;
     const entries = await readdir(dir).catch((error: unknown): string[] => {
       if (codeOf(error) === "ENOENT") return [];
       throw error;
     });
     if (entries.length === 0) return undefined;
     const marker = await readMarker(dir);
-    const checked = new CheckedFiles();
     const report = await repairAndVerify(dir, checked, signal);
     return new LocalProfile(dir, session, report, {
       marker,

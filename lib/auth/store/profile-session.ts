@@ -101,7 +101,7 @@ export class ProfileSession implements StoreSession {
   /** The state, after rejections were recorded whose mark had failed. */
   async #stateOnceRecorded(signal: AbortSignal): Promise<SessionState | undefined> {
     const session = this.#session;
-    const state = await this.#store.state({ session, signal });
+    const state = this.#lease?.state ?? (await this.#store.state({ session, signal }));
     const { unrecorded } = this.#options;
     if (unrecorded.size === 0) return state;
     for (const version of state?.generations ?? []) if (unrecorded.has(version.id)) await this.reject(version, signal);

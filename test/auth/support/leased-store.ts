@@ -28,6 +28,8 @@ export class LeasedStore extends MemoryStore {
     lease.lost.addEventListener("abort", () => lost.abort(lease.lost.reason));
     let isReleased = false;
     const release = lease.release.bind(lease);
+    // So that a start asks for it, as of a store whose leases do not tell.
+    Object.defineProperty(lease, "state", { value: undefined });
     Object.defineProperty(lease, "lost", { value: lost.signal });
     Object.defineProperty(lease, "release", {
       value: async () => {
