@@ -14,5 +14,8 @@ export const LAST_WAIT_MS = 500;
 /** For saves, from the capture of a profile to its marker. */
 export const saveLine: Line = new Line({ atOnce: AT_ONCE, slowMs: SLOW_MS, waitMs: WAIT_MS });
 
+/** For the checks of local profiles beside the store: a start that has its answer does not wait for those of later ones. */
+export const checkLine: Line = new Line({ atOnce: AT_ONCE, slowMs: SLOW_MS, waitMs: WAIT_MS });
+
 /** For the starts of sessions, once the store has answered: the look at a local profile, and the restore of a stored one. */
 export const startLine: Line = new Line({ atOnce: AT_ONCE, slowMs: SLOW_MS, waitMs: WAIT_MS });

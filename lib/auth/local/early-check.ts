@@ -1,6 +1,6 @@
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import { verifyProfile } from "../../profile/verify.ts";
-import { startLine } from "../lines.ts";
+import { checkLine } from "../lines.ts";
 
 /** A check of the local profile beside the requests to the store. */
 export interface EarlyCheck {
@@ -18,7 +18,7 @@ export interface EarlyCheck {
  */
 export function beginEarlyCheck(dir: string, signal: AbortSignal): EarlyCheck {
   const checked = new CheckedFiles();
-  const done = startLine.run(() => verifyProfile(dir, { signal, checked }), signal);
+  const done = checkLine.run(() => verifyProfile(dir, { signal, checked }), signal);
   const end = (): void => {};
   return { checked, ended: done.then(end, end) };
 }
