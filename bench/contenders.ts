@@ -80,7 +80,8 @@ export class Ours implements Contender {
 
   constructor({ store, dataPath, traffic }: ContenderOptions) {
     this.#dataPath = dataPath;
-    this.#vault = new Vault({ blobs: new CountingBlobs(store.blobs, traffic) });
+    // A renewal that falls into a step by chance is no part of it.
+    this.#vault = new Vault({ blobs: new CountingBlobs(store.blobs, traffic), leaseTtlMs: AN_HOUR_MS });
   }
 
   /** Its timer's save, by the part that makes it: a capture, the vault's `saveProfile`, the marker in the profile. */
