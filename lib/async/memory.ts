@@ -50,3 +50,12 @@ function nowhere(): MessagePort {
   }
   return closed;
 }
+
+/** Whether memory could not be had, which is no damage of what was being read. */
+export function isOutOfMemory(cause: unknown): boolean {
+  const { code = "", message = "" } = Object(cause) as { code?: string; message?: string };
+  return (
+    ["ERR_MEMORY_ALLOCATION_FAILED", "Z_MEM_ERROR", "ZSTD_error_memory_allocation"].includes(code) ||
+    message.includes("allocation failed")
+  );
+}

@@ -1,9 +1,11 @@
-import { isVaultError } from "../errors.ts";
+import { isOutOfMemory } from "../async/memory.ts";
+import { isVaultError, VaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { CheckedFiles } from "./checked-files.ts";
 import { exactIdentity } from "./file-identity.ts";
 import { checkLevelDb, type FileProblem } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";
+import type { PieceSource } from "./pieces.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { WalScanner } from "./sqlite/wal.ts";
 import { probeProfile, type StorageLayout } from "./storage-layout.ts";
@@ -47,7 +49,7 @@ export function sessionProblem(report: VerifyReport): string | undefined {
  *   it was found sound is not read again
  * @param options.isVerified whether the files hold, byte for byte, what was verified before: then the tables of LevelDB
  *   and the trees of SQLite are not read, and what ties the files together still is. @default false
- * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; the signal's reason
+ * @throws `UNAVAILABLE` or `DENIED` when the disk refuses; `UNAVAILABLE` without memory; the signal's reason
  */
 export async function verifyProfile(dir: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   try {
@@ -59,6 +61,9 @@ export async function verifyProfile(dir: string, options: VerifyOptions = {}): P
     }
     return { problems, empty: storages.length === 0, profile: facts };
   } catch (error) {
+    if (isOutOfMemory(error)) {
+      throw new VaultError("UNAVAILABLE", `Could not verify ${dir}: this process is out of memory.`, { cause: error });
+    }
     if (!isVaultError(error, "CORRUPT")) throw error;
     return { problems: [{ path: "", reason: error.message }], empty: false, profile: {} };
   }
@@ -80,7 +85,8 @@ async function verifyStorage(
     const key = databaseKey(database, wal);
     if (key !== undefined && checked?.isAtRest(`${path}/${name}`, key)) continue;
     const scanner = new WalScanner();
-    const report = await checkSqlite(database, wal, { scanner, isVerified });
+    const [read, readWal] = [database && stoppable(database, signal), wal && stoppable(wal, signal)];
+    const report = await checkSqlite(read, readWal, { scanner, isVerified });
     if (report.database) problems.push({ name, reason: report.database });
     if (report.wal) problems.push({ name: `${name}-wal`, reason: report.wal });
     if (database && !report.database && !report.wal) {
@@ -114,6 +120,24 @@ async function verifyLevelDb(
     },
     mustGoOn: () => signal?.throwIfAborted(),
   });
+}
+
+/** A file of which nothing more is read once the signal has aborted: a database is read as a whole. */
+function stoppable({ size, read, readInto, whileOpen }: PieceSource, signal: AbortSignal | undefined): PieceSource {
+  return {
+    size,
+    read: async (position, length) => {
+      signal?.throwIfAborted();
+      return await read(position, length);
+    },
+    ...(readInto && {
+      readInto: async (target, position) => {
+        signal?.throwIfAborted();
+        await readInto(target, position);
+      },
+    }),
+    ...(whileOpen && { whileOpen: (action) => whileOpen((open) => action(stoppable(open, signal))) }),
+  };
 }
 
 /**

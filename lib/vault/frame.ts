@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { discardWholeBuffer } from "../async/memory.ts";
+import { discardWholeBuffer, isOutOfMemory } from "../async/memory.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { pack, unpack, ZSTD } from "./compress.ts";
 import { packScrypt, SCRYPT_BYTES, type ScryptSalt, unpackScrypt } from "./derive.ts";
@@ -209,14 +209,6 @@ function notUnpacked(what: string, cause: unknown): never {
     throw new VaultError("UNAVAILABLE", `Could not read ${what}: this process is out of memory.`, { cause });
   }
   throw corrupt(what, "it cannot be decompressed", cause);
-}
-
-function isOutOfMemory(cause: unknown): boolean {
-  const { code = "", message = "" } = Object(cause) as { code?: string; message?: string };
-  return (
-    ["ERR_MEMORY_ALLOCATION_FAILED", "Z_MEM_ERROR", "ZSTD_error_memory_allocation"].includes(code) ||
-    message.includes("allocation failed")
-  );
 }
 
 function corrupt(what: string, why: string, cause?: unknown): VaultError {

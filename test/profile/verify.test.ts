@@ -1,13 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { captureProfile } from "../../lib/profile/capture/capture.ts";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
+import { checkTable } from "../../lib/profile/leveldb/table-check.ts";
+import { checkSqlite } from "../../lib/profile/sqlite/check.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
 import { countReads } from "../torture/count-reads.ts";
 import { trustFiles } from "./support/clock.ts";
+import { writeSqliteProfile } from "./support/large-profile.ts";
 import { flipped } from "./support/random.ts";
 import {
   INDEXED_DB,
@@ -79,6 +83,49 @@ describe("verifyProfile, of a profile that was verified before", () => {
     const checked = new CheckedFiles();
     await (await captureProfile(dir, { live: false, checked })).close();
     expect((await verifyProfile(dir, { checked })).problems).toMatchObject([{ path: log.at(-1) }]);
+  });
+});
+
+describe("verifyProfile, of a large SQLite profile", () => {
+  it("reads little more once its signal has aborted", async () => {
+    await writeSqliteProfile(dir, 32_000);
+    const all = await countReads(() => verifyProfile(dir));
+    expect(all.result.problems).toEqual([]);
+    const stop = new AbortController();
+    const { bytes } = await countReads(async (soFar) => {
+      const stopped = verifyProfile(dir, { signal: stop.signal }).catch((error: unknown) => error);
+      while (soFar() === 0) await setImmediate();
+      stop.abort("enough");
+      expect(await stopped).toBe("enough");
+    });
+    expect(bytes).toBeLessThan(all.bytes / 4);
+  });
+});
+
+describe("a process without memory", () => {
+  const failure = new RangeError("Array buffer allocation failed");
+
+  it("finds no damage in a profile", async () => {
+    await writeFiles(dir, levelDbProfile());
+    const allocate = vi.spyOn(Buffer, "allocUnsafeSlow").mockImplementation(() => {
+      throw failure;
+    });
+    const error = await verifyProfile(dir).catch((reason: unknown) => reason);
+    allocate.mockRestore();
+    expect(error).toMatchObject({ code: "UNAVAILABLE", cause: failure });
+    expect((await verifyProfile(dir)).problems).toEqual([]);
+  });
+
+  it("finds none in a table or a database either", async () => {
+    const read = (whole: Buffer) => async (position: number, length: number) => {
+      // All but the first pages.
+      if (position > 0) throw failure;
+      return whole.subarray(position, position + length);
+    };
+    const database = sqliteProfile()[SQLITE_DB] as Buffer;
+    await expect(checkSqlite({ size: database.length, read: read(database) }, undefined)).rejects.toBe(failure);
+    const refused = { size: 5_000, read: () => Promise.reject(failure) };
+    await expect(checkTable(refused)).rejects.toBe(failure);
   });
 });
 

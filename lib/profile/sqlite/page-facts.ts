@@ -1,3 +1,4 @@
+import { isOutOfMemory } from "../../async/memory.ts";
 import type { SqliteHeader } from "./header.ts";
 import { type PageForm, type PageVisitor, TreePageReader } from "./tree-page.ts";
 
@@ -45,7 +46,7 @@ export class PageFacts {
     try {
       this.#reader.read(bytes, start, number, form, found);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof RangeError) || isOutOfMemory(error)) throw error;
       this.#problems.set(number, error.message);
       return;
     }

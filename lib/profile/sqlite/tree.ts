@@ -1,3 +1,4 @@
+import { isOutOfMemory } from "../../async/memory.ts";
 import { turns } from "../../async/turns.ts";
 import { PageFacts } from "./page-facts.ts";
 import { PageSet } from "./page-set.ts";
@@ -23,7 +24,7 @@ export async function checkTrees(pages: SqlitePages): Promise<string | undefined
     await check.freelist();
     return undefined;
   } catch (error) {
-    if (error instanceof RangeError) return error.message;
+    if (error instanceof RangeError && !isOutOfMemory(error)) return error.message;
     throw error;
   }
 }
