@@ -45,8 +45,9 @@ export interface BlobStore {
   /**
    * Every key that begins with the exact text `prefix`, in any order, each once, paged inside. A prefix always holds a
    * whole first segment (`RemoteAuth-a/…`). Keys created or deleted while listing may or may not be seen; all others are.
-   * One more promise: where each key is created before the one below it is deleted, as in a log, the largest key that is
-   * listed was the largest at some moment of the listing. A key that is gone may be listed for that.
+   * One more promise: where below a prefix (`RemoteAuth-a/log/`) each key is created before the one before it is deleted,
+   * the largest of these keys that is listed was the largest at some moment of the listing, also in a listing of a shorter
+   * prefix. A key that is gone may be listed for that.
    */
   list(prefix: string, options?: ListOptions): AsyncIterable<BlobInfo>;
 

@@ -8,28 +8,13 @@ import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk } from "./manifest.ts";
 import { isSaveWaiting } from "./memory-budget.ts";
-import { ALONE_BYTES, Pack } from "./pack.ts";
-import type { Location } from "./uploads.ts";
+import { ALONE_BYTES, FIRST_PACK_BYTES, Pack, SHARED_BYTES } from "./pack.ts";
+import type { PlacedPiece } from "./placed-piece.ts";
 
-/**
- * So many bytes of larger pieces a later save copies into shared chunks, too, as long as two of them fit. The rest, and all
- * of a first save, are chunks of their own: they need half the memory on their way, and leave no waste behind.
- */
-const SHARED_BYTES = 24 * 1024 * 1024;
-/** The most bytes of a chunk that pieces share in a first save: as many as most tables have. Each is in memory several times. */
-const FIRST_PACK_BYTES = 2 * 1024 * 1024;
 /** A save that has stored so many bytes releases its permit when another save waits. */
 const BYTES_PER_PERMIT = 8 * 1024 * 1024;
 /** A save that has waited so long for a permit goes on without one: those before it may read from a disk that hangs. */
 const PERMIT_WAIT_MS = 60_000;
-
-/** A piece whose location is known once its chunk is closed. */
-export interface PlacedPiece {
-  readonly hash: string;
-  readonly bytes: number;
-  chunk?: Chunk | undefined;
-  offset: number;
-}
 
 interface EncodedFrame {
   readonly chunk: Chunk;
@@ -260,10 +245,4 @@ export class ChunkWriter {
     this.bytesSent += bytes;
     this.sent.add(chunk);
   }
-}
-
-/** The location of a placed piece; known after {@link ChunkWriter.finish}. */
-export function locationOf({ chunk, offset }: Pick<PlacedPiece, "chunk" | "offset">): Location {
-  if (!chunk) throw new Error("the location of a piece was read before its chunk was closed");
-  return { chunk, offset };
 }

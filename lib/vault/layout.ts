@@ -31,7 +31,10 @@ export function sessionName(session: string): string {
   return name;
 }
 
-/** Key prefix of all that is stored of a session, but for its place in the list of sessions. */
+/**
+ * Key prefix of all that is stored of a session, but for its place in the list of sessions. The log sorts last: some backends
+ * list in order, and see to the end of a listing that the newest entry is not missed.
+ */
 export function sessionPrefix(session: string): string {
   return `${session}/`;
 }

@@ -4,6 +4,14 @@ import { blocks } from "./blocks.ts";
 /** Smaller pieces are copied into chunks that they share. Most such chunks have little in them: they begin with so much memory. */
 export const ALONE_BYTES: number = 512 * 1024;
 
+/**
+ * So many bytes of larger pieces a later save copies into shared chunks, too, as long as two of them fit. The rest, and all
+ * of a first save, are chunks of their own: they need half the memory on their way, and leave no waste behind.
+ */
+export const SHARED_BYTES: number = 24 * 1024 * 1024;
+/** The most bytes of a chunk that pieces share in a first save: as many as most tables have. Each is in memory several times. */
+export const FIRST_PACK_BYTES: number = 2 * 1024 * 1024;
+
 /** The content of a chunk that several pieces share, in the order in which they are added. */
 export class Pack<Piece extends { offset: number }> {
   readonly pieces: Piece[] = [];

@@ -1,13 +1,14 @@
 import { threads } from "../async/threads/thread-pool.ts";
 import type { Capture, CaptureFile } from "../store.ts";
 import { blocks } from "./blocks.ts";
-import { type ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
+import type { ChunkWriter } from "./chunk-writer.ts";
 import { choosePieceBytes } from "./chunking.ts";
 import { cutPieces } from "./hash-pieces-job.ts";
 import { chunkKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import type { Chunk, Manifest, ManifestFile } from "./manifest.ts";
 import { ALONE_BYTES } from "./pack.ts";
+import { locationOf, type PlacedPiece } from "./placed-piece.ts";
 import { type ReadBlock, readBlock } from "./read-block.ts";
 import { type FilePiece, type PlacedFile, piecesOf, repack, storePiece, usageOf } from "./repack.ts";
 import type { Location } from "./uploads.ts";

@@ -1,11 +1,12 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import { ChunkReader } from "./chunk-reader.ts";
-import { ChunkWriter, locationOf, type PlacedPiece } from "./chunk-writer.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
 import { currentOf, entryOf, type Generation, type LogState } from "./entry.ts";
 import { keyOf } from "./frame.ts";
 import { chunkKey, entryKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { type Chunk, chunksOf, type Manifest, type Piece } from "./manifest.ts";
+import { locationOf, type PlacedPiece } from "./placed-piece.ts";
 import { pruneSettled } from "./prune.ts";
 import { placeManifest } from "./save.ts";
 import type { Location } from "./uploads.ts";

@@ -1,9 +1,10 @@
 import { readPart } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile } from "../store.ts";
-import type { ChunkWriter, PlacedPiece } from "./chunk-writer.ts";
+import type { ChunkWriter } from "./chunk-writer.ts";
 import { chunkKey } from "./layout.ts";
 import type { Chunk, ManifestFile, Piece } from "./manifest.ts";
+import type { PlacedPiece } from "./placed-piece.ts";
 import type { Location } from "./uploads.ts";
 
 /** Unused bytes that reused chunks may hold: a share of the profile, or a number that is always allowed. */

@@ -132,12 +132,14 @@ const tests: Record<string, (opened: OpenedBlobs) => Promise<void>> = {
   "lists the largest key of some moment, also when it is removed for the next one meanwhile": async ({ blobs }) => {
     const key = (n: number): string => `s/log/${String(n).padStart(16, "0")}`;
     await blobs.put(key(1), Buffer.from("x"));
-    for (let n = 1; n <= 30; n++) {
+    for (const beside of ["s/chunks/1/a", "s/chunks/1/b", "s/lease/1/1"]) await blobs.put(beside, Buffer.from("x"));
+    for (let n = 1; n <= 36; n++) {
       const change = blobs.put(key(n + 1), Buffer.from("x")).then(() => blobs.delete([key(n)]));
       change.catch(() => {});
       // At another moment of the change each time.
-      for (let turns = n % 6; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
-      const keys = await keysOf(blobs, "s/log/");
+      for (let turns = Math.floor(n / 2) % 6; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      // By itself, and among all keys of a session.
+      const keys = (await keysOf(blobs, n % 2 === 0 ? "s/log/" : "s/")).filter((one) => one.startsWith("s/log/"));
       assert.ok((keys.at(-1) ?? "") >= key(n), `listed ${keys.join(" ")}, and ${key(n)} was there before`);
       await change;
     }

@@ -1,7 +1,8 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { PutOptions } from "../../lib/blobs.ts";
 import type { Capture } from "../../lib/store.ts";
+import type { VaultLease } from "../../lib/vault/lease.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
@@ -83,6 +84,39 @@ it("lets a small save pass while large ones go on", async () => {
   const large = [1, 2, 3].map((index) => one(`large-${index}`, tables(8, index)));
   await Promise.all([...large, one("small", profileFiles("small"))]);
   expect(ended.indexOf("small")).toBeLessThan(2);
+});
+
+it("holds no permit after saves that were ended while they waited for one", async () => {
+  const requests = new Requests(new MemoryBlobs());
+  const vault = new Vault({ blobs: requests, retries: 0 });
+  const controller = new AbortController();
+  const enough = new Error("enough");
+  let waiting = 0;
+  requests.intercept = (call, key, go) => {
+    if (call !== "put" || !key.includes("/chunks/")) return go();
+    waiting++;
+    return new Promise(() => {});
+  };
+  const leases = await Promise.all(
+    [1, 2, 3].map(async (index) => (await vault.acquire({ session: `RemoteAuth-${index}` })) as VaultLease),
+  );
+  const hanging = leases.map((lease, index) =>
+    expect(
+      vault.saveProfile({
+        session: lease.session,
+        lease,
+        capture: captureOf(tables(5, index)),
+        signal: controller.signal,
+      }),
+    ).rejects.toBe(enough),
+  );
+  const { chunkPermits, encodePermits, savePermits, sendPermits } = (leases[0] as VaultLease).context;
+  const held = (): number[] => [chunkPermits, sendPermits, encodePermits, savePermits].map((permits) => permits.held);
+  // All that may be sent are, and a save waits with its permit for a chunk.
+  await vi.waitFor(() => expect([waiting, chunkPermits.held > CHUNKS]).toEqual([CHUNKS, true]), 10_000);
+  controller.abort(enough);
+  await Promise.all(hanging);
+  expect(held()).toEqual([0, 0, 0, 0]);
 });
 
 it("saves into one vault while the backend of another vault does not answer", async () => {

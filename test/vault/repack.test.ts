@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { ChunkWriter, PlacedPiece } from "../../lib/vault/chunk-writer.ts";
+import type { ChunkWriter } from "../../lib/vault/chunk-writer.ts";
 import type { Chunk, ManifestFile, Piece } from "../../lib/vault/manifest.ts";
+import type { PlacedPiece } from "../../lib/vault/placed-piece.ts";
 import { type PlacedFile, piecesOf, repack, usageOf } from "../../lib/vault/repack.ts";
 
 const MIB = 1024 * 1024;

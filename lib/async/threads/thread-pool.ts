@@ -14,6 +14,8 @@ export interface ThreadPoolOptions {
   readonly startBytes?: number;
   /** After this time without work the threads end, in milliseconds. */
   readonly idleMs?: number;
+  /** A job waits so long for the start of a thread, in milliseconds: it takes some 50. */
+  readonly startMs?: number;
 }
 
 /** The most threads of a process. */
@@ -23,7 +25,6 @@ export const MOST_THREADS: number = availableParallelism() <= 2 ? 1 : 2;
 const OWN_NAME = "thread-pool.js";
 const START_BYTES = 16 * 1024 * 1024;
 const IDLE_MS = 5_000;
-/** A job waits so long for the start of a thread, which takes some 50 ms. */
 const START_MS = 2_000;
 /** After so many failures (a thread that died, or a job that lost what was moved to it) no more jobs are taken. */
 const MOST_FAILURES = 3;
@@ -43,12 +44,14 @@ export class ThreadPool {
   #offers = 0;
   /** Whether so much was expected that every job waits for a thread. */
   #isMuchExpected = false;
+  /** Whether a job has waited in vain for the start of these threads: no other one does. */
+  #isLate = false;
   #failures = 0;
   #isUsable = true;
   #idle: NodeJS.Timeout | undefined;
 
   constructor({ entry, ...options }: ThreadPoolOptions = {}) {
-    this.#options = { size: MOST_THREADS, startBytes: START_BYTES, idleMs: IDLE_MS, ...options };
+    this.#options = { size: MOST_THREADS, startBytes: START_BYTES, idleMs: IDLE_MS, startMs: START_MS, ...options };
     this.#entry = entry ?? besideThis("thread.js");
   }
 
@@ -91,6 +94,7 @@ export class ThreadPool {
     clearTimeout(this.#idle);
     this.#offered = 0;
     this.#isMuchExpected = false;
+    this.#isLate = false;
     const ending = [...this.#threads];
     // From now on nobody offers them a job.
     this.#threads.clear();
@@ -105,7 +109,7 @@ export class ThreadPool {
     this.#grow(this.#entry);
     // A large job, or one of many, waits for the start of a thread, which takes less time than they do.
     const mayWait = bytes >= this.#options.startBytes || this.#isMuchExpected;
-    if (mayWait && ![...this.#threads].some(({ isReady }) => isReady)) await this.#firstReady();
+    if (mayWait && !this.#isLate && ![...this.#threads].some(({ isReady }) => isReady)) await this.#firstReady();
     const ready = [...this.#threads].filter(({ isReady }) => isReady);
     return ready.sort((a, b) => a.jobs - b.jobs)[0];
   }
@@ -114,7 +118,9 @@ export class ThreadPool {
   async #firstReady(): Promise<void> {
     const wait = new AbortController();
     try {
-      const late = sleep(START_MS, undefined, { signal: wait.signal });
+      const late = sleep(this.#options.startMs, undefined, { signal: wait.signal }).then(() => {
+        this.#isLate = true;
+      });
       await Promise.race([Promise.any([...this.#threads].map(({ ready }) => ready)), late]);
     } catch {
       // None has started.

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Job } from "../../../lib/async/threads/job.ts";
 import { ThreadPool, type ThreadPoolOptions } from "../../../lib/async/threads/thread-pool.ts";
@@ -27,7 +28,13 @@ describe("ThreadPool", () => {
 
   /** A pool that starts a thread for the first byte. */
   function pool(options: ThreadPoolOptions = {}): ThreadPool {
-    const made = new ThreadPool({ entry: new URL("thread.js", dist), startBytes: 1, idleMs: 60_000, ...options });
+    const made = new ThreadPool({
+      entry: new URL("thread.js", dist),
+      startBytes: 1,
+      idleMs: 60_000,
+      startMs: 60_000,
+      ...options,
+    });
     pools.push(made);
     return made;
   }
@@ -62,6 +69,15 @@ describe("ThreadPool", () => {
     expect(await expecting.offer(own, { what: "nothing" }, 1)).toBeDefined();
     await expecting.close();
     expect(await expecting.offer(own, { what: "nothing" }, 1)).toBeUndefined();
+  });
+
+  it("waits once for a thread that does not start, and for it no more", async () => {
+    const folder = newFolder();
+    writeFileSync(join(folder, "silent.mjs"), "setInterval(() => {}, 1_000);");
+    const silent = pool({ entry: pathToFileURL(join(folder, "silent.mjs")), startMs: 50 });
+    // A wait for each of them would take longer than a test may.
+    for (let job = 0; job < 10_000; job++) expect(await silent.offer(own, { what: "nothing" }, 1)).toBeUndefined();
+    expect(silent.size).toBe(1);
   });
 
   it("never has more threads than its size, however many jobs there are", async () => {
