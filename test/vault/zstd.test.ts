@@ -9,10 +9,12 @@ const MIB = 1024 * 1024;
 /** Makes decoders that do not look at their bounds go round forever: a tree of one weight whose states read no bits. */
 const ENDLESS = Buffer.from("28b52ffd20c8ad000042460406f003800000010100000000000000000000", "hex");
 
-it.skipIf(!blockingZstd)("compresses on the spot, into a frame that every reader takes", async () => {
+it("compresses on the spot where Node.js has zstd, into a frame that every reader takes", async () => {
+  expect(typeof blockingZstd).toBe(typeof nodeZstd);
+  if (!blockingZstd) return;
   for (const plain of [zstdContent, noise(300_000), Buffer.alloc(3 * MIB, "text ")]) {
     let frame: Buffer = Buffer.alloc(0);
-    void blockingZstd?.compress(plain).then((made) => (frame = made));
+    void blockingZstd.compress(plain).then((made) => (frame = made));
     // No turn of the event loop is needed.
     await Promise.resolve();
     await Promise.resolve();
