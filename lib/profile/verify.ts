@@ -3,7 +3,7 @@ import { isVaultError, VaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { CheckedFiles } from "./checked-files.ts";
 import { exactIdentity } from "./file-identity.ts";
-import { checkLevelDb, type FileProblem } from "./leveldb/check.ts";
+import { checkLevelDb, type FileProblem, isUnborn } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";
 import type { PieceSource } from "./pieces.ts";
 import { checkSqlite } from "./sqlite/check.ts";
@@ -17,7 +17,7 @@ export interface VerifyReport {
    * the profile; an empty path means the profile itself.
    */
   readonly problems: readonly { readonly path: string; readonly reason: string }[];
-  /** Whether the profile carries no storage of the site at all. */
+  /** Whether the profile carries no storage of the site at all, or a browser has only begun to make it. */
   readonly empty: boolean;
   /** The browser that wrote the profile and the form of each storage, as far as they are known. */
   readonly profile: ProfileFacts;
@@ -55,11 +55,16 @@ export async function verifyProfile(dir: string, options: VerifyOptions = {}): P
   try {
     const { storages, facts } = await probeProfile(dir);
     const problems: VerifyReport["problems"][number][] = [];
+    let unborn = 0;
     for (const storage of storages) {
-      const found = await verifyStorage(storage, await filesOf(dir, storage.path), options);
+      const files = await filesOf(dir, storage.path);
+      if (storage.backend === "leveldb" && isUnborn(files)) unborn++;
+      const found = await verifyStorage(storage, files, options);
       problems.push(...found.map(({ name, reason }) => ({ path: `${storage.path}/${name}`, reason })));
     }
-    return { problems, empty: storages.length === 0, profile: facts };
+    // A browser that was killed in its first moments has left nothing that could be damaged.
+    if (unborn === storages.length) return { problems: [], empty: true, profile: versionOf(facts) };
+    return { problems, empty: false, profile: facts };
   } catch (error) {
     if (isOutOfMemory(error)) {
       throw new VaultError("UNAVAILABLE", `Could not verify ${dir}: this process is out of memory.`, { cause: error });
@@ -96,6 +101,11 @@ async function verifyStorage(
     }
   }
   return problems;
+}
+
+/** What is known of a profile without storage. */
+function versionOf({ browserVersion }: ProfileFacts): ProfileFacts {
+  return browserVersion === undefined ? {} : { browserVersion };
 }
 
 async function verifyLevelDb(

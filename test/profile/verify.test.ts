@@ -137,6 +137,45 @@ describe("verifyProfile", () => {
     expect(await verifyProfile(dir)).toEqual({ problems: [], empty: true, profile: {} });
   });
 
+  it("finds a profile empty whose browser was killed while it made its first storage", async () => {
+    const made = {
+      LOCK: Buffer.alloc(0),
+      LOG: Buffer.from("x"),
+      "MANIFEST-000001": Buffer.from("half"),
+      "000001.dbtmp": Buffer.from("M"),
+    };
+    await writeFiles(dir, { "Last Version": "156.0.8078.79" });
+    for (const [name, bytes] of Object.entries(made)) {
+      await writeFiles(dir, { [name]: bytes }, LOCAL_STORAGE);
+      const report = { problems: [], empty: true, profile: { browserVersion: "156.0.8078.79" } };
+      expect(await verifyProfile(dir), name).toEqual(report);
+    }
+  });
+
+  it.each(["CURRENT", "000003.log", "000005.ldb"])(
+    "takes what was written for damaged when only %s is left",
+    async (name) => {
+      await writeFiles(
+        dir,
+        { LOCK: Buffer.alloc(0), "MANIFEST-000001": Buffer.from("half"), [name]: Buffer.from("x") },
+        LOCAL_STORAGE,
+      );
+      const { problems, empty } = await verifyProfile(dir);
+      expect(empty).toBe(false);
+      expect(problems).not.toEqual([]);
+    },
+  );
+
+  it("takes a storage for damaged that was only begun beside one that was written", async () => {
+    await writeFiles(dir, levelDbProfile());
+    const folder = join(dir, LOCAL_STORAGE);
+    await rm(folder, { recursive: true });
+    await writeFiles(dir, { LOCK: Buffer.alloc(0), "MANIFEST-000001": Buffer.from("half") }, LOCAL_STORAGE);
+    const { problems, empty } = await verifyProfile(dir);
+    expect(empty).toBe(false);
+    expect(problems).toEqual([{ path: `${LOCAL_STORAGE}/CURRENT`, reason: "it is missing" }]);
+  });
+
   it("reports the path and the reason of each problem, in every storage", async () => {
     const files = levelDbProfile();
     delete files[`${INDEXED_DB}/000008.ldb`];

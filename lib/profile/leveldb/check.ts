@@ -146,6 +146,15 @@ export async function checkLevelDb(files: LevelDbFiles, check: LevelDbCheck = {}
   return problems;
 }
 
+/**
+ * Whether nothing was ever written: Chromium has made the directory, and was killed before the database was there. LevelDB
+ * makes the manifest first, then `CURRENT`, and then the first log (`DBImpl::NewDB`, `DB::Open`).
+ */
+export function isUnborn(files: ReadonlyMap<string, unknown>): boolean {
+  const kinds = [...files.keys()].map((name) => parseLevelDbName(name)?.kind);
+  return !kinds.some((kind) => kind === "current" || kind === "log" || kind === "table");
+}
+
 /** Checks the tables of a version that are not known to be sound. */
 async function tableProblems(
   version: Version,
