@@ -7,6 +7,7 @@ import { isVaultError } from "../errors.ts";
 import type { Capture, CaptureFile } from "../store.ts";
 import { captureProfile } from "./capture/capture.ts";
 import { CheckedFiles } from "./checked-files.ts";
+import { isDamage } from "./damage.ts";
 import { Decoder, decodeBatch } from "./leveldb/format.ts";
 import { scanLogFile } from "./leveldb/log.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
@@ -144,7 +145,7 @@ function databaseName(key: Buffer): string | undefined {
       .swap16()
       .toString("utf16le");
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
+    if (isDamage(error)) return undefined;
     throw error;
   }
 }

@@ -54,16 +54,17 @@ export function sessionProblem(report: VerifyReport): string | undefined {
 export async function verifyProfile(dir: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   try {
     const { storages, facts } = await probeProfile(dir);
+    const listed = new Map<StorageLayout, ReadonlyMap<string, IdentifiedFile>>();
+    for (const storage of storages) listed.set(storage, await filesOf(dir, storage.path));
+    // A browser that was killed in its first moments has left nothing that could be damaged.
+    if ([...listed].every(([{ backend }, files]) => backend === "leveldb" && isUnborn(files))) {
+      return { problems: [], empty: true, profile: versionOf(facts) };
+    }
     const problems: VerifyReport["problems"][number][] = [];
-    let unborn = 0;
-    for (const storage of storages) {
-      const files = await filesOf(dir, storage.path);
-      if (storage.backend === "leveldb" && isUnborn(files)) unborn++;
+    for (const [storage, files] of listed) {
       const found = await verifyStorage(storage, files, options);
       problems.push(...found.map(({ name, reason }) => ({ path: `${storage.path}/${name}`, reason })));
     }
-    // A browser that was killed in its first moments has left nothing that could be damaged.
-    if (unborn === storages.length) return { problems: [], empty: true, profile: versionOf(facts) };
     return { problems, empty: false, profile: facts };
   } catch (error) {
     if (isOutOfMemory(error)) {

@@ -152,7 +152,7 @@ describe("verifyProfile", () => {
     }
   });
 
-  it.each(["CURRENT", "000003.log", "000005.ldb"])(
+  it.each(["CURRENT", "000003.log", "000005.ldb", "MANIFEST-000002", "corruption_info.json"])(
     "takes what was written for damaged when only %s is left",
     async (name) => {
       await writeFiles(

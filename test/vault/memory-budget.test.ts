@@ -1,4 +1,5 @@
-import { expect, it, vi } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { PutOptions } from "../../lib/blobs.ts";
 import type { Capture } from "../../lib/store.ts";
@@ -39,6 +40,18 @@ function watched(capture: Capture, onRead: (length: number) => void): Capture {
     },
   }));
   return { ...capture, files };
+}
+
+/** No put of a chunk is answered from now on. */
+function hangChunks(requests: Requests): { readonly count: () => number; readonly stopped: Promise<void> } {
+  let waiting = 0;
+  const all = gate();
+  requests.intercept = (call, key, go) => {
+    if (call !== "put" || !key.includes("/chunks/")) return go();
+    if (++waiting === CHUNKS) all.open();
+    return new Promise(() => {});
+  };
+  return { count: () => waiting, stopped: all.opened };
 }
 
 async function save(vault: Vault, session: string, capture: Capture, signal?: AbortSignal): Promise<void> {
@@ -91,32 +104,23 @@ it("holds no permit after saves that were ended while they waited for one", asyn
   const vault = new Vault({ blobs: requests, retries: 0 });
   const controller = new AbortController();
   const enough = new Error("enough");
-  let waiting = 0;
-  requests.intercept = (call, key, go) => {
-    if (call !== "put" || !key.includes("/chunks/")) return go();
-    waiting++;
-    return new Promise(() => {});
-  };
-  const leases = await Promise.all(
-    [1, 2, 3].map(async (index) => (await vault.acquire({ session: `RemoteAuth-${index}` })) as VaultLease),
-  );
-  const hanging = leases.map((lease, index) =>
-    expect(
-      vault.saveProfile({
-        session: lease.session,
-        lease,
-        capture: captureOf(tables(5, index)),
-        signal: controller.signal,
-      }),
-    ).rejects.toBe(enough),
-  );
+  const chunks = hangChunks(requests);
+  const sessions = [1, 2, 3].map((index) => `RemoteAuth-${index}`);
+  const leases = await Promise.all(sessions.map(async (session) => (await vault.acquire({ session })) as VaultLease));
+  const hanging = leases.map((lease, index) => {
+    const capture = captureOf(tables(5, index));
+    const saving = vault.saveProfile({ session: lease.session, lease, capture, signal: controller.signal });
+    return expect(saving).rejects.toBe(enough);
+  });
   const { chunkPermits, encodePermits, savePermits, sendPermits } = (leases[0] as VaultLease).context;
-  const held = (): number[] => [chunkPermits, sendPermits, encodePermits, savePermits].map((permits) => permits.held);
   // All that may be sent are, and a save waits with its permit for a chunk.
-  await vi.waitFor(() => expect([waiting, chunkPermits.held > CHUNKS]).toEqual([CHUNKS, true]), 10_000);
+  await chunks.stopped;
+  while (chunkPermits.held <= CHUNKS) await setImmediate();
+  expect(chunks.count()).toBe(CHUNKS);
   controller.abort(enough);
   await Promise.all(hanging);
-  expect(held()).toEqual([0, 0, 0, 0]);
+  const held = [chunkPermits, sendPermits, encodePermits, savePermits].map((permits) => permits.held);
+  expect(held).toEqual([0, 0, 0, 0]);
 });
 
 it("saves into one vault while the backend of another vault does not answer", async () => {
@@ -124,17 +128,11 @@ it("saves into one vault while the backend of another vault does not answer", as
   const hung = new Vault({ blobs: requests, retries: 0 });
   const controller = new AbortController();
   const enough = new Error("enough");
-  let waiting = 0;
-  const stopped = gate();
-  requests.intercept = (call, key, go) => {
-    if (call !== "put" || !key.includes("/chunks/")) return go();
-    if (++waiting === CHUNKS) stopped.open();
-    return new Promise(() => {});
-  };
+  const chunks = hangChunks(requests);
   const hanging = [1, 2, 3, 4].map((index) =>
     expect(save(hung, `RemoteAuth-${index}`, captureOf(tables(5, index)), controller.signal)).rejects.toBe(enough),
   );
-  await stopped.opened;
+  await chunks.stopped;
 
   const vault = new Vault({ blobs: new MemoryBlobs() });
   const session = "RemoteAuth-other";
@@ -142,7 +140,7 @@ it("saves into one vault while the backend of another vault does not answer", as
   const { files } = await vault.restoreProfile({ session, into: folder() });
   expect(files).toBe(8);
   // As many as ever, although 20 wait.
-  expect(waiting).toBe(CHUNKS);
+  expect(chunks.count()).toBe(CHUNKS);
   controller.abort(enough);
   await Promise.all(hanging);
 });

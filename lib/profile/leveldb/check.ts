@@ -146,13 +146,12 @@ export async function checkLevelDb(files: LevelDbFiles, check: LevelDbCheck = {}
   return problems;
 }
 
-/**
- * Whether nothing was ever written: Chromium has made the directory, and was killed before the database was there. LevelDB
- * makes the manifest first, then `CURRENT`, and then the first log (`DBImpl::NewDB`, `DB::Open`).
- */
+/** All that is there before LevelDB has written `CURRENT`, and after that the first log (`DBImpl::NewDB`, `DB::Open`). */
+const BEFORE_CURRENT = ["LOCK", "LOG", "LOG.old", "MANIFEST-000001", "000001.dbtmp"];
+
+/** Whether nothing was ever written: Chromium has made the directory, and was killed before the database was there. */
 export function isUnborn(files: ReadonlyMap<string, unknown>): boolean {
-  const kinds = [...files.keys()].map((name) => parseLevelDbName(name)?.kind);
-  return !kinds.some((kind) => kind === "current" || kind === "log" || kind === "table");
+  return [...files.keys()].every((name) => BEFORE_CURRENT.includes(name));
 }
 
 /** Checks the tables of a version that are not known to be sound. */

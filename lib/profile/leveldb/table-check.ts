@@ -1,6 +1,6 @@
-import { isOutOfMemory } from "../../async/memory.ts";
 import { turns } from "../../async/turns.ts";
 import type { FileSource } from "../../disk/file-source.ts";
+import { isDamage } from "../damage.ts";
 import { PIECE_BYTES, type PieceSource, type Range, readRanges, whileOpen } from "../pieces.ts";
 import { bufferSource } from "../sources.ts";
 import {
@@ -29,7 +29,7 @@ export async function checkTable(table: PieceSource, room?: Buffer): Promise<str
       const fits = room !== undefined && open.size <= room.length;
       return await (fits ? checkWhole(open, room.subarray(0, open.size)) : checkInPieces(open));
     } catch (cause) {
-      if (cause instanceof RangeError && !isOutOfMemory(cause)) return cause.message;
+      if (isDamage(cause)) return cause.message;
       throw cause;
     }
   });

@@ -1,4 +1,4 @@
-import { isOutOfMemory } from "../../async/memory.ts";
+import { isDamage } from "../damage.ts";
 import type { SqliteHeader } from "./header.ts";
 import { type PageForm, type PageVisitor, TreePageReader } from "./tree-page.ts";
 
@@ -46,7 +46,7 @@ export class PageFacts {
     try {
       this.#reader.read(bytes, start, number, form, found);
     } catch (error) {
-      if (!(error instanceof RangeError) || isOutOfMemory(error)) throw error;
+      if (!isDamage(error)) throw error;
       this.#problems.set(number, error.message);
       return;
     }

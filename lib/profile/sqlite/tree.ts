@@ -1,5 +1,5 @@
-import { isOutOfMemory } from "../../async/memory.ts";
 import { turns } from "../../async/turns.ts";
+import { isDamage } from "../damage.ts";
 import { PageFacts } from "./page-facts.ts";
 import { PageSet } from "./page-set.ts";
 import type { SqlitePages } from "./pages.ts";
@@ -24,7 +24,7 @@ export async function checkTrees(pages: SqlitePages): Promise<string | undefined
     await check.freelist();
     return undefined;
   } catch (error) {
-    if (error instanceof RangeError && !isOutOfMemory(error)) return error.message;
+    if (isDamage(error)) return error.message;
     throw error;
   }
 }
