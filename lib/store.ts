@@ -223,7 +223,9 @@ export type EntryKind =
   /** Encrypted a generation anew. */
   | "rekeyed"
   /** Changed nothing: its holder has renewed its lease late. */
-  | "renewed";
+  | "renewed"
+  /** Set and deleted records. */
+  | "records";
 
 /** One entry of the log of a session. Entries that nothing needs any more are removed, so the numbers have gaps. */
 export interface HistoryEntry {

@@ -33,7 +33,7 @@ export const job: Job<ChunkToEncode, EncodedChunk> = {
     const id = hashOf(plain, hashKey);
     if (expected !== undefined && id !== expected) throw new Error(`the content of chunk ${expected} was changed`);
     const placed = seal && sealFor(seal, placeOf(session, id));
-    return { id, frame: await encodeFrame("chunk", plain, placed, blockingZstd), content };
+    return { id, frame: await encodeFrame("chunk", plain, placed, { zstd: blockingZstd }), content };
   },
   movedIn: ({ content }) => ownBuffers(content),
   movedOut: ({ frame, content }) => [...ownBuffers(frame), ...ownBuffers(content)],

@@ -1,13 +1,25 @@
 import { randomBytes } from "node:crypto";
 import type { EntryKind } from "../store.ts";
 import { type Entry, entryOf, type LogState } from "./entry.ts";
+import { recordsAfter } from "./records/records-state.ts";
 
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft
   extends Partial<
     Pick<
       Entry,
-      "content" | "live" | "since" | "earlier" | "deleted" | "lease" | "manifest" | "manifestChunks" | "marked"
+      | "content"
+      | "live"
+      | "since"
+      | "earlier"
+      | "deleted"
+      | "lease"
+      | "manifest"
+      | "manifestChunks"
+      | "marked"
+      | "fold"
+      | "tail"
+      | "tailChunks"
     >
   > {
   readonly kind: EntryKind;
@@ -49,14 +61,16 @@ export function entryFacts(n: number, epoch: number, by: string, at: number): En
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
   const { live = state.live, content = state.content } = draft;
   const kept = new Set(live.map((one) => entryOf(one).n));
-  const superseded = [...state.live.map((one) => entryOf(one).n), ...(LASTING.includes(state.kind) ? [] : [state.n])];
-  const dead = new Set([...state.dead, ...superseded].filter((n) => !kept.has(n)));
+  const { superseded, ...chain } = supersededBy(state, draft, facts, content === 0);
+  const replaced = state.live.map((one) => entryOf(one).n);
+  const dead = new Set([...state.dead, ...replaced, ...superseded].filter((n) => !kept.has(n)));
   return {
     uptimeMs: state.uptimeMs ?? 0,
     since: state.since,
     earlier: state.earlier,
     deleted: state.deleted,
     lease: draft.kind === "hold" ? undefined : state.lease,
+    ...chain,
     ...draft,
     ...facts,
     content,
@@ -66,7 +80,25 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
   };
 }
 
-/** The state of the session after `entry`; its manifest can be large and is not a part of it. */
-export function stateAfter({ manifest: _, manifestChunks: __, marked: ___, ...state }: Entry): LogState {
+/**
+ * The entries that nobody reads any more, beside generations, after the entry that is drafted; and what that entry says of
+ * a session of records, in which each entry is needed until it is folded.
+ */
+function supersededBy(
+  state: LogState,
+  { kind, fold, tailChunks }: Draft,
+  { n, id }: EntryFacts,
+  isEmpty: boolean,
+): { superseded: readonly number[] } & Pick<Entry, "records" | "prev"> {
+  const isLasting = LASTING.includes(state.kind);
+  if (!state.records && kind !== "records") return { superseded: isLasting ? [] : [state.n] };
+  const next = { n, id, fold, hasTail: tailChunks !== undefined, isEmpty };
+  const { records, folded } = recordsAfter(state, isLasting, next);
+  return { superseded: folded, records, prev: state.id };
+}
+
+/** The state of the session after `entry`; what is of the entry alone can be large and is not a part of it. */
+export function stateAfter(entry: Entry): LogState {
+  const { manifest: _, manifestChunks: __, marked: ___, prev: ____, fold, tail, tailChunks, ...state } = entry;
   return state;
 }

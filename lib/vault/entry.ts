@@ -1,8 +1,11 @@
 import { VaultError } from "../errors.ts";
 import type { EntryKind, GenerationInfo, SessionState } from "../store.ts";
+import { RECORDS_LAYOUT } from "./frame.ts";
 import type { SessionFrames } from "./frames.ts";
 import { type LeaseOwner, ownerName } from "./lease/owner.ts";
 import { type Chunk, chunkOf, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
+import { type Fold, packFold, unpackFold } from "./records/fold.ts";
+import { packNumbers, type RecordsState, unpackNumbers } from "./records/records-state.ts";
 
 /** The lease that came with a `hold`. */
 export interface LeaseTerms extends LeaseOwner {
@@ -92,6 +95,8 @@ export interface LogState {
   readonly deleted?: (KeptUntil & { readonly at: number }) | undefined;
   /** The lease of the holder; absent when its `hold` came without one. */
   readonly lease?: LeaseTerms | undefined;
+  /** Set when the session consists of records; absent when it consists of the files of a profile, or of nothing yet. */
+  readonly records?: RecordsState | undefined;
 }
 
 /** The generation that a restore brings, unless the session is deleted; `undefined` when nothing was ever saved. */
@@ -107,29 +112,63 @@ export interface Entry extends LogState {
   readonly manifestChunks?: readonly Chunk[] | undefined;
   /** `proven` and `rejected` only: number of the generation that is marked, for people. */
   readonly marked?: number | undefined;
+  /** Sessions of records only: the id of the entry before it. */
+  readonly prev?: string | undefined;
+  /** `records` only: all records before it, up to an entry. */
+  readonly fold?: Fold | undefined;
+  /** `records` only: the records that it sets and deletes. */
+  readonly tail?: Buffer | undefined;
+  /** `records` only: the chunks that hold a tail which is too large for an entry, one after the other. */
+  readonly tailChunks?: readonly Chunk[] | undefined;
 }
 
+/** Bytes before the JSON of an entry that has more after it: the length of the JSON. */
+const LENGTH_BYTES = 4;
+
 /** Frames the entry, with its manifest unless `manifestChunks` hold it. */
-export function encodeEntry(frames: SessionFrames, { manifest, ...entry }: Entry): Promise<Buffer> {
-  const inline = manifest && !entry.manifestChunks ? { manifest: packManifest(manifest) } : {};
+export function encodeEntry(frames: SessionFrames, { manifest, fold, tail, ...entry }: Entry): Promise<Buffer> {
   const { session } = frames;
-  return frames.encode("entry", String(entry.n), Buffer.from(JSON.stringify({ session, ...entry, ...inline })));
+  const number = String(entry.n);
+  const inline = manifest && !entry.manifestChunks ? { manifest: packManifest(manifest) } : {};
+  const facts = { session, ...entry, ...inline };
+  if (!entry.records) return frames.encode("entry", number, Buffer.from(JSON.stringify(facts)));
+  const folded = fold ? { fold: packFold(fold) } : {};
+  const json = Buffer.from(JSON.stringify({ ...facts, ...folded, dead: packNumbers(entry.dead) }));
+  const length = Buffer.allocUnsafe(LENGTH_BYTES);
+  length.writeUInt32BE(json.length);
+  return frames.encode("entry", number, Buffer.concat([length, json, ...(tail ? [tail] : [])]), RECORDS_LAYOUT);
 }
 
 /** @throws `CORRUPT` when `frame` is not entry `n` of the session; see also {@link SessionFrames.decode}. */
 export async function decodeEntry(frames: SessionFrames, n: number, frame: Buffer): Promise<Entry> {
   const { session } = frames;
   const what = `log entry ${n} of ${session}`;
-  const { session: owner, manifest, ...entry } = parse(await frames.decode("entry", String(n), frame, what), what);
-  if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !Array.isArray(entry.dead)) {
+  const { content, layout } = await frames.decodeEntry(n, frame, what);
+  const { json, tail } = layout === RECORDS_LAYOUT ? splitContent(content, what) : { json: content, tail: undefined };
+  const { session: owner, manifest, fold, dead, ...entry } = parse(json, what);
+  const numbers = unpackNumbers(dead);
+  if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !numbers) {
     throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }
   if (frames.isEncrypted(n)) frames.expectEncrypted(entry.live.filter(({ key }) => key).map((one) => entryOf(one).n));
+  const chunks = (list: readonly Chunk[]): Chunk[] => list.map((chunk) => chunkOf(chunk, what));
   return {
     ...entry,
+    dead: numbers,
     ...(manifest === undefined ? {} : { manifest: unpackManifest(manifest, what) }),
-    ...(entry.manifestChunks ? { manifestChunks: entry.manifestChunks.map((chunk) => chunkOf(chunk, what)) } : {}),
+    ...(entry.manifestChunks ? { manifestChunks: chunks(entry.manifestChunks) } : {}),
+    ...(fold === undefined ? {} : { fold: unpackFold(fold, what) }),
+    ...(entry.tailChunks ? { tailChunks: chunks(entry.tailChunks) } : {}),
+    ...(tail === undefined || tail.length === 0 ? {} : { tail }),
   };
+}
+
+function splitContent(content: Buffer, what: string): { json: Buffer; tail: Buffer } {
+  const end = LENGTH_BYTES + (content.length < LENGTH_BYTES ? 0 : content.readUInt32BE(0));
+  if (end > content.length || content.length < LENGTH_BYTES) {
+    throw new VaultError("CORRUPT", `Could not read ${what}: it ends too early.`);
+  }
+  return { json: content.subarray(LENGTH_BYTES, end), tail: content.subarray(end) };
 }
 
 /** The manifest as bytes, for one that does not fit into its entry. */

@@ -37,6 +37,8 @@ export interface ReadFrame {
   readonly codec: number;
   /** Bytes of the content. */
   readonly bytes: number;
+  /** How the content is laid out: of entries, {@link JSON_LAYOUT} (or 0, the same) or {@link RECORDS_LAYOUT}. */
+  readonly layout: number;
   /** All that comes before the body. */
   readonly header: Buffer;
   readonly body: Buffer;
@@ -52,10 +54,12 @@ const NONCE = 20;
 const SCRYPT = 32;
 const TAG_BYTES = 16;
 /**
- * Of entries: with it the first version of wa-vault, which knows 0 alone, asks for a newer version, and does not take what
- * it cannot read in an entry for damage.
+ * Of entries: JSON. With it the first version of wa-vault, which knows 0 alone, asks for a newer version, and does not take
+ * what it cannot read in an entry for damage.
  */
-const ENTRY_LAYOUT = 1;
+export const JSON_LAYOUT = 1;
+/** Of entries: JSON, and bytes after it. Versions before it ask for a newer version. */
+export const RECORDS_LAYOUT = 2;
 const KINDS: readonly FrameKind[] = ["entry", "chunk", "lease", "session", "salt"];
 /** Where the key of an encrypted frame comes from. */
 const GIVEN_KEY = 1;
@@ -67,12 +71,21 @@ const CIPHER = "aes-256-gcm";
  */
 const PIECE_BYTES = 256 * 1024;
 
-/** Frames `plain`, compressed when that makes it smaller, and encrypted with `seal`. */
+interface EncodeOptions {
+  readonly zstd?: NodeZstd | undefined;
+  readonly layout?: number | undefined;
+}
+
+/**
+ * Frames `plain`, compressed when that makes it smaller, and encrypted with `seal`.
+ * @param options.zstd compresses large contents. @default Node's own, if it has one
+ * @param options.layout of the content. @default 1 of entries, 0 of all else
+ */
 export async function encodeFrame(
   kind: FrameKind,
   plain: Buffer,
   seal?: Seal,
-  zstd: NodeZstd | undefined = nodeZstd,
+  { zstd = nodeZstd, layout = kind === "entry" ? JSON_LAYOUT : 0 }: EncodeOptions = {},
 ): Promise<Buffer> {
   const { codec, body } = await pack(plain, zstd);
   const bodyAt = seal ? SCRYPT + (seal.scrypt ? SCRYPT_BYTES : 0) : PLAIN_HEADER;
@@ -83,7 +96,7 @@ export async function encodeFrame(
   frame[4] = KINDS.indexOf(kind) + 1;
   frame[5] = codec;
   frame[6] = seal ? (seal.scrypt ? PASSPHRASE : GIVEN_KEY) : 0;
-  frame[7] = kind === "entry" ? ENTRY_LAYOUT : 0;
+  frame[7] = layout;
   frame.writeUInt32BE(plain.length, 8);
   const end = frame.length - CHECKSUM;
   if (seal) frame.writeUInt32BE(encryptInto(frame, bodyAt, body, seal), end);
@@ -111,14 +124,14 @@ export function readFrame(kind: FrameKind, frame: Buffer, what: string): ReadFra
   }
   const [version, codec, source, layout] = [frame[3], frame[5] ?? 0, frame[6] ?? 0, frame[7] ?? 0];
   const isKnown = version === PLAIN ? source === 0 : source === GIVEN_KEY || source === PASSPHRASE;
-  const newest = frame[4] === KINDS.indexOf("entry") + 1 ? ENTRY_LAYOUT : 0;
+  const newest = frame[4] === KINDS.indexOf("entry") + 1 ? RECORDS_LAYOUT : 0;
   if ((version !== PLAIN && version !== ENCRYPTED) || codec > ZSTD || !isKnown || layout > newest) {
     throw new VaultError("INVALID", `Could not read ${what}: it was written by a newer version of wa-vault.`, {
       hint: "Use at least the version that wrote it.",
     });
   }
   if (frame[4] !== KINDS.indexOf(kind) + 1) throw corrupt(what, "it is of another kind");
-  const facts = { codec, bytes: frame.readUInt32BE(8) };
+  const facts = { codec, layout, bytes: frame.readUInt32BE(8) };
   const split = (at: number): { header: Buffer; body: Buffer } => ({
     header: frame.subarray(0, at),
     body: frame.subarray(at, -CHECKSUM),

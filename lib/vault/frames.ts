@@ -60,10 +60,10 @@ export class SessionFrames {
     await withSignal(this.#first(), signal);
   }
 
-  /** The frame of `plain`. */
-  async encode(kind: FrameKind, name: string, plain: Buffer): Promise<Buffer> {
+  /** The frame of `plain`. @param layout as that of `encodeFrame` */
+  async encode(kind: FrameKind, name: string, plain: Buffer, layout?: number): Promise<Buffer> {
     const seal = await this.#sealKey(kind);
-    return await encodeFrame(kind, plain, seal && { ...seal, place: placeOf(this.session, name) });
+    return await encodeFrame(kind, plain, seal && { ...seal, place: placeOf(this.session, name) }, { layout });
   }
 
   /**
@@ -100,6 +100,11 @@ export class SessionFrames {
    */
   async decode(kind: FrameKind, name: string, frame: Buffer, what: string): Promise<Buffer> {
     return (await this.#decode(kind, name, frame, what)).content;
+  }
+
+  /** As {@link decode}, of an entry; with the layout of its content. */
+  async decodeEntry(n: number, frame: Buffer, what: string): Promise<{ content: Buffer; layout: number }> {
+    return await this.#decode("entry", String(n), frame, what);
   }
 
   /**
@@ -158,14 +163,14 @@ export class SessionFrames {
     name: string,
     frame: Buffer,
     what: string,
-  ): Promise<{ content: Buffer; keys: SessionKeys | undefined }> {
+  ): Promise<{ content: Buffer; layout: number; keys: SessionKeys | undefined }> {
     const read = readFrame(kind, frame, what);
     const root = read.sealedBy && (await this.#find(read.sealedBy, what));
     const keys = root && this.#of(root);
     if (!root && SECRET_KINDS.includes(kind)) this.#refusePlain(kind, name, what);
     const content = await contentOf(read, what, keys && { secret: keys.content, place: placeOf(this.session, name) });
     if (root && kind === "entry") this.foundEncrypted(Number(name));
-    return { content, keys };
+    return { content, layout: read.layout, keys };
   }
 
   /** A plain chunk is not refused here: the id of an encrypted one is no SHA-256. */

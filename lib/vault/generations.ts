@@ -2,9 +2,10 @@ import { VaultError } from "../errors.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
 import { decodeManifest, type Entry, entryOf } from "./entry.ts";
-import { type ChunkAddress, chunkKey } from "./layout.ts";
+import { chunkKey } from "./layout.ts";
 import type { SessionLog } from "./log.ts";
 import { chunksOf, type Manifest } from "./manifest.ts";
+import { partsOf } from "./records/fold.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** An entry, or a generation that may be stored in another entry than its own. */
@@ -25,10 +26,11 @@ export class Generations {
   }
 
   /** Remembers an entry that was committed. */
-  remember({ n, id, manifest, manifestChunks = [] }: Entry): void {
-    if (!manifest) return;
-    this.#manifest = { id, manifest };
-    this.#keys.set(n, { id, keys: keysOf(this.#log.session, manifest, manifestChunks) });
+  remember(entry: Entry): void {
+    const { n, id, manifest, fold, tailChunks } = entry;
+    if (!manifest && !fold && !tailChunks) return;
+    if (manifest) this.#manifest = { id, manifest };
+    this.#keys.set(n, { id, keys: keysOf(this.#log.session, entry) });
   }
 
   /** Forgets a generation that was deleted. */
@@ -46,7 +48,7 @@ export class Generations {
   }
 
   /**
-   * Keys of all chunks that an entry needs (none, when it is not a generation), or `undefined` when the log does not have
+   * Keys of all chunks that an entry needs (none, when it refers to none), or `undefined` when the log does not have
    * that entry, or the entry or its manifest is damaged.
    */
   async keys(generation: StoredEntry, signal?: AbortSignal): Promise<ReadonlySet<string> | undefined> {
@@ -55,7 +57,7 @@ export class Generations {
     if (known?.id === id) return known.keys;
     const entry = await unlessCorrupt(this.#load(n, signal));
     if (entry?.id !== id) return undefined;
-    return entry.manifest ? this.#keys.get(n)?.keys : new Set();
+    return this.#keys.get(n)?.keys ?? new Set();
   }
 
   async #load(n: number, signal: AbortSignal | undefined): Promise<Entry | undefined> {
@@ -82,6 +84,8 @@ export async function manifestOf(
   return decodeManifest(Buffer.concat(parts), what);
 }
 
-function keysOf(session: string, manifest: Manifest, more: readonly ChunkAddress[]): Set<string> {
-  return new Set([...chunksOf(manifest), ...more].map((chunk) => chunkKey(session, chunk)));
+/** Keys of the chunks that an entry refers to. */
+function keysOf(session: string, { manifest, manifestChunks = [], fold, tailChunks = [] }: Entry): Set<string> {
+  const contents = [...(manifest ? chunksOf(manifest) : []), ...(fold ? partsOf(fold) : [])];
+  return new Set([...contents, ...manifestChunks, ...tailChunks].map((chunk) => chunkKey(session, chunk)));
 }

@@ -136,7 +136,7 @@ async function neededChunks(
   signal: AbortSignal | undefined,
 ): Promise<Set<string> | undefined> {
   const needed = new Set<string>();
-  for (const generation of state.live) {
+  for (const generation of [...state.live, ...(state.records?.tails ?? [])]) {
     const keys = await generations.keys(generation, signal);
     if (!keys) return undefined;
     for (const key of keys) needed.add(key);
@@ -144,7 +144,8 @@ async function neededChunks(
   return needed;
 }
 
-async function deleteChunks(
+/** Deletes chunks that nothing needs any more. @throws `LEASE_LOST` */
+export async function deleteChunks(
   lease: VaultLease,
   keys: readonly string[],
   signal: AbortSignal | undefined,

@@ -158,7 +158,7 @@ function draftSave(
 }
 
 /** The link before was deleted: its generations stay for as long as the deletion said, from now on. */
-function newLink(
+export function newLink(
   { earlier }: LogState,
   { at, until }: NonNullable<LogState["deleted"]>,
   next: EntryFacts,

@@ -2,7 +2,7 @@ import { Mutex } from "../async/mutex.ts";
 import { VaultError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { VaultContext } from "./context.ts";
-import type { Entry, LogState } from "./entry.ts";
+import type { Entry, EntryName, LogState } from "./entry.ts";
 import { type Draft, type EntryFacts, entryAfter, entryFacts, stateAfter } from "./entry-draft.ts";
 import { Generations } from "./generations.ts";
 import { holdFolder } from "./layout.ts";
@@ -15,6 +15,14 @@ import { WriterMemory } from "./writer-memory.ts";
 /** How often the log is listed at most, when entries vanish that were listed. */
 const LISTINGS = 5;
 
+/** Is told of each entry of one holder. */
+export interface AppendListener {
+  /** The entry of this writer is the newest one that is known; another holder may have come before it was read. */
+  appended(entry: EntryName): void;
+  /** All entries that were appended are in the log for good: none of another holder had come before them. */
+  confirmed(): void;
+}
+
 /** Appends entries to the log of one session, for as long as one holder has it. */
 export class SessionWriter {
   readonly log: SessionLog;
@@ -25,6 +33,8 @@ export class SessionWriter {
   readonly pending: PendingAppends = new PendingAppends();
   /** The entry that gave the session to this writer. */
   readonly hold: LogState;
+  /** Is told of all entries but the hold. */
+  listener: AppendListener | undefined;
   readonly #by: string;
   readonly #clock: Clock;
   readonly #leaseLost: (taken: Entry) => never;
@@ -100,13 +110,9 @@ export class SessionWriter {
   /** Reads the entries after the newest one that is known. @throws `LEASE_LOST` when one is another holder's */
   async look(signal?: AbortSignal): Promise<void> {
     const isGap = this.pending.numberAfter(this.#state.n, this.log) !== this.#state.n + 1;
-    if (this.#proof.isOld || isGap) return await this.#list(signal);
-    const asked = NewestProof.now(this.#clock);
-    for (let n = this.#state.n + 1; ; n++) {
-      const found = await this.log.readFollower(n, signal);
-      if (found) this.#adopt(found);
-      else if (this.#isLast(n)) return this.#proof.looked(asked);
-    }
+    if (this.#proof.isOld || isGap) await this.#list(signal);
+    else await this.#readOn(signal);
+    this.listener?.confirmed();
   }
 
   /**
@@ -190,9 +196,11 @@ export class SessionWriter {
       this.#state = stateAfter(entry);
       this.#stateAtMs = asked.monotonicMs;
       this.#proof.looked(asked);
-      if (entry.manifest) this.generations.remember(entry);
+      this.generations.remember(entry);
+      this.listener?.appended(entry);
       // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
       if (!isOnlyAppend || !result.atOnce || this.#proof.isOld) await this.look(signal);
+      else this.listener?.confirmed();
       return result.bytes;
     }
   }
@@ -204,6 +212,16 @@ export class SessionWriter {
    */
   async settle(signal?: AbortSignal): Promise<number> {
     return this.commit(() => undefined, signal);
+  }
+
+  /** As {@link look}, number by number. */
+  async #readOn(signal: AbortSignal | undefined): Promise<void> {
+    const asked = NewestProof.now(this.#clock);
+    for (let n = this.#state.n + 1; ; n++) {
+      const found = await this.log.readFollower(n, signal);
+      if (found) this.#adopt(found);
+      else if (this.#isLast(n)) return this.#proof.looked(asked);
+    }
   }
 
   /** As {@link look}, by a listing: shows another holder also where its first entries are gone again. */
@@ -241,6 +259,7 @@ export class SessionWriter {
     if (!isOwn) this.#leaseLost(taken);
     this.#state = stateAfter(taken);
     this.#stateAtMs = this.#clock.monotonicMs();
+    this.listener?.appended(taken);
   }
 
   /** Whether the entry, which comes after the newest one that is known, is an append of this writer. */

@@ -44,5 +44,7 @@ export async function entriesToSweep(
 function unneededEntries({ state, hold }: Known, numbers: readonly number[]): number[] {
   // Dead entries go with their chunks.
   const kept = new Set([...state.live.map((one) => entryOf(one).n), ...state.dead, hold.n]);
-  return numbers.filter((n) => n < state.n && !kept.has(n)).sort((a, b) => a - b);
+  // Of a session of records, each entry is needed that is not folded yet.
+  const before = state.records ? state.records.through + 1 : state.n;
+  return numbers.filter((n) => n < state.n && n < before && !kept.has(n)).sort((a, b) => a - b);
 }

@@ -25,6 +25,7 @@ import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { prune, pruneSettled, pruneWhenDue } from "./prune.ts";
+import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
 import { retain } from "./retention.ts";
@@ -204,6 +205,23 @@ export class Vault implements ProfileStore {
     return extractZip(this.#context, sessionName(session), path);
   }
 
+  /**
+   * Takes a session and opens its records. It is given back by `close` of what is returned.
+   * @param options.waitMs how long to wait for a holder that is alive, in milliseconds. @default 0
+   * @param options.onError called when the store does not answer while a set waits. @default nothing
+   * @throws `LEASE_HELD` as `acquire`; `INVALID` when the session holds a profile; `CORRUPT` when a part of its records is
+   *   missing or damaged; `WRONG_KEY` when their key was not given.
+   */
+  async openRecords({ onError = () => {}, ...options }: OpenRecordsOptions): Promise<SessionRecords> {
+    const lease = (await this.acquire(options)) as VaultLease;
+    try {
+      return await SessionRecords.open(lease, { onError }, options.signal);
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
   #log(session: string): SessionLog {
     return new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session)));
   }
@@ -244,4 +262,8 @@ interface AcquireOptions {
   session: string;
   waitMs?: number;
   signal?: AbortSignal;
+}
+
+interface OpenRecordsOptions extends AcquireOptions {
+  onError?: (error: unknown) => void;
 }

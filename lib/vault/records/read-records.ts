@@ -1,0 +1,109 @@
+import { readAhead } from "../../async/read-ahead.ts";
+import { VaultError } from "../../errors.ts";
+import { ChunkReader } from "../chunk-reader.ts";
+import type { VaultContext } from "../context.ts";
+import { currentOf, type Entry, entryOf, type LogState } from "../entry.ts";
+import type { SessionLog } from "../log.ts";
+import type { Fold, Segment } from "./fold.ts";
+import { RecordReader } from "./record-bytes.ts";
+import { RecordTable } from "./record-table.ts";
+
+/** Entries that are read at once. */
+const ENTRIES_AT_ONCE = 16;
+/** Parts that are read at once: each has 4 MiB. */
+const PARTS_AT_ONCE = 4;
+
+/** An entry whose records are not folded yet. */
+export interface LooseEntry {
+  readonly n: number;
+  readonly id: string;
+  /** Bytes of its records. */
+  readonly bytes: number;
+}
+
+/** The records of a session, and how they are stored. */
+export interface StoredRecords {
+  readonly table: RecordTable;
+  readonly segments: readonly Segment[];
+  /** Oldest first. */
+  readonly loose: readonly LooseEntry[];
+}
+
+/**
+ * Reads the records of a session as they are after the entry of `state`.
+ * @returns `undefined` when the session has no records: it was never written, or was emptied or deleted.
+ * @throws `CORRUPT` when an entry or a part is missing or damaged; where another process may prune the session meanwhile,
+ *   the caller reads the newest state again, and begins anew when it has changed.
+ */
+export async function readRecords(
+  context: VaultContext,
+  log: SessionLog,
+  state: LogState,
+  signal?: AbortSignal,
+): Promise<StoredRecords | undefined> {
+  const generation = currentOf(state);
+  if (!state.records || !generation || state.deleted) return undefined;
+  const name = entryOf(generation);
+  const folded = await log.read(name.n, signal);
+  if (!folded?.fold || folded.id !== name.id) throw missing(log.session, name.n);
+  const { fold } = folded;
+  const reader = new ChunkReader(context, log.session);
+  const chain = readChain(log, state, fold, signal);
+  // Its error is told below.
+  chain.catch(() => {});
+  const table = new RecordTable();
+  for (const segment of fold.segments) await readSegment(log.session, reader, segment, table, signal);
+  const loose: LooseEntry[] = [];
+  for (const { n, id, tail, tailChunks = [] } of await chain) {
+    const parts = tail ? [tail] : await Promise.all(tailChunks.map((chunk) => reader.read(chunk, signal)));
+    const records = new RecordReader(`log entry ${n} of ${log.session}`);
+    for (const part of parts) table.apply(n, records.read(part));
+    records.end();
+    loose.push({ n, id, bytes: parts.reduce((sum, { length }) => sum + length, 0) });
+  }
+  return { table, segments: fold.segments, loose };
+}
+
+async function readSegment(
+  session: string,
+  reader: ChunkReader,
+  { to, parts }: Segment,
+  table: RecordTable,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const records = new RecordReader(`the records of ${session} up to entry ${to}`);
+  for await (const part of readAhead(parts, PARTS_AT_ONCE, (chunk) => reader.read(chunk, signal))) {
+    table.apply(to, records.read(part));
+  }
+  records.end();
+}
+
+/**
+ * The entries after the fold up to that of `state`, oldest first: each names the one before it. (Where nothing is created
+ * exclusively, an entry that was given up can have come late to a number between two of them.)
+ */
+async function readChain(
+  log: SessionLog,
+  { n: newest, id }: LogState,
+  { through }: Fold,
+  signal: AbortSignal | undefined,
+): Promise<Entry[]> {
+  const numbers = Array.from({ length: newest - through.n }, (_, index) => newest - index);
+  const chain: Entry[] = [];
+  let next = id;
+  let n = newest;
+  for await (const entry of readAhead(numbers, ENTRIES_AT_ONCE, (one) => log.read(one, signal))) {
+    if (entry?.id === next && entry.prev !== undefined) {
+      chain.push(entry);
+      next = entry.prev;
+    } else if (log.exclusiveCreate) throw missing(log.session, n);
+    n--;
+  }
+  if (next !== through.id) throw missing(log.session, through.n + 1);
+  return chain.reverse();
+}
+
+function missing(session: string, n: number): VaultError {
+  const what = `Could not read the records of ${session}: log entry ${n}, which they need, is missing or another one.`;
+  return new VaultError("CORRUPT", what);
+}

@@ -1,0 +1,45 @@
+import type { RecordChange } from "./record-bytes.ts";
+
+/** A record in memory. */
+interface StoredRecord {
+  /** Absent: the record was deleted, and an earlier segment may still have it. */
+  readonly value: Buffer | undefined;
+  /** Number of the entry that said so, or of the last one of its segment. */
+  readonly n: number;
+}
+
+/** The records of a session in memory, each with the entry that it comes from. */
+export class RecordTable {
+  readonly #records = new Map<string, StoredRecord>();
+
+  get(key: string): Buffer | undefined {
+    return this.#records.get(key)?.value;
+  }
+
+  /** All keys with a value, in no order. */
+  *keys(): Generator<string> {
+    for (const [key, { value }] of this.#records) if (value) yield key;
+  }
+
+  /** Takes in the records of entry `n`, or of a segment that ends with it. */
+  apply(n: number, records: Iterable<RecordChange>): void {
+    for (const [key, value] of records) this.#records.set(key, { value, n });
+  }
+
+  /**
+   * The newest state of each record that the entries after `after`, up to `to`, have changed. The deletions are left out
+   * when there is nothing before them.
+   */
+  changed(after: number, to: number): RecordChange[] {
+    const changes: RecordChange[] = [];
+    for (const [key, { value, n }] of this.#records) {
+      if (n > after && n <= to && (value || after > 0)) changes.push([key, value]);
+    }
+    return changes;
+  }
+
+  /** Forgets the deletions up to entry `to`: no segment has the records that they deleted. */
+  forgetDeleted(to: number): void {
+    for (const [key, { value, n }] of this.#records) if (!value && n <= to) this.#records.delete(key);
+  }
+}
