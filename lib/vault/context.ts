@@ -28,6 +28,9 @@ const LEAST_BLOB_BYTES = 64 * 1024;
 /** Added to the time limit of an attempt for each KiB that travels: a slow line is no dead server. */
 const MS_PER_KIB = 8;
 
+/** Entries of records that are put together: so many requests an open makes at most, beside those for what was put together. */
+const MOST_LOOSE = 48;
+
 /** What tests and schedules replace in a vault. */
 export interface VaultInternals {
   /** @default the clocks of this process */
@@ -38,6 +41,8 @@ export interface VaultInternals {
   readonly processes?: Processes | undefined;
   /** Whether `acquire` takes a lease, and waits for those of others. @default true */
   readonly leases?: boolean | undefined;
+  /** After so many entries of records they are put together. @default 48 */
+  readonly mostLoose?: number | undefined;
 }
 
 /** The options, the blobs and the limits that all parts of one vault share. */
@@ -50,6 +55,8 @@ export class VaultContext {
   /** Tells which process this is, and whether another one has ended. */
   readonly processes: Processes;
   readonly #leases: boolean;
+  /** After so many entries of records they are put together. */
+  readonly mostLoose: number;
   /** The backend with retries, time limits and a limit on concurrency. */
   readonly blobs: RetriedBlobs;
   /** Which chunks nothing new may refer to. */
@@ -70,13 +77,20 @@ export class VaultContext {
 
   constructor(
     options: CheckedOptions,
-    { clock = systemClock, timer, processes = systemProcesses, leases = true }: VaultInternals = {},
+    {
+      clock = systemClock,
+      timer,
+      processes = systemProcesses,
+      leases = true,
+      mostLoose = MOST_LOOSE,
+    }: VaultInternals = {},
   ) {
     const { blobs, concurrency, attemptTimeoutMs, retries, retryDelayMs } = options;
     this.options = options;
     this.clock = clock;
     this.processes = processes;
     this.#leases = leases;
+    this.mostLoose = mostLoose;
     this.timer = timer ?? (clock === systemClock ? processTimer : new SharedTimer(clock));
     this.chunkPermits = chunkPermits(concurrency);
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>

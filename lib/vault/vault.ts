@@ -25,6 +25,7 @@ import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { prune, pruneSettled, pruneWhenDue } from "./prune.ts";
+import { peekRecords } from "./records/read-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
@@ -220,6 +221,18 @@ export class Vault implements ProfileStore {
       await lease.release();
       throw error;
     }
+  }
+
+  /**
+   * The records of a session as they are now, by key; another process may hold it. `undefined` when it has none.
+   * @throws as {@link openRecords}
+   */
+  async peekRecords(options: {
+    session: string;
+    signal?: AbortSignal;
+  }): Promise<ReadonlyMap<string, Buffer> | undefined> {
+    const stored = await peekRecords(this.#context, this.#log(options.session), options.signal);
+    return stored?.table.values();
   }
 
   #log(session: string): SessionLog {

@@ -10,8 +10,7 @@ import type { LooseEntry, StoredRecords } from "./read-records.ts";
 import { encodeRecords, type RecordChange, sizeOf } from "./record-bytes.ts";
 import type { RecordTable } from "./record-table.ts";
 
-/** Entries, or bytes of them, that are put together into a segment. */
-const MOST_LOOSE = 48;
+/** Bytes of entries that are put together into a segment, however few they are. */
 const MOST_LOOSE_BYTES = 512 * 1024;
 /** After so many milliseconds without a set, fewer entries are put together, so that the next open has little to read. */
 const IDLE_MS = 5 * 60 * 1000;
@@ -30,6 +29,7 @@ export class Folding {
   readonly #keyId: string | undefined;
   /** Appends an entry that carries {@link ready}, also when there is no set. */
   readonly #append: () => void;
+  readonly #onError: (error: unknown) => void;
   #segments: readonly Segment[];
   #loose: LooseEntry[];
   #ready: Fold | undefined;
@@ -46,7 +46,7 @@ export class Folding {
   constructor(
     lease: VaultLease,
     { table, segments, loose }: StoredRecords,
-    { keyId, append }: { keyId: string | undefined; append: () => void },
+    { keyId, append, onError }: { keyId: string | undefined; append: () => void; onError: (error: unknown) => void },
   ) {
     this.#lease = lease;
     this.#table = table;
@@ -54,6 +54,7 @@ export class Folding {
     this.#loose = [...loose];
     this.#keyId = keyId;
     this.#append = append;
+    this.#onError = onError;
   }
 
   /** The fold that the next entry carries. */
@@ -98,7 +99,8 @@ export class Folding {
   #next(): void {
     if (this.#ended.signal.aborted || this.#isWorking) return;
     const bytes = this.#loose.reduce((sum, one) => sum + one.bytes, 0);
-    if (this.#loose.length >= MOST_LOOSE || bytes >= MOST_LOOSE_BYTES || this.#mayDelete) void this.#work();
+    if (this.#loose.length >= this.#lease.context.mostLoose || bytes >= MOST_LOOSE_BYTES || this.#mayDelete)
+      void this.#work();
     else if (this.#loose.length > IDLE_LOOSE) {
       const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + IDLE_MS, () => void this.#work());
@@ -116,15 +118,14 @@ export class Folding {
         if (this.#mustSweep) await prune(this.#lease, signal);
         this.#mustSweep = false;
         if (this.#mayDelete) await this.#delete(signal);
-        if (this.#loose.length > IDLE_LOOSE) await this.#fold(signal);
+        if (this.#loose.length > Math.min(IDLE_LOOSE, this.#lease.context.mostLoose - 1)) await this.#fold(signal);
       }, signal);
       this.#isWorking = false;
       this.#next();
     } catch (error) {
       if (signal.aborted || this.#lease.lost.aborted) return;
-      const { session, context } = this.#lease;
-      context.warn(`Could not put the records of ${session} together; it will be tried again. ${String(error)}`);
-      const { timer, clock } = context;
+      this.#onError(error);
+      const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + RETRY_MS, () => {
         this.#isWorking = false;
         this.#next();
@@ -151,6 +152,7 @@ export class Folding {
     const changes = this.#table.changed(kept.at(-1)?.to ?? 0, last.n);
     const parts = await this.#store(changes, signal);
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+    signal.throwIfAborted();
     const carried = new Promise<void>((resolve) => {
       this.#carried = resolve;
     });

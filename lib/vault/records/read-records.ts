@@ -1,5 +1,6 @@
+import { setMaxListeners } from "node:events";
 import { readAhead } from "../../async/read-ahead.ts";
-import { VaultError } from "../../errors.ts";
+import { isVaultError, VaultError } from "../../errors.ts";
 import { ChunkReader } from "../chunk-reader.ts";
 import type { VaultContext } from "../context.ts";
 import { currentOf, type Entry, entryOf, type LogState } from "../entry.ts";
@@ -12,6 +13,8 @@ import { RecordTable } from "./record-table.ts";
 const ENTRIES_AT_ONCE = 16;
 /** Parts that are read at once: each has 4 MiB. */
 const PARTS_AT_ONCE = 4;
+/** How often a reader begins anew when what it reads was put together meanwhile. */
+const LOOKS = 5;
 
 /** An entry whose records are not folded yet. */
 export interface LooseEntry {
@@ -47,21 +50,49 @@ export async function readRecords(
   const folded = await log.read(name.n, signal);
   if (!folded?.fold || folded.id !== name.id) throw missing(log.session, name.n);
   const { fold } = folded;
+  const stop = signal && AbortSignal.any([signal]);
+  // Each request under way listens; Node warns above ten.
+  if (stop) setMaxListeners(0, stop);
   const reader = new ChunkReader(context, log.session);
-  const chain = readChain(log, state, fold, signal);
+  const chain = readChain(log, state, fold, stop);
   // Its error is told below.
   chain.catch(() => {});
   const table = new RecordTable();
-  for (const segment of fold.segments) await readSegment(log.session, reader, segment, table, signal);
+  for (const segment of fold.segments) await readSegment(log.session, reader, segment, table, stop);
   const loose: LooseEntry[] = [];
   for (const { n, id, tail, tailChunks = [] } of await chain) {
-    const parts = tail ? [tail] : await Promise.all(tailChunks.map((chunk) => reader.read(chunk, signal)));
+    const parts = tail ? [tail] : await Promise.all(tailChunks.map((chunk) => reader.read(chunk, stop)));
     const records = new RecordReader(`log entry ${n} of ${log.session}`);
     for (const part of parts) table.apply(n, records.read(part));
     records.end();
     loose.push({ n, id, bytes: parts.reduce((sum, { length }) => sum + length, 0) });
   }
   return { table, segments: fold.segments, loose };
+}
+
+/**
+ * Reads the records of a session that another process may hold.
+ * @returns `undefined` when it has none
+ * @throws as {@link readRecords}; `UNAVAILABLE` when the session changed faster than it could be read
+ */
+export async function peekRecords(
+  context: VaultContext,
+  log: SessionLog,
+  signal?: AbortSignal,
+): Promise<StoredRecords | undefined> {
+  for (let looks = 0; looks < LOOKS; looks++) {
+    const state = await log.newest(signal);
+    if (!state) return undefined;
+    try {
+      return await readRecords(context, log, state, signal);
+    } catch (error) {
+      if (!isVaultError(error, "CORRUPT")) throw error;
+      // Its holder may have put together, and deleted, what was to be read.
+      if ((await log.newest(signal))?.id === state.id) throw error;
+    }
+  }
+  const why = `they changed at each of ${LOOKS} attempts`;
+  throw new VaultError("UNAVAILABLE", `Could not read the records of ${log.session}: ${why}.`);
 }
 
 async function readSegment(

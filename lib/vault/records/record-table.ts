@@ -21,6 +21,13 @@ export class RecordTable {
     for (const [key, { value }] of this.#records) if (value) yield key;
   }
 
+  /** All records with a value, by key. */
+  values(): Map<string, Buffer> {
+    const values = new Map<string, Buffer>();
+    for (const [key, { value }] of this.#records) if (value) values.set(key, value);
+    return values;
+  }
+
   /** Takes in the records of entry `n`, or of a segment that ends with it. */
   apply(n: number, records: Iterable<RecordChange>): void {
     for (const [key, value] of records) this.#records.set(key, { value, n });

@@ -63,7 +63,7 @@ export class SessionRecords {
   #unconfirmed: QueuedSet[] = [];
   #writing: Promise<void> | undefined;
   /** Why nothing more is taken. */
-  #ended: VaultError | undefined;
+  #ended: unknown;
   /** Aborts when nothing more is sent. */
   readonly #stopped = new AbortController();
 
@@ -80,7 +80,7 @@ export class SessionRecords {
     this.#keyId = keyId;
     this.#mostBytes = chunkBytes - ENTRY_ROOM;
     this.#table = table;
-    this.#folding = new Folding(lease, { table, segments, loose }, { keyId, append: () => this.#write() });
+    this.#folding = new Folding(lease, { table, segments, loose }, { keyId, append: () => this.#write(), onError });
     lease.writer.listener = { appended: (entry) => this.#appended(entry), confirmed: () => this.#confirmed() };
     lease.lost.addEventListener("abort", () => this.#end(lease.lost.reason), { once: true });
   }
@@ -92,6 +92,16 @@ export class SessionRecords {
   static async open(lease: VaultLease, options: RecordsOptions, signal?: AbortSignal): Promise<SessionRecords> {
     const { context, session, writer } = lease;
     const { state } = writer;
+    const { exclusiveCreate } = await context.traits(signal);
+    if (!exclusiveCreate) {
+      throw new VaultError(
+        "INVALID",
+        `Could not open the records of ${session}: this store cannot create a key exclusively.`,
+        {
+          hint: "Records need a store that keeps out a second writer: two processes that use the same keys break the session.",
+        },
+      );
+    }
     if (!state.records && state.live.length > 0) {
       throw new VaultError("INVALID", `Could not open the records of ${session}: it holds the profile of a browser.`, {
         hint: "Use another name.",
@@ -167,7 +177,11 @@ export class SessionRecords {
         if (signal.aborted || this.lost.aborted) return;
         this.#onError(error);
         if (isVaultError(error) && !error.retryable) this.#refuse(error);
-        else await this.#lease.context.clock.sleep(pauseMs, signal).catch(() => {});
+        try {
+          await this.#lease.context.clock.sleep(pauseMs, signal);
+        } catch (reason) {
+          return this.#end(reason);
+        }
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
     }
@@ -181,7 +195,8 @@ export class SessionRecords {
     const { writer } = this.#lease;
     this.#lease.assertHeld();
     const [first] = this.#queue.oldest(this.#mostBytes);
-    if (!first || first.bytes <= this.#mostBytes) {
+    // A fold that is ready keeps other work from running until it is in the log.
+    if (!first || first.bytes <= this.#mostBytes || this.#folding.ready) {
       await writer.commit((state, next) => this.#draft(state, next), signal, { isFinal: false });
       return;
     }
@@ -211,9 +226,11 @@ export class SessionRecords {
   /** The entry of the sets that wait; none when there are none, since an earlier entry has arrived late. */
   #draft(state: LogState, next: EntryFacts, large?: LargeSet): Draft | undefined {
     const current = state.deleted ? undefined : currentOf(state);
-    const sets = this.#queue.oldest(this.#mostBytes);
+    const oldest = this.#queue.oldest(this.#mostBytes);
+    const isLarge = (oldest[0]?.bytes ?? 0) > this.#mostBytes;
+    const sets = isLarge && !large ? [] : oldest;
     const fold = current ? this.#folding.ready : { through: { n: state.n, id: state.id }, segments: [] };
-    if (large ? sets[0] !== large.set : sets.length === 0 && !this.#folding.ready) return undefined;
+    if (large ? oldest[0] !== large.set : sets.length === 0 && !this.#folding.ready) return undefined;
     const changes = changesOf(sets);
     const tail = large ? undefined : encodeRecords(changes);
     const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
@@ -263,7 +280,7 @@ export class SessionRecords {
   }
 
   /** Ends everything: what is not stored by now is told so, after whoever listens to `lost`. */
-  #end(reason: VaultError): void {
+  #end(reason: unknown): void {
     this.#ended ??= reason;
     this.#stopped.abort(reason);
     this.#folding.end();

@@ -24,6 +24,22 @@ describe("processes on one session, over a network on which everything goes wron
     600_000,
   );
 
+  it.each<[Mode, number, string]>([
+    ["wild", times(60, 2_000), "LEASE_LOST"],
+    ["leases", times(60, 2_000), "LEASE_HELD"],
+    ["lossy", times(30, 1_000), "losses"],
+  ])(
+    "lose no records that were stored: %s, seeds 1 to %i",
+    async (mode, most, special) => {
+      const { failures, totals, areChosen } = await checkSchedules(mode, most, "records");
+      expect(failures.length, failures.join("\n")).toBe(0);
+      if (areChosen) return;
+      for (const name of ["commits", "sets", "folds", "restores", "late", special])
+        expect(totals[name], name).toBeGreaterThan(0);
+    },
+    600_000,
+  );
+
   it("are the same each time: a seed is a schedule", async () => {
     const runs: string[][] = [[], []];
     for (const lines of runs) await runSchedule("wild", 3, { trace: (line) => lines.push(line) });

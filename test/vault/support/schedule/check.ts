@@ -1,5 +1,5 @@
 import { isLong } from "../../../support/length.ts";
-import type { Mode } from "./plan.ts";
+import type { Form, Mode } from "./plan.ts";
 import { runSchedule } from "./run.ts";
 import type { Outcome } from "./world.ts";
 
@@ -17,7 +17,7 @@ export interface Checked {
 }
 
 /** Runs the schedules of the seeds 1 to `most`. */
-export async function checkSchedules(mode: Mode, most: number): Promise<Checked> {
+export async function checkSchedules(mode: Mode, most: number, form: Form = "profile"): Promise<Checked> {
   const areChosen = WA_VAULT_SEED !== undefined;
   const [first = 1, last = first] = areChosen ? WA_VAULT_SEED.split("-").map(Number) : [1, most];
   const seeds = Array.from({ length: last - first + 1 }, (_, index) => first + index);
@@ -26,7 +26,7 @@ export async function checkSchedules(mode: Mode, most: number): Promise<Checked>
   for (const seed of seeds) {
     const lines: string[] = [];
     try {
-      add(totals, await runSchedule(mode, seed, isTraced ? { trace: (line) => lines.push(line) } : {}));
+      add(totals, await runSchedule(mode, seed, { form, ...(isTraced ? { trace: (line) => lines.push(line) } : {}) }));
     } catch (error) {
       failures.push(`${mode}, WA_VAULT_SEED=${seed}: ${described(error)}`);
     }

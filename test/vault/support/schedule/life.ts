@@ -3,6 +3,7 @@ import type { Lease } from "../../../../lib/store.ts";
 import type { Entry } from "../../../../lib/vault/entry.ts";
 import type { Vault } from "../../../../lib/vault/vault.ts";
 import { Operations, type Patience } from "./operations.ts";
+import { RecordOperations } from "./record-operations.ts";
 import type { SimulatedProcess, Simulation } from "./simulation.ts";
 import type { World } from "./world.ts";
 
@@ -79,15 +80,28 @@ export class Life {
       const lease = await this.#take();
       if (lease) {
         ownership.took(this.process, lease);
-        await this.#rounds((patience) => this.#operations.change(lease, patience), lease);
+        const records = plan.form === "records" ? new RecordOperations(this.#world, this.process, lease) : undefined;
+        const change = (patience: Patience): Promise<void> => this.#operations.change(lease, patience);
+        if (records) await this.#setRecords(records, lease);
+        else await this.#rounds(change, lease);
         ownership.gaveUp(lease);
         // What is not released is renewed for as long as the process lives.
         if (plan.mode !== "alone" && this.#random.chance(0.3)) return;
+        await records?.close();
         await this.#release(lease);
       }
       if (plan.mode !== "alone" && this.#random.chance(0.5)) return;
       if (!this.#world.isOver) await this.#pause();
     }
+  }
+
+  async #setRecords(records: RecordOperations, lease: Lease): Promise<void> {
+    const isOpen = await this.#refusable("open", (patience) => records.open(patience), lease);
+    if (!isOpen) return;
+    await this.#rounds(async (patience) => {
+      if (this.#random.chance(0.1)) await this.#operations.prune(lease, patience);
+      else await records.set();
+    }, lease);
   }
 
   async #release(lease: Lease): Promise<void> {

@@ -6,7 +6,7 @@ import type { SimulatedProcess, Simulation } from "./simulation.ts";
 
 /** The longest a request and its answer travel when nothing goes wrong, in milliseconds. */
 export const REQUEST_MS = 5_000;
-const MAX_BLOB_BYTES = 16 * 1024 * 1024;
+const MAX_BLOB_BYTES = { profile: 16 * 1024 * 1024, records: 64 * 1024 };
 const SECOND = 1_000;
 /** Keys of the largest page of a listing. */
 const PAGE = 12;
@@ -76,7 +76,7 @@ export class Network {
     const backend = this.#backend;
     return {
       traits: async (): Promise<BlobTraits> => ({
-        maxBlobBytes: MAX_BLOB_BYTES,
+        maxBlobBytes: MAX_BLOB_BYTES[this.#plan.form],
         exclusiveCreate: backend.exclusiveCreate,
       }),
       get: async (key, { signal } = {}): Promise<Buffer | undefined> => {

@@ -4,7 +4,9 @@ import type { Entry, LogState } from "../../../../lib/vault/entry.ts";
 import type { Vault } from "../../../../lib/vault/vault.ts";
 import { captureOf, type Files, profileFiles } from "../../../contract/profile.ts";
 import { takeProfile } from "./memory-profiles.ts";
+import { sameRecords } from "./record-operations.ts";
 import type { SimulatedProcess, Simulation } from "./simulation.ts";
+import { textOf } from "./truth.ts";
 import type { World } from "./world.ts";
 
 type Test = (state: LogState) => boolean;
@@ -69,10 +71,16 @@ export class Operations {
     else await this.#undelete({ session, ...patience });
   }
 
+  /** Removes what nobody needs, under a lease. */
+  async prune(lease: Lease, patience: Patience): Promise<void> {
+    await this.#mayDelete(() => this.#store.prune({ session: this.#world.session, lease, ...patience }));
+  }
+
   /** One that only reads. */
   async read(patience: Patience): Promise<void> {
     const choice = this.#random.next();
-    if (choice < 0.6) await this.restore(undefined, patience);
+    if (choice < 0.6 && this.#world.plan.form === "records") await this.#peek(patience);
+    else if (choice < 0.6) await this.restore(undefined, patience);
     else if (choice < 0.75) await this.#look(patience);
     else if (choice < 0.9) await this.#exists();
     else await this.#history(patience);
@@ -90,10 +98,11 @@ export class Operations {
 
   /** Once nothing goes on any more: all that is kept is whole, and nothing else is kept. */
   async observe(): Promise<void> {
-    const { truth, session, plan } = this.#world;
+    const { truth, session, plan, acknowledged } = this.#world;
     await this.#exists();
     await this.#history();
-    if (isPresent(truth.newest)) {
+    if (plan.form === "records") await this.#peek({});
+    else if (isPresent(truth.newest)) {
       for (const { n } of truth.newest.live) await this.restore(n);
       await this.restore();
     }
@@ -103,6 +112,8 @@ export class Operations {
     for (let prunes = 0; prunes < (plan.mode === "lossy" ? 2 : 1); prunes++)
       await this.#store.prune({ session, lease });
     await lease.release();
+    const lost = [...acknowledged].find((key) => !truth.records().has(key));
+    if (plan.mode !== "lossy" && lost !== undefined) throw new Error(`${lost} was stored, and is gone`);
     if (plan.mode !== "lossy") truth.assertNothingLeft();
   }
 
@@ -221,6 +232,21 @@ export class Operations {
       ({ n, epoch }) => n === (found?.entry ?? 0) && epoch === (found?.epoch ?? 0),
       () => false,
     );
+  }
+
+  /** The records are those of one moment meanwhile, and have all that was told to be stored before. */
+  async #peek(patience: Patience): Promise<void> {
+    const { truth, session, plan, acknowledged, outcome } = this.#world;
+    const { moment } = truth;
+    const known = [...acknowledged];
+    const found = (await this.#store.peekRecords({ session, ...patience })) ?? new Map<string, Buffer>();
+    outcome.restores++;
+    if (plan.mode === "lossy") return;
+    const records = new Map([...found].map(([key, value]) => [key, textOf(value)]));
+    const missing = known.find((key) => !records.has(key));
+    if (missing !== undefined) throw new Error(`a reader does not find ${missing}, which was stored before`);
+    for (let at = moment; at <= truth.moment; at++) if (sameRecords(records, truth.records(at))) return;
+    throw new Error("a reader found records that were never there together");
   }
 
   async #exists(): Promise<void> {

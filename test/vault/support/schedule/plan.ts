@@ -56,7 +56,12 @@ export interface Plan {
   /** Whether processes have leases. Without them nobody waits, and nobody is told. */
   readonly areLeasesOn: boolean;
   readonly isEncrypted: boolean;
+  /** What the session holds. */
+  readonly form: Form;
 }
+
+/** Generations of the files of a profile, or records. */
+export type Form = "profile" | "records";
 
 export function planOf(mode: Mode, random: Random): Plan {
   const hosts = mode === "alone" ? 1 : random.pick([1, 2, 3, 3]);
@@ -82,6 +87,7 @@ export function planOf(mode: Mode, random: Random): Plan {
     leaseTtlMs: mode === "leases" ? random.pick([MINUTE, MINUTE, 3 * MINUTE]) : 24 * HOUR,
     areLeasesOn: mode === "leases" || (mode !== "alone" && random.chance(0.3)),
     isEncrypted: random.chance(0.2),
+    form: "profile",
   };
 }
 

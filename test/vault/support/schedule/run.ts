@@ -1,7 +1,7 @@
 import { checkEncryption } from "../../../../lib/vault/encryption.ts";
-import { decodeEntry } from "../../../../lib/vault/entry.ts";
+import { decodeEntry, type Entry } from "../../../../lib/vault/entry.ts";
 import { SessionFrames } from "../../../../lib/vault/frames.ts";
-import { entryNumber } from "../../../../lib/vault/layout.ts";
+import { chunkKey, entryNumber } from "../../../../lib/vault/layout.ts";
 import type { Processes } from "../../../../lib/vault/lease/owner.ts";
 import { Vault } from "../../../../lib/vault/vault.ts";
 import { testKey } from "../../../support/keys.ts";
@@ -9,7 +9,7 @@ import { Backend } from "./backend.ts";
 import { type Kind, Life } from "./life.ts";
 import { Network } from "./network.ts";
 import { Ownership } from "./ownership.ts";
-import { type Mode, type Plan, planOf, someSkew } from "./plan.ts";
+import { type Form, type Mode, type Plan, planOf, someSkew } from "./plan.ts";
 import { Host, SimulatedProcess, Simulation } from "./simulation.ts";
 import { Truth } from "./truth.ts";
 import { useVirtualGlobals } from "./virtual-globals.ts";
@@ -32,18 +32,20 @@ export interface RunOptions {
   trace?: ((line: string) => void) | undefined;
   /** Changes what the seed has decided before the schedule begins. */
   alter?: ((plan: Plan) => Plan) | undefined;
+  /** What the session holds. @default "profile" */
+  form?: Form | undefined;
 }
 
 /** Runs the schedule of a seed. @throws when something does not hold that must */
 export async function runSchedule(
   mode: Mode,
   seed: number,
-  { trace, alter = (plan) => plan }: RunOptions = {},
+  { trace, form = "profile", alter = (plan) => plan }: RunOptions = {},
 ): Promise<Outcome> {
   const simulation = new Simulation(seed, trace);
   const giveBack = useVirtualGlobals(simulation);
   try {
-    return await new Schedule(alter(planOf(mode, simulation.random)), simulation).run();
+    return await new Schedule(alter({ ...planOf(mode, simulation.random), form }), simulation).run();
   } finally {
     giveBack();
   }
@@ -67,7 +69,8 @@ class Schedule {
       const n = entryNumber(SESSION, key);
       if (n === undefined) return;
       const entry = await decodeEntry(frames, n, bytes);
-      truth.know(bytes, entry);
+      const tail = await tailOf(backend, frames, entry);
+      truth.know(bytes, tail ? { ...entry, tail } : entry);
       this.#lifeOf(owner)?.sends(entry);
     });
     const ownership = new Ownership(simulation, truth, {
@@ -86,13 +89,25 @@ class Schedule {
       session: SESSION,
       isOver: false,
       contents: new Map(),
-      outcome: { commits: 0, saves: 0, unchanged: 0, restores: 0, takes: 0, late: 0, losses: 0, refused: new Map() },
+      acknowledged: new Set(),
+      outcome: {
+        commits: 0,
+        saves: 0,
+        unchanged: 0,
+        restores: 0,
+        sets: 0,
+        folds: 0,
+        takes: 0,
+        late: 0,
+        losses: 0,
+        refused: new Map(),
+      },
       vault: (process) => this.#vault(process),
     };
     plan.skews.forEach((skewMs, index) => {
       const host = new Host("abc"[index] ?? "", skewMs);
       this.#begin(host, "writer");
-      if (plan.hasPanel && index === 0) this.#begin(host, "panel");
+      if (plan.hasPanel && plan.form === "profile" && index === 0) this.#begin(host, "panel");
     });
     if (plan.hasReader) this.#begin(new Host("r", 0), "reader");
   }
@@ -118,7 +133,7 @@ class Schedule {
     const observer = this.#begin(new Host("z", 0), "observer");
     while (await this.#step());
     if (!observer.hasEnded) throw new Error("the session cannot be looked at");
-    return { ...outcome, commits: truth.commits, late: network.late };
+    return { ...outcome, commits: truth.commits, folds: truth.folds, late: network.late };
   }
 
   /** Nothing goes wrong any more: soon somebody has the session. */
@@ -233,9 +248,17 @@ class Schedule {
           if (process.isAlive && !known.some((begin) => message.startsWith(begin))) fail(message);
         },
       },
-      { clock: process.clock, processes: processesOf(simulation), leases: plan.areLeasesOn },
+      { clock: process.clock, processes: processesOf(simulation), leases: plan.areLeasesOn, mostLoose: 4 },
     );
   }
+}
+
+/** The records of an entry, also where they are in chunks. */
+async function tailOf(backend: Backend, frames: SessionFrames, entry: Entry): Promise<Buffer | undefined> {
+  const parts = (entry.tailChunks ?? []).map((chunk) =>
+    frames.decodeChunk(chunk, Buffer.from(backend.get(chunkKey(SESSION, chunk)) ?? ""), "a chunk"),
+  );
+  return entry.tail ?? (parts.length > 0 ? Buffer.concat(await Promise.all(parts)) : undefined);
 }
 
 /** What a process knows of the others: it sees those of its own host. */

@@ -1,7 +1,9 @@
 import type { Entry, Generation, LogState } from "../../../../lib/vault/entry.ts";
-import { EMPTY_LOG } from "../../../../lib/vault/entry-draft.ts";
+import { EMPTY_LOG, stateAfter } from "../../../../lib/vault/entry-draft.ts";
 import { chunkKey, chunksPrefix, entryKey, entryNumber } from "../../../../lib/vault/layout.ts";
 import { chunksOf } from "../../../../lib/vault/manifest.ts";
+import { partsOf } from "../../../../lib/vault/records/fold.ts";
+import { RecordReader } from "../../../../lib/vault/records/record-bytes.ts";
 import type { Backend } from "./backend.ts";
 import type { Simulation } from "./simulation.ts";
 
@@ -37,11 +39,17 @@ export class Truth {
   /** Called with the key of each put that took effect. */
   onPut: (key: string) => void = () => {};
   commits = 0;
+  folds = 0;
   /** When the newest entry became the newest. */
   newestSinceMs = 0;
   /** When the session was deleted, and when the link began that came after a deletion. */
   #deletedAtMs = 0;
   #linkedAtMs = 0;
+
+  /** By moment, the records of the session. */
+  readonly #records: ReadonlyMap<string, string>[] = [new Map()];
+  /** The sets that entries have said that were the newest. */
+  readonly #said = new Set<string>();
 
   constructor(backend: Backend, simulation: Simulation, rules: TruthRules) {
     this.#backend = backend;
@@ -64,6 +72,11 @@ export class Truth {
   /** Whether something was true of the newest entry at some time from `moment` until now. */
   wasTrue(moment: number, test: (state: LogState) => boolean): boolean {
     return this.#moments.slice(moment).some(test);
+  }
+
+  /** The records at some moment. */
+  records(moment: number = this.moment): ReadonlyMap<string, string> {
+    return this.#records[moment] ?? new Map();
   }
 
   /** Tells which entry these bytes are: to be called before they are sent. */
@@ -101,6 +114,7 @@ export class Truth {
   /** The store loses its newest entry. */
   loseNewest(before: LogState): void {
     this.#backend.lose(entryKey(this.#rules.session, this.newest.n));
+    this.#records.push(this.records(this.#moments.lastIndexOf(before)));
     this.#moments.push(before);
     this.#needed = this.#neededBy(before);
     this.newestSinceMs = this.#simulation.nowMs;
@@ -150,11 +164,25 @@ export class Truth {
         `newest is ${n}: ${kind} of epoch ${epoch}, content ${entry.content}, live ${entry.live.map((one) => one.n)}`,
     );
     this.#needed = this.#neededBy(entry);
-    const { manifest: _, manifestChunks: __, ...state } = entry;
-    this.#moments.push(state);
+    this.#records.push(this.#recordsAfter(entry));
+    if ((entry.fold?.segments.length ?? 0) > 0) this.folds++;
+    this.#moments.push(stateAfter(entry));
     const beforeAtMs = this.newestSinceMs;
     this.newestSinceMs = this.#simulation.nowMs;
     this.onNewest(entry, before, beforeAtMs);
+  }
+
+  #recordsAfter({ n, tail }: Entry): ReadonlyMap<string, string> {
+    if (!tail) return this.records();
+    const records = new Map(this.records());
+    for (const [key, value] of new RecordReader(`entry ${n}`).read(tail)) {
+      if (value) records.set(key, textOf(value));
+      else records.delete(key);
+      if (!key.startsWith(SET_PREFIX)) continue;
+      if (this.#said.has(key) && !this.#rules.isLossy) throw new Error(`entry ${n} says ${key} again`);
+      this.#said.add(key);
+    }
+    return records;
   }
 
   /** Whether the time is over for which a deletion keeps the generation, whatever any clock of a host says. */
@@ -176,27 +204,47 @@ export class Truth {
   }
 
   /** @throws when something is missing that this state needs. */
-  #neededBy({ n, content, live }: LogState): Map<string, number> {
+  #neededBy({ n, content, live, records }: LogState): Map<string, number> {
     const { session } = this.#rules;
     const needed = new Map<string, number>();
     if (content !== 0 && !live.some((generation) => generation.n === content))
       throw new Error(`entry ${n} does not keep its content, ${content}`);
     for (const generation of live) {
       const entry = this.entry(generation.n);
-      if (!entry?.manifest) throw new Error(`generation ${generation.n} has lost its entry (newest is ${n})`);
+      if (!entry?.manifest && !entry?.fold)
+        throw new Error(`generation ${generation.n} has lost its entry (newest is ${n})`);
       if (entry.id !== generation.id) throw new Error(`generation ${generation.n} is another one than entry ${n} says`);
-      const keys = [...chunksOf(entry.manifest), ...(entry.manifestChunks ?? [])].map((chunk) =>
-        chunkKey(session, chunk),
-      );
-      for (const key of keys) {
-        if (!this.#backend.has(key)) throw new Error(`generation ${generation.n} has lost ${key} (newest is ${n})`);
-        needed.set(key, generation.n);
-      }
-      needed.set(entryKey(session, generation.n), generation.n);
+      this.#needs(entry, needed);
+    }
+    for (let one = records?.through ?? n; ++one < n; ) {
+      const entry = this.entry(one);
+      // Where nothing is created exclusively there are gaps.
+      if (entry) this.#needs(entry, needed);
+      else if (this.#rules.epochsGrow) throw new Error(`entry ${n} needs entry ${one}, which is gone`);
     }
     if (n > 0) needed.set(entryKey(session, n), n);
     return needed;
   }
+
+  /** Adds the keys of an entry and of the chunks that it refers to. */
+  #needs({ n, manifest, manifestChunks = [], fold, tailChunks = [] }: Entry, needed: Map<string, number>): void {
+    const { session } = this.#rules;
+    const contents = [...(manifest ? chunksOf(manifest) : []), ...(fold ? partsOf(fold) : [])];
+    for (const chunk of [...contents, ...manifestChunks, ...tailChunks]) {
+      const key = chunkKey(session, chunk);
+      if (!this.#backend.has(key)) throw new Error(`entry ${n} has lost ${key} (newest is ${this.newest.n})`);
+      needed.set(key, n);
+    }
+    needed.set(entryKey(session, n), n);
+  }
+}
+
+/** What the keys of markers begin with: each set has one. */
+export const SET_PREFIX = "set ";
+
+/** The value of a record as a schedule knows it: large ones begin with what tells them apart. */
+export function textOf(value: Buffer): string {
+  return value.toString("latin1", 0, 20);
 }
 
 function newestProven({ live, content }: LogState): Generation | undefined {

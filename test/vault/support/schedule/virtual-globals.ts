@@ -34,6 +34,7 @@ export function useVirtualGlobals(simulation: Simulation): () => void {
     replace(timers, "setTimeout", (ms: number, _: unknown, { signal }: { signal?: AbortSignal } = {}) =>
       own(({ clock }) => clock.sleep(ms, signal), Promise.resolve()),
     ),
+    replace(timers, "setImmediate", () => own(({ clock }) => clock.sleep(0).catch(() => {}), Promise.resolve())),
     // Most errors of a schedule are outages: their stacks say nothing, and take much of the time.
     replace(Error, "stackTraceLimit", simulation.isTraced ? Error.stackTraceLimit : 0),
     replace(os, "hostname", () => own(({ host }) => host.name, "observer")),

@@ -13,6 +13,9 @@ export interface Outcome {
   saves: number;
   unchanged: number;
   restores: number;
+  /** Sets of records, and segments that they were put together in. */
+  sets: number;
+  folds: number;
   takes: number;
   late: number;
   /** Holds that the store has lost. */
@@ -32,6 +35,8 @@ export interface World {
   readonly outcome: Outcome;
   /** By the id of the entry: the files of a generation, from the moment its entry was sent. */
   readonly contents: Map<string, Files>;
+  /** The sets of records that were told to be stored. */
+  readonly acknowledged: Set<string>;
   /** Whether processes are to end what they do, and begin nothing more. */
   isOver: boolean;
   failure?: unknown;
