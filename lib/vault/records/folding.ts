@@ -28,7 +28,7 @@ export class Folding {
   readonly #table: RecordTable;
   readonly #keyId: string | undefined;
   /** Appends an entry that carries {@link ready}, also when there is no set. */
-  readonly #append: () => void;
+  readonly #append: () => Promise<void>;
   readonly #onError: (error: unknown) => void;
   #segments: readonly Segment[];
   #loose: LooseEntry[];
@@ -46,7 +46,11 @@ export class Folding {
   constructor(
     lease: VaultLease,
     { table, segments, loose }: StoredRecords,
-    { keyId, append, onError }: { keyId: string | undefined; append: () => void; onError: (error: unknown) => void },
+    {
+      keyId,
+      append,
+      onError,
+    }: { keyId: string | undefined; append: () => Promise<void>; onError: (error: unknown) => void },
   ) {
     this.#lease = lease;
     this.#table = table;
@@ -141,26 +145,38 @@ export class Folding {
     await deleteEntries(this.#lease, writer.memory.undeleted(writer.state.dead), signal);
   }
 
-  /** Resolves when the fold is in the log. */
+  /** Puts together what is loose. Resolves when that is in the log. */
   async #fold(signal: AbortSignal): Promise<void> {
-    const { context } = this.#lease;
     const last = this.#loose.at(-1);
     if (!last) return;
     const looseBytes = this.#loose.reduce((sum, { bytes }) => sum + bytes, 0);
     const { from, level } = this.#mustBeginAnew ? { from: 0, level: 0 } : planFold(this.#segments, looseBytes);
-    const kept = this.#segments.slice(0, from);
+    const segments = this.#segments;
+    const kept = segments.slice(0, from);
     const changes = this.#table.changed(kept.at(-1)?.to ?? 0, last.n);
     const parts = await this.#store(changes, signal);
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-    signal.throwIfAborted();
+    // What was sent before has arrived meanwhile: it was put together from there.
+    if (this.#segments !== segments) return;
+    const fold = { through: { n: last.n, id: last.id }, segments: [...kept, { level, to: last.n, bytes, parts }] };
+    this.#ready = fold;
+    try {
+      await this.#ride(signal);
+      if (this.#ready === fold) await this.#append();
+    } finally {
+      if (this.#ready === fold) this.#ready = undefined;
+    }
+  }
+
+  /** Waits until a set has taken the fold along, if one comes soon. */
+  async #ride(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const late = this.#lease.context.clock.sleep(RIDE_MS, AbortSignal.any([signal, over.signal])).catch(() => {});
     const carried = new Promise<void>((resolve) => {
       this.#carried = resolve;
     });
-    this.#ready = { through: { n: last.n, id: last.id }, segments: [...kept, { level, to: last.n, bytes, parts }] };
-    // With the next set, if one comes soon.
-    context.timer.set(this, context.clock.monotonicMs() + RIDE_MS, this.#append);
-    await carried;
-    context.timer.clear(this);
+    await Promise.race([carried, late]);
+    over.abort();
     signal.throwIfAborted();
   }
 

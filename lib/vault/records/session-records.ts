@@ -80,7 +80,7 @@ export class SessionRecords {
     this.#keyId = keyId;
     this.#mostBytes = chunkBytes - ENTRY_ROOM;
     this.#table = table;
-    this.#folding = new Folding(lease, { table, segments, loose }, { keyId, append: () => this.#write(), onError });
+    this.#folding = new Folding(lease, { table, segments, loose }, { keyId, append: () => this.#append(), onError });
     lease.writer.listener = { appended: (entry) => this.#appended(entry), confirmed: () => this.#confirmed() };
     lease.lost.addEventListener("abort", () => this.#end(lease.lost.reason), { once: true });
   }
@@ -188,16 +188,15 @@ export class SessionRecords {
   }
 
   get #hasWork(): boolean {
-    return !this.#queue.isEmpty || this.#unconfirmed.length > 0 || this.#folding.ready !== undefined;
+    return !this.#queue.isEmpty || this.#unconfirmed.length > 0;
   }
 
   async #writeNext(signal: AbortSignal): Promise<void> {
     const { writer } = this.#lease;
     this.#lease.assertHeld();
     const [first] = this.#queue.oldest(this.#mostBytes);
-    // A fold that is ready keeps other work from running until it is in the log.
-    if (!first || first.bytes <= this.#mostBytes || this.#folding.ready) {
-      await writer.commit((state, next) => this.#draft(state, next), signal, { isFinal: false });
+    if (!first || first.bytes <= this.#mostBytes) {
+      await this.#append();
       return;
     }
     // Not beside a prune: no entry refers to these chunks yet.
@@ -205,6 +204,12 @@ export class SessionRecords {
       const large = { set: first, tailChunks: await this.#storeLarge(first, signal) };
       await writer.commit((state, next) => this.#draft(state, next, large), signal, { isFinal: false });
     }, signal);
+  }
+
+  /** Appends what waits, if anything does: sets, and a fold. */
+  async #append(): Promise<void> {
+    const draft = (state: LogState, next: EntryFacts): Draft | undefined => this.#draft(state, next);
+    await this.#lease.writer.commit(draft, this.#stopped.signal, { isFinal: false });
   }
 
   async #storeLarge({ changes }: QueuedSet, signal: AbortSignal): Promise<Chunk[]> {
