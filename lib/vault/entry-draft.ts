@@ -92,9 +92,10 @@ function supersededBy(
 ): { superseded: readonly number[] } & Pick<Entry, "records" | "prev"> {
   const isLasting = LASTING.includes(state.kind);
   if (!state.records && kind !== "records") return { superseded: isLasting ? [] : [state.n] };
-  const next = { n, id, fold, hasTail: tailChunks !== undefined, isEmpty };
+  const hasRecords = kind === "records";
+  const next = { n, id, hasRecords, fold, hasTail: tailChunks !== undefined, isEmpty };
   const { records, folded } = recordsAfter(state, isLasting, next);
-  return { superseded: folded, records, prev: state.id };
+  return { superseded: folded, records, prev: hasRecords ? state.records?.last : undefined };
 }
 
 /** The state of the session after `entry`; what is of the entry alone can be large and is not a part of it. */

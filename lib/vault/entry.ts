@@ -112,8 +112,8 @@ export interface Entry extends LogState {
   readonly manifestChunks?: readonly Chunk[] | undefined;
   /** `proven` and `rejected` only: number of the generation that is marked, for people. */
   readonly marked?: number | undefined;
-  /** Sessions of records only: the id of the entry before it. */
-  readonly prev?: string | undefined;
+  /** `records` only: the entry of records before it. Absent in the first one. */
+  readonly prev?: EntryName | undefined;
   /** `records` only: all records before it, up to an entry. */
   readonly fold?: Fold | undefined;
   /** `records` only: the records that it sets and deletes. */

@@ -109,28 +109,25 @@ async function readSegment(
   records.end();
 }
 
-/**
- * The entries after the fold up to that of `state`, oldest first: each names the one before it. (Where nothing is created
- * exclusively, an entry that was given up can have come late to a number between two of them.)
- */
+/** The entries of records after the fold, oldest first: each names the one before it. */
 async function readChain(
   log: SessionLog,
-  { n: newest, id }: LogState,
+  { n: newest, records }: LogState,
   { through }: Fold,
   signal: AbortSignal | undefined,
 ): Promise<Entry[]> {
   const numbers = Array.from({ length: newest - through.n }, (_, index) => newest - index);
   const chain: Entry[] = [];
-  let next = id;
+  let next = records?.last;
   let n = newest;
   for await (const entry of readAhead(numbers, ENTRIES_AT_ONCE, (one) => log.read(one, signal))) {
-    if (entry?.id === next && entry.prev !== undefined) {
-      chain.push(entry);
-      next = entry.prev;
-    } else if (log.exclusiveCreate) throw missing(log.session, n);
-    n--;
+    if (n-- !== next?.n) continue;
+    if (entry?.id !== next.id) throw missing(log.session, next.n);
+    chain.push(entry);
+    next = entry.prev;
   }
-  if (next !== through.id) throw missing(log.session, through.n + 1);
+  // The first one of all follows nothing.
+  if (next && next.id !== through.id) throw missing(log.session, next.n);
   return chain.reverse();
 }
 

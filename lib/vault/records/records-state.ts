@@ -5,6 +5,8 @@ import type { Fold } from "./fold.ts";
 export interface RecordsState {
   /** Number of the last entry whose records are in the segments of the current fold; those after it are needed. */
   readonly through: number;
+  /** The newest entry of records; absent when there is none, and nothing is kept. */
+  readonly last?: EntryName | undefined;
   /** Numbers of the entries after `through` that stay when they are folded: holds, and what is told to people. */
   readonly lasting: readonly number[];
   /** The entries after `through` whose records are in chunks. */
@@ -18,6 +20,7 @@ interface Before extends EntryName {
 
 /** What the next entry does. */
 interface Next extends EntryName {
+  readonly hasRecords: boolean;
   readonly fold?: Fold | undefined;
   readonly hasTail: boolean;
   /** Whether nothing is kept from it on. */
@@ -42,6 +45,7 @@ export function recordsAfter(
   return {
     records: {
       through,
+      last: next.hasRecords ? { n: next.n, id: next.id } : next.isEmpty ? undefined : records.last,
       lasting: known.filter((one) => one > through),
       tails: next.hasTail ? [...tails, { n: next.n, id: next.id }] : tails,
     },

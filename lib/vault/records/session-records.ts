@@ -263,8 +263,10 @@ export class SessionRecords {
   }
 
   #appended({ n, id }: EntryName): void {
-    const { sets, changes, bytes, fold } = this.#sent.get(id) ?? { sets: [], changes: [], bytes: 0, fold: undefined };
+    const sent = this.#sent.get(id);
     this.#sent.clear();
+    if (!sent) return;
+    const { sets, changes, bytes, fold } = sent;
     this.#table.apply(n, changes);
     this.#queue.remove(sets);
     this.#unconfirmed.push(...sets);

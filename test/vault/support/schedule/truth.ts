@@ -220,7 +220,7 @@ export class Truth {
       const entry = this.entry(one);
       // Where nothing is created exclusively there are gaps.
       if (entry) this.#needs(entry, needed);
-      else if (this.#rules.epochsGrow) throw new Error(`entry ${n} needs entry ${one}, which is gone`);
+      else if (!this.#rules.isLossy) throw new Error(`entry ${n} needs entry ${one}, which is gone`);
     }
     if (n > 0) needed.set(entryKey(session, n), n);
     return needed;
