@@ -47,6 +47,7 @@ export class VaultLease implements Lease {
     this.#renewals = new Renewals(context, session, new LeaseBlobs(context, session, epoch, lease), lease, {
       look: (signal) => this.writer.lookBeside(signal),
       sign: () => this.#sign(),
+      appendedAt: () => this.writer.appendedAt,
     });
   }
 

@@ -65,8 +65,17 @@ interface Skipped {
   readonly error: VaultError;
 }
 
-/** @throws `ABSENT` when there is no session. */
+/** @throws `INVALID` when the session consists of records. */
+export function refuseRecords(session: string, state: LogState | undefined): void {
+  if (!state?.records) return;
+  throw new VaultError("INVALID", `${session} is a session of Baileys: it has records, and no profile of a browser.`, {
+    hint: "Open it with `useVaultAuthState`. A browser needs a session of another name.",
+  });
+}
+
+/** @throws `ABSENT` when there is no session; `INVALID` when it consists of records. */
 export function presentState<T extends LogState>(session: string, state: T | undefined): T {
+  refuseRecords(session, state);
   if (!state || state.content === 0) throw new VaultError("ABSENT", `There is no session ${session} in this store.`);
   if (!state.deleted) return state;
   throw new VaultError("ABSENT", `The session ${session} was deleted on ${new Date(state.deleted.at).toISOString()}.`, {
@@ -74,8 +83,10 @@ export function presentState<T extends LogState>(session: string, state: T | und
   });
 }
 
-/** @throws `ABSENT` when generation `n` is not kept. */
-export function keptGeneration(session: string, { live }: LogState, n: number): Generation {
+/** @throws `ABSENT` when generation `n` is not kept; `INVALID` when the session consists of records. */
+export function keptGeneration(session: string, state: LogState, n: number): Generation {
+  refuseRecords(session, state);
+  const { live } = state;
   const found = live.find((one) => one.n === n);
   if (found) return found;
   const kept = live.map((one) => one.n).join(", ");

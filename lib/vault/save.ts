@@ -11,6 +11,7 @@ import { checkEarlierChunks } from "./lost-chunks.ts";
 import { bytesOf, CHECKS, type Chunk, chunksOf, type Manifest, sameContent } from "./manifest.ts";
 import { placeFiles } from "./place-files.ts";
 import { makeRoom, pruneWhenDue } from "./prune.ts";
+import { refuseRecords } from "./restore.ts";
 import { retain } from "./retention.ts";
 
 /** A manifest of more bytes is stored in chunks, so that entries stay quick to read. */
@@ -44,6 +45,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   const problem = pathProblem(capture.files.map(({ path }) => path));
   if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${session}: ${problem}.`);
   await writer.catchUp(signal);
+  refuseRecords(session, writer.state);
   refuseEmpty(writer.state, options);
   const base = currentOf(writer.state);
   const previous = base && (await manifestOf(lease, base, signal));

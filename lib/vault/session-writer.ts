@@ -35,6 +35,8 @@ export class SessionWriter {
   readonly hold: LogState;
   /** Is told of all entries but the hold. */
   listener: AppendListener | undefined;
+  /** When the newest entry of this writer was sent, without the hold. */
+  appendedAt: Moment | undefined;
   readonly #by: string;
   readonly #clock: Clock;
   readonly #leaseLost: (taken: Entry) => never;
@@ -197,6 +199,7 @@ export class SessionWriter {
       this.#stateAtMs = asked.monotonicMs;
       this.#proof.looked(asked);
       this.generations.remember(entry);
+      this.appendedAt = asked;
       this.listener?.appended(entry);
       // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
       if (!isOnlyAppend || !result.atOnce || this.#proof.isOld) await this.look(signal);

@@ -161,6 +161,7 @@ export class Vault implements ProfileStore {
       const { live, content } = state;
       const kept = withoutOverdue(state, next);
       if (kept.length === 0 && live.length > 0) return { kind: "retained", content: 0, live: [] };
+      if (state.records) return kept.length < live.length ? { kind: "retained", live: kept } : undefined;
       const retained = retain(kept, content, this.#context.options, next);
       return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
     };

@@ -19,6 +19,8 @@ export interface RenewedHolder {
   look(signal: AbortSignal): Promise<void>;
   /** Appends an entry that says that the holder is alive. */
   sign(): Promise<void>;
+  /** When the newest entry of the holder was sent, if one was. */
+  appendedAt(): Moment | undefined;
 }
 
 /** Renews one lease until it is released or lost. Each renewal first looks whether the session is still held. */
@@ -77,6 +79,12 @@ export class Renewals {
 
   async #renew(): Promise<void> {
     const began = NewestProof.now(this.#context.clock);
+    const appended = this.#holder.appendedAt();
+    if (appended && appended.monotonicMs > this.#renewedAt.monotonicMs) {
+      // An entry shows life as a renewal does.
+      this.#renewedAt = appended;
+      if (began.monotonicMs < appended.monotonicMs + this.#ttlMs / RENEWALS_PER_LEASE) return this.#schedule(appended);
+    }
     const isLate = this.#isLate(began);
     this.#schedule(began);
     const { signal } = this.#current;

@@ -113,7 +113,7 @@ async function readSegment(
 async function readChain(
   log: SessionLog,
   { n: newest, records }: LogState,
-  { through }: Fold,
+  { through, segments }: Fold,
   signal: AbortSignal | undefined,
 ): Promise<Entry[]> {
   const numbers = Array.from({ length: newest - through.n }, (_, index) => newest - index);
@@ -127,7 +127,8 @@ async function readChain(
     next = entry.prev;
   }
   // The first one of all follows nothing.
-  if (next && next.id !== through.id) throw missing(log.session, next.n);
+  const isFirst = next === undefined && segments.length === 0;
+  if (!isFirst && next?.id !== through.id) throw missing(log.session, next?.n ?? through.n + 1);
   return chain.reverse();
 }
 
