@@ -6,7 +6,7 @@ const records: RecordChange[] = [
   ["a", Buffer.alloc(0)],
   ["gone", undefined],
   ["ключ\u0000with a zero", Buffer.from([0, 255, 1])],
-  ["large", Buffer.alloc(70_000, 7)],
+  ["large", Buffer.alloc(700, 7)],
 ];
 const bytes = encodeRecords(records);
 
@@ -20,8 +20,8 @@ function read(...parts: Buffer[]): RecordChange[] {
 describe("records as bytes", () => {
   it("are the same when they are read, in one part or cut anywhere", () => {
     expect(read(bytes)).toEqual(records);
-    for (let at = 0; at <= bytes.length; at += at < 100 ? 1 : 997)
-      expect(read(bytes.subarray(0, at), bytes.subarray(at))).toEqual(records);
+    for (let at = 0; at <= bytes.length; at++)
+      expect(encodeRecords(read(bytes.subarray(0, at), bytes.subarray(at))).equals(bytes)).toBe(true);
   });
 
   it("have the size that is told before", () => {
@@ -29,13 +29,17 @@ describe("records as bytes", () => {
   });
 
   it("are corrupt when the last one is cut", () => {
-    for (const at of [1, 5, bytes.length - 70_000, bytes.length - 1])
+    for (const at of [1, 5, bytes.length - 700, bytes.length - 1])
       expect(() => read(bytes.subarray(0, at))).toThrow(expect.objectContaining({ code: "CORRUPT" }));
   });
 
   it("keep no part in memory", () => {
-    const [, value] = read(bytes)[3] as [string, Buffer];
-    expect(value.buffer.byteLength).toBeLessThan(bytes.length);
+    const part = encodeRecords([
+      ["a", Buffer.alloc(10_000)],
+      ["b", Buffer.alloc(50_000)],
+    ]);
+    const [, value] = read(part)[0] as [string, Buffer];
+    expect(value.buffer.byteLength).toBe(10_000);
   });
 
   it("refuse a key that is too long", () => {

@@ -1,9 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
+import type { BlobStore } from "../../../lib/blobs.ts";
+import { VaultError } from "../../../lib/errors.ts";
 import type { SessionRecords } from "../../../lib/vault/records/session-records.ts";
 import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
+import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { testKey } from "../../support/keys.ts";
+import { LatePuts } from "../support/late-puts.ts";
 
 const session = "Baileys-bot";
 const open: SessionRecords[] = [];
@@ -12,12 +16,12 @@ afterEach(async () => {
   for (const records of open.splice(0)) await records.close(0);
 });
 
-function vault(blobs: MemoryBlobs, options: VaultOptions = {}): Vault {
-  return new Vault({ blobs, retries: 0, retryDelayMs: 0, onWarning: console.log, ...options });
+function vault(blobs: BlobStore, options: VaultOptions = {}): Vault {
+  return new Vault({ blobs, retries: 0, retryDelayMs: 0, ...options });
 }
 
-async function take(by: Vault): Promise<SessionRecords> {
-  const records = await by.openRecords({ session });
+async function take(by: Vault, onError: (error: unknown) => void = () => {}): Promise<SessionRecords> {
+  const records = await by.openRecords({ session, onError });
   open.push(records);
   return records;
 }
@@ -26,10 +30,17 @@ function all(records: SessionRecords): Record<string, string> {
   return Object.fromEntries(records.keys().map((key) => [key, String(records.get(key))]));
 }
 
-const set = (records: SessionRecords, values: Record<string, string | undefined>): Promise<void> =>
-  records.set(
+function set(records: SessionRecords, values: Record<string, string | undefined>): Promise<void> {
+  return records.set(
     Object.entries(values).map(([key, value]) => [key, value === undefined ? undefined : Buffer.from(value)]),
   );
+}
+
+async function keysOf(blobs: BlobStore, folder: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of blobs.list(`${session}/${folder}/`)) keys.push(key);
+  return keys;
+}
 
 describe.each([
   ["plain", {}],
@@ -48,10 +59,10 @@ describe.each([
   it("survive folds of folds, and leave little behind", async () => {
     const blobs = new MemoryBlobs();
     const expected: Record<string, string> = {};
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       const records = await take(vault(blobs, options));
       expect(all(records)).toEqual(expected);
-      for (let n = 0; n < 1_000; n++) {
+      for (let n = 0; n < 400; n++) {
         const key = `key ${(n * 7 + round) % 97}`;
         const value = n % 5 === 0 ? undefined : `${round}.${n}`;
         await set(records, { [key]: value });
@@ -61,12 +72,204 @@ describe.each([
       }
       await records.close();
     }
-    const keys: string[] = [];
-    for await (const { key } of blobs.list(`${session}/`)) keys.push(key);
-    console.log(
-      keys.filter((key) => key.includes("/log/")).length,
-      keys.filter((key) => key.includes("/chunks/")).length,
-    );
+    // Of 1,200 entries those of the last folds, and the holds.
+    expect((await keysOf(blobs, "log")).length).toBeLessThan(300);
+    expect((await keysOf(blobs, "chunks")).length).toBeLessThan(12);
     expect(all(await take(vault(blobs, options)))).toEqual(expected);
+  });
+});
+
+describe("a set", () => {
+  it("is seen as soon as it was called", async () => {
+    const records = await take(vault(new MemoryBlobs()));
+    const stored = set(records, { a: "1" });
+    expect(all(records)).toEqual({ a: "1" });
+    const deleted = set(records, { a: undefined, b: "2" });
+    expect(all(records)).toEqual({ b: "2" });
+    await Promise.all([stored, deleted]);
+    expect(all(records)).toEqual({ b: "2" });
+  });
+
+  it("travels with others of the same moment, and the last value of a record counts", async () => {
+    const blobs = new MemoryBlobs();
+    const records = await take(vault(blobs));
+    await set(records, { first: "" });
+    const before = (await keysOf(blobs, "log")).length;
+    await Promise.all(Array.from({ length: 50 }, (_, n) => set(records, { a: `${n}`, [`b${n}`]: "x" })));
+    expect((await keysOf(blobs, "log")).length).toBe(before + 1);
+    await records.close();
+    const next = await take(vault(blobs));
+    expect(next.keys()).toHaveLength(52);
+    expect(String(next.get("a"))).toBe("49");
+  });
+
+  it("of what is there already writes nothing", async () => {
+    const blobs = new MemoryBlobs();
+    const records = await take(vault(blobs));
+    await set(records, { a: "1" });
+    const before = (await keysOf(blobs, "log")).length;
+    await set(records, { a: "1", b: undefined });
+    await set(records, {});
+    expect((await keysOf(blobs, "log")).length).toBe(before);
+  });
+
+  it("that equals one on its way is stored when that is", async () => {
+    const line = new LatePuts();
+    const records = await take(vault(line));
+    let isStored = false;
+    line.beforePut = async () => {
+      await setImmediate();
+      expect(isStored).toBe(false);
+    };
+    const first = set(records, { a: "1" });
+    const same = set(records, { a: "1" }).then(() => {
+      isStored = true;
+    });
+    await Promise.all([first, same]);
+    expect(isStored).toBe(true);
+  });
+
+  it("waits while the store does not answer, and keeps the order", async () => {
+    const line = new LatePuts();
+    const errors: unknown[] = [];
+    const records = await take(vault(line), (error) => errors.push(error));
+    line.holdsBack = true;
+    const order: string[] = [];
+    const sets = ["1", "2", "3"].map((value) => set(records, { a: value }).then(() => order.push(value)));
+    while (errors.length === 0) await setImmediate();
+    sets.push(set(records, { a: "4" }).then(() => order.push("4")));
+    expect(order).toEqual([]);
+    expect(String(records.get("a"))).toBe("4");
+    line.holdsBack = false;
+    await Promise.all(sets);
+    expect(order).toEqual(["1", "2", "3", "4"]);
+    expect(errors).toEqual([expect.objectContaining({ code: "UNAVAILABLE" })]);
+    // What was held back counts for nothing now.
+    await line.arrive();
+    await records.close();
+    expect(all(await take(vault(line)))).toEqual({ a: "4" });
+  });
+
+  it("that has arrived late is not said again", async () => {
+    const line = new LatePuts();
+    const errors: unknown[] = [];
+    const records = await take(vault(line), (error) => errors.push(error));
+    line.holdsBack = true;
+    const first = set(records, { a: "1" });
+    while (errors.length === 0) await setImmediate();
+    const second = set(records, { b: "2" });
+    line.holdsBack = false;
+    await line.arrive();
+    await Promise.all([first, second]);
+    const entries = [];
+    for await (const entry of vault(line).history({ session })) entries.push(entry.kind);
+    expect(entries).toEqual(["records", "records", "hold"]);
+  });
+
+  it("may be larger than an entry", async () => {
+    const blobs = new MemoryBlobs({ maxBlobBytes: 64 * 1024 });
+    const records = await take(vault(blobs));
+    const large = "x".repeat(300_000);
+    await Promise.all([set(records, { a: "1" }), set(records, { large }), set(records, { b: "2" })]);
+    await records.close();
+    const next = await take(vault(blobs));
+    expect(all(next)).toEqual({ a: "1", b: "2", large });
+    await vault(blobs).breakLease({ session });
+  });
+
+  it("that the store refuses rejects, and the next ones go on", async () => {
+    const line = new LatePuts();
+    const records = await take(vault(line));
+    line.beforePut = async () => {
+      line.beforePut = undefined;
+      throw new VaultError("DENIED", "no");
+    };
+    await expect(set(records, { a: "1" })).rejects.toMatchObject({ code: "DENIED" });
+    expect(all(records)).toEqual({});
+    await set(records, { b: "2" });
+    expect(all(records)).toEqual({ b: "2" });
+  });
+});
+
+describe("records whose session is lost", () => {
+  it("tell `lost` first, and reject the sets after it", async () => {
+    const blobs = new MemoryBlobs();
+    const records = await take(vault(blobs));
+    await set(records, { a: "1" });
+    await vault(blobs).breakLease({ session });
+    const told: string[] = [];
+    records.lost.addEventListener("abort", () => {
+      told.push("lost");
+      queueMicrotask(() => told.push("after lost"));
+    });
+    const rejected = set(records, { a: "2" }).catch((error: VaultError) => told.push(error.code));
+    await rejected;
+    expect(told).toEqual(["lost", "after lost", "LEASE_LOST"]);
+    await expect(set(records, { a: "3" })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await records.close();
+    expect(all(await take(vault(blobs)))).toEqual({ a: "1" });
+  });
+});
+
+describe("closed records", () => {
+  it("have stored what was set before", async () => {
+    const blobs = new MemoryBlobs();
+    const records = await take(vault(blobs));
+    void set(records, { a: "1" });
+    await records.close();
+    await records.close();
+    await expect(set(records, { a: "2" })).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(all(await take(vault(blobs)))).toEqual({ a: "1" });
+  });
+
+  it("reject what a store that does not answer has not taken", async () => {
+    const line = new LatePuts();
+    const records = await take(vault(line));
+    line.holdsBack = true;
+    const stored = set(records, { a: "1" });
+    const rejected = expect(stored).rejects.toMatchObject({ code: "CANCELLED" });
+    await records.close(1);
+    await rejected;
+  });
+});
+
+describe("one session", () => {
+  it("cannot be opened by two holders", async () => {
+    const blobs = new MemoryBlobs();
+    await take(vault(blobs));
+    await expect(vault(blobs).openRecords({ session })).rejects.toMatchObject({ code: "LEASE_HELD" });
+  });
+
+  it("of a browser has no records, and stays as it is", async () => {
+    const store = vault(new MemoryBlobs());
+    const lease = await store.acquire({ session });
+    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
+    await lease.release();
+    await expect(store.openRecords({ session })).rejects.toMatchObject({ code: "INVALID" });
+    expect(await store.sessionExists({ session })).toBe(true);
+    // It was given back.
+    await (await store.acquire({ session })).release();
+  });
+
+  it("of records takes no profile", async () => {
+    const store = vault(new MemoryBlobs());
+    const records = await take(store);
+    await set(records, { a: "1" });
+    await records.close();
+    const lease = await store.acquire({ session });
+    const common = { session, lease };
+    const capture = captureOf(profileFiles("one"));
+    const refused = { code: "INVALID", message: expect.stringContaining("Baileys") };
+    await expect(store.saveProfile({ ...common, capture })).rejects.toMatchObject(refused);
+    await expect(store.restoreProfile({ session, into: "nowhere" })).rejects.toMatchObject(refused);
+    await expect(store.mark({ ...common, generation: 2, as: "proven" })).rejects.toMatchObject(refused);
+    await expect(store.rollback({ ...common, generation: 2 })).rejects.toMatchObject(refused);
+    await lease.release();
+    expect(await store.peekRecords({ session })).toEqual(new Map([["a", Buffer.from("1")]]));
+  });
+
+  it("is refused by a store that keeps nobody out", async () => {
+    const store = vault(new MemoryBlobs({ exclusiveCreate: false }), { onWarning: () => {} });
+    await expect(store.openRecords({ session })).rejects.toMatchObject({ code: "INVALID" });
   });
 });
