@@ -67,7 +67,7 @@ describe.each(ways)("a frame, %s", (_, seal, overhead) => {
       [3, 3],
       [5, 7],
       [6, 3],
-      [7, 2],
+      [7, 3],
     ] as const;
     for (const [at, value] of changes) {
       await expect(decode(patched(frame, at, value))).rejects.toMatchObject({ code: "INVALID" });
