@@ -15,7 +15,7 @@ export class Uploads {
   readonly #session: string;
   readonly #folder: string;
   readonly #pieces = new Map<string, Location>();
-  /** How often keys of this holder were given up. */
+  /** How often keys of this holder were given up, or not to be used again. */
   #alt = 0;
 
   constructor(session: string, folder: string) {
@@ -44,6 +44,11 @@ export class Uploads {
     for (const [hash, { chunk }] of this.#pieces) {
       if (gone.has(chunkKey(this.#session, chunk))) this.#pieces.delete(hash);
     }
-    if ([...gone].some((key) => chunkFolder(this.#session, key) === this.#folder)) this.#alt++;
+    if ([...gone].some((key) => chunkFolder(this.#session, key) === this.#folder)) this.renew();
+  }
+
+  /** From now on uploads get keys that no upload before them had, also of equal contents. */
+  renew(): void {
+    this.#alt++;
   }
 }

@@ -33,14 +33,21 @@ export class Folding {
   #segments: readonly Segment[];
   #loose: LooseEntry[];
   #ready: Fold | undefined;
-  /** Goes on when the fold that is ready is in the log. */
-  #carried: () => void = () => {};
-  /** What a fold has replaced, once it is in the log. */
+  /** Goes on with the fold that is ready: it is in the log, or need not wait for a set. */
+  #goOn: () => void = () => {};
+  /** Whether something waits until the fold is in the log. */
+  #isAwaited = false;
+  /** The chunks that folds in the log have replaced, and that are not deleted yet. */
   #replaced: string[] = [];
+  /** Whether a fold is in the log whose entries, and replaced chunks, are not deleted yet. */
+  #mustDelete = false;
   /** Whether an entry was appended after that fold. */
   #mayDelete = false;
   #isWorking = false;
+  /** Whether chunks may be left that nothing needs, and that are not among {@link #replaced}. */
   #mustSweep = false;
+  /** Whether there are loose entries whose records are in chunks. */
+  #hasTails: boolean;
   readonly #ended = new AbortController();
 
   constructor(
@@ -59,6 +66,7 @@ export class Folding {
     this.#keyId = keyId;
     this.#append = append;
     this.#onError = onError;
+    this.#hasTails = this.#areTailsLoose;
   }
 
   /** The fold that the next entry carries. */
@@ -76,59 +84,77 @@ export class Folding {
   appended(entry: LooseEntry, fold: Fold | undefined): void {
     this.#loose.push(entry);
     if (fold) this.#foldAppended(fold);
-    else if (this.#replaced.length > 0) this.#mayDelete = true;
+    else this.#mayDelete = this.#mustDelete;
+    this.#hasTails = this.#areTailsLoose;
     this.#next();
+  }
+
+  /** To be called by work that waits for the end of a fold: it does not wait for a set. */
+  hurry(): void {
+    this.#isAwaited = this.#isWorking;
+    this.#goOn();
   }
 
   /** Ends what is under way, and begins nothing more. */
   end(): void {
     this.#ended.abort();
     this.#lease.context.timer.clear(this);
-    this.#carried();
+    this.#goOn();
   }
 
   #foldAppended(fold: Fold): void {
+    // No two of them have one key, whatever they hold: see `renew`.
     const kept = new Set(partsOf(fold));
     const parts = partsOf({ ...fold, segments: this.#segments }).filter((part) => !kept.has(part));
     this.#replaced = [...this.#replaced, ...parts.map((part) => chunkKey(this.#lease.session, part))];
+    this.#mustDelete = true;
     this.#mayDelete = false;
+    this.#mustSweep ||= this.#hasTails;
     this.#segments = fold.segments;
     this.#loose = this.#loose.filter(({ n }) => n > fold.through.n);
     if (fold.segments.length === 1) this.#table.forgetDeleted(fold.through.n);
     this.#ready = undefined;
-    this.#carried();
+    this.#goOn();
   }
 
   /** Begins what is due. */
   #next(): void {
     if (this.#ended.signal.aborted || this.#isWorking) return;
-    const bytes = this.#loose.reduce((sum, one) => sum + one.bytes, 0);
-    if (this.#loose.length >= this.#lease.context.mostLoose || bytes >= MOST_LOOSE_BYTES || this.#mayDelete)
-      void this.#work();
+    if (this.#isFoldDue || this.#mayDelete) void this.#work();
     else if (this.#loose.length > IDLE_LOOSE) {
       const { timer, clock } = this.#lease.context;
-      timer.set(this, clock.monotonicMs() + IDLE_MS, () => void this.#work());
+      timer.set(this, clock.monotonicMs() + IDLE_MS, () => void this.#work({ isIdle: true }));
     }
   }
 
-  /** Deletes what a fold has replaced, and puts together what is loose. Never rejects. */
-  async #work(): Promise<void> {
+  get #isFoldDue(): boolean {
+    return this.#loose.length >= this.#lease.context.mostLoose || this.#looseBytes >= MOST_LOOSE_BYTES;
+  }
+
+  get #looseBytes(): number {
+    return this.#loose.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Deletes what a fold has replaced, and puts together what is loose when that is due. Never rejects. */
+  async #work({ isIdle }: { isIdle: boolean } = { isIdle: false }): Promise<void> {
     const { signal } = this.#ended;
     this.#lease.context.timer.clear(this);
     this.#isWorking = true;
     try {
       // Beside the sets, and not beside a prune: it would take the parts of a fold that is under way for leftovers.
       await this.#lease.run(async () => {
-        if (this.#mustSweep) await prune(this.#lease, signal);
-        this.#mustSweep = false;
+        if (this.#mustSweep) this.#mustSweep = !(await prune(this.#lease, signal));
         if (this.#mayDelete) await this.#delete(signal);
-        if (this.#loose.length > Math.min(IDLE_LOOSE, this.#lease.context.mostLoose - 1)) await this.#fold(signal);
+        if (isIdle || this.#isFoldDue) await this.#fold(signal);
       }, signal);
       this.#isWorking = false;
+      this.#isAwaited = false;
       this.#next();
     } catch (error) {
       if (signal.aborted || this.#lease.lost.aborted) return;
       this.#onError(error);
+      // Parts may be stored that no entry names.
+      this.#mustSweep = true;
       const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + RETRY_MS, () => {
         this.#isWorking = false;
@@ -137,20 +163,25 @@ export class Folding {
     }
   }
 
+  get #areTailsLoose(): boolean {
+    return (this.#lease.writer.state.records?.tails.length ?? 0) > 0;
+  }
+
   async #delete(signal: AbortSignal): Promise<void> {
     const { writer } = this.#lease;
     await deleteChunks(this.#lease, this.#replaced, signal);
     this.#replaced = [];
-    this.#mayDelete = false;
     await deleteEntries(this.#lease, writer.memory.undeleted(writer.state.dead), signal);
+    this.#mustDelete = false;
+    this.#mayDelete = false;
   }
 
   /** Puts together what is loose. Resolves when that is in the log. */
   async #fold(signal: AbortSignal): Promise<void> {
     const last = this.#loose.at(-1);
     if (!last) return;
-    const looseBytes = this.#loose.reduce((sum, { bytes }) => sum + bytes, 0);
-    const { from, level } = this.#mustBeginAnew ? { from: 0, level: 0 } : planFold(this.#segments, looseBytes);
+    const anew = { from: 0, level: 0 };
+    const { from, level } = this.#mustBeginAnew ? anew : planFold(this.#segments, this.#looseBytes);
     const segments = this.#segments;
     const kept = segments.slice(0, from);
     const changes = this.#table.changed(kept.at(-1)?.to ?? 0, last.n);
@@ -161,7 +192,7 @@ export class Folding {
     const fold = { through: { n: last.n, id: last.id }, segments: [...kept, { level, to: last.n, bytes, parts }] };
     this.#ready = fold;
     try {
-      await this.#ride(signal);
+      if (!this.#isAwaited) await this.#ride(signal);
       if (this.#ready === fold) await this.#append();
     } finally {
       if (this.#ready === fold) this.#ready = undefined;
@@ -172,10 +203,10 @@ export class Folding {
   async #ride(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const late = this.#lease.context.clock.sleep(RIDE_MS, AbortSignal.any([signal, over.signal])).catch(() => {});
-    const carried = new Promise<void>((resolve) => {
-      this.#carried = resolve;
+    const goesOn = new Promise<void>((resolve) => {
+      this.#goOn = resolve;
     });
-    await Promise.race([carried, late]);
+    await Promise.race([goesOn, late]);
     over.abort();
     signal.throwIfAborted();
   }
@@ -183,6 +214,7 @@ export class Folding {
   /** Stores the records in parts. */
   async #store(changes: readonly RecordChange[], signal: AbortSignal): Promise<Chunk[]> {
     const writer = await ChunkWriter.open(this.#lease, signal);
+    this.#lease.writer.memory.uploads.renew();
     const parts: Chunk[] = [];
     let part: Buffer[] = [];
     let bytes = 0;

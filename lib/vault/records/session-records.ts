@@ -199,6 +199,7 @@ export class SessionRecords {
       await this.#append();
       return;
     }
+    this.#folding.hurry();
     // Not beside a prune: no entry refers to these chunks yet.
     await this.#lease.run(async () => {
       const large = { set: first, tailChunks: await this.#storeLarge(first, signal) };
@@ -214,6 +215,7 @@ export class SessionRecords {
 
   async #storeLarge({ changes }: QueuedSet, signal: AbortSignal): Promise<Chunk[]> {
     const chunks = await ChunkWriter.open(this.#lease, signal);
+    this.#lease.writer.memory.uploads.renew();
     const bytes = encodeRecords(changes);
     const tail: Chunk[] = [];
     try {
