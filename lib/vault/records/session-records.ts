@@ -87,7 +87,8 @@ export class SessionRecords {
 
   /**
    * The records of a session that was taken.
-   * @throws `INVALID` when it holds a profile; `CORRUPT` when a part of them is missing or damaged
+   * @throws `INVALID` when it holds a profile; `CORRUPT` when a part of them is missing or damaged; `LEASE_LOST` when
+   *   another process has taken it
    */
   static async open(lease: VaultLease, options: RecordsOptions, signal?: AbortSignal): Promise<SessionRecords> {
     const { context, session, writer } = lease;
@@ -107,7 +108,11 @@ export class SessionRecords {
         hint: "Use another name.",
       });
     }
-    const stored = await readRecords(context, writer.log, state, signal);
+    const stored = await readRecords(context, writer.log, state, signal).catch(async (error: unknown) => {
+      // Another holder may have put together, and deleted, what was to be read.
+      if (isVaultError(error, "CORRUPT")) await writer.look(signal);
+      throw error;
+    });
     const [keyId, chunkBytes] = await Promise.all([context.frames(session).keyId(), context.chunkBytes(signal)]);
     const records = new SessionRecords(lease, stored, { keyId, chunkBytes }, options);
     records.#folding.begin();
