@@ -87,8 +87,7 @@ export class Life {
         ownership.gaveUp(lease);
         // What is not released is renewed for as long as the process lives.
         if (plan.mode !== "alone" && this.#random.chance(0.3)) return;
-        await records?.close();
-        await this.#release(lease);
+        await this.#release(lease, records);
       }
       if (plan.mode !== "alone" && this.#random.chance(0.5)) return;
       if (!this.#world.isOver) await this.#pause();
@@ -104,9 +103,10 @@ export class Life {
     }, lease);
   }
 
-  async #release(lease: Lease): Promise<void> {
+  async #release(lease: Lease, records: RecordOperations | undefined): Promise<void> {
     const { simulation, ownership } = this.#world;
     const { nowMs } = simulation;
+    await records?.close();
     await lease.release();
     if (this.process.troubleAtMs < nowMs && this.process.isAlive) ownership.assertReleased(lease);
   }

@@ -253,12 +253,16 @@ class Schedule {
   }
 }
 
-/** The records of an entry, also where they are in chunks. */
+/** The records of an entry; where they are in chunks that another holder has pruned, none: it comes too late. */
 async function tailOf(backend: Backend, frames: SessionFrames, entry: Entry): Promise<Buffer | undefined> {
-  const parts = (entry.tailChunks ?? []).map((chunk) =>
-    frames.decodeChunk(chunk, Buffer.from(backend.get(chunkKey(SESSION, chunk)) ?? ""), "a chunk"),
-  );
-  return entry.tail ?? (parts.length > 0 ? Buffer.concat(await Promise.all(parts)) : undefined);
+  if (!entry.tailChunks) return entry.tail;
+  const parts: Buffer[] = [];
+  for (const chunk of entry.tailChunks) {
+    const frame = backend.get(chunkKey(SESSION, chunk));
+    if (!frame) return undefined;
+    parts.push(await frames.decodeChunk(chunk, frame, "a chunk"));
+  }
+  return Buffer.concat(parts);
 }
 
 /** What a process knows of the others: it sees those of its own host. */
