@@ -4,12 +4,13 @@ import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 import { LEASE_RULES } from "./lease-rules.ts";
 import { LOG_RULES } from "./log-rules.ts";
+import { RECORD_RULES } from "./record-rules.ts";
 import type { Rule, TextChange } from "./rule.ts";
 
 const VAULT = fileURLToPath(new URL("../../../../lib/vault/", import.meta.url));
 
 /** Every rule of the protocol that can be taken away from the code. */
-export const RULES: readonly Rule[] = [...LOG_RULES, ...LEASE_RULES];
+export const RULES: readonly Rule[] = [...LOG_RULES, ...LEASE_RULES, ...RECORD_RULES];
 
 /** Loads the code of the vault without the rule of this name, as `WA_VAULT_WITHOUT=L3` asks for it. */
 export function takeAway(name: string): Plugin {

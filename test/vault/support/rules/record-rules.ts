@@ -1,0 +1,80 @@
+import type { Rule } from "./rule.ts";
+
+const WILD = { file: "scenarios/schedule.test.ts", name: "lose no records that were stored: wild" };
+const FOLDS = "records/scenarios/folds.test.ts";
+
+/** The rules of records: what a fold may hold, what goes with it, and what a reader relies on. */
+export const RECORD_RULES: readonly Rule[] = [
+  {
+    name: "R1",
+    says: "nothing that a fold replaces is deleted before the entry with the fold is in the log",
+    without: [
+      {
+        file: "records/folding.ts",
+        from: "    this.#ready = fold;\n",
+        to: "    await deleteEntries(this.#lease, this.#loose.map(({ n }) => n), signal);\n    this.#ready = fold;\n",
+      },
+    ],
+    failing: { ...WILD, says: /generation \d+ lost/, seeds: "1-20" },
+  },
+  {
+    name: "R2",
+    says: "a fold counts only onto the segments that it began with",
+    without: [{ file: "records/folding.ts", from: "if (this.#segments !== segments) return;", to: "" }],
+    failing: {
+      file: FOLDS,
+      name: "a fold that arrives late, with a set, while another one is made",
+      says: /log entry \d+, which they need, is missing/,
+    },
+  },
+  {
+    name: "R3",
+    says: "a fold holds only what is in the log",
+    without: [
+      {
+        file: "records/session-records.ts",
+        from: "const { stored } = this.#queue.add(news);",
+        to: "const { stored } = this.#queue.add(news);\n    this.#table.apply(this.#lease.writer.state.n, news);",
+      },
+    ],
+    failing: { file: FOLDS, name: "a fold holds no set that is not in the log", says: /to not have property "large"/ },
+  },
+  {
+    name: "R4",
+    says: "no prune runs while the parts of a fold are in no entry",
+    without: [
+      {
+        file: "records/folding.ts",
+        from: "await this.#lease.run(async () => {",
+        to: "await ((work: () => Promise<void>, _: unknown) => work())(async () => {",
+      },
+    ],
+    failing: { ...WILD, says: /(entry|generation) \d+ (has )?lost \S+\/chunks\//, seeds: "1-40" },
+  },
+  {
+    name: "R5",
+    says: "a reader that misses a part begins anew when there is a newer entry",
+    without: [
+      {
+        file: "records/read-records.ts",
+        from: "if ((await log.newest(signal))?.id === state.id) throw error;",
+        to: "throw error;",
+      },
+    ],
+    failing: {
+      file: "records/scenarios/overtaken.test.ts",
+      name: "a reader begins anew when the holder has put together",
+      says: /log entry \d+, which they need, is missing/,
+    },
+  },
+  {
+    name: "R6",
+    says: "a set that has arrived late is not said again",
+    without: [{ file: "session-writer.ts", from: "    this.listener?.appended(taken);\n", to: "" }],
+    failing: {
+      file: FOLDS,
+      name: "a set whose entry has arrived late is not said again",
+      says: /to have a length of 3 but got 4/,
+    },
+  },
+];
