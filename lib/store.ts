@@ -160,6 +160,12 @@ export interface SessionState {
   readonly entry: number;
   /** The newest fencing number. */
   readonly epoch: number;
+  /**
+   * What the session consists of: the profile of a browser, or the records of a bot without one, as Baileys keeps them.
+   * The name of the session does not decide it. Absent while nothing is saved; a deletion that can be taken back changes
+   * nothing. @default `profile`, where a store keeps nothing else
+   */
+  readonly kind?: "profile" | "records";
   /** The generation that a restore brings; absent when nothing was ever saved or the session is deleted. */
   readonly current?: GenerationInfo;
   /** All generations that can be restored, oldest first. */

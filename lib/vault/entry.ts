@@ -202,13 +202,15 @@ export function generationInfo(generation: Generation, since = 0): GenerationInf
 
 /** The state as callers see it. @param isReleased whether the lease was released */
 export function sessionState(
-  { n, epoch, by, content, live, since, deleted, lease }: LogState,
+  { n, epoch, by, content, live, since, deleted, lease, records }: LogState,
   isReleased = false,
 ): SessionState {
   const current = deleted ? undefined : currentOf({ live, content });
+  const kind = records ? "records" : live.length > 0 ? "profile" : undefined;
   return {
     entry: n,
     epoch,
+    ...(kind ? { kind } : {}),
     ...(current ? { current: generationInfo(current, since) } : {}),
     generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
     ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),

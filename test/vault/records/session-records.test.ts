@@ -1,46 +1,10 @@
 import { setImmediate } from "node:timers/promises";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
-import type { BlobStore } from "../../../lib/blobs.ts";
 import { VaultError } from "../../../lib/errors.ts";
-import type { SessionRecords } from "../../../lib/vault/records/session-records.ts";
-import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
-import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { testKey } from "../../support/keys.ts";
 import { LatePuts } from "../support/late-puts.ts";
-
-const session = "Baileys-bot";
-const open: SessionRecords[] = [];
-
-afterEach(async () => {
-  for (const records of open.splice(0)) await records.close(0);
-});
-
-function vault(blobs: BlobStore, options: VaultOptions = {}): Vault {
-  return new Vault({ blobs, retries: 0, retryDelayMs: 0, ...options });
-}
-
-async function take(by: Vault, onError: (error: unknown) => void = () => {}): Promise<SessionRecords> {
-  const records = await by.openRecords({ session, onError });
-  open.push(records);
-  return records;
-}
-
-function all(records: SessionRecords): Record<string, string> {
-  return Object.fromEntries(records.keys().map((key) => [key, String(records.get(key))]));
-}
-
-function set(records: SessionRecords, values: Record<string, string | undefined>): Promise<void> {
-  return records.set(
-    Object.entries(values).map(([key, value]) => [key, value === undefined ? undefined : Buffer.from(value)]),
-  );
-}
-
-async function keysOf(blobs: BlobStore, folder: string): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of blobs.list(`${session}/${folder}/`)) keys.push(key);
-  return keys;
-}
+import { all, keysOf, session, set, take, vault } from "../support/records.ts";
 
 describe.each([
   ["plain", {}],
@@ -238,34 +202,6 @@ describe("one session", () => {
     const blobs = new MemoryBlobs();
     await take(vault(blobs));
     await expect(vault(blobs).openRecords({ session })).rejects.toMatchObject({ code: "LEASE_HELD" });
-  });
-
-  it("of a browser has no records, and stays as it is", async () => {
-    const store = vault(new MemoryBlobs());
-    const lease = await store.acquire({ session });
-    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
-    await lease.release();
-    await expect(store.openRecords({ session })).rejects.toMatchObject({ code: "INVALID" });
-    expect(await store.sessionExists({ session })).toBe(true);
-    // It was given back.
-    await (await store.acquire({ session })).release();
-  });
-
-  it("of records takes no profile", async () => {
-    const store = vault(new MemoryBlobs());
-    const records = await take(store);
-    await set(records, { a: "1" });
-    await records.close();
-    const lease = await store.acquire({ session });
-    const common = { session, lease };
-    const capture = captureOf(profileFiles("one"));
-    const refused = { code: "INVALID", message: expect.stringContaining("Baileys") };
-    await expect(store.saveProfile({ ...common, capture })).rejects.toMatchObject(refused);
-    await expect(store.restoreProfile({ session, into: "nowhere" })).rejects.toMatchObject(refused);
-    await expect(store.mark({ ...common, generation: 2, as: "proven" })).rejects.toMatchObject(refused);
-    await expect(store.rollback({ ...common, generation: 2 })).rejects.toMatchObject(refused);
-    await lease.release();
-    expect(await store.peekRecords({ session })).toEqual(new Map([["a", Buffer.from("1")]]));
   });
 
   it("is refused by a store that keeps nobody out", async () => {

@@ -1,0 +1,37 @@
+import { onTestFinished } from "vitest";
+import type { BlobStore } from "../../../lib/blobs.ts";
+import type { SessionRecords } from "../../../lib/vault/records/session-records.ts";
+import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
+
+export const session = "Baileys-bot";
+
+/** A vault that tries each request once. */
+export function vault(blobs: BlobStore, options: VaultOptions = {}): Vault {
+  return new Vault({ blobs, retries: 0, retryDelayMs: 0, ...options });
+}
+
+/** Opens the records of the session, and closes them after the test. */
+export async function take(by: Vault, onError: (error: unknown) => void = () => {}): Promise<SessionRecords> {
+  const records = await by.openRecords({ session, onError });
+  onTestFinished(() => records.close(0));
+  return records;
+}
+
+/** All records, as text. */
+export function all(records: Pick<SessionRecords, "keys" | "get">): Record<string, string> {
+  return Object.fromEntries(records.keys().map((key) => [key, String(records.get(key))]));
+}
+
+/** Sets records to texts, and deletes those that are `undefined`. */
+export function set(records: SessionRecords, values: Record<string, string | undefined>): Promise<void> {
+  return records.set(
+    Object.entries(values).map(([key, value]) => [key, value === undefined ? undefined : Buffer.from(value)]),
+  );
+}
+
+/** The keys of the session in one of its folders. */
+export async function keysOf(blobs: BlobStore, folder: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of blobs.list(`${session}/${folder}/`)) keys.push(key);
+  return keys;
+}
