@@ -95,7 +95,9 @@ function supersededBy(
   const hasRecords = kind === "records";
   const next = { n, id, hasRecords, fold, hasTail: tailChunks !== undefined, isEmpty };
   const { records, folded } = recordsAfter(state, isLasting, next);
-  return { superseded: folded, records, prev: hasRecords ? state.records?.last : undefined };
+  // The records of a deleted link are not those of the next one.
+  const prev = hasRecords && !state.deleted ? state.records?.last : undefined;
+  return { superseded: folded, records, prev };
 }
 
 /** The state of the session after `entry`; what is of the entry alone can be large and is not a part of it. */

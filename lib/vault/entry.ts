@@ -104,6 +104,14 @@ export function currentOf({ live, content }: Pick<LogState, "live" | "content">)
   return live.find(({ n }) => n === content);
 }
 
+/** @throws `ABSENT` when generation `n` is not kept. */
+export function keptGeneration(session: string, { live }: LogState, n: number): Generation {
+  const found = live.find((one) => one.n === n);
+  if (found) return found;
+  const kept = live.map((one) => one.n).join(", ");
+  throw new VaultError("ABSENT", `There is no generation ${n} of ${session}; kept are ${kept}.`);
+}
+
 /** One entry of the log. */
 export interface Entry extends LogState {
   /** `save` only: the files of the generation. */

@@ -1,10 +1,13 @@
 import { batchesOf } from "./delete-batches.ts";
 import { type EntryName, entryOf, type LogState } from "./entry.ts";
+import type { Draft, EntryFacts } from "./entry-draft.ts";
+import { withoutOverdue } from "./kept-until.ts";
 import { chunkFolder, entryKey, folderEpoch } from "./layout.ts";
 import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
 import { bytesIn, distrustLostChunks } from "./lost-chunks.ts";
 import { NewestProof } from "./newest-proof.ts";
+import { type RetentionOptions, retain } from "./retention.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { listSession } from "./stored-keys.ts";
 import { entriesToSweep } from "./sweep-log.ts";
@@ -38,6 +41,22 @@ export async function makeRoom(lease: VaultLease, bytes: number, signal?: AbortS
 export async function pruneSettled(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
   await settlePending(lease.writer, signal);
   return await prune(lease, signal);
+}
+
+/** As {@link prune}, of the generations as well that are not to be kept any more. */
+export async function pruneOverdue(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
+  const { writer, context } = lease;
+  // A pending save may take effect later.
+  await writer.commit((state, next) => draftRetained(state, next, context.options), signal, { isFinal: false });
+  return await prune(lease, signal);
+}
+
+function draftRetained(state: LogState, next: EntryFacts, options: RetentionOptions): Draft | undefined {
+  const { live, content, records } = state;
+  const kept = withoutOverdue(state, next);
+  if (kept.length === 0 && live.length > 0) return { kind: "retained", content: 0, live: [] };
+  const retained = records ? kept : retain(kept, content, options, next);
+  return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
 }
 
 /** An entry that changes nothing takes the number of an append that is pending. */

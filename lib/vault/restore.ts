@@ -3,7 +3,7 @@ import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts, RestoreProfileOptions, RestoreReport } from "../store.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
-import { entryOf, type Generation, type LogState } from "./entry.ts";
+import { entryOf, type Generation, keptGeneration, type LogState } from "./entry.ts";
 import { manifestOf } from "./generations.ts";
 import { SessionLog } from "./log.ts";
 import { bytesOf, CHECKS, type Manifest } from "./manifest.ts";
@@ -73,6 +73,18 @@ export function refuseRecords(session: string, state: LogState | undefined): voi
   });
 }
 
+/** @throws `INVALID` when the session consists of records: only their newest state is good. */
+export function refuseRollback(session: string, { records }: LogState): void {
+  if (!records) return;
+  throw new VaultError(
+    "INVALID",
+    `Could not roll ${session} back: it is a session of Baileys, and a rollback would use sending counters again.`,
+    {
+      hint: "Contacts drop messages with a counter that they have seen, and nobody is told. `undelete` takes a deletion back; else link again.",
+    },
+  );
+}
+
 /** @throws `ABSENT` when there is no session; `INVALID` when it consists of records. */
 export function presentState<T extends LogState>(session: string, state: T | undefined): T {
   refuseRecords(session, state);
@@ -81,16 +93,6 @@ export function presentState<T extends LogState>(session: string, state: T | und
   throw new VaultError("ABSENT", `The session ${session} was deleted on ${new Date(state.deleted.at).toISOString()}.`, {
     hint: "`undelete` brings it back, until `retainMs` after the deletion.",
   });
-}
-
-/** @throws `ABSENT` when generation `n` is not kept; `INVALID` when the session consists of records. */
-export function keptGeneration(session: string, state: LogState, n: number): Generation {
-  refuseRecords(session, state);
-  const { live } = state;
-  const found = live.find((one) => one.n === n);
-  if (found) return found;
-  const kept = live.map((one) => one.n).join(", ");
-  throw new VaultError("ABSENT", `There is no generation ${n} of ${session}; kept are ${kept}.`);
 }
 
 /**

@@ -13,23 +13,21 @@ import type {
   SessionState,
 } from "../store.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
-import { type LogState, sessionState } from "./entry.ts";
-import type { Draft, EntryFacts } from "./entry-draft.ts";
+import { deleteSession } from "./deletion.ts";
+import { keptGeneration, type LogState, sessionState } from "./entry.ts";
 import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
-import { keptFor, withoutOverdue } from "./kept-until.ts";
 import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
-import { prune, pruneSettled, pruneWhenDue } from "./prune.ts";
+import { pruneOverdue, pruneSettled, pruneWhenDue } from "./prune.ts";
 import { peekRecords } from "./records/read-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
-import { keptGeneration, presentState, restoreGeneration } from "./restore.ts";
-import { retain } from "./retention.ts";
+import { presentState, refuseRecords, refuseRollback, restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
@@ -102,6 +100,7 @@ export class Vault implements ProfileStore {
   async mark(options: MarkOptions): Promise<void> {
     const { session, generation, as } = options;
     await this.#change(options, (state, { n }) => {
+      refuseRecords(session, state);
       const marked = keptGeneration(session, state, generation);
       if (as === "proven" ? marked.proven && !marked.rejected : marked.rejected) return undefined;
       const now =
@@ -115,6 +114,7 @@ export class Vault implements ProfileStore {
   async rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void> {
     const { session, generation } = options;
     await this.#change(options, (state) => {
+      refuseRollback(session, state);
       const { n } = keptGeneration(session, presentState(session, state), generation);
       const since = Math.min(state.since ?? 0, n);
       return n === state.content ? undefined : { kind: "rollback", content: n, since };
@@ -127,13 +127,10 @@ export class Vault implements ProfileStore {
     const retainMs = whole("retainMs", options.retainMs, retainDeletedMs, 0);
     // With nothing to delete the session is not taken either.
     if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
-    await this.#change(options, (state, next) => {
-      const { at } = next;
-      if (state.content === 0 || (state.deleted && retainMs > 0)) return undefined;
-      if (retainMs === 0) return { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
-      return { kind: "deleted", deleted: { at, ...keptFor(retainMs, next) } };
+    await this.#leases.run(options, async (lease) => {
+      await deleteSession(lease, { retainMs }, signal);
+      await (retainMs === 0 ? pruneSettled(lease, signal) : pruneWhenDue(lease, signal));
     });
-    if (retainMs === 0) await this.#leases.run(options, (lease) => pruneSettled(lease, signal));
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
@@ -157,19 +154,7 @@ export class Vault implements ProfileStore {
   }
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
-    const draft = (state: LogState, next: EntryFacts): Draft | undefined => {
-      const { live, content } = state;
-      const kept = withoutOverdue(state, next);
-      if (kept.length === 0 && live.length > 0) return { kind: "retained", content: 0, live: [] };
-      if (state.records) return kept.length < live.length ? { kind: "retained", live: kept } : undefined;
-      const retained = retain(kept, content, this.#context.options, next);
-      return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
-    };
-    await this.#leases.run(options, async (lease) => {
-      // A pending save may take effect later.
-      await lease.writer.commit(draft, options.signal, { isFinal: false });
-      await prune(lease, options.signal);
-    });
+    await this.#leases.run(options, (lease) => pruneOverdue(lease, options.signal));
   }
 
   /**
@@ -226,14 +211,16 @@ export class Vault implements ProfileStore {
 
   /**
    * The records of a session as they are now, by key; another process may hold it. `undefined` when it has none.
-   * @throws as {@link openRecords}
+   * @param options.generation number of one of `generations` of the session's state: one that was deleted before the
+   *   present link, say. @default the current one
+   * @throws as {@link openRecords}; `ABSENT` when there is no such generation
    */
   async peekRecords(options: {
     session: string;
+    generation?: number;
     signal?: AbortSignal;
   }): Promise<ReadonlyMap<string, Buffer> | undefined> {
-    const stored = await peekRecords(this.#context, this.#log(options.session), options.signal);
-    return stored?.table.values();
+    return (await peekRecords(this.#context, this.#log(options.session), options))?.values();
   }
 
   #log(session: string): SessionLog {

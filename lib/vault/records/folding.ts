@@ -1,14 +1,11 @@
-import { setImmediate } from "node:timers/promises";
-import { ChunkWriter } from "../chunk-writer.ts";
-import { currentOf } from "../entry.ts";
+import type { EntryName } from "../entry.ts";
 import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
-import type { Chunk } from "../manifest.ts";
-import { deleteChunks, deleteEntries, prune } from "../prune.ts";
-import { type Fold, partsOf, planFold, type Segment } from "./fold.ts";
+import { deleteChunks, deleteEntries, pruneOverdue } from "../prune.ts";
+import { type Fold, partsOf, type Segment } from "./fold.ts";
 import type { LooseEntry, StoredRecords } from "./read-records.ts";
-import { encodeRecords, type RecordChange, sizeOf } from "./record-bytes.ts";
 import type { RecordTable } from "./record-table.ts";
+import { storeFold } from "./store-fold.ts";
 
 /** Bytes of entries that are put together into a segment, however few they are. */
 const MOST_LOOSE_BYTES = 512 * 1024;
@@ -17,8 +14,6 @@ const IDLE_MS = 5 * 60 * 1000;
 const IDLE_LOOSE = 8;
 /** How long a fold waits for a set to travel with, in milliseconds. */
 const RIDE_MS = 1_000;
-/** Bytes that are encoded before the process gets to its other work. */
-const BYTES_AT_ONCE = 256 * 1024;
 /** The pause after an attempt that has failed, in milliseconds. */
 const RETRY_MS = 30_000;
 
@@ -74,10 +69,26 @@ export class Folding {
     return this.#ready;
   }
 
-  /** To be called once the records are open: removes in the background what earlier holders have left. */
-  begin(): void {
+  /** Removes in the background what nobody needs: what earlier holders have left, say. */
+  sweep(): void {
     this.#mustSweep = true;
-    void this.#work();
+    if (!this.#isWorking && !this.#ended.signal.aborted) void this.#work();
+  }
+
+  /** All records, put together up to the entry `through`, which is the last one. To be called by work that the lease runs. */
+  async storeAll(through: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
+    return await this.#store(through, signal);
+  }
+
+  /** To be called once all records are deleted: begins anew. */
+  restart(): void {
+    this.#segments = [];
+    this.#loose = [];
+    this.#replaced = [];
+    this.#mustDelete = false;
+    this.#mayDelete = false;
+    this.#hasTails = false;
+    this.sweep();
   }
 
   /** An entry was appended. @param fold the one that it carries */
@@ -103,7 +114,7 @@ export class Folding {
   }
 
   #foldAppended(fold: Fold): void {
-    // No two of them have one key, whatever they hold: see `renew`.
+    // No two of them have one key, whatever they hold: see `renew` of uploads.
     const kept = new Set(partsOf(fold));
     const parts = partsOf({ ...fold, segments: this.#segments }).filter((part) => !kept.has(part));
     this.#replaced = [...this.#replaced, ...parts.map((part) => chunkKey(this.#lease.session, part))];
@@ -143,7 +154,7 @@ export class Folding {
     try {
       // Beside the sets, and not beside a prune: it would take the parts of a fold that is under way for leftovers.
       await this.#lease.run(async () => {
-        if (this.#mustSweep) this.#mustSweep = !(await prune(this.#lease, signal));
+        if (this.#mustSweep) this.#mustSweep = !(await pruneOverdue(this.#lease, signal));
         if (this.#mayDelete) await this.#delete(signal);
         if (isIdle || this.#isFoldDue) await this.#fold(signal);
       }, signal);
@@ -180,16 +191,10 @@ export class Folding {
   async #fold(signal: AbortSignal): Promise<void> {
     const last = this.#loose.at(-1);
     if (!last) return;
-    const anew = { from: 0, level: 0 };
-    const { from, level } = this.#mustBeginAnew ? anew : planFold(this.#segments, this.#looseBytes);
     const segments = this.#segments;
-    const kept = segments.slice(0, from);
-    const changes = this.#table.changed(kept.at(-1)?.to ?? 0, last.n);
-    const parts = await this.#store(changes, signal);
-    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+    const fold = await this.#store(last, signal);
     // What was sent before has arrived meanwhile: it was put together from there.
     if (this.#segments !== segments) return;
-    const fold = { through: { n: last.n, id: last.id }, segments: [...kept, { level, to: last.n, bytes, parts }] };
     this.#ready = fold;
     try {
       if (!this.#isAwaited) await this.#ride(signal);
@@ -197,6 +202,12 @@ export class Folding {
     } finally {
       if (this.#ready === fold) this.#ready = undefined;
     }
+  }
+
+  async #store({ n, id }: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
+    const segments = this.#segments;
+    const options = { table: this.#table, segments, through: { n, id }, looseBytes: this.#looseBytes };
+    return await storeFold(this.#lease, { ...options, keyId: this.#keyId }, signal);
   }
 
   /** Waits until a set has taken the fold along, if one comes soon. */
@@ -210,59 +221,4 @@ export class Folding {
     over.abort();
     signal.throwIfAborted();
   }
-
-  /** Stores the records in parts. */
-  async #store(changes: readonly RecordChange[], signal: AbortSignal): Promise<Chunk[]> {
-    const writer = await ChunkWriter.open(this.#lease, signal);
-    this.#lease.writer.memory.uploads.renew();
-    const parts: Chunk[] = [];
-    let part: Buffer[] = [];
-    let bytes = 0;
-    const send = async (): Promise<void> => {
-      const content = Buffer.concat(part);
-      part = [];
-      bytes = 0;
-      for (let at = 0; at < content.length; at += writer.chunkBytes) {
-        parts.push(await writer.placeAlone(content.subarray(at, at + writer.chunkBytes)));
-      }
-    };
-    try {
-      for (const some of inBatches(changes, BYTES_AT_ONCE)) {
-        const encoded = encodeRecords(some);
-        if (bytes + encoded.length > writer.chunkBytes) await send();
-        part.push(encoded);
-        bytes += encoded.length;
-        await setImmediate();
-      }
-      if (bytes > 0) await send();
-      await writer.finish();
-      return parts;
-    } catch (error) {
-      await writer.abandon(error);
-      throw error;
-    }
-  }
-
-  /** Whether the parts that are stored may not be relied on, or are encrypted with another key. */
-  get #mustBeginAnew(): boolean {
-    const { context, session, writer } = this.#lease;
-    const { live, content } = writer.state;
-    const keys = this.#segments.flatMap(({ parts }) => parts).map((part) => chunkKey(session, part));
-    return !context.chunkTrust.areTrusted(keys) || currentOf({ live, content })?.key !== this.#keyId;
-  }
-}
-
-/** The changes in runs of about `most` bytes. */
-function* inBatches(changes: readonly RecordChange[], most: number): Generator<RecordChange[]> {
-  let batch: RecordChange[] = [];
-  let bytes = 0;
-  for (const change of changes) {
-    batch.push(change);
-    bytes += sizeOf(change);
-    if (bytes < most) continue;
-    yield batch;
-    batch = [];
-    bytes = 0;
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -3,7 +3,7 @@ import { readAhead } from "../../async/read-ahead.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import { ChunkReader } from "../chunk-reader.ts";
 import type { VaultContext } from "../context.ts";
-import { currentOf, type Entry, entryOf, type LogState } from "../entry.ts";
+import { currentOf, type Entry, entryOf, type Generation, keptGeneration, type LogState } from "../entry.ts";
 import type { SessionLog } from "../log.ts";
 import type { Fold, Segment } from "./fold.ts";
 import { RecordReader } from "./record-bytes.ts";
@@ -46,10 +46,7 @@ export async function readRecords(
 ): Promise<StoredRecords | undefined> {
   const generation = currentOf(state);
   if (!state.records || !generation || state.deleted) return undefined;
-  const name = entryOf(generation);
-  const folded = await log.read(name.n, signal);
-  if (!folded?.fold || folded.id !== name.id) throw missing(log.session, name.n);
-  const { fold } = folded;
+  const fold = await readFold(log, generation, signal);
   const stop = signal && AbortSignal.any([signal]);
   // Each request under way listens; Node warns above ten.
   if (stop) setMaxListeners(0, stop);
@@ -70,21 +67,31 @@ export async function readRecords(
   return { table, segments: fold.segments, loose };
 }
 
+/** What {@link peekRecords} takes. */
+export interface PeekOptions {
+  /** Number of a kept generation: one that was deleted before the present link, say. @default the current one */
+  readonly generation?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Reads the records of a session that another process may hold.
  * @returns `undefined` when it has none
- * @throws as {@link readRecords}; `UNAVAILABLE` when the session changed faster than it could be read
+ * @throws as {@link readRecords}; `ABSENT` when the named generation is not kept; `UNAVAILABLE` when the session changed
+ *   faster than it could be read
  */
 export async function peekRecords(
   context: VaultContext,
   log: SessionLog,
-  signal?: AbortSignal,
-): Promise<StoredRecords | undefined> {
+  { generation, signal }: PeekOptions = {},
+): Promise<RecordTable | undefined> {
   for (let looks = 0; looks < LOOKS; looks++) {
     const state = await log.newest(signal);
     if (!state) return undefined;
     try {
-      return await readRecords(context, log, state, signal);
+      const isCurrent = generation === undefined || generation === state.content;
+      if (!isCurrent) return await readEarlier(context, log, state, generation, signal);
+      return (await readRecords(context, log, state, signal))?.table;
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;
       // Its holder may have put together, and deleted, what was to be read.
@@ -93,6 +100,30 @@ export async function peekRecords(
   }
   const why = `they changed at each of ${LOOKS} attempts`;
   throw new VaultError("UNAVAILABLE", `Could not read the records of ${log.session}: ${why}.`);
+}
+
+/** The records of a generation of an earlier link: all of them are in its segments. */
+async function readEarlier(
+  context: VaultContext,
+  log: SessionLog,
+  state: LogState,
+  n: number,
+  signal: AbortSignal | undefined,
+): Promise<RecordTable | undefined> {
+  if (!state.records || state.deleted) return undefined;
+  const { segments } = await readFold(log, keptGeneration(log.session, state, n), signal);
+  const reader = new ChunkReader(context, log.session);
+  const table = new RecordTable();
+  for (const segment of segments) await readSegment(log.session, reader, segment, table, signal);
+  return table;
+}
+
+/** @throws `CORRUPT` */
+async function readFold(log: SessionLog, generation: Generation, signal: AbortSignal | undefined): Promise<Fold> {
+  const { n, id } = entryOf(generation);
+  const folded = await log.read(n, signal);
+  if (!folded?.fold || folded.id !== id) throw missing(log.session, n);
+  return folded.fold;
 }
 
 async function readSegment(

@@ -1,87 +1,117 @@
 import { type RecordChange, sizeOf } from "./record-bytes.ts";
+import type { RecordTable } from "./record-table.ts";
 
-/** Changes that are not known to be in the log. */
-export interface QueuedSet {
-  readonly changes: ReadonlyMap<string, Buffer | undefined>;
-  /** Bytes of the changes in an entry. */
-  readonly bytes: number;
-  /** Resolves when they are in the log. */
+/** Something that is not known to be in the log. */
+interface Queued {
+  /** Resolves when it is in the log. */
   readonly stored: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** The sets of one holder that wait for the log, in order, as what reads see of them. */
+/** Changes of records that belong together. */
+export interface QueuedSet extends Queued {
+  readonly changes: ReadonlyMap<string, Buffer | undefined>;
+  /** Bytes of the changes in an entry. */
+  readonly bytes: number;
+}
+
+/** A deletion of all records that the sets before it have left. */
+export interface QueuedClear extends Queued {
+  /** How long it can be taken back, in milliseconds. */
+  readonly retainMs: number;
+}
+
+/** The sets and clears of one holder that wait for the log, in order, and the records as reads see them meanwhile. */
 export class RecordQueue {
-  #sets: QueuedSet[] = [];
-  /** By key, the newest set that changes it. */
+  readonly #table: RecordTable;
+  #waiting: (QueuedSet | QueuedClear)[] = [];
+  /** By key, the newest set after the last clear that changes it. */
   readonly #newest = new Map<string, QueuedSet>();
+  /** Whether a clear waits: nothing of the table is seen any more. */
+  #hidesTable = false;
+
+  /** @param table the records in the log */
+  constructor(table: RecordTable) {
+    this.#table = table;
+  }
 
   get isEmpty(): boolean {
-    return this.#sets.length === 0;
+    return this.#waiting.length === 0;
   }
 
-  /** The newest set. */
-  get last(): QueuedSet | undefined {
-    return this.#sets.at(-1);
+  /** The newest set or clear. */
+  get last(): QueuedSet | QueuedClear | undefined {
+    return this.#waiting.at(-1);
   }
 
-  /** Whether a set that waits changes this record. */
-  has(key: string): boolean {
-    return this.#newest.has(key);
-  }
-
-  /** The value that it will have. */
+  /** The value of a record once all that waits is in the log. */
   get(key: string): Buffer | undefined {
-    return this.#newest.get(key)?.changes.get(key);
+    const newest = this.#newest.get(key);
+    if (newest) return newest.changes.get(key);
+    return this.#hidesTable ? undefined : this.#table.get(key);
   }
 
-  /** The keys that sets change which wait. */
-  keys(): Iterable<string> {
-    return this.#newest.keys();
+  /** The keys of all records then, in no order. */
+  keys(): string[] {
+    const stored = this.#hidesTable ? [] : this.#table.keys();
+    return [...new Set([...stored, ...this.#newest.keys()])].filter((key) => this.get(key) !== undefined);
   }
 
-  add(changes: ReadonlyMap<string, Buffer | undefined>): QueuedSet {
+  set(changes: ReadonlyMap<string, Buffer | undefined>): QueuedSet {
     const bytes = [...changes].reduce((sum, change) => sum + sizeOf(change), 0);
-    let settle: Pick<QueuedSet, "resolve" | "reject"> | undefined;
-    const stored = new Promise<void>((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    const set = { changes, bytes, stored, ...(settle as unknown as Pick<QueuedSet, "resolve" | "reject">) };
-    this.#sets.push(set);
-    for (const key of changes.keys()) this.#newest.set(key, set);
-    return set;
+    return this.#add({ changes, bytes, ...queued() });
   }
 
-  /** The oldest sets, of at most `most` bytes together; one at least, if there is any. */
-  oldest(most: number): readonly QueuedSet[] {
+  clear(retainMs: number): QueuedClear {
+    return this.#add({ retainMs, ...queued() });
+  }
+
+  /** The clear that comes next, when no set is before it. */
+  get nextClear(): QueuedClear | undefined {
+    const [first] = this.#waiting;
+    return first && isClear(first) ? first : undefined;
+  }
+
+  /** The sets that come next, of at most `most` bytes together; one at least, unless a clear comes first. */
+  nextSets(most: number): readonly QueuedSet[] {
+    const sets: QueuedSet[] = [];
     let bytes = 0;
-    const end = this.#sets.findIndex((set) => {
-      bytes += set.bytes;
-      return bytes > most;
-    });
-    return this.#sets.slice(0, end === -1 ? undefined : Math.max(1, end));
-  }
-
-  /** Removes sets, whatever became of them. */
-  remove(sets: readonly QueuedSet[]): void {
-    const gone = new Set(sets);
-    this.#sets = this.#sets.filter((set) => !gone.has(set));
-    for (const key of sets.flatMap(({ changes }) => [...changes.keys()])) {
-      const newest = this.#newest.get(key);
-      if (!newest || !gone.has(newest)) continue;
-      const before = this.#sets.findLast(({ changes }) => changes.has(key));
-      if (before) this.#newest.set(key, before);
-      else this.#newest.delete(key);
+    for (const one of this.#waiting) {
+      if (isClear(one)) break;
+      bytes += one.bytes;
+      if (bytes > most && sets.length > 0) break;
+      sets.push(one);
     }
+    return sets;
   }
 
-  /** Removes all sets. */
-  clear(): readonly QueuedSet[] {
-    const sets = this.#sets;
-    this.#sets = [];
+  /** Removes sets and clears, whatever became of them. */
+  remove(some: Iterable<QueuedSet | QueuedClear>): void {
+    const gone = new Set(some);
+    const left = this.#waiting.filter((one) => !gone.has(one));
+    this.removeAll();
+    for (const one of left) this.#add(one);
+  }
+
+  /** Removes all sets and clears. */
+  removeAll(): readonly (QueuedSet | QueuedClear)[] {
+    const all = this.#waiting;
+    this.#waiting = [];
     this.#newest.clear();
-    return sets;
+    this.#hidesTable = false;
+    return all;
+  }
+
+  #add<T extends QueuedSet | QueuedClear>(one: T): T {
+    this.#waiting.push(one);
+    if (isClear(one)) {
+      this.#newest.clear();
+      this.#hidesTable = true;
+    } else {
+      for (const key of one.changes.keys()) this.#newest.set(key, one);
+    }
+    return one;
   }
 }
 
@@ -90,4 +120,16 @@ export function changesOf(sets: readonly QueuedSet[]): RecordChange[] {
   const changes = new Map<string, Buffer | undefined>();
   for (const set of sets) for (const [key, value] of set.changes) changes.set(key, value);
   return [...changes];
+}
+
+function isClear(one: QueuedSet | QueuedClear): one is QueuedClear {
+  return "retainMs" in one;
+}
+
+function queued(): Queued {
+  let settle: Pick<Queued, "resolve" | "reject"> | undefined;
+  const stored = new Promise<void>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { stored, ...(settle as unknown as Pick<Queued, "resolve" | "reject">) };
 }

@@ -21,6 +21,18 @@ export class RecordTable {
     for (const [key, { value }] of this.#records) if (value) yield key;
   }
 
+  /** How many records have a value, and the bytes of all values. */
+  get size(): { files: number; bytes: number } {
+    let files = 0;
+    let bytes = 0;
+    for (const { value } of this.#records.values()) {
+      if (!value) continue;
+      files++;
+      bytes += value.length;
+    }
+    return { files, bytes };
+  }
+
   /** All records with a value, by key. */
   values(): Map<string, Buffer> {
     const values = new Map<string, Buffer>();
@@ -48,5 +60,10 @@ export class RecordTable {
   /** Forgets the deletions up to entry `to`: no segment has the records that they deleted. */
   forgetDeleted(to: number): void {
     for (const [key, { value, n }] of this.#records) if (!value && n <= to) this.#records.delete(key);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#records.clear();
   }
 }

@@ -5,9 +5,9 @@ import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 
 export const session = "Baileys-bot";
 
-/** A vault that tries each request once. */
-export function vault(blobs: BlobStore, options: VaultOptions = {}): Vault {
-  return new Vault({ blobs, retries: 0, retryDelayMs: 0, ...options });
+/** A vault that tries each request once. @param mostLoose after so many entries records are put together */
+export function vault(blobs: BlobStore, options: VaultOptions = {}, mostLoose?: number): Vault {
+  return new Vault({ blobs, retries: 0, retryDelayMs: 0, ...options }, { mostLoose });
 }
 
 /** Opens the records of the session, and closes them after the test. */
@@ -34,4 +34,11 @@ export async function keysOf(blobs: BlobStore, folder: string): Promise<string[]
   const keys: string[] = [];
   for await (const { key } of blobs.list(`${session}/${folder}/`)) keys.push(key);
   return keys;
+}
+
+/** The records that a store has, as text; `undefined` when it has none. */
+export async function stored(by: Vault, generation?: number): Promise<Record<string, string> | undefined> {
+  const named = generation === undefined ? {} : { generation };
+  const found = await by.peekRecords({ session, ...named });
+  return found && Object.fromEntries([...found].map(([key, value]) => [key, String(value)]));
 }

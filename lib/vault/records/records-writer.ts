@@ -1,0 +1,253 @@
+import { isVaultError } from "../../errors.ts";
+import { ChunkWriter } from "../chunk-writer.ts";
+import { deleteSession } from "../deletion.ts";
+import { currentOf, type EntryName, type LogState } from "../entry.ts";
+import type { Draft, EntryFacts } from "../entry-draft.ts";
+import type { VaultLease } from "../lease.ts";
+import type { Chunk } from "../manifest.ts";
+import { pruneSettled } from "../prune.ts";
+import { newLink } from "../save.ts";
+import type { Fold } from "./fold.ts";
+import { Folding } from "./folding.ts";
+import type { StoredRecords } from "./read-records.ts";
+import { encodeRecords, type RecordChange } from "./record-bytes.ts";
+import { changesOf, type QueuedClear, type QueuedSet, RecordQueue } from "./record-queue.ts";
+import { draftFold, type WholeRecords } from "./store-fold.ts";
+
+/** Bytes that an entry may need beside its records. */
+const ENTRY_ROOM = 32 * 1024;
+/** The first pause after the store did not answer, in milliseconds; later ones are longer. */
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** What {@link RecordsWriter} takes. */
+export interface RecordsWriterOptions {
+  /** Id of the key that encrypts; `undefined` without encryption. */
+  readonly keyId: string | undefined;
+  /** The largest content of a chunk, in bytes. */
+  readonly chunkBytes: number;
+  /** Called when the store does not answer, or an entry cannot be stored. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What an entry that was sent says. */
+interface Sent {
+  readonly sets: readonly QueuedSet[];
+  readonly changes: readonly RecordChange[];
+  readonly bytes: number;
+  readonly fold: Fold | undefined;
+  /** Whether a generation is kept no more, beside the one that the fold replaces. */
+  readonly hasOverdue: boolean;
+}
+
+/** Records that are too large for an entry, in chunks. */
+interface LargeSet {
+  readonly set: QueuedSet;
+  readonly tailChunks: readonly Chunk[];
+}
+
+/** Brings the sets and clears of one holder to the log, in order, and waits through outages. */
+export class RecordsWriter {
+  readonly #lease: VaultLease;
+  readonly #keyId: string | undefined;
+  readonly #onError: (error: unknown) => void;
+  /** The largest tail of an entry, in bytes. */
+  readonly #mostBytes: number;
+  readonly #table: StoredRecords["table"];
+  /** What waits. */
+  readonly queue: RecordQueue;
+  readonly #folding: Folding;
+  /** By id, the entries that were sent since the last one that is in the log; `clear` where it deletes all records. */
+  readonly #sent = new Map<string, Sent | "clear">();
+  /** The sets in the log, as far as it is known: another holder may have come before. */
+  #unconfirmed: QueuedSet[] = [];
+  #writing: Promise<void> | undefined;
+  /** Aborts when nothing more is sent. */
+  readonly #stopped = new AbortController();
+
+  constructor(lease: VaultLease, stored: StoredRecords, { keyId, chunkBytes, onError }: RecordsWriterOptions) {
+    this.#lease = lease;
+    this.#keyId = keyId;
+    this.#onError = onError;
+    this.#mostBytes = chunkBytes - ENTRY_ROOM;
+    this.#table = stored.table;
+    this.queue = new RecordQueue(stored.table);
+    this.#folding = new Folding(lease, stored, { keyId, append: () => this.#append(), onError });
+    lease.writer.listener = { appended: (entry) => this.#appended(entry), confirmed: () => this.#confirmed() };
+    this.#folding.sweep();
+  }
+
+  /** Resolves when all that was set and cleared is in the log. */
+  get allStored(): Promise<void> | undefined {
+    return (this.queue.last ?? this.#unconfirmed.at(-1))?.stored;
+  }
+
+  /** Resolves when nothing is under way; `undefined` when nothing is. */
+  get idle(): Promise<void> | undefined {
+    return this.#writing;
+  }
+
+  /** Sends what waits, unless that is under way. */
+  write(): void {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** Sends nothing more. @returns what is not known to be in the log */
+  end(reason: unknown): readonly (QueuedSet | QueuedClear)[] {
+    this.#stopped.abort(reason);
+    this.#folding.end();
+    const left = [...this.#unconfirmed, ...this.queue.removeAll()];
+    this.#unconfirmed = [];
+    return left;
+  }
+
+  async #writeAll(): Promise<void> {
+    const { signal } = this.#stopped;
+    // Sets of the same moment travel together.
+    await Promise.resolve();
+    for (let pauseMs = FIRST_PAUSE_MS; this.#hasWork && !signal.aborted; ) {
+      try {
+        await this.#writeNext(signal);
+        pauseMs = FIRST_PAUSE_MS;
+      } catch (error) {
+        if (signal.aborted || this.#lease.lost.aborted) return;
+        this.#onError(error);
+        if (isVaultError(error) && !error.retryable) this.#refuse(error);
+        try {
+          await this.#lease.context.clock.sleep(pauseMs, signal);
+        } catch {
+          // Nothing else ends a pause.
+          return;
+        }
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      }
+    }
+  }
+
+  get #hasWork(): boolean {
+    return !this.queue.isEmpty || this.#unconfirmed.length > 0;
+  }
+
+  async #writeNext(signal: AbortSignal): Promise<void> {
+    this.#lease.assertHeld();
+    const { nextClear } = this.queue;
+    const [first] = this.queue.nextSets(this.#mostBytes);
+    if (nextClear) await this.#clear(nextClear, signal);
+    else if (first && first.bytes > this.#mostBytes) await this.#appendLarge(first, signal);
+    else await this.#append();
+  }
+
+  /** Appends what waits, if anything does: sets, and a fold. */
+  async #append(): Promise<void> {
+    const draft = (state: LogState, next: EntryFacts): Draft | undefined => this.#draft(state, next);
+    await this.#lease.writer.commit(draft, this.#stopped.signal, { isFinal: false });
+  }
+
+  async #appendLarge(set: QueuedSet, signal: AbortSignal): Promise<void> {
+    this.#folding.hurry();
+    // Not beside a prune: no entry refers to these chunks yet.
+    await this.#lease.run(async () => {
+      const large = { set, tailChunks: await this.#storeLarge(set, signal) };
+      const draft = (state: LogState, next: EntryFacts): Draft | undefined => this.#draft(state, next, large);
+      await this.#lease.writer.commit(draft, signal, { isFinal: false });
+    }, signal);
+  }
+
+  async #storeLarge({ changes }: QueuedSet, signal: AbortSignal): Promise<Chunk[]> {
+    const chunks = await ChunkWriter.open(this.#lease, signal);
+    this.#lease.writer.memory.uploads.renew();
+    const bytes = encodeRecords(changes);
+    const tail: Chunk[] = [];
+    try {
+      for (let at = 0; at < bytes.length; at += chunks.chunkBytes) {
+        tail.push(await chunks.placeAlone(bytes.subarray(at, at + chunks.chunkBytes)));
+      }
+      await chunks.finish();
+      return tail;
+    } catch (error) {
+      await chunks.abandon(error);
+      throw error;
+    }
+  }
+
+  /** Deletes all records: what was set before is in the log by now. */
+  async #clear(clear: QueuedClear, signal: AbortSignal): Promise<void> {
+    const { retainMs } = clear;
+    const onSending = (id: string): void => void this.#sent.set(id, "clear");
+    this.#folding.hurry();
+    await this.#lease.run(async () => {
+      await deleteSession(this.#lease, { retainMs, wholeRecords: () => this.#wholeRecords(signal), onSending }, signal);
+      if (retainMs === 0) await pruneSettled(this.#lease, signal);
+    }, signal);
+    this.queue.remove([clear]);
+    clear.resolve();
+  }
+
+  async #wholeRecords(signal: AbortSignal): Promise<WholeRecords | undefined> {
+    const { last } = this.#lease.writer.state.records ?? {};
+    if (!last) return undefined;
+    const fold = await this.#folding.storeAll(last, signal);
+    return { fold, keyId: this.#keyId, ...this.#table.size };
+  }
+
+  /** The entry of the sets that wait; none when there are none, since an earlier entry has arrived late. */
+  #draft(state: LogState, next: EntryFacts, large?: LargeSet): Draft | undefined {
+    const current = state.deleted ? undefined : currentOf(state);
+    const oldest = this.queue.nextSets(this.#mostBytes);
+    const isLarge = (oldest[0]?.bytes ?? 0) > this.#mostBytes;
+    const sets = isLarge && !large ? [] : oldest;
+    if (large ? oldest[0] !== large.set : sets.length === 0 && !this.#folding.ready) return undefined;
+    const fold = current ? this.#folding.ready : { through: { n: state.n, id: state.id }, segments: [] };
+    const folded = fold ? this.#draftFold(state, next, fold) : undefined;
+    const changes = changesOf(sets);
+    const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
+    const hasOverdue = folded !== undefined && (folded.live ?? []).length < state.live.length;
+    this.#sent.set(next.id, { sets, changes, bytes, fold: current && fold, hasOverdue });
+    return {
+      kind: "records",
+      ...(large ? { tailChunks: large.tailChunks } : { tail: encodeRecords(changes) }),
+      ...folded,
+      ...(folded && state.deleted ? newLink(state, state.deleted, next) : {}),
+    };
+  }
+
+  /** What an entry with a fold says of the generations. */
+  #draftFold(state: LogState, next: EntryFacts, fold: Fold): Omit<Draft, "kind"> {
+    const keys = this.queue.keys();
+    const bytes = keys.reduce((sum, key) => sum + (this.queue.get(key)?.length ?? 0), 0);
+    return draftFold(state, next, { fold, keyId: this.#keyId, bytes, files: keys.length });
+  }
+
+  #appended({ n, id }: EntryName): void {
+    const sent = this.#sent.get(id);
+    this.#sent.clear();
+    if (!sent) return;
+    if (sent === "clear") {
+      this.#table.clear();
+      this.#folding.restart();
+      return;
+    }
+    const { sets, changes, bytes, fold, hasOverdue } = sent;
+    this.#table.apply(n, changes);
+    this.queue.remove(sets);
+    this.#unconfirmed.push(...sets);
+    this.#folding.appended({ n, id, bytes }, fold);
+    if (hasOverdue) this.#folding.sweep();
+  }
+
+  #confirmed(): void {
+    const sets = this.#unconfirmed;
+    this.#unconfirmed = [];
+    for (const { resolve } of sets) resolve();
+  }
+
+  /** The store does not take what comes next: what is after it may be taken. */
+  #refuse(error: unknown): void {
+    const { nextClear } = this.queue;
+    const refused = nextClear ? [nextClear] : this.queue.nextSets(this.#mostBytes);
+    this.queue.remove(refused);
+    for (const { reject } of refused) reject(error);
+  }
+}
