@@ -61,8 +61,8 @@ export function entryFacts(n: number, epoch: number, by: string, at: number): En
 export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): Entry {
   const { live = state.live, content = state.content } = draft;
   const kept = new Set(live.map((one) => entryOf(one).n));
-  const { superseded, ...chain } = supersededBy(state, draft, facts, content === 0);
-  const replaced = state.live.map((one) => entryOf(one).n);
+  const { superseded, lasting, ...chain } = supersededBy(state, draft, facts, content === 0);
+  const replaced = state.live.map((one) => entryOf(one).n).filter((n) => !lasting.includes(n));
   const dead = new Set([...state.dead, ...replaced, ...superseded].filter((n) => !kept.has(n)));
   return {
     uptimeMs: state.uptimeMs ?? 0,
@@ -89,15 +89,15 @@ function supersededBy(
   { kind, fold, tailChunks }: Draft,
   { n, id }: EntryFacts,
   isEmpty: boolean,
-): { superseded: readonly number[] } & Pick<Entry, "records" | "prev"> {
+): { superseded: readonly number[]; lasting: readonly number[] } & Pick<Entry, "records" | "prev"> {
   const isLasting = LASTING.includes(state.kind);
-  if (!state.records && kind !== "records") return { superseded: isLasting ? [] : [state.n] };
+  if (!state.records && kind !== "records") return { superseded: isLasting ? [] : [state.n], lasting: [] };
   const hasRecords = kind === "records";
   const next = { n, id, hasRecords, fold, hasTail: tailChunks !== undefined, isEmpty };
-  const { records, folded } = recordsAfter(state, isLasting, next);
+  const { records, folded, lasting } = recordsAfter(state, isLasting, next);
   // The records of a deleted link are not those of the next one.
   const prev = hasRecords && !state.deleted ? state.records?.last : undefined;
-  return { superseded: folded, records, prev };
+  return { superseded: folded, lasting, records, prev };
 }
 
 /** The state of the session after `entry`; what is of the entry alone can be large and is not a part of it. */

@@ -28,14 +28,14 @@ interface Next extends EntryName {
 }
 
 /**
- * The state after the next entry, and the numbers that are needed no more.
+ * The state after the next entry, the numbers that are needed no more, and those that stay whatever becomes of their records.
  * @param isLasting whether the entry before it stays when it is folded
  */
 export function recordsAfter(
   { n, records = { through: n, lasting: [], tails: [] } }: Before,
   isLasting: boolean,
   next: Next,
-): { records: RecordsState; folded: number[] } {
+): { records: RecordsState; folded: number[]; lasting: readonly number[] } {
   const isNew = n > records.through;
   const known = isLasting && isNew ? [...records.lasting, n] : records.lasting;
   const through = next.fold?.through.n ?? (next.isEmpty ? next.n - 1 : records.through);
@@ -50,6 +50,7 @@ export function recordsAfter(
       tails: next.hasTail ? [...tails, { n: next.n, id: next.id }] : tails,
     },
     folded,
+    lasting: known,
   };
 }
 
