@@ -34,7 +34,7 @@ describe("processes on one session, over a network on which everything goes wron
       const { failures, totals, areChosen } = await checkSchedules(mode, most, "records");
       expect(failures.length, failures.join("\n")).toBe(0);
       if (areChosen) return;
-      for (const name of ["commits", "sets", "folds", "restores", "late", special])
+      for (const name of ["commits", "sets", "folds", "clears", "restores", "late", special])
         expect(totals[name], name).toBeGreaterThan(0);
     },
     600_000,

@@ -80,7 +80,10 @@ export class Life {
       const lease = await this.#take();
       if (lease) {
         ownership.took(this.process, lease);
-        const records = plan.form === "records" ? new RecordOperations(this.#world, this.process, lease) : undefined;
+        const records =
+          plan.form === "records"
+            ? new RecordOperations(this.#world, this.process, lease, this.#operations)
+            : undefined;
         const change = (patience: Patience): Promise<void> => this.#operations.change(lease, patience);
         if (records) await this.#setRecords(records, lease);
         else await this.#rounds(change, lease);
@@ -95,11 +98,13 @@ export class Life {
   }
 
   async #setRecords(records: RecordOperations, lease: Lease): Promise<void> {
+    const change = (patience: Patience): Promise<void> => this.#operations.deleteOrUndelete({ lease, ...patience });
+    if (this.#random.chance(0.15)) await this.#refusable("change", change, lease);
     const isOpen = await this.#refusable("open", (patience) => records.open(patience), lease);
     if (!isOpen) return;
     await this.#rounds(async (patience) => {
       if (this.#random.chance(0.1)) await this.#operations.prune(lease, patience);
-      else await records.set();
+      else await records.change();
     }, lease);
   }
 

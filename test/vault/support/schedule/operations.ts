@@ -6,7 +6,7 @@ import { captureOf, type Files, profileFiles } from "../../../contract/profile.t
 import { takeProfile } from "./memory-profiles.ts";
 import { sameRecords } from "./record-operations.ts";
 import type { SimulatedProcess, Simulation } from "./simulation.ts";
-import { textOf } from "./truth.ts";
+import { textOf } from "./true-records.ts";
 import type { World } from "./world.ts";
 
 type Test = (state: LogState) => boolean;
@@ -65,10 +65,30 @@ export class Operations {
 
   /** The same without a lease. */
   async changeUnleased(patience: Patience): Promise<void> {
+    await this.deleteOrUndelete(patience);
+  }
+
+  /** Deletes the session or brings it back, under a lease or not. */
+  async deleteOrUndelete(options: Omit<Options, "session">): Promise<void> {
     const { session } = this.#world;
     const choice = this.#random.next();
-    if (choice < 0.5) await this.#delete({ session, ...patience }, choice < 0.1);
-    else await this.#undelete({ session, ...patience });
+    if (choice < 0.5) await this.#delete({ session, ...options }, choice < 0.1);
+    else await this.#undelete({ session, ...options });
+  }
+
+  /** Deletes the session by `remove`. @param isFinal whether nothing of it is kept */
+  async remove(what: string, isFinal: boolean, remove: () => Promise<void>): Promise<void> {
+    const { truth, plan } = this.#world;
+    const isDeleted: Test = ({ content, deleted }) => content === 0 || (deleted !== undefined && !isFinal);
+    const sent = [...this.#sent];
+    await this.#checked(
+      what,
+      () => this.#mayDelete(remove),
+      isDeleted,
+      () => false,
+    );
+    // What this process sent before may not undo it; a save that is called meanwhile may follow it.
+    if (plan.mode !== "lossy") truth.ruleOut(sent);
   }
 
   /** Removes what nobody needs, under a lease. */
@@ -101,7 +121,7 @@ export class Operations {
     const { truth, session, plan, acknowledged } = this.#world;
     await this.#exists();
     await this.#history();
-    if (plan.form === "records") await this.#peek({});
+    if (plan.form === "records") await this.#observeRecords();
     else if (isPresent(truth.newest)) {
       for (const { n } of truth.newest.live) await this.restore(n);
       await this.restore();
@@ -112,7 +132,7 @@ export class Operations {
     for (let prunes = 0; prunes < (plan.mode === "lossy" ? 2 : 1); prunes++)
       await this.#store.prune({ session, lease });
     await lease.release();
-    const lost = [...acknowledged].find((key) => !truth.records().has(key));
+    const lost = [...acknowledged].find((name) => !truth.hasSet(name));
     if (plan.mode !== "lossy" && lost !== undefined) throw new Error(`${lost} was stored, and is gone`);
     if (plan.mode !== "lossy") truth.assertNothingLeft();
   }
@@ -169,14 +189,9 @@ export class Operations {
   }
 
   async #delete(options: Options, isFinal: boolean): Promise<void> {
-    const { truth, plan } = this.#world;
     const retain = isFinal ? { retainMs: 0 } : {};
-    const isDeleted: Test = ({ content, deleted }) => content === 0 || (deleted !== undefined && !isFinal);
-    const sent = [...this.#sent];
-    const remove = (): Promise<void> => this.#mayDelete(() => this.#store.delete({ ...options, ...retain }));
-    await this.#checked(isFinal ? "delete for good" : "delete", remove, isDeleted, () => false);
-    // What this process sent before may not undo it; a save that is called meanwhile may follow it.
-    if (plan.mode !== "lossy") truth.ruleOut(sent);
+    const remove = (): Promise<void> => this.#store.delete({ ...options, ...retain });
+    await this.remove(isFinal ? "delete for good" : "delete", isFinal, remove);
   }
 
   async #undelete(options: Options): Promise<void> {
@@ -234,17 +249,27 @@ export class Operations {
     );
   }
 
-  /** The records are those of one moment meanwhile, and have all that was told to be stored before. */
+  async #observeRecords(): Promise<void> {
+    const { truth, session, plan } = this.#world;
+    await this.#peek({});
+    if (plan.mode === "lossy" || truth.newest.deleted) return;
+    for (const { n, id } of truth.newest.live) {
+      const expected = truth.recordsOf(id);
+      if (n === truth.newest.content || !expected) continue;
+      const found = await this.#store.peekRecords({ session, generation: n });
+      if (!found || !sameRecords(textsOf(found), expected))
+        throw new Error(`generation ${n}, of a link that was deleted, is not whole`);
+    }
+  }
+
+  /** The records are those of one moment meanwhile. */
   async #peek(patience: Patience): Promise<void> {
-    const { truth, session, plan, acknowledged, outcome } = this.#world;
+    const { truth, session, plan, outcome } = this.#world;
     const { moment } = truth;
-    const known = [...acknowledged];
     const found = (await this.#store.peekRecords({ session, ...patience })) ?? new Map<string, Buffer>();
     outcome.restores++;
     if (plan.mode === "lossy") return;
-    const records = new Map([...found].map(([key, value]) => [key, textOf(value)]));
-    const missing = known.find((key) => !records.has(key));
-    if (missing !== undefined) throw new Error(`a reader does not find ${missing}, which was stored before`);
+    const records = textsOf(found);
     for (let at = moment; at <= truth.moment; at++) if (sameRecords(records, truth.records(at))) return;
     throw new Error("a reader found records that were never there together");
   }
@@ -322,6 +347,10 @@ export class Operations {
   #say(what: string): void {
     this.#world.simulation.say(this.#process.name, () => what);
   }
+}
+
+function textsOf(records: ReadonlyMap<string, Buffer>): Map<string, string> {
+  return new Map([...records].map(([key, value]) => [key, textOf(value)]));
 }
 
 function equal(actual: Files, expected: Files, generation: number): void {

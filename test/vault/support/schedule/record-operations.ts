@@ -2,9 +2,9 @@ import { isVaultError } from "../../../../lib/errors.ts";
 import type { Lease } from "../../../../lib/store.ts";
 import type { VaultLease } from "../../../../lib/vault/lease.ts";
 import { SessionRecords } from "../../../../lib/vault/records/session-records.ts";
-import type { Patience } from "./operations.ts";
+import type { Operations, Patience } from "./operations.ts";
 import type { SimulatedProcess, Simulation } from "./simulation.ts";
-import { SET_PREFIX, textOf } from "./truth.ts";
+import { SET_PREFIX, textOf } from "./true-records.ts";
 import type { World } from "./world.ts";
 
 /** Few keys, so that the same records come and go and come again. */
@@ -21,10 +21,12 @@ export class RecordOperations {
   readonly #world: World;
   readonly #process: SimulatedProcess;
   readonly #lease: Lease;
+  readonly #operations: Operations;
   #records: SessionRecords | undefined;
 
-  constructor(world: World, process: SimulatedProcess, lease: Lease) {
+  constructor(world: World, process: SimulatedProcess, lease: Lease, operations: Operations) {
     this.#world = world;
+    this.#operations = operations;
     this.#process = process;
     this.#lease = lease;
   }
@@ -42,14 +44,16 @@ export class RecordOperations {
     throw new Error(`${this.#process.name} opened records that are not those of the session`);
   }
 
-  /** One to three sets at once. Resolves when they are stored, or after some time: they still are under way then. */
-  async set(): Promise<void> {
-    const { records } = { records: this.#records };
+  /** One to three calls at once. Resolves when they are done, or after some time: they still are under way then. */
+  async change(): Promise<void> {
+    const records = this.#records;
     if (!records) return;
-    const sets = Array.from({ length: 1 + this.#random.below(3) }, () => this.#setOne(records));
+    const calls = Array.from({ length: 1 + this.#random.below(3) }, () =>
+      this.#random.chance(0.04) ? this.#clear(records) : this.#set(records),
+    );
     const enough = new AbortController();
     const patience = this.#process.clock.sleep(WAIT_MS * this.#random.next(), enough.signal).catch(() => {});
-    await Promise.race([Promise.all(sets), patience]);
+    await Promise.race([Promise.all(calls), patience]);
     enough.abort();
   }
 
@@ -57,7 +61,16 @@ export class RecordOperations {
     await this.#records?.close(this.#random.pick([0, 8_000]));
   }
 
-  async #setOne(records: SessionRecords): Promise<void> {
+  async #clear(records: SessionRecords): Promise<void> {
+    const isFinal = this.#random.chance(0.3);
+    const retain = isFinal ? { retainMs: 0 } : {};
+    await this.#refusable(async () => {
+      await this.#operations.remove(isFinal ? "clear for good" : "clear", isFinal, () => records.clear(retain));
+      this.#world.outcome.clears++;
+    });
+  }
+
+  async #set(records: SessionRecords): Promise<void> {
     const { acknowledged, truth, plan, outcome } = this.#world;
     const name = `${SET_PREFIX}${this.#process.name}.${++sets}`;
     const key = this.#random.pick(KEYS);
@@ -71,22 +84,27 @@ export class RecordOperations {
         ])
       : value;
     this.#say(`${name}: ${key} ${value ? (isLarge ? "large" : "set") : "deleted"} …`);
-    try {
+    await this.#refusable(async () => {
       await records.set([
         [name, Buffer.alloc(0)],
         [key, stored],
       ]);
+      outcome.sets++;
+      this.#say(`${name}: stored`);
+      acknowledged.add(name);
+      if (plan.mode !== "lossy" && !truth.hasSet(name))
+        throw new Error(`${name} of ${this.#process.name} was told "stored", and is not there`);
+    });
+  }
+
+  async #refusable(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
       if (!this.#process.isAlive || (isVaultError(error) && ["LEASE_LOST", "CANCELLED"].includes(error.code))) return;
-      if (plan.mode === "lossy" && isVaultError(error, "CORRUPT")) return;
+      if (this.#world.plan.mode === "lossy" && isVaultError(error, "CORRUPT")) return;
       this.#world.failure ??= error;
-      return;
     }
-    outcome.sets++;
-    this.#say(`${name}: stored`);
-    acknowledged.add(name);
-    if (plan.mode !== "lossy" && !truth.records().has(name))
-      this.#world.failure ??= new Error(`${name} of ${this.#process.name} was told "stored", and is not there`);
   }
 
   get #random(): Simulation["random"] {

@@ -96,6 +96,7 @@ class Schedule {
         unchanged: 0,
         restores: 0,
         sets: 0,
+        clears: 0,
         folds: 0,
         takes: 0,
         late: 0,
@@ -107,7 +108,7 @@ class Schedule {
     plan.skews.forEach((skewMs, index) => {
       const host = new Host("abc"[index] ?? "", skewMs);
       this.#begin(host, "writer");
-      if (plan.hasPanel && plan.form === "profile" && index === 0) this.#begin(host, "panel");
+      if (plan.hasPanel && index === 0) this.#begin(host, "panel");
     });
     if (plan.hasReader) this.#begin(new Host("r", 0), "reader");
   }

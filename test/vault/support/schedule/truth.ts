@@ -3,9 +3,9 @@ import { EMPTY_LOG, stateAfter } from "../../../../lib/vault/entry-draft.ts";
 import { chunkKey, chunksPrefix, entryKey, entryNumber } from "../../../../lib/vault/layout.ts";
 import { chunksOf } from "../../../../lib/vault/manifest.ts";
 import { partsOf } from "../../../../lib/vault/records/fold.ts";
-import { RecordReader } from "../../../../lib/vault/records/record-bytes.ts";
 import type { Backend } from "./backend.ts";
 import type { Simulation } from "./simulation.ts";
+import { TrueRecords } from "./true-records.ts";
 
 /** How long a deleted session is kept at least. */
 const RETAINED_MS = 7 * 24 * 60 * 60 * 1000;
@@ -46,10 +46,7 @@ export class Truth {
   #deletedAtMs = 0;
   #linkedAtMs = 0;
 
-  /** By moment, the records of the session. */
-  readonly #records: ReadonlyMap<string, string>[] = [new Map()];
-  /** The sets that entries have said that were the newest. */
-  readonly #said = new Set<string>();
+  readonly #records = new TrueRecords();
 
   constructor(backend: Backend, simulation: Simulation, rules: TruthRules) {
     this.#backend = backend;
@@ -74,9 +71,19 @@ export class Truth {
     return this.#moments.slice(moment).some(test);
   }
 
-  /** The records at some moment. */
+  /** The records at some moment, none while the session is deleted. */
   records(moment: number = this.moment): ReadonlyMap<string, string> {
-    return this.#records[moment] ?? new Map();
+    return isPresent(this.#moments[moment] ?? EMPTY_LOG) ? this.#records.at(moment) : new Map();
+  }
+
+  /** The records of a generation that was deleted before another link came; `undefined` when it never was. */
+  recordsOf(id: string): ReadonlyMap<string, string> | undefined {
+    return this.#records.of(id);
+  }
+
+  /** Whether a set is in the log, or was deleted since. */
+  hasSet(name: string): boolean {
+    return this.#records.at(this.moment).has(name) || this.#records.wasDeleted(name);
   }
 
   /** Tells which entry these bytes are: to be called before they are sent. */
@@ -114,7 +121,7 @@ export class Truth {
   /** The store loses its newest entry. */
   loseNewest(before: LogState): void {
     this.#backend.lose(entryKey(this.#rules.session, this.newest.n));
-    this.#records.push(this.records(this.#moments.lastIndexOf(before)));
+    this.#records.goBack(this.#moments.lastIndexOf(before));
     this.#moments.push(before);
     this.#needed = this.#neededBy(before);
     this.newestSinceMs = this.#simulation.nowMs;
@@ -153,6 +160,8 @@ export class Truth {
       const mayGo = kind === "rejected" || kind === "deleted" || (proven && this.#isOverdue(proven));
       if (proven && !isGoodIn(entry, proven) && !mayGo)
         throw new Error(`entry ${n} (${kind}) dropped ${proven.n}, the newest proven generation`);
+      const dropped = this.#droppedBy(entry, before);
+      if (dropped) throw new Error(`entry ${n} (${kind}) dropped ${dropped.n}, which was deleted and is kept`);
     }
     if (entry.deleted && !before.deleted) this.#deletedAtMs = this.#simulation.nowMs;
     if (entry.earlier?.until !== before.earlier?.until) this.#linkedAtMs = this.#simulation.nowMs;
@@ -164,7 +173,8 @@ export class Truth {
         `newest is ${n}: ${kind} of epoch ${epoch}, content ${entry.content}, live ${entry.live.map((one) => one.n)}`,
     );
     this.#needed = this.#neededBy(entry);
-    this.#records.push(this.#recordsAfter(entry));
+    const again = this.#records.add(entry, before);
+    if (again !== undefined && !this.#rules.isLossy) throw new Error(`entry ${n} says ${again} again`);
     if ((entry.fold?.segments.length ?? 0) > 0) this.folds++;
     this.#moments.push(stateAfter(entry));
     const beforeAtMs = this.newestSinceMs;
@@ -172,17 +182,13 @@ export class Truth {
     this.onNewest(entry, before, beforeAtMs);
   }
 
-  #recordsAfter({ n, tail }: Entry): ReadonlyMap<string, string> {
-    if (!tail) return this.records();
-    const records = new Map(this.records());
-    for (const [key, value] of new RecordReader(`entry ${n}`).read(tail)) {
-      if (value) records.set(key, textOf(value));
-      else records.delete(key);
-      if (!key.startsWith(SET_PREFIX)) continue;
-      if (this.#said.has(key) && !this.#rules.isLossy) throw new Error(`entry ${n} says ${key} again`);
-      this.#said.add(key);
-    }
-    return records;
+  /** The generation of records of a deleted link that the entry keeps no more, although its time is not over. */
+  #droppedBy({ live, kind, content }: Entry, before: LogState): Generation | undefined {
+    const { records, since = 0, deleted } = before;
+    if (!records || (kind === "deleted" && content === 0)) return undefined;
+    const isOfDeleted = ({ n }: Generation): boolean => n < since || (deleted !== undefined && n === before.content);
+    const gone = before.live.filter((one) => isOfDeleted(one) && !live.some(({ id }) => id === one.id));
+    return gone.find((one) => !this.#isOverdue(one));
   }
 
   /** Whether the time is over for which a deletion keeps the generation, whatever any clock of a host says. */
@@ -239,12 +245,8 @@ export class Truth {
   }
 }
 
-/** What the keys of markers begin with: each set has one. */
-export const SET_PREFIX = "set ";
-
-/** The value of a record as a schedule knows it: large ones begin with what tells them apart. */
-export function textOf(value: Buffer): string {
-  return value.toString("latin1", 0, 20);
+function isPresent({ content, deleted }: LogState): boolean {
+  return content !== 0 && !deleted;
 }
 
 function newestProven({ live, content }: LogState): Generation | undefined {

@@ -15,6 +15,8 @@ export interface Outcome {
   restores: number;
   /** Sets of records, and segments that they were put together in. */
   sets: number;
+  /** Deletions of all records by their holder. */
+  clears: number;
   folds: number;
   takes: number;
   late: number;
