@@ -210,6 +210,15 @@ export class Vault implements ProfileStore {
   }
 
   /**
+   * Whether these records, which a store of this process has open, are those of this store's session: two stores may have
+   * one backend.
+   */
+  async hasOpen(records: SessionRecords, { signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+    const newest = await this.#newest(records.session, signal);
+    return newest?.lease?.hold === records.hold;
+  }
+
+  /**
    * The records of a session as they are now, by key; another process may hold it. `undefined` when it has none.
    * @param options.generation number of one of `generations` of the session's state: one that was deleted before the
    *   present link, say. @default the current one

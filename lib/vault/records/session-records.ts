@@ -4,6 +4,7 @@ import type { VaultLease } from "../lease.ts";
 import { whole } from "../options.ts";
 import { readRecords, type StoredRecords } from "./read-records.ts";
 import type { RecordChange } from "./record-bytes.ts";
+import { changesOf } from "./record-queue.ts";
 import { RecordTable } from "./record-table.ts";
 import { RecordsWriter, type RecordsWriterOptions } from "./records-writer.ts";
 
@@ -25,6 +26,8 @@ export class SessionRecords {
   readonly session: string;
   readonly #lease: VaultLease;
   readonly #writer: RecordsWriter;
+  /** What was not stored when nothing more was sent. */
+  #left: readonly RecordChange[] = [];
   /** Why nothing more is taken. */
   #ended: unknown;
 
@@ -117,6 +120,23 @@ export class SessionRecords {
     await stored;
   }
 
+  /** Names the holder of the session, in whatever process: the id of the `hold` that gave it. */
+  get hold(): string {
+    return this.#lease.writer.hold.id;
+  }
+
+  /** After {@link close}: what was set, and is not known to be stored. Nothing when a {@link clear} was on its way too. */
+  get unstored(): readonly RecordChange[] {
+    return this.#left;
+  }
+
+  /**
+   * Where these records are in the log. A holder of the same log whose epoch is the next one comes right after this one.
+   */
+  get place(): { log: string; epoch: number } {
+    return { log: this.#lease.writer.state.salt, epoch: this.#lease.epoch };
+  }
+
   /** Waits for sets and clears, for `timeoutMs` milliseconds at most, and gives the session back. Never rejects. */
   async close(timeoutMs: number = CLOSE_MS): Promise<void> {
     const closed = new VaultError("CANCELLED", `The records of ${this.session} were closed.`);
@@ -134,6 +154,8 @@ export class SessionRecords {
   #end(reason: unknown): void {
     this.#ended ??= reason;
     const left = this.#writer.end(reason);
+    const sets = left.filter((one) => "changes" in one);
+    if (sets.length > 0 && sets.length === left.length) this.#left = changesOf(sets);
     void setImmediate().then(() => {
       for (const { reject } of left) reject(reason);
     });

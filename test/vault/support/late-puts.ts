@@ -13,7 +13,7 @@ export class LatePuts implements BlobStore {
   afterPut: (() => Promise<void>) | undefined;
   readonly traits: BlobStore["traits"];
   readonly get: BlobStore["get"];
-  readonly list: BlobStore["list"];
+  list: BlobStore["list"];
   readonly delete: BlobStore["delete"];
   #late: (() => Promise<void>)[] = [];
 

@@ -1,0 +1,45 @@
+import { setImmediate } from "node:timers/promises";
+import type { BaileysSocket } from "./types.ts";
+
+/** `DisconnectReason.connectionReplaced`: another client has taken the connection over. Bots do not connect again on it. */
+const REPLACED = 440;
+/** `DisconnectReason.loggedOut`. */
+const LOGGED_OUT = 401;
+
+/** What a socket is wired to. */
+export interface Wiring {
+  readonly lost: AbortSignal;
+  /** Stores the credentials. */
+  saveCreds(): Promise<void>;
+  /** The socket has ended. @param isFinal whether nobody will make another one for this session, as far as its end tells */
+  onEnd(isFinal: boolean): void;
+}
+
+/** Wires a socket: first of all, it ends when the session is lost. */
+export function bindSocket(socket: BaileysSocket, { lost, saveCreds, onEnd }: Wiring): void {
+  const end = (): void => endSocket(socket, lost.reason);
+  if (lost.aborted) end();
+  else lost.addEventListener("abort", end, { once: true });
+  socket.ev.on("creds.update", () => void saveCreds());
+  socket.ev.on("connection.update", ({ connection, lastDisconnect }: ConnectionUpdate) => {
+    if (connection !== "close") return;
+    lost.removeEventListener("abort", end);
+    const { error } = lastDisconnect ?? {};
+    const isFinal = error === undefined || [LOGGED_OUT, REPLACED].includes(error.output?.statusCode ?? 0);
+    // After the bot's own listeners, which may open the session again.
+    void setImmediate().then(() => onEnd(isFinal));
+  });
+}
+
+/** Ends a socket as one that another client has replaced. */
+export function endSocket(socket: BaileysSocket, reason: unknown): void {
+  const error = new Error(reason instanceof Error ? reason.message : String(reason), { cause: reason });
+  const payload = { statusCode: REPLACED, error: "Conflict", message: error.message };
+  // Handlers read the status where the package `@hapi/boom` puts it.
+  void socket.end(Object.assign(error, { isBoom: true, output: { statusCode: REPLACED, payload, headers: {} } }));
+}
+
+interface ConnectionUpdate {
+  readonly connection?: string;
+  readonly lastDisconnect?: { readonly error?: Error & { readonly output?: { readonly statusCode?: number } } };
+}

@@ -1,0 +1,92 @@
+import { invalidOption } from "../errors.ts";
+import { whole } from "../vault/options.ts";
+import type { Vault } from "../vault/vault.ts";
+import { callListener, warningListener } from "../warnings.ts";
+import { sessionNameOf } from "./session-name.ts";
+
+/** Options of `useVaultAuthState`. */
+export interface VaultAuthStateOptions {
+  /** Any store of this package. It decides about encryption, retries, limits, and how long a lease lasts. */
+  store: Vault;
+  /**
+   * What the bot calls its session: letters, digits, underscores and hyphens, at most 120. In the store, it is
+   * `Baileys-<session>`; that name is taken as well.
+   */
+  session: string;
+  /** How long to wait for another process that has the session, in milliseconds; 0: not at all. @default 120000 */
+  leaseWaitMs?: number | undefined;
+  /**
+   * How long a `set` waits for a store that is away, in milliseconds; then it rejects with `UNAVAILABLE`, and what was set is
+   * stored when the store is back, unless another process has the session by then.
+   * @default as long as the session is open: sockets have sent their messages by then, and cannot take them back
+   */
+  setTimeoutMs?: number | undefined;
+  /** Baileys, or a fork of it: `import * as baileys from "…"`. @default what is installed as `baileys`, else `@whiskeysockets/baileys` */
+  baileys?: unknown;
+  /**
+   * Called with what goes wrong in the background and is tried again, above all a store that is away, and with the failure of
+   * a `saveCreds` that nobody has waited for.
+   * @default told to `onWarning`, once a minute at most
+   */
+  onError?: ((error: unknown) => void) | undefined;
+  /** Called with warnings for a person. @default `process.emitWarning` */
+  onWarning?: ((message: string) => void) | undefined;
+  /** Ends the opening; then it rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Checked options, with their defaults. */
+export interface CheckedOptions {
+  readonly store: Vault;
+  /** The name in the store. */
+  readonly session: string;
+  readonly leaseWaitMs: number;
+  readonly setTimeoutMs: number | undefined;
+  readonly baileys: unknown;
+  readonly onError: (error: unknown) => void;
+  readonly onWarning: (message: string) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+const LEASE_WAIT_MS = 120_000;
+/** The longest time of a timer in Node. */
+const LONGEST_MS = 2 ** 31 - 1;
+/** The least time between two warnings of errors that nobody listens to, in milliseconds. */
+const WARNING_MS = 60_000;
+
+/** @throws `INVALID` naming the first option that is wrong */
+export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
+  const { store, session, leaseWaitMs, setTimeoutMs, baileys, onError, signal } = Object(options) as VaultAuthStateOptions;
+  checkStore(store);
+  if (onError !== undefined && typeof onError !== "function") throw invalidOption("onError", "a function", onError);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption("signal", "an AbortSignal", signal);
+  const onWarning = warningListener(options.onWarning);
+  return {
+    store,
+    session: sessionNameOf(session),
+    leaseWaitMs: whole("leaseWaitMs", leaseWaitMs, LEASE_WAIT_MS, 0, LONGEST_MS),
+    setTimeoutMs: setTimeoutMs === undefined ? undefined : whole("setTimeoutMs", setTimeoutMs, 0, 1, LONGEST_MS),
+    baileys,
+    onError: onError ? (error) => callListener(() => onError(error)) : warnOfErrors(onWarning),
+    onWarning,
+    signal,
+  };
+}
+
+/** @throws `INVALID` unless it is a store of this package: the logs of others cannot keep records */
+export function checkStore(store: unknown): asserts store is Vault {
+  const methods: (keyof Vault)[] = ["openRecords", "peekRecords", "hasOpen", "sessions", "state"];
+  if (!methods.every((name) => typeof Reflect.get(Object(store), name) === "function")) {
+    throw invalidOption("store", "a store of wa-vault, e.g. `new RedisStore({ client })`", store);
+  }
+}
+
+function warnOfErrors(onWarning: (message: string) => void): (error: unknown) => void {
+  let warnedAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    const now = performance.now();
+    if (now - warnedAt < WARNING_MS) return;
+    warnedAt = now;
+    onWarning(error instanceof Error ? error.message : String(error));
+  };
+}

@@ -1,0 +1,32 @@
+import { VaultError } from "../errors.ts";
+
+/** Key of the credentials. */
+export const CREDS_KEY = "creds";
+/** Key of the credentials of the device that was linked before this one. */
+export const EARLIER_CREDS_KEY = "earlier-creds";
+/** Key of the highest id that a pre-key was ever stored under. */
+export const PRE_KEY_MARK_KEY = "pre-key-mark";
+
+/** Between type and id: no type contains it. */
+const SEPARATOR = "\0";
+const LONGEST_KEY = 0xffff;
+
+/** The key of a Signal record. @throws `INVALID` when the type or the id cannot be a part of one */
+export function recordKey(type: string, id: string): string {
+  const key = `${type}${SEPARATOR}${id}`;
+  if (type !== "" && !type.includes(SEPARATOR) && isStorable(key)) return key;
+  throw new VaultError("INVALID", `Could not use ${JSON.stringify(key.slice(0, 60))} as type and id of a record.`, {
+    hint: `A type is not empty, and has no NUL in it; both have at most ${LONGEST_KEY - 1} bytes together, of valid Unicode.`,
+  });
+}
+
+function isStorable(key: string): boolean {
+  const bytes = Buffer.from(key);
+  return bytes.length <= LONGEST_KEY && bytes.toString() === key;
+}
+
+/** Type and id of the record with this key; `undefined` when it is no Signal record. */
+export function parseRecordKey(key: string): { type: string; id: string } | undefined {
+  const at = key.indexOf(SEPARATOR);
+  return at === -1 ? undefined : { type: key.slice(0, at), id: key.slice(at + SEPARATOR.length) };
+}

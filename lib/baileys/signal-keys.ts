@@ -1,0 +1,164 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Mutex } from "../async/mutex.ts";
+import { invalidOption } from "../errors.ts";
+import type { RecordChange } from "../vault/records/record-bytes.ts";
+import { PRE_KEY_MARK_KEY, parseRecordKey, recordKey } from "./record-key.ts";
+import type { BaileysModule, RecordSet, SignalKeyStore } from "./types.ts";
+import { decodeValue, encodeValue } from "./value-codec.ts";
+
+/** The records of a session, encoded. */
+export interface EncodedRecords {
+  get(key: string): Buffer | undefined;
+  keys(): string[];
+  /** Reads see the changes at once; resolves when they are stored. */
+  set(changes: Iterable<RecordChange>): Promise<void>;
+}
+
+/** The changes of a transaction, by key. */
+type Transaction = Map<string, Buffer | undefined>;
+
+/** The keys of the Signal protocol in the records of a session. */
+export class SignalKeys implements SignalKeyStore {
+  readonly #records: EncodedRecords;
+  readonly #baileys: BaileysModule;
+  readonly #transactions = new AsyncLocalStorage<Transaction>();
+  readonly #mutex = new Mutex();
+
+  constructor(records: EncodedRecords, baileys: BaileysModule) {
+    this.#records = records;
+    this.#baileys = baileys;
+  }
+
+  async get(type: string, ids: string[]): Promise<{ [id: string]: unknown }> {
+    const values: { [id: string]: unknown } = {};
+    for (const id of ids) {
+      const bytes = this.#read(recordKey(type, id));
+      if (bytes) values[id] = this.#decode(type, id, bytes);
+    }
+    return values;
+  }
+
+  async set(data: RecordSet): Promise<void> {
+    const transaction = this.#transactions.getStore();
+    if (transaction) {
+      for (const [key, value] of this.#changes(given(data))) transaction.set(key, value);
+      return;
+    }
+    // Baileys 6 writes into the object that it has passed, while that is stored, and then forgets what it wrote.
+    const taken = new Map<string, unknown>();
+    for (;;) {
+      const changed = given(data).filter(({ key, value }) => !taken.has(key) || !Object.is(taken.get(key), value));
+      if (changed.length === 0 && taken.size > 0) return;
+      for (const { key, value } of changed) taken.set(key, value);
+      await this.#records.set(this.#changes(changed));
+      if (changed.length === 0) return;
+    }
+  }
+
+  async clear(): Promise<void> {
+    const changes = this.#keys().map((key): RecordChange => [key, undefined]);
+    const transaction = this.#transactions.getStore();
+    if (!transaction) await this.#records.set(changes);
+    else for (const [key, value] of changes) transaction.set(key, value);
+  }
+
+  list(type: string): AsyncIterable<readonly [id: string, value: unknown]> {
+    const found = this.#ids(type).map((id) => ({ id, bytes: this.#read(recordKey(type, id)) }));
+    return iterate(found, ({ id, bytes = Buffer.alloc(0) }) => [id, this.#decode(type, id, bytes)] as const);
+  }
+
+  listIds(type: string): AsyncIterable<string> {
+    return iterate(this.#ids(type), (id) => id);
+  }
+
+  async transaction<T>(work: (keys: SignalKeyStore) => Promise<T>): Promise<T> {
+    if (this.#transactions.getStore()) return await work(this);
+    return await this.#mutex.run(async () => {
+      const changes: Transaction = new Map();
+      const result = await this.#transactions.run(changes, () => work(this));
+      await this.#records.set(changes);
+      return result;
+    });
+  }
+
+  isInTransaction(): boolean {
+    return this.#transactions.getStore() !== undefined;
+  }
+
+  #read(key: string): Buffer | undefined {
+    const transaction = this.#transactions.getStore();
+    return transaction?.has(key) ? transaction.get(key) : this.#records.get(key);
+  }
+
+  /** The keys of all Signal records. */
+  #keys(): string[] {
+    const changed = this.#transactions.getStore()?.keys() ?? [];
+    const keys = new Set([...this.#records.keys(), ...changed]);
+    return [...keys].filter((key) => parseRecordKey(key) && this.#read(key));
+  }
+
+  #ids(type: string): string[] {
+    return this.#keys().flatMap((key) => {
+      const record = parseRecordKey(key);
+      return record?.type === type ? [record.id] : [];
+    });
+  }
+
+  #decode(type: string, id: string, bytes: Buffer): unknown {
+    const value = decodeValue(bytes, `${type} ${id}`);
+    // Its sockets take nothing else: with a plain object they resync the app state for ever.
+    return type === "app-state-sync-key"
+      ? this.#baileys.proto.Message.AppStateSyncKeyData.fromObject(value)
+      : value;
+  }
+
+  #changes(records: readonly GivenRecord[]): RecordChange[] {
+    const changes = records.map(({ key, what, value }): RecordChange => {
+      const isDeleted = value === null || value === undefined;
+      return [key, isDeleted ? undefined : encodeValue(value, what)];
+    });
+    const mark = this.#preKeyMark(records);
+    return mark ? [...changes, mark] : changes;
+  }
+
+  /** The highest id that a pre-key was ever stored under, where these records raise it. */
+  #preKeyMark(records: readonly GivenRecord[]): RecordChange | undefined {
+    const ids = records.filter(({ type, value }) => type === "pre-key" && value).map(({ id }) => Number(id));
+    const highest = ids.filter(Number.isSafeInteger).reduce((most, id) => Math.max(most, id), 0);
+    return highest > preKeyMark(this.#read(PRE_KEY_MARK_KEY))
+      ? [PRE_KEY_MARK_KEY, encodeValue(highest, "the mark of pre-keys")]
+      : undefined;
+  }
+}
+
+/** The number that a record holds under {@link PRE_KEY_MARK_KEY}; 0 without one. */
+export function preKeyMark(bytes: Buffer | undefined): number {
+  return bytes ? (decodeValue(bytes, "the mark of pre-keys") as number) : 0;
+}
+
+/** A record as Baileys sets it. */
+interface GivenRecord {
+  readonly type: string;
+  readonly id: string;
+  readonly key: string;
+  /** For errors. */
+  readonly what: string;
+  readonly value: unknown;
+}
+
+function given(data: RecordSet): GivenRecord[] {
+  if (typeof data !== "object" || data === null) throw invalidOption("data", "records by type and id", data);
+  return Object.entries(data).flatMap(([type, records]) =>
+    Object.entries(records ?? {}).map(([id, value]) => ({
+      type,
+      id,
+      key: recordKey(type, id),
+      what: `${type} ${id}`,
+      value,
+    })),
+  );
+}
+
+async function* iterate<T, R>(list: readonly T[], map: (one: T) => R): AsyncGenerator<R> {
+  for (const one of list) yield map(one);
+}

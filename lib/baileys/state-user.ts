@@ -1,0 +1,146 @@
+import { withDeadline, withSignal } from "../async/deadline.ts";
+import { VaultError } from "../errors.ts";
+import type { RecordChange } from "../vault/records/record-bytes.ts";
+import { bindSocket, endSocket } from "./bind-socket.ts";
+import { credentialsFault, decodeCreds, isRegistered, isSameDevice } from "./credentials.ts";
+import type { OpenSession, SessionUser } from "./open-sessions.ts";
+import type { CheckedOptions } from "./options.ts";
+import { CREDS_KEY, EARLIER_CREDS_KEY, PRE_KEY_MARK_KEY } from "./record-key.ts";
+import { preKeyMark, SignalKeys } from "./signal-keys.ts";
+import type { AuthenticationState, BaileysModule, BaileysSocket } from "./types.ts";
+import { encodeValue } from "./value-codec.ts";
+
+/** How long `close` waits for what is on its way, in milliseconds: Docker kills after 10 s. */
+const CLOSE_MS = 8_000;
+
+/** One state of a session that is open in this process: what one call of `useVaultAuthState` has given to a bot. */
+export class StateUser implements SessionUser {
+  readonly state: AuthenticationState;
+  /** Whether no credentials were stored. */
+  readonly isNew: boolean;
+  readonly #session: OpenSession;
+  readonly #baileys: BaileysModule;
+  readonly #options: CheckedOptions;
+  readonly #lost = new AbortController();
+  readonly #sockets = new Set<BaileysSocket>();
+  #closing: Promise<void> | undefined;
+  #clearing: Promise<void> | undefined;
+
+  /** @throws `CORRUPT` when the credentials that are stored are damaged */
+  constructor(session: OpenSession, baileys: BaileysModule, options: CheckedOptions) {
+    const { records } = session;
+    const stored = records.get(CREDS_KEY);
+    this.isNew = stored === undefined;
+    this.#session = session;
+    this.#baileys = baileys;
+    this.#options = options;
+    const creds = stored ? decodeCreds(stored, records.session) : baileys.initAuthCreds();
+    // Keys that were uploaded stay at the server also when the process dies before it has saved the credentials.
+    creds.nextPreKeyId = Math.max(creds.nextPreKeyId, preKeyMark(records.get(PRE_KEY_MARK_KEY)) + 1);
+    const encoded = {
+      get: (key: string): Buffer | undefined => records.get(key),
+      keys: (): string[] => records.keys(),
+      set: (changes: Iterable<RecordChange>): Promise<void> => this.#set(changes),
+    };
+    this.state = { creds, keys: new SignalKeys(encoded, baileys) };
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  onLost(reason: unknown): void {
+    this.#lost.abort(reason);
+  }
+
+  onError(error: unknown): void {
+    this.#options.onError(error);
+  }
+
+  saveCreds(): Promise<void> {
+    const saving = this.#saveCreds();
+    saving.catch((error) => {
+      if (!this.lost.aborted) this.onError(error);
+    });
+    return saving;
+  }
+
+  bind(socket: BaileysSocket): void {
+    this.#sockets.add(socket);
+    bindSocket(socket, {
+      lost: this.lost,
+      saveCreds: () => this.saveCreds(),
+      onEnd: (isFinal) => {
+        this.#sockets.delete(socket);
+        if (isFinal && this.#sockets.size === 0) void this.close();
+      },
+    });
+  }
+
+  async clear(): Promise<void> {
+    this.#assertOpen();
+    for (const socket of this.#sockets) endSocket(socket, `The session ${this.#session.records.session} was cleared.`);
+    const { creds } = this.state;
+    for (const name of Object.keys(creds)) Reflect.deleteProperty(creds, name);
+    Object.assign(creds, this.#baileys.initAuthCreds());
+    const clearing = this.#session.records.clear();
+    this.#clearing = clearing;
+    try {
+      await clearing;
+    } finally {
+      if (this.#clearing === clearing) this.#clearing = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#session.leave(this, CLOSE_MS);
+    await this.#closing;
+  }
+
+  /** @throws `LEASE_LOST`, or `CANCELLED` after `close` */
+  #assertOpen(): void {
+    this.lost.throwIfAborted();
+    if (!this.#closing) return;
+    throw new VaultError("CANCELLED", `The session ${this.#session.records.session} was closed.`, {
+      hint: "Open it again with `useVaultAuthState`.",
+    });
+  }
+
+  async #set(changes: Iterable<RecordChange>): Promise<void> {
+    this.#assertOpen();
+    const { records } = this.#session;
+    const setting = records.set(changes);
+    const { setTimeoutMs: limitMs } = this.#options;
+    if (limitMs === undefined) return await setting;
+    const expired = (): VaultError => {
+      const message = `Could not store records of ${records.session}: the store did not confirm them within ${limitMs} ms.`;
+      return new VaultError("UNAVAILABLE", message, { hint: "They are stored when the store is back; see `setTimeoutMs`." });
+    };
+    await withDeadline({ limitMs, expired }, (signal) => withSignal(setting, signal));
+  }
+
+  async #saveCreds(): Promise<void> {
+    if (this.#closing) return;
+    this.#assertOpen();
+    const { records } = this.#session;
+    const { creds } = this.state;
+    const fault = credentialsFault(creds);
+    if (fault) throw new VaultError("INVALID", `Could not store the credentials of ${records.session}: ${fault}.`);
+    const bytes = encodeValue(creds, `the credentials of ${records.session}`);
+    // After a logout that is under way, they are the first ones of another device.
+    if (this.#clearing) await this.#clearing;
+    const stored = records.get(CREDS_KEY);
+    const before = stored && decodeCreds(stored, records.session);
+    const changes: RecordChange[] = [[CREDS_KEY, bytes]];
+    if (before && isRegistered(before)) {
+      if (!isRegistered(creds)) {
+        const why = "they are not linked to a phone, and those that are stored are";
+        throw new VaultError("INVALID", `Could not store the credentials of ${records.session}: ${why}.`, {
+          hint: "Call `clear()` first to log out and link anew.",
+        });
+      }
+      if (!isSameDevice(before, creds)) changes.push([EARLIER_CREDS_KEY, stored]);
+    }
+    await this.#set(changes);
+  }
+}

@@ -1,0 +1,83 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: the values of three releases of Baileys, whose types differ, fit in here.
+
+/** A key pair as Baileys makes it. */
+export interface KeyPair {
+  public: Uint8Array;
+  private: Uint8Array;
+}
+
+/**
+ * The credentials of a linked device: what `creds.json` of Baileys has. Its sockets change the object in place, and then
+ * emit `creds.update`. Fits the `AuthenticationCreds` of Baileys 6.7 to 7.
+ */
+export interface AuthenticationCreds {
+  noiseKey: KeyPair;
+  pairingEphemeralKeyPair: KeyPair;
+  signedIdentityKey: KeyPair;
+  signedPreKey: { keyPair: KeyPair; signature: Uint8Array; keyId: number; timestampS?: number };
+  registrationId: number;
+  advSecretKey: string;
+  /** The linked account; before it is linked by a pairing code, the number that was asked for. */
+  me?: any;
+  /** What the phone has signed when it linked the device. */
+  account?: any;
+  signalIdentities?: any;
+  myAppStateKeyId?: string;
+  firstUnuploadedPreKeyId: number;
+  nextPreKeyId: number;
+  lastAccountSyncTimestamp?: number;
+  platform?: string;
+  processedHistoryMessages: any[];
+  accountSyncCounter: number;
+  accountSettings: any;
+  registered: boolean;
+  pairingCode: string | undefined;
+  lastPropHash: string | undefined;
+  routingInfo: Buffer | undefined;
+  additionalData?: any;
+}
+
+/** By type and id, the records that are set; `null` and `undefined` delete. */
+export type RecordSet = { [type in string]?: { [id: string]: any } };
+
+/** The keys of the Signal protocol, as Baileys' sockets use them; fits its `SignalKeyStore`. */
+export interface SignalKeyStore {
+  /** The values of these ids; ids without one are left out. Values are copies. */
+  get(type: string, ids: string[]): Promise<{ [id: string]: any }>;
+  /** Sets all of these records, or none of them. */
+  set(data: RecordSet): Promise<void>;
+  /** Deletes all records, and keeps the credentials. */
+  clear(): Promise<void>;
+  /** The records of a type as they are at the call, whatever changes afterwards. */
+  list(type: string): AsyncIterable<readonly [id: string, value: any]>;
+  /** The ids of a type as they are at the call. */
+  listIds(type: string): AsyncIterable<string>;
+  /**
+   * Runs `work`. What it sets, by the keys that it is given or by any others of this state, is stored at once when it has
+   * ended, and is not seen outside before that; nothing is when it throws. Transactions run one after another; one within
+   * another is a part of it.
+   * @param key of Baileys' own signature; it is not used
+   */
+  transaction<T>(work: (keys: SignalKeyStore) => Promise<T>, key?: string): Promise<T>;
+  /** Whether the caller runs within {@link transaction}. */
+  isInTransaction(): boolean;
+}
+
+/** What `makeWASocket({ auth })` takes. */
+export interface AuthenticationState {
+  creds: AuthenticationCreds;
+  keys: SignalKeyStore;
+}
+
+/** The parts of Baileys that a state needs. */
+export interface BaileysModule {
+  /** Makes the credentials of a device that is not linked. */
+  initAuthCreds(): AuthenticationCreds;
+  readonly proto: { Message: { AppStateSyncKeyData: { fromObject(value: any): any } } };
+}
+
+/** The parts of a socket of Baileys that `bind` uses. */
+export interface BaileysSocket {
+  readonly ev: { on(event: any, listener: (update: any) => void): unknown };
+  end(error: Error | undefined): unknown;
+}
