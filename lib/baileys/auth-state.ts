@@ -33,7 +33,7 @@ export interface VaultAuthState {
    * `LEASE_LOST` when the session is another user's by now.
    */
   readonly clear: () => Promise<void>;
-  /** Waits for what is on its way, for 8 seconds at most, and gives the session back. Never rejects. */
+  /** Waits for what is on its way, for `closeTimeoutMs` at most, and gives the session back. Never rejects. */
   readonly close: () => Promise<void>;
 }
 

@@ -66,7 +66,7 @@ export class OpenSession {
         if (await one.#isOpenIn(vault, signal)) return one.#join(makeUser(one));
       }
       let opened: OpenSession | undefined;
-      const tell = (error: unknown): void => (opened?.#user ? opened.#user.onError(error) : onError(error));
+      const tell = (error: unknown): void => (opened ? opened.#tell(error) : onError(error));
       const records = await vault.openRecords({ session, waitMs, onError: tell, ...(signal ? { signal } : {}) });
       opened = new OpenSession(vault, records);
       try {
@@ -129,6 +129,10 @@ export class OpenSession {
     const message = `The session ${this.records.session} was opened again in this process.`;
     before?.onLost(new VaultError("LEASE_LOST", message, { hint }));
     return user;
+  }
+
+  #tell(error: unknown): void {
+    this.#user?.onError(error);
   }
 
   #lose(reason: unknown): void {

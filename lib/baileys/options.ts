@@ -21,6 +21,11 @@ export interface VaultAuthStateOptions {
    * @default as long as the session is open: sockets have sent their messages by then, and cannot take them back
    */
   setTimeoutMs?: number | undefined;
+  /**
+   * How long `close` waits for what is on its way, in milliseconds. What is not stored by then is stored when the session is
+   * opened again in this process, unless another process has it before. @default 8000 (Docker kills after 10 s)
+   */
+  closeTimeoutMs?: number | undefined;
   /** Baileys, or a fork of it: `import * as baileys from "…"`. @default what is installed as `baileys`, else `@whiskeysockets/baileys` */
   baileys?: unknown;
   /**
@@ -42,6 +47,7 @@ export interface CheckedOptions {
   readonly session: string;
   readonly leaseWaitMs: number;
   readonly setTimeoutMs: number | undefined;
+  readonly closeTimeoutMs: number;
   readonly baileys: unknown;
   readonly onError: (error: unknown) => void;
   readonly onWarning: (message: string) => void;
@@ -49,6 +55,7 @@ export interface CheckedOptions {
 }
 
 const LEASE_WAIT_MS = 120_000;
+const CLOSE_MS = 8_000;
 /** The longest time of a timer in Node. */
 const LONGEST_MS = 2 ** 31 - 1;
 /** The least time between two warnings of errors that nobody listens to, in milliseconds. */
@@ -56,7 +63,9 @@ const WARNING_MS = 60_000;
 
 /** @throws `INVALID` naming the first option that is wrong */
 export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
-  const { store, session, leaseWaitMs, setTimeoutMs, baileys, onError, signal } = Object(options) as VaultAuthStateOptions;
+  const { store, session, leaseWaitMs, setTimeoutMs, closeTimeoutMs, baileys, onError, signal } = Object(
+    options,
+  ) as VaultAuthStateOptions;
   checkStore(store);
   if (onError !== undefined && typeof onError !== "function") throw invalidOption("onError", "a function", onError);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption("signal", "an AbortSignal", signal);
@@ -66,6 +75,7 @@ export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
     session: sessionNameOf(session),
     leaseWaitMs: whole("leaseWaitMs", leaseWaitMs, LEASE_WAIT_MS, 0, LONGEST_MS),
     setTimeoutMs: setTimeoutMs === undefined ? undefined : whole("setTimeoutMs", setTimeoutMs, 0, 1, LONGEST_MS),
+    closeTimeoutMs: whole("closeTimeoutMs", closeTimeoutMs, CLOSE_MS, 0, LONGEST_MS),
     baileys,
     onError: onError ? (error) => callListener(() => onError(error)) : warnOfErrors(onWarning),
     onWarning,

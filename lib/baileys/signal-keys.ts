@@ -107,9 +107,7 @@ export class SignalKeys implements SignalKeyStore {
   #decode(type: string, id: string, bytes: Buffer): unknown {
     const value = decodeValue(bytes, `${type} ${id}`);
     // Its sockets take nothing else: with a plain object they resync the app state for ever.
-    return type === "app-state-sync-key"
-      ? this.#baileys.proto.Message.AppStateSyncKeyData.fromObject(value)
-      : value;
+    return type === "app-state-sync-key" ? this.#baileys.proto.Message.AppStateSyncKeyData.fromObject(value) : value;
   }
 
   #changes(records: readonly GivenRecord[]): RecordChange[] {

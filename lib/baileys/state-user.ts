@@ -10,9 +10,6 @@ import { preKeyMark, SignalKeys } from "./signal-keys.ts";
 import type { AuthenticationState, BaileysModule, BaileysSocket } from "./types.ts";
 import { encodeValue } from "./value-codec.ts";
 
-/** How long `close` waits for what is on its way, in milliseconds: Docker kills after 10 s. */
-const CLOSE_MS = 8_000;
-
 /** One state of a session that is open in this process: what one call of `useVaultAuthState` has given to a bot. */
 export class StateUser implements SessionUser {
   readonly state: AuthenticationState;
@@ -93,7 +90,7 @@ export class StateUser implements SessionUser {
   }
 
   async close(): Promise<void> {
-    this.#closing ??= this.#session.leave(this, CLOSE_MS);
+    this.#closing ??= this.#session.leave(this, this.#options.closeTimeoutMs);
     await this.#closing;
   }
 
@@ -114,7 +111,9 @@ export class StateUser implements SessionUser {
     if (limitMs === undefined) return await setting;
     const expired = (): VaultError => {
       const message = `Could not store records of ${records.session}: the store did not confirm them within ${limitMs} ms.`;
-      return new VaultError("UNAVAILABLE", message, { hint: "They are stored when the store is back; see `setTimeoutMs`." });
+      return new VaultError("UNAVAILABLE", message, {
+        hint: "They are stored when the store is back; see `setTimeoutMs`.",
+      });
     };
     await withDeadline({ limitMs, expired }, (signal) => withSignal(setting, signal));
   }

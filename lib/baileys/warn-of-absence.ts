@@ -13,7 +13,9 @@ export async function warnOfAbsence({ store, session, onWarning, signal }: Check
     const state = await store.state({ session, ...(signal ? { signal } : {}) });
     if (state?.deleted) {
       const since = state.deleted.at.toISOString();
-      onWarning(`${session} was deleted at ${since}: this bot links a new device. \`undelete\` of the store brings it back.`);
+      onWarning(
+        `${session} was deleted at ${since}: this bot links a new device. \`undelete\` of the store brings it back.`,
+      );
       return;
     }
     const others: string[] = [];

@@ -1,0 +1,30 @@
+import type makeWASocket from "baileys";
+import type { AuthenticationState, SignalKeyStore } from "baileys";
+import type makeWASocket67 from "baileys-6.7";
+import type { AuthenticationState as AuthenticationState67 } from "baileys-6.7";
+import type makeWASocket617 from "baileys-6.17";
+import type { AuthenticationState as AuthenticationState617 } from "baileys-6.17";
+import { expectTypeOf, it } from "vitest";
+import { FileStore } from "wa-vault/fs";
+import { useVaultAuthState } from "../../lib/baileys/index.ts";
+
+const opened = useVaultAuthState({ store: new FileStore({ directory: "sessions" }), session: "bot" });
+type Opened = Awaited<typeof opened>;
+
+it("a state fits the sockets of each release of Baileys", () => {
+  expectTypeOf<Opened["state"]>().toExtend<AuthenticationState>();
+  expectTypeOf<Opened["state"]>().toExtend<AuthenticationState617>();
+  expectTypeOf<Opened["state"]>().toExtend<AuthenticationState67>();
+  expectTypeOf<Opened["state"]["keys"]>().toExtend<SignalKeyStore>();
+});
+
+it("a socket of each release can be bound", () => {
+  expectTypeOf<Opened["bind"]>().toBeCallableWith({} as ReturnType<typeof makeWASocket>);
+  expectTypeOf<Opened["bind"]>().toBeCallableWith({} as ReturnType<typeof makeWASocket617>);
+  expectTypeOf<Opened["bind"]>().toBeCallableWith({} as ReturnType<typeof makeWASocket67>);
+});
+
+it("the credentials are those that sockets change", () => {
+  expectTypeOf<AuthenticationState["creds"]>().toExtend<Opened["state"]["creds"]>();
+  expectTypeOf<AuthenticationState67["creds"]>().toExtend<Opened["state"]["creds"]>();
+});
