@@ -1,4 +1,4 @@
-import { withDeadline, withSignal } from "../async/deadline.ts";
+import { waitAtMost, withDeadline, withSignal } from "../async/deadline.ts";
 import { VaultError } from "../errors.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
 import { bindSocket, endSocket } from "./bind-socket.ts";
@@ -90,8 +90,14 @@ export class StateUser implements SessionUser {
   }
 
   async close(): Promise<void> {
-    this.#closing ??= this.#session.leave(this, this.#options.closeTimeoutMs);
+    this.#closing ??= this.#leave(this.#options.closeTimeoutMs);
     await this.#closing;
+  }
+
+  async #leave(timeoutMs: number): Promise<void> {
+    const since = performance.now();
+    if (this.#clearing) await waitAtMost(timeoutMs, this.#clearing);
+    await this.#session.leave(this, Math.max(0, timeoutMs - (performance.now() - since)));
   }
 
   /** @throws `LEASE_LOST`, or `CANCELLED` after `close` */
