@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { useVaultAuthState } from "../../lib/baileys/index.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { isEncrypted } from "../../lib/vault/frame.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import {
+  authStateContract,
   leaseContract,
   type MortalStore,
   type Opened,
+  type OpenedAuthState,
   profileStoreContract,
   storeContract,
 } from "../contract/index.ts";
@@ -42,9 +45,11 @@ export function storeSuites(name: string, open: (options: VaultOptions) => Opene
   storeContract(runner, { name, open: () => open({}) });
   profileStoreContract(runner, { name, open: () => open({}) });
   leaseContract(runner, { name, open: async () => withMortals(await open({})) });
+  authStateContract(runner, { name, open: async () => withStates(await open({})) });
   const encrypted = `${name}, encrypted`;
   storeContract(runner, { name: encrypted, open: () => open(sealed) });
   profileStoreContract(runner, { name: encrypted, open: () => open(sealed) });
+  authStateContract(runner, { name: encrypted, open: async () => withStates(await open(sealed)) });
   // A lease is encrypted as an entry is: in memory, all of it is shown.
   if (isLong) leaseContract(runner, { name: encrypted, open: async () => withMortals(await open(sealed), sealed) });
 
@@ -68,6 +73,22 @@ export function storeSuites(name: string, open: (options: VaultOptions) => Opene
       expect(plain).toEqual([]);
     });
   });
+}
+
+/** The state of a Baileys bot in the store, by a new one each time. */
+export function withStates({ again, close }: OpenedVault): OpenedAuthState {
+  const states: { close(): Promise<void> }[] = [];
+  return {
+    openState: async () => {
+      const opened = await useVaultAuthState({ store: again(), session: "bot", leaseWaitMs: 0, onWarning: () => {} });
+      states.push(opened);
+      return opened;
+    },
+    close: async () => {
+      for (const state of states) await state.close();
+      await close?.();
+    },
+  };
 }
 
 /** The store, with stores on the same blobs whose process can be killed, for the contract of leases. */
