@@ -89,9 +89,7 @@ export class RecordsWriter {
 
   /** Sends what waits, unless that is under way. */
   write(): void {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   /** Sends nothing more. @returns what is not known to be in the log */
@@ -107,22 +105,27 @@ export class RecordsWriter {
     const { signal } = this.#stopped;
     // Sets of the same moment travel together.
     await Promise.resolve();
-    for (let pauseMs = FIRST_PAUSE_MS; this.#hasWork && !signal.aborted; ) {
-      try {
-        await this.#writeNext(signal);
-        pauseMs = FIRST_PAUSE_MS;
-      } catch (error) {
-        if (signal.aborted || this.#lease.lost.aborted) return;
-        this.#onError(error);
-        if (isVaultError(error) && !error.retryable) this.#refuse(error);
+    try {
+      for (let pauseMs = FIRST_PAUSE_MS; this.#hasWork && !signal.aborted; ) {
         try {
-          await this.#lease.context.clock.sleep(pauseMs, signal);
-        } catch {
-          // Nothing else ends a pause.
-          return;
+          await this.#writeNext(signal);
+          pauseMs = FIRST_PAUSE_MS;
+        } catch (error) {
+          if (signal.aborted || this.#lease.lost.aborted) return;
+          this.#onError(error);
+          if (isVaultError(error) && !error.retryable) this.#refuse(error);
+          try {
+            await this.#lease.context.clock.sleep(pauseMs, signal);
+          } catch {
+            // Nothing else ends a pause.
+            return;
+          }
+          pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
         }
-        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
+    } finally {
+      // In the moment in which nothing waited: a set that comes right after it begins anew.
+      this.#writing = undefined;
     }
   }
 

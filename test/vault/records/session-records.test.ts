@@ -54,6 +54,17 @@ describe("a set", () => {
     expect(all(records)).toEqual({ b: "2" });
   });
 
+  it("is written, also when it is called in the moment in which another one was stored", async () => {
+    const records = await take(vault(new MemoryBlobs()));
+    for (const value of ["1", "2", "3", "4"]) await set(records, { a: value });
+    for (let ticks = 0; ticks < 12; ticks++) {
+      await set(records, { a: `before ${ticks}` });
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      await set(records, { a: `after ${ticks}` });
+    }
+    expect(all(records)).toEqual({ a: "after 11" });
+  });
+
   it("travels with others of the same moment, and the last value of a record counts", async () => {
     const blobs = new MemoryBlobs();
     const records = await take(vault(blobs));
