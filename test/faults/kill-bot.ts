@@ -39,9 +39,12 @@ export async function killBots(spec: BotSpec, rounds: number): Promise<number> {
         for (const [peer, count] of Object.entries(news.found)) {
           // One more may have been stored and not be told.
           expect(count - (stored.counts.get(peer) ?? 0), `${peer}, ${context}`).toBeOneOf([0, 1]);
+          stored.counts.set(peer, count);
         }
         expect(news.creds - stored.creds, context).toBeOneOf([0, 1]);
+        stored.creds = news.creds;
         expect(news.nextPreKeyId - 1 - stored.preKey, context).toBeOneOf([0, 1]);
+        stored.preKey = news.nextPreKeyId - 1;
       } else if ("sent" in news) {
         expect(news.count, context).toBeGreaterThan(stored.counts.get(news.sent) ?? 0);
         stored.counts.set(news.sent, news.count);
