@@ -74,7 +74,7 @@ export function unpackFold(value: unknown, what: string): Fold {
 }
 
 /** The chunks that a fold needs. */
-export function partsOf({ segments }: Fold): ChunkAddress[] {
+export function partsOf({ segments }: Pick<Fold, "segments">): ChunkAddress[] {
   return segments.flatMap(({ parts }) => parts);
 }
 

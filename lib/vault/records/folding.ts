@@ -3,6 +3,7 @@ import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
 import { deleteChunks, deleteEntries, pruneOverdue } from "../prune.ts";
 import { type Fold, partsOf, type Segment } from "./fold.ts";
+import { isWhole } from "./is-whole.ts";
 import type { LooseEntry, StoredRecords } from "./read-records.ts";
 import type { RecordTable } from "./record-table.ts";
 import { storeFold } from "./store-fold.ts";
@@ -41,6 +42,10 @@ export class Folding {
   #isWorking = false;
   /** Whether chunks may be left that nothing needs, and that are not among {@link #replaced}. */
   #mustSweep = false;
+  /** Whether the store may have lost what it had confirmed. */
+  #mustCheck = false;
+  /** Whether it has: everything is put together anew, from memory. */
+  #isTorn = false;
   /** Whether there are loose entries whose records are in chunks. */
   #hasTails: boolean;
   readonly #ended = new AbortController();
@@ -72,6 +77,15 @@ export class Folding {
   /** Removes in the background what nobody needs: what earlier holders have left, say. */
   sweep(): void {
     this.#mustSweep = true;
+    if (!this.#isWorking && !this.#ended.signal.aborted) void this.#work();
+  }
+
+  /**
+   * To be called when the store answers again: a server that was killed may have lost its newest entries, and what follows
+   * them could not be read without them.
+   */
+  recheck(): void {
+    this.#mustCheck = true;
     if (!this.#isWorking && !this.#ended.signal.aborted) void this.#work();
   }
 
@@ -122,6 +136,7 @@ export class Folding {
     this.#mayDelete = false;
     this.#mustSweep ||= this.#hasTails;
     this.#segments = fold.segments;
+    if (fold.segments.length <= 1) this.#isTorn = false;
     this.#loose = this.#loose.filter(({ n }) => n > fold.through.n);
     if (fold.segments.length === 1) this.#table.forgetDeleted(fold.through.n);
     this.#ready = undefined;
@@ -131,7 +146,7 @@ export class Folding {
   /** Begins what is due. */
   #next(): void {
     if (this.#ended.signal.aborted || this.#isWorking) return;
-    if (this.#isFoldDue || this.#mayDelete) void this.#work();
+    if (this.#isFoldDue || this.#mayDelete || this.#mustCheck) void this.#work();
     else if (this.#loose.length > IDLE_LOOSE) {
       const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + IDLE_MS, () => void this.#work({ isIdle: true }));
@@ -139,7 +154,8 @@ export class Folding {
   }
 
   get #isFoldDue(): boolean {
-    return this.#loose.length >= this.#lease.context.mostLoose || this.#looseBytes >= MOST_LOOSE_BYTES;
+    const { mostLoose } = this.#lease.context;
+    return this.#isTorn || this.#loose.length >= mostLoose || this.#looseBytes >= MOST_LOOSE_BYTES;
   }
 
   get #looseBytes(): number {
@@ -154,6 +170,7 @@ export class Folding {
     try {
       // Beside the sets, and not beside a prune: it would take the parts of a fold that is under way for leftovers.
       await this.#lease.run(async () => {
+        if (this.#mustCheck) await this.#check(signal);
         if (this.#mustSweep) this.#mustSweep = !(await pruneOverdue(this.#lease, signal));
         if (this.#mayDelete) await this.#delete(signal);
         if (isIdle || this.#isFoldDue) await this.#fold(signal);
@@ -172,6 +189,24 @@ export class Folding {
         this.#next();
       });
     }
+  }
+
+  async #check(signal: AbortSignal): Promise<void> {
+    this.#mustCheck = false;
+    let hasAll: boolean;
+    try {
+      hasAll = await isWhole(this.#lease, this.#loose, this.#segments, signal);
+    } catch (error) {
+      this.#mustCheck = true;
+      throw error;
+    }
+    // Which chunks a large set needs is in its entry alone: it is put together in any case.
+    this.#isTorn ||= !hasAll || this.#hasTails;
+    if (hasAll) return;
+    const { context, session } = this.#lease;
+    context.warn(
+      `The store has lost entries or chunks of ${session} that it had confirmed. All records are stored anew.`,
+    );
   }
 
   get #areTailsLoose(): boolean {
@@ -207,7 +242,7 @@ export class Folding {
   async #store({ n, id }: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
     const segments = this.#segments;
     const options = { table: this.#table, segments, through: { n, id }, looseBytes: this.#looseBytes };
-    return await storeFold(this.#lease, { ...options, keyId: this.#keyId }, signal);
+    return await storeFold(this.#lease, { ...options, isTorn: this.#isTorn, keyId: this.#keyId }, signal);
   }
 
   /** Waits until a set has taken the fold along, if one comes soon. */

@@ -109,6 +109,7 @@ export class RecordsWriter {
       for (let pauseMs = FIRST_PAUSE_MS; this.#hasWork && !signal.aborted; ) {
         try {
           await this.#writeNext(signal);
+          if (pauseMs > FIRST_PAUSE_MS) this.#folding.recheck();
           pauseMs = FIRST_PAUSE_MS;
         } catch (error) {
           if (signal.aborted || this.#lease.lost.aborted) return;

@@ -23,6 +23,8 @@ export interface FoldOptions {
   readonly through: EntryName;
   /** Bytes of the records that are in no segment. */
   readonly looseBytes: number;
+  /** Whether parts or entries are lost that the segments need. */
+  readonly isTorn: boolean;
   /** Id of the key that encrypts; `undefined` without encryption. */
   readonly keyId: string | undefined;
 }
@@ -43,12 +45,11 @@ export interface WholeRecords {
  */
 export async function storeFold(
   lease: VaultLease,
-  { table, segments, through, looseBytes, keyId }: FoldOptions,
+  { table, segments, through, looseBytes, isTorn, keyId }: FoldOptions,
   signal: AbortSignal | undefined,
 ): Promise<Fold> {
-  const { from, level } = mustBeginAnew(lease, segments, keyId)
-    ? { from: 0, level: 0 }
-    : planFold(segments, looseBytes);
+  const { from, level } =
+    isTorn || mustBeginAnew(lease, segments, keyId) ? { from: 0, level: 0 } : planFold(segments, looseBytes);
   const kept = segments.slice(0, from);
   const changes = table.changed(kept.at(-1)?.to ?? 0, through.n);
   if (changes.length === 0 && kept.length === segments.length) return { through, segments };

@@ -2,6 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { VaultError } from "../../../lib/errors.ts";
+import { entryKey } from "../../../lib/vault/layout.ts";
+import { Vault } from "../../../lib/vault/vault.ts";
 import { testKey } from "../../support/keys.ts";
 import { LatePuts } from "../support/late-puts.ts";
 import { all, keysOf, session, set, take, vault } from "../support/records.ts";
@@ -218,5 +220,45 @@ describe("one session", () => {
   it("is refused by a store that keeps nobody out", async () => {
     const store = vault(new MemoryBlobs({ exclusiveCreate: false }), { onWarning: () => {} });
     await expect(store.openRecords({ session })).rejects.toMatchObject({ code: "INVALID" });
+  });
+});
+
+describe("records that the store has lost after it had confirmed them", () => {
+  it.each<[string, (keys: { log: string[]; fold: string; chunks: string[] }) => (string | undefined)[]]>([
+    ["its newest entries", ({ log }) => log.slice(-2)],
+    ["an entry in the middle", ({ log }) => [log.at(-2)]],
+    ["the entry with the fold", ({ fold }) => [fold]],
+    ["the parts of segments", ({ chunks }) => chunks],
+  ])("are stored anew by their holder, when the outage is over: %s", async (_, lose) => {
+    const line = new LatePuts();
+    const warnings: string[] = [];
+    const errors: unknown[] = [];
+    const by = new Vault(
+      { blobs: line, retries: 0, retryDelayMs: 0, onWarning: (message) => warnings.push(message) },
+      { mostLoose: 9 },
+    );
+    const one = await take(by, (error) => errors.push(error));
+    const expected: Record<string, string> = {};
+    for (let n = 0; n < 12; n++) {
+      expected[`key ${n}`] = `${n}`;
+      await set(one, { [`key ${n}`]: `${n}` });
+    }
+    const foldedIn = async (): Promise<number> => (await by.state({ session }))?.current?.generation ?? 0;
+    // The next fold would be due after nine more entries.
+    while ((await foldedIn()) === 0 || (await keysOf(line.backend, "chunks")).length === 0) await setImmediate();
+    for (const last of ["a", "b", "c"]) await set(one, { last });
+    line.holdsBack = true;
+    const setting = set(one, { late: "1" });
+    while (errors.length === 0) await setImmediate();
+    const fold = entryKey(session, await foldedIn());
+    const [log, chunks] = [await keysOf(line.backend, "log"), await keysOf(line.backend, "chunks")];
+    await line.backend.delete(lose({ log: log.sort(), fold, chunks }).filter((key) => key !== undefined));
+    line.holdsBack = false;
+    await setting;
+    const late = (await by.state({ session }))?.entry ?? 0;
+    while ((await foldedIn()) <= late) await setImmediate();
+    await one.close();
+    expect(warnings).toEqual([expect.stringContaining("has lost entries or chunks of Baileys-bot")]);
+    expect(all(await take(vault(line)))).toEqual({ ...expected, last: "c", late: "1" });
   });
 });
