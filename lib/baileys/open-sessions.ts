@@ -89,7 +89,7 @@ export class OpenSession {
    * at most. Never rejects.
    */
   async leave(user: SessionUser, timeoutMs: number): Promise<void> {
-    if (this.#user === user) await waitAtMost(timeoutMs, this.records.set([]));
+    if (this.#user === user) await waitAtMost(timeoutMs, this.records.flush());
     if (this.#user === user) {
       this.#user = undefined;
       this.#ended = this.#end();

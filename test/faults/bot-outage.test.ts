@@ -17,9 +17,11 @@ for (const target of targets) {
       async (_, down, up) => {
         const opened = await target.open(service);
         const errors: unknown[] = [];
-        const options = { session: "bot", leaseWaitMs: 0, onWarning: () => {} };
+        const warnings: string[] = [];
+        const onWarning = (message: string): void => void warnings.push(message);
+        const options = { session: "bot", leaseWaitMs: 0, onWarning };
         const store = (): Vault =>
-          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 500, retries: 0, retryDelayMs: 0 });
+          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 500, retries: 0, retryDelayMs: 0, onWarning });
         const one = await useVaultAuthState({ ...options, store: store(), onError: (error) => errors.push(error) });
         const counts = new Map<string, number>();
         let isOver = false;
@@ -55,6 +57,8 @@ for (const target of targets) {
         const found = await two.state.keys.get("tctoken", PEERS);
         expect(new Map(PEERS.map((peer) => [peer, found[peer]?.count]))).toEqual(counts);
         await two.close();
+        if (target.remembers(service)) expect(warnings).toEqual([]);
+        else for (const warning of warnings) expect(warning).toContain("has lost entries or chunks");
         await opened.close();
       },
     );

@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from "../../async/deferred.ts";
 import type { EntryName } from "../entry.ts";
 import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
@@ -46,6 +47,8 @@ export class Folding {
   #mustCheck = false;
   /** Whether it has: everything is put together anew, from memory. */
   #isTorn = false;
+  /** Until it is known that nothing is lost, or all is stored anew. */
+  #mending: Deferred | undefined;
   /** Whether there are loose entries whose records are in chunks. */
   #hasTails: boolean;
   readonly #ended = new AbortController();
@@ -86,7 +89,13 @@ export class Folding {
    */
   recheck(): void {
     this.#mustCheck = true;
+    this.#mending ??= deferred();
     if (!this.#isWorking && !this.#ended.signal.aborted) void this.#work();
+  }
+
+  /** Resolves when nothing is lost that the store had confirmed, as far as is known, or no more is done about it. */
+  get mended(): Promise<void> | undefined {
+    return this.#mending?.promise;
   }
 
   /** All records, put together up to the entry `through`, which is the last one. To be called by work that the lease runs. */
@@ -125,6 +134,7 @@ export class Folding {
     this.#ended.abort();
     this.#lease.context.timer.clear(this);
     this.#goOn();
+    this.#mending?.resolve();
   }
 
   #foldAppended(fold: Fold): void {
@@ -137,6 +147,7 @@ export class Folding {
     this.#mustSweep ||= this.#hasTails;
     this.#segments = fold.segments;
     if (fold.segments.length <= 1) this.#isTorn = false;
+    this.#endMending();
     this.#loose = this.#loose.filter(({ n }) => n > fold.through.n);
     if (fold.segments.length === 1) this.#table.forgetDeleted(fold.through.n);
     this.#ready = undefined;
@@ -191,17 +202,25 @@ export class Folding {
     }
   }
 
+  #endMending(): void {
+    if (this.#isTorn || this.#mustCheck) return;
+    this.#mending?.resolve();
+    this.#mending = undefined;
+  }
+
   async #check(signal: AbortSignal): Promise<void> {
     this.#mustCheck = false;
     let hasAll: boolean;
     try {
-      hasAll = await isWhole(this.#lease, this.#loose, this.#segments, signal);
+      // Not what is appended while it looks.
+      hasAll = await isWhole(this.#lease, [...this.#loose], this.#segments, signal);
     } catch (error) {
       this.#mustCheck = true;
       throw error;
     }
     // Which chunks a large set needs is in its entry alone: it is put together in any case.
     this.#isTorn ||= !hasAll || this.#hasTails;
+    this.#endMending();
     if (hasAll) return;
     const { context, session } = this.#lease;
     context.warn(

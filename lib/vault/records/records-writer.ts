@@ -82,6 +82,15 @@ export class RecordsWriter {
     return (this.queue.last ?? this.#unconfirmed.at(-1))?.stored;
   }
 
+  /** Resolves when all that was set is in the log, and what the store has lost of it is there again. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    const { mended } = this.#folding;
+    if (!mended) return;
+    this.#folding.hurry();
+    await mended;
+  }
+
   /** Resolves when nothing is under way; `undefined` when nothing is. */
   get idle(): Promise<void> | undefined {
     return this.#writing;

@@ -137,13 +137,18 @@ export class SessionRecords {
     return { log: this.#lease.writer.state.salt, epoch: this.#lease.epoch };
   }
 
+  /** Resolves when all that was set and cleared until now is stored, or no more is sent. Never rejects. */
+  async flush(): Promise<void> {
+    await this.#writer.flush();
+  }
+
   /** Waits for sets and clears, for `timeoutMs` milliseconds at most, and gives the session back. Never rejects. */
   async close(timeoutMs: number = CLOSE_MS): Promise<void> {
     const closed = new VaultError("CANCELLED", `The records of ${this.session} were closed.`);
     this.#ended ??= closed;
     const limit = new AbortController();
     const patience = this.#lease.context.clock.sleep(timeoutMs, limit.signal).catch(() => {});
-    await Promise.race([this.#writer.idle, patience]);
+    await Promise.race([this.#writer.flush(), patience]);
     limit.abort();
     this.#end(closed);
     await this.#writer.idle;
