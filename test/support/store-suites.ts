@@ -17,6 +17,7 @@ import {
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
 import { testKey } from "./keys.ts";
 import { isLong } from "./length.ts";
+import { recordsSuite } from "./records-suite.ts";
 import { everything, type Trace, traces } from "./traces.ts";
 import { expectWarning } from "./warnings.ts";
 
@@ -46,10 +47,12 @@ export function storeSuites(name: string, open: (options: VaultOptions) => Opene
   profileStoreContract(runner, { name, open: () => open({}) });
   leaseContract(runner, { name, open: async () => withMortals(await open({})) });
   authStateContract(runner, { name, open: async () => withStates(await open({})) });
+  recordsSuite(name, () => open({}), {});
   const encrypted = `${name}, encrypted`;
   storeContract(runner, { name: encrypted, open: () => open(sealed) });
   profileStoreContract(runner, { name: encrypted, open: () => open(sealed) });
   authStateContract(runner, { name: encrypted, open: async () => withStates(await open(sealed)) });
+  recordsSuite(encrypted, () => open({}), sealed);
   // A lease is encrypted as an entry is: in memory, all of it is shown.
   if (isLong) leaseContract(runner, { name: encrypted, open: async () => withMortals(await open(sealed), sealed) });
 
