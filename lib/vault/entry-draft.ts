@@ -94,10 +94,10 @@ function supersededBy(
   if (!state.records && kind !== "records") return { superseded: isLasting ? [] : [state.n], lasting: [] };
   const hasRecords = kind === "records";
   const next = { n, id, hasRecords, fold, hasTail: tailChunks !== undefined, isEmpty };
-  const { records, folded, lasting } = recordsAfter(state, isLasting, next);
+  const { records, unneeded, lasting } = recordsAfter(state, isLasting, next);
   // The records of a deleted link are not those of the next one.
   const prev = hasRecords && !state.deleted ? state.records?.last : undefined;
-  return { superseded: folded, lasting, records, prev };
+  return { superseded: unneeded, lasting, records, prev };
 }
 
 /** The state of the session after `entry`; what is of the entry alone can be large and is not a part of it. */

@@ -69,14 +69,14 @@ export class Generations {
   }
 }
 
-/** The manifest of a `save` or `rekeyed` entry, `undefined` for other kinds. @throws `CORRUPT` when a part of it is missing or damaged */
+/** The manifest of an entry that has the files of a profile, `undefined` for others. @throws `CORRUPT` when a part of it is missing or damaged */
 export async function manifestOf(
   context: VaultContext,
   session: string,
-  { n, kind, manifest, manifestChunks }: Entry,
+  { n, kind, manifest, manifestChunks, fold }: Entry,
   signal?: AbortSignal,
 ): Promise<Manifest | undefined> {
-  if (manifest || (kind !== "save" && kind !== "rekeyed")) return manifest;
+  if (manifest || fold || (kind !== "save" && kind !== "rekeyed")) return manifest;
   const what = `the manifest of generation ${n} of ${session}`;
   if (!manifestChunks) throw new VaultError("CORRUPT", `Could not read ${what}: its entry has none.`);
   const reader = new ChunkReader(context, session);

@@ -2,12 +2,14 @@ import { isVaultError, VaultError } from "../errors.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { currentOf, entryOf, type Generation, type LogState } from "./entry.ts";
-import { keyOf } from "./frame.ts";
+import type { Draft } from "./entry-draft.ts";
+import { keyOf, RECORDS_LAYOUT } from "./frame.ts";
 import { chunkKey, entryKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { type Chunk, chunksOf, type Manifest, type Piece } from "./manifest.ts";
 import { locationOf, type PlacedPiece } from "./placed-piece.ts";
 import { pruneSettled } from "./prune.ts";
+import { looseUnderOtherKey, rekeyFold } from "./records/rekey-fold.ts";
 import { placeManifest } from "./save.ts";
 import type { Location } from "./uploads.ts";
 
@@ -43,11 +45,15 @@ export async function rekey(lease: VaultLease, signal: AbortSignal | undefined):
   const done: number[] = [];
   const damaged = new Map<number, unknown>();
   const renamed: Renamed = new Map();
+  const isRecords = writer.state.records !== undefined;
+  let loose = isRecords ? await looseUnderOtherKey(lease, keyId, signal) : undefined;
   for (;;) {
-    const next = oldest(writer.state, keyId, damaged);
+    const next = nextOf(writer.state, keyId, loose, damaged);
     if (!next) break;
     try {
-      await rekeyGeneration(lease, next, keyId, renamed, signal);
+      if (isRecords) await rekeyRecords(lease, next, keyId, signal);
+      else await rekeyGeneration(lease, next, keyId, renamed, signal);
+      if (next.n === loose) loose = undefined;
       done.push(next.n);
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;
@@ -66,13 +72,17 @@ export async function rekey(lease: VaultLease, signal: AbortSignal | undefined):
   return { keyId, generations: done, entries: await rekeyEntries(lease, keyId, signal) };
 }
 
-/** The next generation to be encrypted anew: the current one first, so that the others can share its chunks. */
-function oldest(
+/**
+ * The next generation to be encrypted anew: the current one first, so that the others can share its chunks.
+ * @param loose number of one that entries belong to which are not encrypted with this key
+ */
+function nextOf(
   { live, content }: LogState,
   keyId: string,
+  loose: number | undefined,
   damaged: ReadonlyMap<number, unknown>,
 ): Generation | undefined {
-  const left = live.filter(({ n, key }) => key !== keyId && !damaged.has(n));
+  const left = live.filter(({ n, key }) => (key !== keyId || n === loose) && !damaged.has(n));
   return currentOf({ live: left, content }) ?? left.at(-1);
 }
 
@@ -99,12 +109,32 @@ async function rekeyGeneration(
     await chunks.abandon(error);
     throw error;
   }
+  await commitRekeyed(lease, generation, keyId, { manifest, ...(manifestChunks ? { manifestChunks } : {}) }, signal);
+}
+
+async function rekeyRecords(
+  lease: VaultLease,
+  generation: Generation,
+  keyId: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const fold = await rekeyFold(lease, generation, keyId, signal);
+  await commitRekeyed(lease, generation, keyId, { fold }, signal);
+}
+
+async function commitRekeyed(
+  { writer }: VaultLease,
+  generation: Generation,
+  keyId: string,
+  stored: Pick<Draft, "manifest" | "manifestChunks" | "fold">,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await writer.commit((state, { n, id }) => {
-    const { id: stored } = entryOf(generation);
-    const old = state.live.find((one) => one.n === generation.n && entryOf(one).id === stored);
+    const before = entryOf(generation);
+    const old = state.live.find((one) => one.n === generation.n && entryOf(one).id === before.id);
     if (!old) return undefined;
     const live = state.live.map((one) => (one === old ? { ...old, key: keyId, stored: { n, id } } : one));
-    return { kind: "rekeyed", live, manifest, ...(manifestChunks ? { manifestChunks } : {}) };
+    return { kind: "rekeyed", live, ...stored };
   }, signal);
 }
 
@@ -183,8 +213,8 @@ async function rekeyEntries(lease: VaultLease, keyId: string, signal: AbortSigna
     const frame = await context.blobs.get(entryKey(session, n), { signal });
     if (!frame || keyOf(frame) === keyId) continue;
     try {
-      const content = await frames.decode("entry", String(n), frame, `log entry ${n} of ${session}`);
-      const anew = await frames.encode("entry", String(n), content);
+      const { content, layout } = await frames.decodeEntry(n, frame, `log entry ${n} of ${session}`);
+      const anew = await frames.encode("entry", String(n), content, layout === RECORDS_LAYOUT ? layout : undefined);
       lease.assertHeld();
       await context.blobs.put(entryKey(session, n), anew, { signal });
       count++;

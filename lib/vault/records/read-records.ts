@@ -3,7 +3,15 @@ import { readAhead } from "../../async/read-ahead.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import { ChunkReader } from "../chunk-reader.ts";
 import type { VaultContext } from "../context.ts";
-import { currentOf, type Entry, entryOf, type Generation, keptGeneration, type LogState } from "../entry.ts";
+import {
+  currentOf,
+  type Entry,
+  type EntryName,
+  entryOf,
+  type Generation,
+  keptGeneration,
+  type LogState,
+} from "../entry.ts";
 import type { SessionLog } from "../log.ts";
 import type { Fold, Segment } from "./fold.ts";
 import { RecordReader } from "./record-bytes.ts";
@@ -24,11 +32,11 @@ export interface LooseEntry {
   readonly bytes: number;
 }
 
-/** The records of a session, and how they are stored. */
+/** Records, and how they are stored. */
 export interface StoredRecords {
   readonly table: RecordTable;
   readonly segments: readonly Segment[];
-  /** Oldest first. */
+  /** The entries whose records are in no segment, oldest first. */
   readonly loose: readonly LooseEntry[];
 }
 
@@ -46,12 +54,29 @@ export async function readRecords(
 ): Promise<StoredRecords | undefined> {
   const generation = currentOf(state);
   if (!state.records || !generation || state.deleted) return undefined;
+  return await readGeneration(context, log, state, generation, signal);
+}
+
+/**
+ * Reads the records of a generation: of the current one those of the entries after it as well; of one that was deleted,
+ * all are in its segments.
+ * @param state that keeps it
+ * @throws as {@link readRecords}
+ */
+export async function readGeneration(
+  context: VaultContext,
+  log: SessionLog,
+  state: LogState,
+  generation: Generation,
+  signal?: AbortSignal,
+): Promise<StoredRecords & { through: EntryName }> {
   const fold = await readFold(log, generation, signal);
   const stop = signal && AbortSignal.any([signal]);
   // Each request under way listens; Node warns above ten.
   if (stop) setMaxListeners(0, stop);
   const reader = new ChunkReader(context, log.session);
-  const chain = readChain(log, state, fold, stop);
+  const isCurrent = generation.n === state.content;
+  const chain = isCurrent ? readChain(log, state, fold, stop) : Promise.resolve([]);
   // Its error is told below.
   chain.catch(() => {});
   const table = new RecordTable();
@@ -64,7 +89,7 @@ export async function readRecords(
     records.end();
     loose.push({ n, id, bytes: parts.reduce((sum, { length }) => sum + length, 0) });
   }
-  return { table, segments: fold.segments, loose };
+  return { table, segments: fold.segments, loose, through: loose.at(-1) ?? fold.through };
 }
 
 /** What {@link peekRecords} takes. */
@@ -89,9 +114,9 @@ export async function peekRecords(
     const state = await log.newest(signal);
     if (!state) return undefined;
     try {
-      const isCurrent = generation === undefined || generation === state.content;
-      if (!isCurrent) return await readEarlier(context, log, state, generation, signal);
-      return (await readRecords(context, log, state, signal))?.table;
+      if (!state.records || state.content === 0 || state.deleted) return undefined;
+      const named = keptGeneration(log.session, state, generation ?? state.content);
+      return (await readGeneration(context, log, state, named, signal)).table;
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;
       // Its holder may have put together, and deleted, what was to be read.
@@ -100,22 +125,6 @@ export async function peekRecords(
   }
   const why = `they changed at each of ${LOOKS} attempts`;
   throw new VaultError("UNAVAILABLE", `Could not read the records of ${log.session}: ${why}.`);
-}
-
-/** The records of a generation of an earlier link: all of them are in its segments. */
-async function readEarlier(
-  context: VaultContext,
-  log: SessionLog,
-  state: LogState,
-  n: number,
-  signal: AbortSignal | undefined,
-): Promise<RecordTable | undefined> {
-  if (!state.records || state.deleted) return undefined;
-  const { segments } = await readFold(log, keptGeneration(log.session, state, n), signal);
-  const reader = new ChunkReader(context, log.session);
-  const table = new RecordTable();
-  for (const segment of segments) await readSegment(log.session, reader, segment, table, signal);
-  return table;
 }
 
 /** @throws `CORRUPT` */

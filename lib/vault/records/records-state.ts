@@ -35,12 +35,14 @@ export function recordsAfter(
   { n, records = { through: n, lasting: [], tails: [] } }: Before,
   isLasting: boolean,
   next: Next,
-): { records: RecordsState; folded: number[]; lasting: readonly number[] } {
+): { records: RecordsState; unneeded: number[]; lasting: readonly number[] } {
   const isNew = n > records.through;
   const known = isLasting && isNew ? [...records.lasting, n] : records.lasting;
-  const through = next.fold?.through.n ?? (next.isEmpty ? next.n - 1 : records.through);
-  const folded: number[] = [];
-  for (let one = records.through + 1; one <= through; one++) if (!known.includes(one)) folded.push(one);
+  // A fold of an earlier link, which is encrypted anew, says nothing of the present one.
+  const folded = Math.max(records.through, next.fold?.through.n ?? 0);
+  const through = next.isEmpty ? next.n - 1 : folded;
+  const unneeded: number[] = [];
+  for (let one = records.through + 1; one <= through; one++) if (!known.includes(one)) unneeded.push(one);
   const tails = records.tails.filter((one) => one.n > through);
   return {
     records: {
@@ -49,7 +51,7 @@ export function recordsAfter(
       lasting: known.filter((one) => one > through),
       tails: next.hasTail ? [...tails, { n: next.n, id: next.id }] : tails,
     },
-    folded,
+    unneeded,
     lasting: known,
   };
 }
