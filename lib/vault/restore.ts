@@ -68,7 +68,8 @@ interface Skipped {
 /** @throws `INVALID` when the session consists of records. */
 export function refuseRecords(session: string, state: LogState | undefined): void {
   if (!state?.records) return;
-  throw new VaultError("INVALID", `${session} is a session of Baileys: it has records, and no profile of a browser.`, {
+  const why = "it is a session of Baileys, and has records";
+  throw new VaultError("INVALID", `Could not use ${session} as the session of a browser: ${why}.`, {
     hint: "Open it with `useVaultAuthState`. A browser needs a session of another name.",
   });
 }

@@ -128,6 +128,7 @@ export class Vault implements ProfileStore {
     // With nothing to delete the session is not taken either.
     if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
     await this.#leases.run(options, async (lease) => {
+      refuseOpenRecords(lease);
       await deleteSession(lease, { retainMs }, signal);
       await (retainMs === 0 ? pruneSettled(lease, signal) : pruneWhenDue(lease, signal));
     });
@@ -169,7 +170,10 @@ export class Vault implements ProfileStore {
     if (!(await this.#newest(session, signal))) {
       throw new VaultError("ABSENT", `There is no session ${sessionName(session)} in this store.`);
     }
-    return await this.#leases.run(options, (lease) => rekey(lease, signal));
+    return await this.#leases.run(options, (lease) => {
+      refuseOpenRecords(lease);
+      return rekey(lease, signal);
+    });
   }
 
   async sessionExists({ session }: { session: string }): Promise<boolean> {
@@ -239,6 +243,7 @@ export class Vault implements ProfileStore {
   /** Commits a change, and deletes what has become dead by it and by earlier ones, in batches. */
   async #change(options: LeasedOptions, draft: Parameters<SessionWriter["commit"]>[0]): Promise<void> {
     await this.#leases.run(options, async (lease) => {
+      refuseOpenRecords(lease);
       await lease.writer.commit(draft, options.signal);
       await pruneWhenDue(lease, options.signal);
     });
@@ -266,6 +271,14 @@ export class Vault implements ProfileStore {
       `Stored without encryption: generation ${plain.join(", ")} of ${session}, from before it was turned on. \`rekey({ session })\` of the store encrypts them; without it they stay until newer ones have taken their place.`,
     );
   }
+}
+
+/** @throws `INVALID` when the records of the session are open under this lease: they would not learn of a change. */
+function refuseOpenRecords({ session, writer }: VaultLease): void {
+  if (!writer.listener) return;
+  throw new VaultError("INVALID", `Could not change ${session}: its records are open under this lease.`, {
+    hint: "`clear` of what `openRecords` returned deletes them. For all else close them first.",
+  });
 }
 
 interface AcquireOptions {

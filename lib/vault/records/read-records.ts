@@ -40,6 +40,14 @@ export interface StoredRecords {
   readonly loose: readonly LooseEntry[];
 }
 
+/** @throws `INVALID` when the session holds a profile. */
+export function refuseProfile(session: string, { records, live }: LogState): void {
+  if (records || live.length === 0) return;
+  throw new VaultError("INVALID", `Could not open the records of ${session}: it holds the profile of a browser.`, {
+    hint: "Use another name.",
+  });
+}
+
 /**
  * Reads the records of a session as they are after the entry of `state`.
  * @returns `undefined` when the session has no records: it was never written, or was emptied or deleted.
@@ -102,7 +110,7 @@ export interface PeekOptions {
 /**
  * Reads the records of a session that another process may hold.
  * @returns `undefined` when it has none
- * @throws as {@link readRecords}; `ABSENT` when the named generation is not kept; `UNAVAILABLE` when the session changed
+ * @throws as {@link readRecords}; `INVALID` when it holds a profile; `ABSENT` when the named generation is not kept; `UNAVAILABLE` when the session changed
  *   faster than it could be read
  */
 export async function peekRecords(
@@ -113,6 +121,7 @@ export async function peekRecords(
   for (let looks = 0; looks < LOOKS; looks++) {
     const state = await log.newest(signal);
     if (!state) return undefined;
+    refuseProfile(log.session, state);
     try {
       if (!state.records || state.content === 0 || state.deleted) return undefined;
       const named = keptGeneration(log.session, state, generation ?? state.content);

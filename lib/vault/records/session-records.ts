@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { isVaultError, VaultError } from "../../errors.ts";
 import type { VaultLease } from "../lease.ts";
 import { whole } from "../options.ts";
-import { readRecords, type StoredRecords } from "./read-records.ts";
+import { readRecords, refuseProfile, type StoredRecords } from "./read-records.ts";
 import type { RecordChange } from "./record-bytes.ts";
 import { changesOf } from "./record-queue.ts";
 import { RecordTable } from "./record-table.ts";
@@ -56,11 +56,7 @@ export class SessionRecords {
         },
       );
     }
-    if (!state.records && state.live.length > 0) {
-      throw new VaultError("INVALID", `Could not open the records of ${session}: it holds the profile of a browser.`, {
-        hint: "Use another name.",
-      });
-    }
+    refuseProfile(session, state);
     const stored = await readRecords(context, writer.log, state, signal).catch(async (error: unknown) => {
       // Another holder may have put together, and deleted, what was to be read.
       if (isVaultError(error, "CORRUPT")) await writer.look(signal);
