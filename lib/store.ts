@@ -188,8 +188,9 @@ export interface GenerationInfo {
   /** Random id of the entry that committed it: tells two histories with the same numbers apart. */
   readonly id: string;
   readonly at: Date;
-  /** Bytes of its files. */
+  /** Bytes of its files, or of the values of its records. */
   readonly bytes: number;
+  /** How many files, or records, it has. */
   readonly files: number;
   /** A browser that started from it reached `ready`. */
   readonly proven: boolean;
@@ -244,7 +245,10 @@ export interface HistoryEntry {
   readonly by?: string;
   /** The fencing number of the process that wrote it. */
   readonly epoch?: number;
-  /** `save`: the generation that was saved. `rekeyed`: the one that was encrypted anew. */
+  /**
+   * `save`: the generation that was saved. `rekeyed`: the one that was encrypted anew. `records` and `deleted` of a session
+   * of records: the generation that holds all records up to this entry, where there is one.
+   */
   readonly saved?: GenerationInfo & {
     /** Whether it can be restored: after a deletion, once that is taken back. */
     readonly isKept: boolean;
@@ -253,6 +257,8 @@ export interface HistoryEntry {
   };
   /** `proven`, `rejected`: the generation that was marked. `rollback`, `undeleted`: the generation that became the current one. */
   readonly generation?: number;
+  /** `records`: how many records were set and deleted; absent when an entry cannot hold so many. */
+  readonly changes?: number;
   /** `deleted`: until when the deletion can be taken back. */
   readonly until?: Date;
   /** `unreadable`: the reason, `CORRUPT`, `WRONG_KEY`, or `INVALID` for an entry of a newer version. */

@@ -2,6 +2,7 @@ import { isVaultError, VaultError } from "../errors.ts";
 import type { HistoryEntry } from "../store.ts";
 import { type Entry, entryOf, generationInfo, type LogState } from "./entry.ts";
 import type { SessionLog } from "./log.ts";
+import { RecordReader } from "./records/record-bytes.ts";
 
 /** How many entries are read at once. */
 const READ_AHEAD = 8;
@@ -26,11 +27,9 @@ export async function* readHistory(log: SessionLog, signal?: AbortSignal): Async
   }
   if (!state || state instanceof VaultError) return;
   yield describe(state, state);
-  // Generations that should be there and are not listed are reported as well.
-  const { n: first, live } = state;
-  const rest = [...new Set([...numbers, ...live.map((one) => entryOf(one).n)])]
-    .filter((n) => n < first)
-    .sort((a, b) => b - a);
+  // What should be there and is not listed is reported as well.
+  const { n: first } = state;
+  const rest = [...new Set([...numbers, ...neededBy(state)])].filter((n) => n < first).sort((a, b) => b - a);
   for (let at = 0; at < rest.length; at += READ_AHEAD) {
     const batch = rest.slice(at, at + READ_AHEAD);
     const found = await Promise.all(batch.map((n) => readEntry(log, n, signal)));
@@ -74,7 +73,26 @@ async function tell(
   if (found instanceof VaultError) return unreadable(n, found);
   const kept = state.live.map(entryOf).find((one) => one.n === n);
   if (found && (!kept || kept.id === found.id)) return describe(found, state);
-  return kept && (await isKept(log, kept, signal)) ? unreadable(n, missing(log, n)) : undefined;
+  const isNeeded = kept ? await isKept(log, kept, signal) : await isLoose(log, n, state, signal);
+  return isNeeded ? unreadable(n, missing(log, n)) : undefined;
+}
+
+/** Numbers of the entries that a reader needs. */
+function neededBy({ n: newest, live, records }: LogState): number[] {
+  const { through = newest } = records ?? {};
+  return [...live.map((one) => entryOf(one).n), ...Array.from({ length: newest - through }, (_, n) => through + 1 + n)];
+}
+
+/** Whether entry `n` is one of a session of records that is not put together yet; the state may be outdated. */
+async function isLoose(
+  log: SessionLog,
+  n: number,
+  { records }: LogState,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (!records || n <= records.through) return false;
+  const { newest } = await findNewest(log, signal);
+  return newest === undefined || newest instanceof VaultError || n > (newest.records?.through ?? 0);
 }
 
 /** Whether the generation is still kept; the state that calls it kept may be outdated. */
@@ -91,30 +109,43 @@ async function isKept(
   );
 }
 
-function describe(entry: Entry, { live, content, deleted, since }: LogState): HistoryEntry {
+function describe(entry: Entry, state: LogState): HistoryEntry {
   const { n, kind, at, by, epoch } = entry;
   const common = { entry: n, kind, at: new Date(at), by, epoch };
   switch (kind) {
     case "save":
-    case "rekeyed": {
-      // A generation that was encrypted anew is stored in another entry than the one that saved it.
-      const kept = live.find((one) => one.id === entry.id || entryOf(one).id === entry.id);
-      const saved = kept ?? entry.live.find((one) => entryOf(one).id === entry.id);
-      const isCurrent = kept !== undefined && kept.n === content && !deleted;
-      if (!saved) return common;
-      return { ...common, saved: { ...generationInfo(saved, since), isKept: kept !== undefined, isCurrent } };
-    }
+    case "rekeyed":
+      return { ...common, ...savedBy(entry, state) };
+    case "records":
+      return { ...common, ...changesOf(entry), ...savedBy(entry, state) };
     case "proven":
     case "rejected":
       return entry.marked === undefined ? common : { ...common, generation: entry.marked };
     case "rollback":
     case "undeleted":
       return { ...common, generation: entry.content };
-    case "deleted":
-      return entry.deleted ? { ...common, until: new Date(entry.deleted.until) } : common;
+    case "deleted": {
+      const until = entry.deleted ? { until: new Date(entry.deleted.until) } : {};
+      return { ...common, ...until, ...savedBy(entry, state) };
+    }
     default:
       return common;
   }
+}
+
+/** The generation that the entry has the files or records of. */
+function savedBy(entry: Entry, { live, content, deleted, since }: LogState): Pick<HistoryEntry, "saved"> {
+  // A generation that was encrypted anew is stored in another entry than the one that saved it.
+  const kept = live.find((one) => one.id === entry.id || entryOf(one).id === entry.id);
+  const saved = kept ?? entry.live.find((one) => one.id === entry.id || entryOf(one).id === entry.id);
+  if (!saved) return {};
+  const isCurrent = kept !== undefined && kept.n === content && !deleted;
+  return { saved: { ...generationInfo(saved, since), isKept: kept !== undefined, isCurrent } };
+}
+
+function changesOf({ n, tail, tailChunks }: Entry): Pick<HistoryEntry, "changes"> {
+  if (tailChunks) return {};
+  return { changes: [...new RecordReader(`log entry ${n}`).read(tail ?? Buffer.alloc(0))].length };
 }
 
 function unreadable(entry: number, error: VaultError): HistoryEntry {

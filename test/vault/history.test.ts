@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { HistoryEntry, Lease, SaveReport } from "../../lib/store.ts";
@@ -7,6 +8,7 @@ import { captureOf, profileFiles } from "../contract/profile.ts";
 import { testKey } from "../support/keys.ts";
 import { takeOver } from "../support/take-over.ts";
 import { FakeTime } from "./support/fake-time.ts";
+import { set, take, vault } from "./support/records.ts";
 import { failAll, Requests } from "./support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -256,5 +258,72 @@ describe("the history of a session", () => {
     await store.prune({ session, lease });
     const kinds = (await history()).map(({ kind }) => kind).filter((kind) => kind !== "save");
     expect(kinds).toEqual(["undeleted", "deleted", "rollback", "rejected", "hold"]);
+  });
+});
+
+describe("the history of a session of records", () => {
+  async function history(of: Vault): Promise<HistoryEntry[]> {
+    const entries: HistoryEntry[] = [];
+    for await (const entry of of.history({ session: "Baileys-bot" })) entries.push(entry);
+    return entries;
+  }
+
+  it("tells each entry, what it holds, and which one has all records", async () => {
+    const store = vault(new MemoryBlobs());
+    const records = await take(store);
+    await set(records, { a: "1", b: "2" });
+    await set(records, { a: undefined });
+    await records.clear({ retainMs: 60 * MINUTE });
+    await records.close();
+    await store.undelete({ session: "Baileys-bot" });
+    const next = await take(store);
+    await set(next, { c: "3" });
+    await next.close();
+
+    const entries = await history(store);
+    expect(entries.map(({ kind, changes, generation }) => [kind, changes, generation])).toEqual([
+      ["records", 1, undefined],
+      ["hold", undefined, undefined],
+      ["undeleted", undefined, 4],
+      ["hold", undefined, undefined],
+      ["deleted", undefined, undefined],
+      ["records", 1, undefined],
+      ["records", 2, undefined],
+      ["hold", undefined, undefined],
+    ]);
+    const [, , , , deleted, second, first] = entries;
+    expect(deleted?.until?.getTime()).toBe((deleted?.at?.getTime() ?? 0) + 60 * MINUTE);
+    expect(deleted?.saved).toMatchObject({ generation: 4, files: 1, bytes: 1, isKept: true, isCurrent: true });
+    // The first entry of records is a generation, until another one takes its place.
+    expect(first?.saved).toMatchObject({ generation: 2, isKept: false, isCurrent: false });
+    expect(second).not.toHaveProperty("saved");
+    expect(JSON.stringify(entries)).not.toContain('"3"');
+  });
+
+  it("is short however many sets there were, and keeps deletions and take-overs", async () => {
+    const store = vault(new MemoryBlobs(), {}, 8);
+    const records = await take(store);
+    await set(records, { a: "first" });
+    await records.clear();
+    for (let n = 0; n < 300; n++) {
+      await set(records, { [`key ${n % 10}`]: `${n}` });
+      await setImmediate();
+    }
+    await records.close();
+    const kinds = (await history(store)).map(({ kind }) => kind);
+    expect(kinds.length).toBeLessThan(40);
+    expect(kinds.filter((kind) => kind !== "records")).toEqual(["deleted", "hold"]);
+  });
+
+  it("reports an entry of records that should be there and is missing", async () => {
+    const blobs = new MemoryBlobs();
+    const store = vault(blobs);
+    const records = await take(store);
+    for (const a of ["1", "2", "3"]) await set(records, { a });
+    await records.close();
+    await blobs.delete([entryKey("Baileys-bot", 3)]);
+    const found = (await history(store)).map(({ entry, kind, error }) => [entry, kind, error?.code]);
+    expect(found).toContainEqual([3, "unreadable", "CORRUPT"]);
+    expect(found).toHaveLength(4);
   });
 });
