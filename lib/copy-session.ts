@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { unzip } from "./archive/unzip.ts";
 import { differenceOf } from "./copy-session/compare-files.ts";
+import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { sessionProblem, verifyProfile } from "./profile/verify.ts";
@@ -14,9 +15,9 @@ import { sessionName } from "./vault/layout.ts";
 export interface CopySessionOptions {
   /** Any store with whatsapp-web.js's four methods; nothing is ever written to it. */
   from: SessionStore;
-  /** Any store with whatsapp-web.js's four methods. */
+  /** Any store with whatsapp-web.js's four methods; a store of this package for a session of Baileys. */
   to: SessionStore;
-  /** Name of the session, e.g. `RemoteAuth-support`. */
+  /** Name of the session, e.g. `RemoteAuth-support` or `Baileys-support`. */
   session: string;
   /** Name of the session in `from`. @default `session`, else the path that whatsapp-web.js 1.34.5 and 1.34.6 made of it */
   fromSession?: string | undefined;
@@ -26,6 +27,11 @@ export interface CopySessionOptions {
   replace?: boolean | undefined;
   /** Copies an older version when the newest one of `from` is not whole. @default false */
   allowOlder?: boolean | undefined;
+  /**
+   * Copies a session of Baileys although a process has it in `from`: one that is gone for certain. Two bots that run one
+   * session break it. @default false
+   */
+  force?: boolean | undefined;
   /** Told at the beginning of each step. */
   onProgress?: ((progress: CopyProgress) => void) | undefined;
   /** Ends the copy at once, with its reason; a call that a store has not answered by then may still take effect. */
@@ -36,9 +42,9 @@ export interface CopySessionOptions {
 export interface CopyProgress {
   readonly step: "reading" | "checking" | "writing" | "comparing";
   readonly session: string;
-  /** Files of the profile, once they are known. */
+  /** Files of the profile, or records, once they are known. */
   readonly files?: number;
-  /** Bytes of the profile, once they are known. */
+  /** Bytes of the profile, or of the values of the records, once they are known. */
   readonly bytes?: number;
 }
 
@@ -48,8 +54,11 @@ export interface CopyReport {
   readonly session: string;
   /** Name of the session in `from`. */
   readonly fromSession: string;
+  /** How many files, or records, the session has. */
   readonly files: number;
   readonly bytes: number;
+  /** With `force`, the process that had the session in `from` (`host:pid`). */
+  readonly heldBy?: string;
   /** `to` had exactly this already: nothing was written. */
   readonly unchanged: boolean;
   /** Newer versions of `from` that were not whole; empty without `allowOlder`. */
@@ -59,16 +68,20 @@ export interface CopyReport {
 
 /**
  * Copies a session from one store to another: reads it, checks that Chromium would open it, writes it, reads it back and
- * compares every file. The source is left alone.
+ * compares every file, or every record. The source is left alone. The target has all of a session of Baileys at once, or
+ * is as it was, or deleted, so that `undelete` brings back what was replaced.
  * @throws `ABSENT` when `from` does not have the session; `CORRUPT` when its profile does not verify, or its newest version
  *   is not whole and `allowOlder` is not set (nothing is written then), or `to` returned other files than it was given;
  *   `CONFLICT` when `to` has another version and `replace` is not set, or `from` has the session under two names;
- *   `LEASE_HELD` when a process has the session in `to` (nothing is written then); `UNAVAILABLE` when a store fails;
+ *   `LEASE_HELD` when a process has the session in `to`, or one of Baileys in `from` (nothing is written then);
+ *   `INVALID` when `to` cannot keep a session of Baileys; `UNAVAILABLE` when a store fails;
  *   `CANCELLED` when a store says that its call was aborted; the reason of `signal`.
  */
 export async function copySession(options: CopySessionOptions): Promise<CopyReport> {
   options.signal?.throwIfAborted();
   const calls = new StoreCalls(sessionName(options.session), options.signal);
+  const copied = await copyRecords(options, calls);
+  if (copied) return copied;
   const directory = await mkdtemp(join(tmpdir(), "wa-vault-copy-"));
   try {
     return await new Copy(options, directory, calls).run();

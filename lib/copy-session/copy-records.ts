@@ -1,0 +1,169 @@
+import { withSignal } from "../async/deadline.ts";
+import type { CopyReport, CopySessionOptions } from "../copy-session.ts";
+import { isVaultError, VaultError } from "../errors.ts";
+import type { SessionState, SessionStore } from "../store.ts";
+import { sessionName } from "../vault/layout.ts";
+import type { Vault } from "../vault/vault.ts";
+import type { StoreCalls } from "./store-calls.ts";
+
+/** A store that keeps sessions of records. */
+type RecordStore = SessionStore & Pick<Vault, "state" | "peekRecords" | "openRecords" | "delete">;
+type Records = ReadonlyMap<string, Buffer>;
+
+/** Copies a session of records; `undefined` when the source has no such session. */
+export async function copyRecords(options: CopySessionOptions, calls: StoreCalls): Promise<CopyReport | undefined> {
+  const { from, to, session, fromSession = session } = options;
+  if (!isRecordStore(from)) return undefined;
+  const state = await calls.ask("read from the source", () => from.state({ session: fromSession }));
+  if (state?.kind !== "records") return undefined;
+  if (isRecordStore(to)) return await new RecordsCopy(options, { from, to, fromSession }, calls).run(state);
+  throw new VaultError("INVALID", `Could not copy ${session}: the target cannot keep a session of Baileys.`, {
+    hint: "A session of Baileys has records, and no profile that a zip could hold: copy it to a store of this package.",
+  });
+}
+
+function isRecordStore(store: SessionStore): store is RecordStore {
+  return ["state", "peekRecords", "openRecords", "delete"].every(
+    (method) => typeof Reflect.get(store, method) === "function",
+  );
+}
+
+class RecordsCopy {
+  readonly #options: CopySessionOptions;
+  readonly #from: RecordStore;
+  readonly #to: RecordStore;
+  readonly #fromSession: string;
+  readonly #session: string;
+  readonly #calls: StoreCalls;
+
+  constructor(
+    options: CopySessionOptions,
+    { from, to, fromSession }: { from: RecordStore; to: RecordStore; fromSession: string },
+    calls: StoreCalls,
+  ) {
+    this.#options = options;
+    this.#from = from;
+    this.#to = to;
+    this.#fromSession = fromSession;
+    this.#session = sessionName(options.session);
+    this.#calls = calls;
+  }
+
+  /** @param before the state of the source */
+  async run(before: SessionState): Promise<CopyReport> {
+    const { replace = false } = this.#options;
+    const began = performance.now();
+    this.#tell("reading");
+    this.#refuseHeld(before);
+    const source = await this.#read("source");
+    if (!source || source.size === 0) throw new VaultError("ABSENT", `The source has no session ${this.#fromSession}.`);
+    this.#tell("checking", source);
+    await this.#refuseChanged(before);
+    const owner = before.lease?.owner;
+    const report = (unchanged: boolean): CopyReport => ({
+      session: this.#session,
+      fromSession: this.#fromSession,
+      ...sizeOf(source),
+      unchanged,
+      skipped: [],
+      ...(owner === undefined ? {} : { heldBy: owner }),
+      ms: performance.now() - began,
+    });
+    const difference = await this.#differenceBefore(source);
+    if (difference === undefined) return report(true);
+    if (difference !== "absent" && !replace) {
+      throw new VaultError("CONFLICT", `The target has another version of ${this.#session}: ${difference}.`, {
+        hint: "Set `replace` to make the source's version the current one.",
+      });
+    }
+    this.#tell("writing", source);
+    await this.#calls.ask("write to the target", () => this.#write(source, difference === "damaged"));
+    this.#tell("comparing", source);
+    const now = differenceOf(source, (await this.#read("target")) ?? new Map());
+    if (now === undefined) return report(false);
+    const message = `The target returned another ${this.#session} than it was given: ${now}.`;
+    throw new VaultError("CORRUPT", message, { hint: "The source is as it was. Check the target, and copy again." });
+  }
+
+  /** @throws `LEASE_HELD` when a process has the session in the source. */
+  #refuseHeld({ lease }: SessionState): void {
+    if (!lease || this.#options.force) return;
+    const since = lease.since.toISOString();
+    throw new VaultError("LEASE_HELD", `Could not copy ${this.#fromSession}: ${lease.owner} has it since ${since}.`, {
+      hint: "Nothing was copied. Stop that bot: two bots with one session of Baileys use the same keys, and break it. `force` copies the session of a process that is gone for certain.",
+      owner: lease.owner,
+    });
+  }
+
+  /** @throws `LEASE_HELD` or `CONFLICT` when somebody has taken or changed the session while it was read. */
+  async #refuseChanged({ entry }: SessionState): Promise<void> {
+    if (this.#options.force) return;
+    const session = this.#fromSession;
+    const state = await this.#calls.ask("read from the source", () => this.#from.state({ session }));
+    if (state) this.#refuseHeld(state);
+    if (state?.entry === entry) return;
+    throw new VaultError("CONFLICT", `Could not copy ${session}: it has changed while it was read.`, {
+      hint: "Nothing was copied. Stop every bot of this session, and copy again.",
+    });
+  }
+
+  async #read(side: "source" | "target"): Promise<Records | undefined> {
+    const [store, session] = side === "source" ? [this.#from, this.#fromSession] : [this.#to, this.#session];
+    return await this.#calls.ask(`read from the ${side}`, () => store.peekRecords({ session, ...this.#call }));
+  }
+
+  /** In what the target differs from the source before anything is written; `undefined` when in nothing. */
+  async #differenceBefore(source: Records): Promise<string | undefined> {
+    try {
+      const target = await this.#read("target");
+      return target ? differenceOf(source, target) : "absent";
+    } catch (error) {
+      if (isVaultError(error, "CORRUPT")) return "damaged";
+      throw error;
+    }
+  }
+
+  /** Makes the records those of the target, in one entry. What was there before can be brought back by hand. */
+  async #write(source: Records, isDamaged: boolean): Promise<void> {
+    const session = this.#session;
+    if (isDamaged) await this.#to.delete({ session, ...this.#call });
+    const failed = new AbortController();
+    const { signal = failed.signal } = this.#options;
+    // A set waits for as long as the store does not answer: nobody waits for that here.
+    const onError = (error: unknown): void => failed.abort(error);
+    const records = await this.#to.openRecords({ session, onError, ...this.#call });
+    try {
+      const work = async (): Promise<void> => {
+        if (records.keys().length > 0) await records.clear();
+        await records.set(source);
+      };
+      await withSignal(work(), AbortSignal.any([signal, failed.signal]));
+    } finally {
+      await records.close(0);
+    }
+  }
+
+  get #call(): { signal?: AbortSignal } {
+    const { signal } = this.#options;
+    return signal ? { signal } : {};
+  }
+
+  #tell(step: "reading" | "checking" | "writing" | "comparing", records?: Records): void {
+    this.#options.signal?.throwIfAborted();
+    this.#options.onProgress?.({ step, session: this.#session, ...(records ? sizeOf(records) : {}) });
+  }
+}
+
+function sizeOf(records: Records): { files: number; bytes: number } {
+  return { files: records.size, bytes: [...records.values()].reduce((sum, { length }) => sum + length, 0) };
+}
+
+/** In words without any key, which may be a phone number; `undefined` when they are equal. */
+function differenceOf(expected: Records, actual: Records): string | undefined {
+  const keys = new Set([...expected.keys(), ...actual.keys()]);
+  const same = [...keys].filter((key) => {
+    const [one, other] = [expected.get(key), actual.get(key)];
+    return one !== undefined && other !== undefined && one.equals(other);
+  });
+  return same.length === keys.size ? undefined : `${keys.size - same.length} of ${keys.size} records differ`;
+}
