@@ -77,4 +77,16 @@ export const RECORD_RULES: readonly Rule[] = [
       says: /to have a length of 3 but got 4/,
     },
   },
+  {
+    name: "R7",
+    says: "a deletion that can be taken back puts all records together",
+    without: [
+      {
+        file: "deletion.ts",
+        from: "const whole = last === undefined ? undefined : await wholeRecords(signal);",
+        to: "const whole = undefined as WholeRecords | undefined;",
+      },
+    ],
+    failing: { ...WILD, says: /dropped \d+, which was deleted and is kept/, seeds: "1-10" },
+  },
 ];
