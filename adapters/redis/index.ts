@@ -8,7 +8,7 @@ import { type Listing, settled } from "../../lib/blobs/settled.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
-import { KEYS_PER_PAGE, type RedisClient, toVaultError, type Wire, wireOf } from "./wire.ts";
+import { evictionPolicy, KEYS_PER_PAGE, mayEvict, type RedisClient, toVaultError, type Wire, wireOf } from "./wire.ts";
 
 export type { RedisClient };
 
@@ -58,14 +58,9 @@ export class RedisBlobs implements BlobStore {
 
   /** @throws `INVALID` when the server is set to evict keys: then "absent" would not mean absent. */
   async traits(options: CallOptions = {}): Promise<BlobTraits> {
-    for (const info of await this.#call("info", options, () => this.#redis.info())) {
-      const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
-      if (policy.startsWith("allkeys-") || (this.#ttlSeconds !== undefined && policy.startsWith("volatile-"))) {
-        throw new VaultError("INVALID", `Redis cannot keep sessions: it may evict them (maxmemory-policy ${policy}).`, {
-          hint: "Set `maxmemory-policy noeviction` on the server, or use another server for sessions.",
-        });
-      }
-    }
+    const infos = await this.#call("info", options, () => this.#redis.info());
+    const policy = evictionPolicy(infos, this.#ttlSeconds !== undefined);
+    if (policy !== undefined) throw mayEvict(policy);
     return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: true };
   }
 

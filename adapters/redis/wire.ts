@@ -8,6 +8,7 @@ export interface IoRedisClient {
   getBuffer(key: string): Promise<Buffer | null>;
   hget(key: string, field: string): Promise<string | null>;
   hscan(key: string, cursor: string, ...rest: ["MATCH", string, "COUNT", number]): Promise<[string, string[]]>;
+  scan(cursor: string, ...rest: ["MATCH", string, "COUNT", number]): Promise<[string, string[]]>;
   multi(commands: unknown[][]): { exec(): Promise<[Error | null, unknown][] | null> };
   info(section: "memory"): Promise<string>;
 }
@@ -29,11 +30,17 @@ export const KEYS_PER_PAGE = 1_000;
 /** One step of a listing. */
 export type Page = { cursor: string; entries: [key: string, info: string][] };
 
-/** The five requests to a server, through either library. */
+/** The requests to a server, through either library. */
 export interface Wire {
+  /** Whether keys of different slots may be on different servers: one MULTI takes keys of one slot then. */
+  readonly isCluster: boolean;
+  /** What the client itself puts before each key; it is a part of what decides about the slot. */
+  readonly keyPrefix: string;
   get(key: string): Promise<Buffer | null>;
   hget(key: string, field: string): Promise<string | null>;
   hscan(key: string, cursor: string, match: string): Promise<Page>;
+  /** The keys that match, of every server that takes writes, in steps; a key may come twice. */
+  scan(match: string): AsyncIterable<string[]>;
   /** Replies to commands that take effect together or not at all; `on` is one of their keys. */
   multi(on: string, commands: unknown[][]): Promise<unknown[]>;
   /** `INFO memory` of every server that takes writes; an empty text where the user may not ask. */
@@ -57,7 +64,13 @@ function ioRedis(client: IoRedisClient): Wire {
   const { options, nodes } = client as IoRedisExtras;
   if ((options?.scaleReads ?? "master") !== "master") throw refuseReplicas("scaleReads");
   if (options?.role === "slave") throw refuseReplicas("role");
+  const masters = (): IoRedisClient[] => nodes?.call(client, "master") ?? [client];
+  // Before that, a cluster names the nodes that it was given: some of them only.
+  const isConnected = (): boolean => nodes === undefined || (client as IoRedisExtras).status === "ready";
+  const keyPrefix = String(options?.keyPrefix ?? "");
   return {
+    isCluster: nodes !== undefined,
+    keyPrefix,
     get: (key) => client.getBuffer(key),
     hget: (key, field) => client.hget(key, field),
     hscan: async (key, from, match) => {
@@ -70,24 +83,43 @@ function ioRedis(client: IoRedisClient): Wire {
       for (const [error] of replies) if (error) throw error;
       return replies.map(([, reply]) => reply);
     },
-    info: () => asked((nodes?.call(client, "master") ?? [client]).map((node) => node.info("memory"))),
+    // The client puts its prefix before keys, but neither before patterns nor before keys that are answered.
+    scan: (match) =>
+      scanAll(
+        (isConnected() ? masters() : []).map(
+          (node) => (from) => node.scan(from, "MATCH", globOf(keyPrefix) + match, "COUNT", KEYS_PER_PAGE),
+        ),
+        (key) => key.slice(keyPrefix.length),
+      ),
+    info: () => asked(masters().map((node) => node.info("memory"))),
   };
 }
 
 interface IoRedisExtras extends IoRedisClient {
-  options?: { scaleReads?: unknown; role?: string };
+  options?: { scaleReads?: unknown; role?: string; keyPrefix?: unknown };
+  status?: string;
   /** Of a Cluster only. */
   nodes?: (role: "master") => IoRedisClient[];
 }
 
 function nodeRedis(client: NodeRedisClient): Wire {
-  const { masters, nodeClient, _options } = client as NodeRedisExtras;
+  const { nodeClient, _options } = client as NodeRedisExtras;
   const isCluster = typeof nodeClient === "function";
   if (_options?.useReplicas) throw refuseReplicas("useReplicas");
   // A cluster takes the slot's key, and a cluster and a sentinel whether a replica may answer: never.
   const route = (on: string): unknown[] => (isCluster ? [on, false] : isSentinel(client) ? [false] : []);
   const send = (on: string, words: string[], options = {}) => client.sendCommand(...route(on), words, options);
+  /** Asked each time: a cluster knows its masters once it is connected. */
+  const servers = async (): Promise<((words: string[]) => Promise<unknown>)[]> => {
+    if (!isCluster) return [(words) => send("", words)];
+    const { masters = [] } = client as NodeRedisExtras;
+    const found = await Promise.all(masters.map((node) => nodeClient.call(client, node)));
+    return found.map((node) => (words) => node.sendCommand(words));
+  };
   return {
+    isCluster,
+    // Commands that are sent as they are get no prefix.
+    keyPrefix: "",
     get: (key) => send(key, ["GET", key], AS_BUFFER),
     hget: (key, field) => send(key, ["HGET", key, field]),
     hscan: async (key, from, match) => {
@@ -99,11 +131,11 @@ function nodeRedis(client: NodeRedisClient): Wire {
       for (const words of commands) multi.addCommand(...route(on), words);
       return multi.exec();
     },
-    info: async () => {
-      const nodes = isCluster ? await Promise.all((masters ?? []).map((node) => nodeClient.call(client, node))) : [];
-      if (!isCluster) return asked([send("", ["INFO", "memory"])]);
-      return asked(nodes.map((node) => node.sendCommand(["INFO", "memory"])));
+    scan: async function* (match) {
+      const words = (from: string): string[] => ["SCAN", from, "MATCH", match, "COUNT", String(KEYS_PER_PAGE)];
+      yield* scanAll((await servers()).map((ask) => async (from) => (await ask(words(from))) as [unknown, unknown[]]));
     },
+    info: async () => asked((await servers()).map((ask) => ask(["INFO", "memory"]))),
   };
 }
 
@@ -116,6 +148,43 @@ interface NodeRedisExtras extends NodeRedisClient {
 
 function isSentinel(client: object): boolean {
   return "getSentinelNode" in client;
+}
+
+/** @param servers by a cursor, the next cursor and some keys of one server; @param nameOf makes the key that was meant */
+async function* scanAll(
+  servers: ((cursor: string) => Promise<[cursor: unknown, keys: unknown[]]>)[],
+  nameOf = (key: string): string => key,
+): AsyncGenerator<string[]> {
+  if (servers.length === 0) throw new Error("the client is not connected");
+  for (const scan of servers) {
+    let cursor = "0";
+    do {
+      const [next, keys] = await scan(cursor);
+      cursor = String(next);
+      if (keys.length > 0) yield keys.map((key) => nameOf(String(key)));
+    } while (cursor !== "0");
+  }
+}
+
+/** The pattern that this text alone matches. */
+export function globOf(text: string): string {
+  return text.replace(/[*?[\]\\^-]/g, "\\$&");
+}
+
+/**
+ * The policy by which a server may evict values, and so make them absent that were stored; `undefined` when none does.
+ * @param infos of {@link Wire.info}; @param mayExpire whether the values have an expiry
+ */
+export function evictionPolicy(infos: readonly string[], mayExpire: boolean): string | undefined {
+  const policies = infos.map((info) => /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction");
+  return policies.find((policy) => policy.startsWith("allkeys-") || (mayExpire && policy.startsWith("volatile-")));
+}
+
+/** The error of a server that {@link evictionPolicy} tells of. */
+export function mayEvict(policy: string): VaultError {
+  return new VaultError("INVALID", `Redis cannot keep sessions: it may evict them (maxmemory-policy ${policy}).`, {
+    hint: "Set `maxmemory-policy noeviction` on the server, or use another server for sessions.",
+  });
 }
 
 /** node-redis: bulk strings (`$`, character 36) as bytes, not as text. */

@@ -27,7 +27,7 @@ describe("errors of Redis, whichever method is called", () => {
     const fail = (): Promise<never> => Promise.reject(new Error(message));
     const multi = (): { exec: () => Promise<never> } => ({ exec: fail });
     const blobs = new RedisBlobs({
-      client: { getBuffer: fail, hget: fail, hscan: fail, multi, info: fail } as RedisClient,
+      client: { getBuffer: fail, hget: fail, hscan: fail, scan: fail, multi, info: fail } as RedisClient,
     });
     const list = async (): Promise<void> => {
       for await (const { key } of blobs.list("s/")) expect.fail(key);

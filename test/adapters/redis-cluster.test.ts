@@ -41,6 +41,23 @@ await suiteWith<RedisNodes>("Redis Cluster of three masters", startRedisCluster,
     leaseContract(runner, { name, open: () => withMortals(openStore()) });
   }
 
+  it("refuses masters that evict values, also when the client is connected later", async () => {
+    const late = createCluster({ rootNodes: nodes.map(({ env }) => ({ url: env.REDIS_URL ?? "" })) });
+    const blobs = new RedisBlobs({ client: late });
+    await late.connect();
+    const setPolicy = (policy: string): Promise<string> =>
+      command(nodes.at(-1)?.port ?? 0, ["CONFIG", "SET", "maxmemory-policy", policy]);
+    try {
+      await setPolicy("allkeys-lru");
+      await expect(blobs.traits()).rejects.toMatchObject({ code: "INVALID" });
+      await setPolicy("noeviction");
+      expect(await blobs.traits()).toMatchObject({ exclusiveCreate: true });
+    } finally {
+      await setPolicy("noeviction");
+      late.destroy();
+    }
+  });
+
   it("keeps a session in one slot, and spreads sessions over the masters", async () => {
     const prefix = `${unique()}:`;
     const blobs = new RedisBlobs({ client: io, prefix });
