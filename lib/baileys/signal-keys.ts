@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Mutex } from "../async/mutex.ts";
-import { invalidOption } from "../errors.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
+import { type GivenRecord, givenRecords, storeWatched } from "./given-records.ts";
 import { PRE_KEY_MARK_KEY, parseRecordKey, recordKey } from "./record-key.ts";
 import type { BaileysModule, RecordSet, SignalKeyStore } from "./types.ts";
 import { decodeValue, encodeValue } from "./value-codec.ts";
@@ -41,18 +41,10 @@ export class SignalKeys implements SignalKeyStore {
   async set(data: RecordSet): Promise<void> {
     const transaction = this.#transactions.getStore();
     if (transaction) {
-      for (const [key, value] of this.#changes(given(data))) transaction.set(key, value);
+      for (const [key, value] of this.#changes(givenRecords(data))) transaction.set(key, value);
       return;
     }
-    // Baileys 6 writes into the object that it has passed, while that is stored, and then forgets what it wrote.
-    const taken = new Map<string, unknown>();
-    for (;;) {
-      const changed = given(data).filter(({ key, value }) => !taken.has(key) || !Object.is(taken.get(key), value));
-      if (changed.length === 0 && taken.size > 0) return;
-      for (const { key, value } of changed) taken.set(key, value);
-      await this.#records.set(this.#changes(changed));
-      if (changed.length === 0) return;
-    }
+    await storeWatched(data, (records) => this.#records.set(this.#changes(records)));
   }
 
   async clear(): Promise<void> {
@@ -132,29 +124,6 @@ export class SignalKeys implements SignalKeyStore {
 /** The number that a record holds under {@link PRE_KEY_MARK_KEY}; 0 without one. */
 export function preKeyMark(bytes: Buffer | undefined): number {
   return bytes ? (decodeValue(bytes, "the mark of pre-keys") as number) : 0;
-}
-
-/** A record as Baileys sets it. */
-interface GivenRecord {
-  readonly type: string;
-  readonly id: string;
-  readonly key: string;
-  /** For errors. */
-  readonly what: string;
-  readonly value: unknown;
-}
-
-function given(data: RecordSet): GivenRecord[] {
-  if (typeof data !== "object" || data === null) throw invalidOption("data", "records by type and id", data);
-  return Object.entries(data).flatMap(([type, records]) =>
-    Object.entries(records ?? {}).map(([id, value]) => ({
-      type,
-      id,
-      key: recordKey(type, id),
-      what: `${type} ${id}`,
-      value,
-    })),
-  );
 }
 
 async function* iterate<T, R>(list: readonly T[], map: (one: T) => R): AsyncGenerator<R> {
