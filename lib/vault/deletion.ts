@@ -76,6 +76,6 @@ async function readWhole(lease: VaultLease, signal: AbortSignal | undefined): Pr
   const { table, segments, loose } = stored;
   const keyId = await context.frames(session).keyId();
   const looseBytes = loose.reduce((sum, one) => sum + one.bytes, 0);
-  const fold = await storeFold(lease, { table, segments, through, looseBytes, isTorn: false, keyId }, signal);
+  const fold = await storeFold(lease, { table, segments, through, looseBytes, keyId }, signal);
   return { fold, keyId, ...table.size };
 }

@@ -6,7 +6,7 @@ import { scratchFolder } from "../support/scratch.ts";
 import { zstdChunk, zstdContent } from "../vault/support/zstd-frames.ts";
 
 /** What must load where nothing but the package and its dependencies are installed. */
-const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory"];
+const alone = ["wa-vault", "wa-vault/fs", "wa-vault/memory", "wa-vault/wapi"];
 
 const folder = scratchFolder("packed-");
 const project = join(folder, "project");
@@ -26,6 +26,7 @@ const pages = [
   "docs/recovery.md",
   "docs/stores.md",
   "docs/security.md",
+  "docs/wapi.md",
   "docs/moving.md",
   "docs/troubleshooting.md",
   "docs/what-dies.md",

@@ -23,8 +23,8 @@ export interface FoldOptions {
   readonly through: EntryName;
   /** Bytes of the records that are in no segment. */
   readonly looseBytes: number;
-  /** Whether parts or entries are lost that the segments need. */
-  readonly isTorn: boolean;
+  /** Whether parts or entries are lost that the segments need. @default false */
+  readonly isTorn?: boolean;
   /** Id of the key that encrypts; `undefined` without encryption. */
   readonly keyId: string | undefined;
 }
@@ -45,7 +45,7 @@ export interface WholeRecords {
  */
 export async function storeFold(
   lease: VaultLease,
-  { table, segments, through, looseBytes, isTorn, keyId }: FoldOptions,
+  { table, segments, through, looseBytes, isTorn = false, keyId }: FoldOptions,
   signal: AbortSignal | undefined,
 ): Promise<Fold> {
   const { from, level } =

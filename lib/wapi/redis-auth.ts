@@ -1,0 +1,188 @@
+import type { UUID } from "node:crypto";
+import type { RedisClient } from "../../adapters/redis/wire.ts";
+import { credentialsFault, isRegistered } from "../baileys/credentials.ts";
+import { loadBaileys } from "../baileys/load-baileys.ts";
+import type { AuthenticationCreds, BaileysModule } from "../baileys/types.ts";
+import { VaultError } from "../errors.ts";
+import type { Changes } from "./changes.ts";
+import { insist, wait } from "./insist.ts";
+import { type LiveSession, liveSession } from "./live-session.ts";
+import { assertUuid, CREDS_NAME, recordName } from "./names.ts";
+import { type CheckedOptions, checkOptions, type RedisAuthOptions } from "./options.ts";
+import { RecordCipher } from "./record-cipher.ts";
+import { decodeText, encodeText } from "./value-text.ts";
+import { type WapiKeyStore, WapiKeys, wasRemoved } from "./wapi-keys.ts";
+
+/** What `makeWASocket({ auth })` takes. */
+export interface WapiAuthState {
+  creds: AuthenticationCreds;
+  keys: WapiKeyStore;
+}
+
+/** How many ids of pre-keys are looked up at once, after the last one that the credentials know of. */
+const IDS_AT_ONCE = 100;
+
+/**
+ * The authentication state of a Baileys bot in Redis, in the place and the bytes of wapi's class of this name: each reads
+ * what the other has written.
+ *
+ * One `set` is stored as a whole or not at all, except that in a Cluster without a hash tag a set that was interrupted is
+ * ended by the next `init` (docs/wapi.md). Nothing is cached: reads ask Redis, and see what is on its way. Nothing keeps two
+ * processes from using one session; `useVaultAuthState` does.
+ */
+export class RedisAuth {
+  readonly uuid: UUID;
+  readonly #options: CheckedOptions;
+  readonly #live: LiveSession;
+  #making: Promise<RecordCipher> | undefined;
+  #state: { creds: AuthenticationCreds; cipher: RecordCipher; removals: number } | undefined;
+
+  /**
+   * @param uuid names the session; its case matters
+   * @param redis a client of yours, connected or connecting; it is never closed. Of `ioredis`: a `Redis` (standalone or
+   *   through Sentinel) or a `Cluster`. Of `redis` (5 or newer): a client, a pool, a Sentinel or a cluster
+   * @param prefix keys are `<prefix>:<uuid>:<hash>`. With a hash tag in it, as in `{bots}`, a Cluster keeps them together
+   * @throws `INVALID` when one of them, or an option, is wrong
+   */
+  constructor(uuid: string, redis: RedisClient, prefix: string, options: RedisAuthOptions = {}) {
+    assertUuid(uuid);
+    this.uuid = uuid;
+    this.#options = checkOptions(redis, prefix, options);
+    this.#live = liveSession(redis, { ...this.#options, uuid });
+  }
+
+  /**
+   * The state as it is stored, or that of a new device, of which nothing is stored before {@link save}.
+   * @throws `UNAVAILABLE` when Redis does not answer within `timeoutMs`; `CORRUPT` when the credentials do not decrypt or are
+   *   none; `WRONG_KEY` when they need a key that was not given; `INVALID` when there are none and the server may have evicted
+   *   them, or when Baileys is not installed. Nothing but a proven absence gives new credentials.
+   */
+  async init(): Promise<WapiAuthState> {
+    const baileys = await loadBaileys(this.#options.baileys);
+    const cipher = await this.#cipher();
+    const { line, saving, removals } = this.#live;
+    // What was saved before is seen.
+    await saving.idle();
+    const creds = await this.#insist(`read the session ${this.uuid}`, async () => {
+      await line.open();
+      const stored = await this.#storedCreds(cipher);
+      if (stored) stored.nextPreKeyId = await this.#nextPreKeyId(stored.nextPreKeyId);
+      return stored ?? baileys.initAuthCreds();
+    });
+    this.#state = { creds, cipher, removals };
+    return { creds, keys: this.#keys(cipher, removals, baileys) };
+  }
+
+  /**
+   * Stores the credentials of the latest {@link init} as they are at the call; to be called at each `creds.update`. Not
+   * awaited, it makes no unhandled rejection.
+   * @throws `INVALID` before `init` and after {@link remove}, and when they are no credentials, or would replace those of a
+   *   linked device by others that are not linked; `UNAVAILABLE` when Redis does not confirm them within `timeoutMs`: they are
+   *   stored when it answers again; `LEASE_LOST` when another process has saved its own by then
+   */
+  save(): Promise<void> {
+    const saving = this.#save();
+    saving.catch(() => {});
+    return saving;
+  }
+
+  /**
+   * Deletes all of the session: the logout. States of it from before store nothing any more.
+   * @throws `UNAVAILABLE` when Redis does not confirm it within `timeoutMs`: it is done when Redis answers again
+   */
+  async remove(): Promise<void> {
+    this.#state = undefined;
+    this.#live.removals++;
+    await this.#change({ deleteAll: "everything", records: new Map() });
+  }
+
+  async #save(): Promise<void> {
+    const { line, saving } = this.#live;
+    const { creds, cipher } = this.#assertLoaded();
+    const what = this.#credsName;
+    const fault = credentialsFault(creds);
+    if (fault) throw new VaultError("INVALID", `Could not store ${what}: ${fault}.`);
+    const record = cipher.seal(CREDS_NAME, encodeText(creds, what));
+    const isLinked = isRegistered(creds);
+    const { stored } = await saving.run(async () => {
+      if (!isLinked) await this.#assertNoneLinked(cipher);
+      this.#assertLoaded();
+      return { stored: line.set({ records: new Map([[CREDS_NAME, record]]) }) };
+    });
+    await this.#wait(stored);
+  }
+
+  #assertLoaded(): { creds: AuthenticationCreds; cipher: RecordCipher } {
+    if (this.#state?.removals === this.#live.removals) return this.#state;
+    throw new VaultError("INVALID", "Credentials not loaded.", { hint: "Call `init()` first." });
+  }
+
+  async #assertNoneLinked(cipher: RecordCipher): Promise<void> {
+    const stored = await this.#insist(`read ${this.#credsName}`, () => this.#storedCreds(cipher));
+    if (!isRegistered(stored)) return;
+    const why = "they are not linked to a phone, and those that are stored are";
+    throw new VaultError("INVALID", `Could not store ${this.#credsName}: ${why}.`, {
+      hint: "Call `remove()` first to log out and link anew.",
+    });
+  }
+
+  async #storedCreds(cipher: RecordCipher): Promise<AuthenticationCreds | undefined> {
+    const what = this.#credsName;
+    const creds = await this.#read(cipher, CREDS_NAME, what);
+    if (creds === undefined) return undefined;
+    const fault = credentialsFault(creds);
+    if (fault) throw new VaultError("CORRUPT", `Could not read ${what}: ${fault}.`);
+    return creds as AuthenticationCreds;
+  }
+
+  /** Pre-keys that were uploaded stay at the server, also when the process has died before it has saved the credentials. */
+  async #nextPreKeyId(next: number): Promise<number> {
+    const isStored = async (_: unknown, index: number): Promise<boolean> =>
+      (await this.#live.line.get(recordName("pre-key", String(next + index)))) !== undefined;
+    const stored = await Promise.all(Array.from({ length: IDS_AT_ONCE }, isStored));
+    const last = stored.lastIndexOf(true);
+    return last === -1 ? next : await this.#nextPreKeyId(next + last + 1);
+  }
+
+  #keys(cipher: RecordCipher, removals: number, baileys: BaileysModule): WapiKeys {
+    const records = {
+      uuid: this.uuid,
+      read: (name: string, what: string) => this.#insist(`read ${what}`, () => this.#read(cipher, name, what)),
+      seal: (name: string, value: unknown, what: string) => cipher.seal(name, encodeText(value, what)),
+      change: async (changes: Changes) => {
+        if (removals !== this.#live.removals) throw wasRemoved(this.uuid);
+        await this.#change(changes);
+      },
+    };
+    return new WapiKeys(records, baileys);
+  }
+
+  async #read(cipher: RecordCipher, name: string, what: string): Promise<unknown> {
+    const record = await this.#live.line.get(name);
+    return record && decodeText(cipher.open(name, record, what), what);
+  }
+
+  async #change(changes: Changes): Promise<void> {
+    await this.#wait(this.#live.line.set(changes));
+  }
+
+  async #wait(stored: Promise<void>): Promise<void> {
+    const { line } = this.#live;
+    const doing = `store records of ${this.uuid}`;
+    await wait({ limitMs: this.#options.timeoutMs, doing, why: () => line.failure }, stored);
+  }
+
+  #insist<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    return insist({ limitMs: this.#options.timeoutMs, doing }, work);
+  }
+
+  /** Made once: of a passphrase, it takes a while. */
+  async #cipher(): Promise<RecordCipher> {
+    this.#making ??= RecordCipher.of(this.uuid, this.#options.secret);
+    return await this.#making;
+  }
+
+  get #credsName(): string {
+    return `the credentials of ${this.uuid}`;
+  }
+}

@@ -1,0 +1,243 @@
+import { randomUUID, type UUID } from "node:crypto";
+import * as baileys from "baileys";
+import { Redis } from "ioredis";
+import { afterAll, describe, expect, it } from "vitest";
+import type { RedisClient } from "../../adapters/redis/wire.ts";
+import { RedisAuth, type RedisAuthOptions } from "../../lib/wapi/index.ts";
+import { linked } from "../baileys/support/states.ts";
+import { testKey } from "../support/keys.ts";
+import { type Service, startRedis, unique } from "../support/services/index.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
+import { md5, wapiJson, wapiRecord } from "./support/wapi-format.ts";
+
+describe("RedisAuth", () => {
+  const client = new Redis({ lazyConnect: true });
+  const uuid = randomUUID();
+  const make =
+    (...args: unknown[]): (() => RedisAuth) =>
+    () =>
+      new RedisAuth(...(args as [string, RedisClient, string, RedisAuthOptions]));
+
+  it.each(["", "bot", `${uuid}0`, `{${uuid}}`, uuid.replaceAll("-", "")])(
+    "refuses %j as a UUID, as wapi does",
+    (text) => {
+      expect(make(text, client, "p")).toThrow(`'${text}' is not a valid UUID.`);
+    },
+  );
+
+  it("refuses what is no text as a UUID, and shows nothing of it", () => {
+    expect(make({ secret: "secret" }, client, "p")).toThrow("'object' is not a valid UUID.");
+  });
+
+  it("names the option that is wrong", () => {
+    expect(make(uuid, {}, "p")).toThrow("Expected `client` to be a client of ioredis");
+    expect(make(uuid, client, undefined)).toThrow("Expected `prefix` to be text, got undefined.");
+    expect(make(uuid, client, "p", { ttlSeconds: 0 })).toThrow("Expected `ttlSeconds`");
+    expect(make(uuid, client, "p", { timeoutMs: -1 })).toThrow("Expected `timeoutMs`");
+    expect(make(uuid, client, "p", { onWarning: 1 })).toThrow("Expected `onWarning`");
+    expect(make(uuid, client, "p", { key: testKey(1), passphrase: "a passphrase" })).toThrow("and not both");
+    // A variable that is not set never turns the encryption off.
+    expect(make(uuid, client, "p", { key: undefined })).toThrow("Expected `key`");
+    expect(make(uuid, client, "p", { passphrase: undefined })).toThrow("Expected `passphrase`");
+    expect(make(uuid, client, "p", { key: "c2VjcmV0" })).toThrow(expect.not.stringContaining("c2VjcmV0"));
+  });
+
+  it("rejects `save` before `init`, as wapi does", async () => {
+    await expect(new RedisAuth(uuid, client, "p").save()).rejects.toThrow("Credentials not loaded.");
+  });
+});
+
+await suiteWith<Service>("credentials in Redis", shared(startRedis), ({ env }) => {
+  const io = new Redis(env.REDIS_URL ?? "");
+  afterAll(() => io.disconnect());
+
+  const session = (): {
+    uuid: UUID;
+    open: (options?: RedisAuthOptions) => RedisAuth;
+    at: (key: string) => string;
+  } => {
+    const [uuid, prefix] = [randomUUID(), unique()];
+    return {
+      uuid,
+      open: (options) => new RedisAuth(uuid, io, prefix, options),
+      at: (key) => `${prefix}:${uuid}:${md5(key)}`,
+    };
+  };
+  /** A session that is linked, and has the record `session a`. */
+  const linkedSession = async (options?: RedisAuthOptions): Promise<ReturnType<typeof session>> => {
+    const made = session();
+    const auth = made.open(options);
+    const { creds, keys } = await auth.init();
+    Object.assign(creds, linked());
+    await auth.save();
+    await keys.set({ session: { a: Buffer.from("a") } });
+    return made;
+  };
+
+  it.each([
+    ["cut", (record: Buffer) => record.subarray(0, -1)],
+    ["empty", () => Buffer.alloc(0)],
+    ["of another uuid", () => wapiRecord(randomUUID(), wapiJson(baileys.initAuthCreds()))],
+  ])("that are %s are CORRUPT, and stay as they are", async (_name, damage) => {
+    const { open, at, uuid } = await linkedSession();
+    const damaged = damage((await io.getBuffer(at("creds"))) ?? Buffer.alloc(0));
+    await io.set(at("creds"), damaged);
+    const auth = open();
+    await expect(auth.init()).rejects.toMatchObject({
+      code: "CORRUPT",
+      message: expect.stringContaining(`Could not decrypt the credentials of ${uuid}: `),
+    });
+    await expect(auth.save()).rejects.toThrow("Credentials not loaded.");
+    expect(await io.getBuffer(at("creds"))).toEqual(damaged);
+  });
+
+  it.each(["{}", "[]", "5", '"x"', "{x", "", '{"noiseKey":{}}', wapiJson({ ...baileys.initAuthCreds(), noiseKey: 1 })])(
+    "%j is CORRUPT, and no new device",
+    async (text) => {
+      const { open, at, uuid } = session();
+      await io.set(at("creds"), wapiRecord(uuid, text));
+      await expect(open().init()).rejects.toMatchObject({
+        code: "CORRUPT",
+        message: expect.stringContaining(`Could not read the credentials of ${uuid}: `),
+      });
+    },
+  );
+
+  it("a record of the keys that is damaged is CORRUPT, by name; the others are read", async () => {
+    const { open, at, uuid } = await linkedSession();
+    await io.set(at("session-b"), Buffer.from("no record, but some bytes of it"));
+    const { keys } = await open().init();
+    await expect(keys.get("session", ["a", "b"])).rejects.toMatchObject({
+      code: "CORRUPT",
+      message: `Could not decrypt session b of ${uuid}: it is not what was stored under this uuid.`,
+    });
+    expect(await keys.get("session", ["a"])).toEqual({ a: Buffer.from("a") });
+  });
+
+  it("of a linked device are never replaced by others that are not linked, before `remove`", async () => {
+    const { open } = session();
+    // Two processes that show a QR; the one is linked.
+    const [one, other] = [open(), open()];
+    const { creds } = await one.init();
+    const late = await other.init();
+    await other.save();
+    Object.assign(creds, linked());
+    await one.save();
+    await expect(other.save()).rejects.toMatchObject({
+      code: "INVALID",
+      message: expect.stringContaining("they are not linked to a phone, and those that are stored are"),
+    });
+    expect((await open().init()).creds.me).toEqual(linked().me);
+    // Linked as well, they are the newer ones.
+    Object.assign(late.creds, linked("Bert"));
+    await other.save();
+    expect((await open().init()).creds.me?.name).toBe("Bert");
+    await one.remove();
+    const next = await one.init();
+    await one.save();
+    expect((await open().init()).creds.noiseKey).toEqual(next.creds.noiseKey);
+  });
+
+  it("are stored in the order of the calls, also where one of them had to be looked at first", async () => {
+    const { open } = session();
+    const auth = open();
+    const { creds } = await auth.init();
+    const unlinked = auth.save();
+    Object.assign(creds, linked());
+    await Promise.all([unlinked, auth.save()]);
+    expect((await open().init()).creds.me).toEqual(linked().me);
+  });
+
+  it("that are none are refused, and those that are stored stay", async () => {
+    const { open } = await linkedSession();
+    const auth = open();
+    const { creds } = await auth.init();
+    Reflect.deleteProperty(creds.noiseKey, "private");
+    await expect(auth.save()).rejects.toMatchObject({ code: "INVALID", message: /`noiseKey.private` is missing/ });
+    expect((await open().init()).creds.noiseKey.private).toHaveLength(32);
+  });
+
+  it("never give an id of a pre-key twice, although the process died before it has saved them", async () => {
+    const { open } = await linkedSession();
+    const { creds, keys } = await open().init();
+    const first = creds.nextPreKeyId;
+    const ids = Array.from({ length: 250 }, (_, index) => first + index).filter((id) => id !== first + 3);
+    await keys.set({ "pre-key": Object.fromEntries(ids.map((id) => [id, { public: Buffer.of(1) }])) });
+    expect((await open().init()).creds.nextPreKeyId).toBe(first + 250);
+  });
+
+  it("make no unhandled rejection when nobody waits for `save`", async () => {
+    const auth = session().open();
+    void auth.save();
+    // An unhandled rejection fails the run.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  describe("with a key of one's own", () => {
+    it("go on from what was stored without it; from then on the uuid alone reads nothing new", async () => {
+      const { open } = await linkedSession();
+      const auth = open({ key: testKey(1) });
+      const { creds, keys } = await auth.init();
+      expect(creds.me).toEqual(linked().me);
+      expect(await keys.get("session", ["a"])).toEqual({ a: Buffer.from("a") });
+      await keys.set({ session: { b: Buffer.from("b") } });
+      const without = await open().init();
+      await expect(without.keys.get("session", ["b"])).rejects.toMatchObject({ code: "WRONG_KEY" });
+      await auth.save();
+      await expect(open().init()).rejects.toMatchObject({ code: "WRONG_KEY" });
+      await expect(open({ key: testKey(2) }).init()).rejects.toMatchObject({ code: "WRONG_KEY" });
+      const again = await open({ key: testKey(1).toString("base64") }).init();
+      expect(await again.keys.get("session", ["a", "b"])).toEqual({ a: Buffer.from("a"), b: Buffer.from("b") });
+    });
+
+    it("of a passphrase as well", async () => {
+      const { open } = await linkedSession({ passphrase: "correct horse battery" });
+      await expect(open().init()).rejects.toMatchObject({ code: "WRONG_KEY" });
+      await expect(open({ passphrase: "incorrect horse battery" }).init()).rejects.toMatchObject({ code: "WRONG_KEY" });
+      expect((await open({ passphrase: "correct horse battery" }).init()).creds.me).toEqual(linked().me);
+    });
+  });
+
+  describe("with an expiry", () => {
+    const ttlOf = async (key: string): Promise<number> => io.ttl(key);
+
+    it("outlived by all other records, and renewed by each change", async () => {
+      const { open, at } = await linkedSession();
+      expect(await ttlOf(at("creds"))).toBe(-1);
+      const { keys } = await open({ ttlSeconds: 1000 }).init();
+      await keys.set({ session: { b: Buffer.from("b") } });
+      expect(await ttlOf(at("creds"))).toBeGreaterThan(900);
+      expect(await ttlOf(at("creds"))).toBeLessThanOrEqual(1000);
+      // What was stored without an expiry has one too.
+      for (const key of ["session-a", "session-b"]) expect(await ttlOf(at(key))).toBeGreaterThan(1900);
+      await io.expire(at("creds"), 10);
+      await keys.set({ session: { b: Buffer.from("b") } });
+      expect(await ttlOf(at("creds"))).toBeGreaterThan(900);
+    });
+
+    it("gone as a whole: a new device, and no damage", async () => {
+      const { open, at } = await linkedSession({ ttlSeconds: 1000 });
+      await io.pexpire(at("creds"), 1);
+      await expect.poll(() => io.exists(at("creds"))).toBe(0);
+      expect((await open({ ttlSeconds: 1000 }).init()).creds.me).toBe(undefined);
+    });
+
+    it("that is turned off ends for all records", async () => {
+      const { open, at } = await linkedSession({ ttlSeconds: 1000 });
+      await open().init();
+      for (const key of ["creds", "session-a"]) expect(await ttlOf(at(key))).toBe(-1);
+    });
+  });
+
+  it("values that wapi's JSON has no form for are refused, by name, and nothing of the set is stored", async () => {
+    const { open } = await linkedSession();
+    const { keys } = await open().init();
+    await expect(
+      keys.set({ session: { b: Buffer.of(1) }, "sender-key": { c: { n: Number.NaN } } }),
+    ).rejects.toMatchObject({
+      code: "INVALID",
+      message: expect.stringMatching(/^Could not store sender-key c of .{36}\.n: it is NaN\.$/),
+    });
+    expect(await keys.get("session", ["b"])).toEqual({});
+  });
+});
