@@ -175,7 +175,8 @@ describe("the contract that sockets have with an auth state", () => {
     const { encode } = baileys.proto.ADVSignedDeviceIdentity;
     expect(encode(creds.account).finish()).toEqual(encode(linked().account).finish());
     const { AAAAAA } = await keys.get("app-state-sync-key", ["AAAAAA"]);
-    expect(AAAAAA).toBeInstanceOf(AppStateSyncKeyData);
+    // Releases of Baileys in one process share the classes of their messages: the last one that was loaded.
+    expect(AAAAAA.constructor.name).toBe("AppStateSyncKeyData");
     expect(AppStateSyncKeyData.encode(AAAAAA).finish()).toEqual(AppStateSyncKeyData.encode(key).finish());
     expect(await keys.get("app-state-sync-version", ["regular"])).toEqual({ regular: version });
     expect(await keys.get("device-list", ["5511999999999"])).toEqual({ "5511999999999": ["0", "1"] });

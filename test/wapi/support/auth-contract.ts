@@ -128,7 +128,8 @@ export function authContract(name: string, client: RedisClient, raw: RawRedis, t
       });
       await keys.set({ "app-state-sync-key": { "AAAA/b+c==": key } });
       const { "AAAA/b+c==": found } = await keys.get("app-state-sync-key", ["AAAA/b+c=="]);
-      expect(found).toBeInstanceOf(AppStateSyncKeyData);
+      // Releases of Baileys in one process share the classes of their messages: the last one that was loaded.
+      expect(found.constructor.name).toBe("AppStateSyncKeyData");
       expect(AppStateSyncKeyData.encode(found).finish()).toEqual(AppStateSyncKeyData.encode(key).finish());
     });
 
