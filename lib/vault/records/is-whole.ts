@@ -1,3 +1,4 @@
+import { currentOf, entryOf } from "../entry.ts";
 import { chunkKey, chunksPrefix } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
 import { partsOf, type Segment } from "./fold.ts";
@@ -14,9 +15,9 @@ export async function isWhole(
   segments: readonly Segment[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { content } = writer.state;
+  const current = currentOf(writer.state);
   const numbers = new Set(await writer.log.numbers(signal));
-  if (!loose.every(({ n }) => numbers.has(n)) || (content > 0 && !numbers.has(content))) return false;
+  if (!loose.every(({ n }) => numbers.has(n)) || (current && !numbers.has(entryOf(current).n))) return false;
   const keys = new Set<string>();
   for await (const { key } of context.blobs.list(chunksPrefix(session), { signal, keysOnly: true })) keys.add(key);
   return partsOf({ segments }).every((part) => keys.has(chunkKey(session, part)));

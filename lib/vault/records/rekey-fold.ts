@@ -19,7 +19,7 @@ export async function rekeyFold(
 ): Promise<Fold> {
   const { context, writer } = lease;
   const { table, through } = await readGeneration(context, writer.log, writer.state, generation, signal);
-  return await storeFold(lease, { table, segments: [], through, looseBytes: 0, keyId }, signal);
+  return await storeFold(lease, { table, segments: [], through, looseBytes: 0, isTorn: false, keyId }, signal);
 }
 
 /** Number of the current generation, when an entry after it that holds records of it is not encrypted with this key. */

@@ -8,6 +8,7 @@ import { keyIdOf, testKey } from "../../support/keys.ts";
 import { times } from "../../support/length.ts";
 import { takeOver } from "../../support/take-over.ts";
 import { everything } from "../../support/traces.ts";
+import { LatePuts } from "../support/late-puts.ts";
 import { all, keysOf, session, set, stored, take, vault } from "../support/records.ts";
 import { outage, Requests } from "../support/requests.ts";
 
@@ -100,6 +101,25 @@ describe("a session of records that is encrypted anew", () => {
     expect(await open(blobs, both).rekey({ session })).toMatchObject({ generations: [now] });
     expect(await leftBehind(blobs, SECOND_ID)).toEqual({});
     expect(await stored(open(blobs, second))).toEqual({ ...current, late: "1" });
+  });
+
+  it("is whole to a holder that looks for what an outage has cost", async () => {
+    const line = new LatePuts();
+    const [old, current] = await aLife(vault(line, { encryption: first }, 4));
+    expect(old).toBeDefined();
+    await vault(line, { encryption: both }, 4).rekey({ session });
+    const warnings: string[] = [];
+    const errors: unknown[] = [];
+    const store = vault(line, { encryption: second, onWarning: (message) => warnings.push(message) }, 4);
+    const records = await take(store, (error) => errors.push(error));
+    line.holdsBack = true;
+    const setting = set(records, { late: "1" });
+    while (errors.length === 0) await setImmediate();
+    line.holdsBack = false;
+    await setting;
+    await records.close();
+    expect(warnings).toEqual([]);
+    expect(await stored(store)).toEqual({ ...current, late: "1" });
   });
 
   it("loses nothing when it ends at any of its requests, and ends what is left when it is called again", async () => {
