@@ -40,8 +40,11 @@ export async function distrustLostChunks(
   await writer.look(signal);
   const news = context.chunkTrust.distrust(lost);
   if (news.length === 0) return;
+  const mended = writer.state.records
+    ? "A holder puts all records of the current one together anew."
+    : "The next save sends those anew that the profile still has.";
   context.warn(
-    `The store has lost chunks of ${session} (${news.length}; the first is ${news[0]}). Not whole without them: generation ${damaged.join(", ")}. The next save sends those anew that the profile still has. Find out why keys vanish there: an expiry rule, an eviction, a fail-over to a copy that was behind.`,
+    `The store has lost chunks of ${session} (${news.length}; the first is ${news[0]}). Not whole without them: generation ${damaged.join(", ")}. ${mended} Find out why keys vanish there: an expiry rule, an eviction, a fail-over to a copy that was behind.`,
   );
 }
 

@@ -98,8 +98,12 @@ export class Folding {
     return this.#mending?.promise;
   }
 
-  /** All records, put together up to the entry `through`, which is the last one. To be called by work that the lease runs. */
-  async storeAll(through: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
+  /**
+   * All records, put together up to the entry `through`, which is the last one; from memory, where the store has lost what
+   * it had confirmed. To be called by work that the lease runs.
+   */
+  async storeAll(through: EntryName, signal: AbortSignal): Promise<Fold> {
+    this.#isTorn ||= !(await isWhole(this.#lease, [...this.#loose], this.#segments, signal));
     return await this.#store(through, signal);
   }
 
@@ -111,6 +115,7 @@ export class Folding {
     this.#mustDelete = false;
     this.#mayDelete = false;
     this.#hasTails = false;
+    this.#nothingIsTorn();
     this.sweep();
   }
 
@@ -202,6 +207,11 @@ export class Folding {
     }
   }
 
+  #nothingIsTorn(): void {
+    this.#isTorn = false;
+    this.#endMending();
+  }
+
   #endMending(): void {
     if (this.#isTorn || this.#mustCheck) return;
     this.#mending?.resolve();
@@ -241,10 +251,11 @@ export class Folding {
     this.#mayDelete = false;
   }
 
-  /** Puts together what is loose. Resolves when that is in the log. */
+  /** Puts together what is loose, or all where something is lost. Resolves when that is in the log. */
   async #fold(signal: AbortSignal): Promise<void> {
-    const last = this.#loose.at(-1);
-    if (!last) return;
+    // After a deletion that was taken back nothing is loose.
+    const last = this.#loose.at(-1) ?? this.#lease.writer.state.records?.last;
+    if (!last || this.#segments.length + this.#loose.length === 0) return this.#nothingIsTorn();
     const segments = this.#segments;
     const fold = await this.#store(last, signal);
     // What was sent before has arrived meanwhile: it was put together from there.

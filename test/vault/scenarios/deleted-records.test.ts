@@ -5,6 +5,7 @@ import type { VaultError } from "../../../lib/errors.ts";
 import type { SessionRecords } from "../../../lib/vault/records/session-records.ts";
 import type { Vault } from "../../../lib/vault/vault.ts";
 import { testKey } from "../../support/keys.ts";
+import { LatePuts } from "../support/late-puts.ts";
 import { LeaseRig } from "../support/lease-rig.ts";
 import { all, keysOf, session, set, stored, take, vault } from "../support/records.ts";
 import { failAll, outage, Requests } from "../support/requests.ts";
@@ -363,6 +364,69 @@ describe("clear", () => {
     await records.close();
     expect(await stored(store)).toEqual(last);
     expect(await earlier(store)).toHaveLength(5);
+  });
+});
+
+describe("a store that has lost what it had confirmed", () => {
+  const warnings: string[] = [];
+  const open = (line: LatePuts): Vault => vault(line, { onWarning: (message) => warnings.push(message) }, 9);
+
+  /** An outage, at whose end `lost` is gone. */
+  async function outageOf(line: LatePuts, records: SessionRecords, errors: unknown[], lost: string[]): Promise<void> {
+    line.holdsBack = true;
+    const setting = set(records, { late: "1" });
+    const before = errors.length;
+    while (errors.length === before) await setImmediate();
+    await line.backend.delete(lost);
+    line.holdsBack = false;
+    await setting;
+  }
+
+  it("gets the records of a deletion that was taken back again", async () => {
+    const line = new LatePuts();
+    const store = open(line);
+    const one = await take(store);
+    const expected = await fill(one, "one", 12);
+    await one.clear();
+    await one.close();
+    await store.undelete({ session });
+    // Nothing is loose.
+    const errors: unknown[] = [];
+    const two = await take(store, (error) => errors.push(error));
+    await outageOf(line, two, errors, await keysOf(line.backend, "chunks"));
+    await two.close();
+    expect(all(await take(store))).toEqual({ ...expected, late: "1" });
+    expect(warnings.splice(0)).toContainEqual(expect.stringContaining("has lost entries or chunks"));
+  });
+
+  it("keeps them whole when they are cleared before its loss is noticed", async () => {
+    const line = new LatePuts();
+    const store = open(line);
+    const records = await take(store);
+    const expected = await fill(records, "one", 30);
+    while ((await keysOf(line.backend, "chunks")).length === 0) await setImmediate();
+    await line.backend.delete(await keysOf(line.backend, "chunks"));
+    await records.clear();
+    await records.close();
+    await store.undelete({ session });
+    expect(await stored(store)).toEqual(expected);
+  });
+
+  it("keeps them whole when they are cleared at the end of the outage", async () => {
+    const line = new LatePuts();
+    const store = open(line);
+    const errors: unknown[] = [];
+    const records = await take(store, (error) => errors.push(error));
+    const expected = await fill(records, "one", 30);
+    while ((await keysOf(line.backend, "chunks")).length === 0) await setImmediate();
+    await outageOf(line, records, errors, await keysOf(line.backend, "chunks"));
+    await records.clear();
+    await set(records, { new: "1" });
+    await records.close();
+    expect(await stored(store)).toEqual({ new: "1" });
+    const [old] = await earlier(store);
+    expect(await stored(store, old)).toEqual({ ...expected, late: "1" });
+    warnings.splice(0);
   });
 });
 
