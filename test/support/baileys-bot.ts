@@ -16,11 +16,11 @@ export interface BaileysBotOptions {
 /** The status with which WhatsApp tells a client to connect again, which it does after it was linked. */
 const RESTART_REQUIRED = 515;
 
-/** A bot as people write it: a socket, its creds saved at each update, and a new socket when WhatsApp asks for one. */
+/** A bot as people write it: a socket, its credentials saved at each update, and a new socket when WhatsApp asks for one. */
 export class BaileysBot {
   /**
-   * `qr` with the code, `open`, `close` with the status, `creds`, and each incoming message as `message <text>`. Ends when
-   * the bot fails.
+   * `qr` with the code, `open`, `close` with the status, and each incoming message as `message <text>`. Ends when the bot
+   * fails.
    */
   readonly events: EventLog = new EventLog();
   readonly #options: BaileysBotOptions;
@@ -73,6 +73,12 @@ export class BaileysBot {
     await this.opened.close?.();
   }
 
+  #save(opened: OpenState): void {
+    const save = opened.saveCreds();
+    save.catch((error: Error) => this.events.end(error));
+    this.#saves.push(save);
+  }
+
   async #connect(): Promise<void> {
     const { baileys, server, openState, config } = this.#options;
     const opened = await openState();
@@ -85,12 +91,8 @@ export class BaileysBot {
     });
     this.#opened = opened;
     this.#sock = sock;
-    sock.ev.on("creds.update", () => {
-      const save = opened.saveCreds();
-      save.catch((error: Error) => this.events.end(error));
-      this.#saves.push(save);
-      this.events.add("creds", []);
-    });
+    if (opened.bind) opened.bind(sock);
+    else sock.ev.on("creds.update", () => this.#save(opened));
     sock.ev.on("messages.upsert", ({ messages }) => {
       for (const { key, message } of messages) {
         const text = message?.conversation || message?.extendedTextMessage?.text;

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { AuthenticationState, SocketConfig, UserFacingSocketConfig } from "baileys";
+import type { AuthenticationState, SocketConfig, UserFacingSocketConfig, WASocket } from "baileys";
 import * as baileys7 from "baileys";
 import type { Addressing } from "./whatsapp-server/network.ts";
 
@@ -14,6 +14,8 @@ export const baileysVersions: readonly BaileysVersion[] = ["7.0.0-rc14", "6.17.1
 export interface OpenState {
   state: AuthenticationState;
   saveCreds(): Promise<void>;
+  /** Wires a socket, in the place of a listener that calls `saveCreds`. */
+  bind?(socket: WASocket): void;
   /** Resolves once everything is stored and nothing will be. */
   close?(): Promise<void>;
 }
