@@ -14,6 +14,9 @@ const env = { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json") };
 /** Of examples/remote-auth.mts. */
 export const session = "RemoteAuth-support";
 
+/** What is loaded before an example, by what the example drives. */
+const PRELOADS = { browser: "preload.ts", baileys: "baileys-preload.ts" };
+
 /** An example in a process of its own, and in a folder of its own. */
 export class Example {
   readonly events: string[] = [];
@@ -21,8 +24,14 @@ export class Example {
   readonly #ended: Promise<unknown[]>;
   #output = "";
 
-  constructor(name: string, cwd: string, args: readonly string[] = [], more: object = {}) {
-    const preload = new URL("preload.ts", import.meta.url).href;
+  constructor(
+    name: string,
+    cwd: string,
+    args: readonly string[] = [],
+    more: object = {},
+    drives: keyof typeof PRELOADS = "browser",
+  ) {
+    const preload = new URL(PRELOADS[drives], import.meta.url).href;
     this.#child = fork(resolve(folder, name), args, {
       cwd,
       env: { ...env, ...more },
@@ -47,13 +56,31 @@ export class Example {
   }
 
   async until(event: string): Promise<void> {
+    await this.sent(new RegExp(`^${event}$`));
+  }
+
+  /** Resolves once it has sent an event that matches. */
+  async sent(event: RegExp): Promise<void> {
     const seen = async (): Promise<void> => {
-      while (!this.events.includes(event)) await once(this.#child, "message");
+      while (!this.events.some((one) => event.test(one))) await once(this.#child, "message");
     };
     const ended = this.#ended.then(() => {
       throw new Error(`The example ended before ${event}:\n${this.#output}`);
     });
     await Promise.race([seen(), ended]);
+  }
+
+  /** The first match in what it has written, once there is one. */
+  async written(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.#output);
+      if (found) return found;
+      const more = [this.#child.stdout, this.#child.stderr].map((stream) => stream && once(stream, "data"));
+      const ended = this.#ended.then(() => {
+        if (!pattern.test(this.#output)) throw new Error(`The example ended before ${pattern}:\n${this.#output}`);
+      });
+      await Promise.race([...more, ended]);
+    }
   }
 
   /** Lets the server say that the connection has this state, e.g. `CONFLICT`. */
