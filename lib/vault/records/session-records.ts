@@ -45,7 +45,6 @@ export class SessionRecords {
    */
   static async open(lease: VaultLease, options: RecordsOptions, signal?: AbortSignal): Promise<SessionRecords> {
     const { context, session, writer } = lease;
-    const { state } = writer;
     const { exclusiveCreate } = await context.traits(signal);
     if (!exclusiveCreate) {
       throw new VaultError(
@@ -56,6 +55,9 @@ export class SessionRecords {
         },
       );
     }
+    // What came before under this lease, a deletion say, must not take effect later.
+    if (!writer.pending.isEmpty) await writer.settle(signal);
+    const { state } = writer;
     refuseProfile(session, state);
     const stored = await readRecords(context, writer.log, state, signal).catch(async (error: unknown) => {
       // Another holder may have put together, and deleted, what was to be read.
