@@ -5,7 +5,7 @@ import { FileStore } from "../../adapters/fs/index.ts";
 import { useFolder } from "../support/folder.ts";
 import { isLong, times } from "../support/length.ts";
 import { ENCRYPTED_OPTIONS } from "./kill-life.ts";
-import { killAtMoments } from "./kill-moments.ts";
+import { killAtMoments, recordsLife } from "./kill-moments.ts";
 
 const HOURS_AGO = new Date(Date.now() - 2 * 60 * 60 * 1000);
 
@@ -41,9 +41,28 @@ describe("kill -9 in the life of a session in a directory", () => {
   });
 });
 
+describe("kill -9 of a process that sets records in a directory", () => {
+  const folder = useFolder();
+
+  it("before, in and after requests: every set that was stored is there, the next one all or not at all", async () => {
+    const spec = { kind: "directory", directory: folder() } as const;
+    // In `npm test` one of each kind: the last one, which has the most before it.
+    const some = (moment: string, at: number, all: readonly string[]): boolean =>
+      isLong ||
+      (/(put|delete) .*\/(log|chunks)\//.test(moment) && !kindsOf(all.slice(at + 1)).includes(kindOf(moment)));
+    // Which request comes when depends on how long the others take.
+    expect((await killAtMoments(spec, "step", some, recordsLife)).length).toBeGreaterThan(4);
+    expect((await killAtMoments(spec, "amid", some, recordsLife)).length).toBeGreaterThan(2);
+  });
+});
+
 /** The moments without names and numbers, each once. */
-function kindsOf(moments: string[]): string[] {
-  return [...new Set(moments.map((moment) => moment.replace(/(?: RemoteAuth-[^/]*\/(\w+)| (_\w+))\/.*/, " $1$2")))];
+function kindsOf(moments: readonly string[]): string[] {
+  return [...new Set(moments.map(kindOf))];
+}
+
+function kindOf(moment: string): string {
+  return moment.replace(/(?: (?:RemoteAuth|Baileys)-[^/]*\/(\w+)| (_\w+))\/.*/, " $1$2");
 }
 
 async function temporaryFiles(directory: string): Promise<string[]> {

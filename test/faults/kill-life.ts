@@ -74,8 +74,9 @@ export function lifeOf(
         lease = await vault.acquire({ session });
       },
     },
-    save(0),
+    // Not right after a save, which counts as a renewal.
     { name: "renew", run: renew },
+    save(0),
     save(1),
     { name: "mark", run: () => vault.mark({ session, lease: held(), generation, as: "proven" }) },
     save(2),

@@ -30,10 +30,13 @@ export interface LivedLife {
 /** Stops nowhere. */
 export const NEVER: number = Number.MAX_SAFE_INTEGER;
 
-/** Lives in a process of its own, and kills that process with SIGKILL at the moment. Resolves when no process is left. */
-export async function liveAndDie(spec: LifeSpec): Promise<LivedLife> {
-  const script = compiled(fileURLToPath(new URL("kill-child.ts", import.meta.url)));
-  const child = fork(script, [JSON.stringify(spec)], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+/**
+ * Lives in a process of its own, and kills that process with SIGKILL at the moment. Resolves when no process is left.
+ * @param script the file of that process, in this folder
+ */
+export async function liveAndDie(spec: LifeSpec, script: string): Promise<LivedLife> {
+  const file = compiled(fileURLToPath(new URL(script, import.meta.url)));
+  const child = fork(file, [JSON.stringify(spec)], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
   let life: LivedLife = { told: 0 };
   let stderr = "";
   child.stderr?.on("data", (chunk) => {
