@@ -57,8 +57,10 @@ for (const target of targets) {
         const found = await two.state.keys.get("tctoken", PEERS);
         expect(new Map(PEERS.map((peer) => [peer, found[peer]?.count]))).toEqual(counts);
         await two.close();
-        if (target.remembers(service)) expect(warnings).toEqual([]);
-        else for (const warning of warnings) expect(warning).toContain("has lost entries or chunks");
+        // A listing of S3Proxy that runs beside puts can lack keys; then a prune leaves everything alone.
+        const told = warnings.filter((warning) => !/^(Left old data|The store has lost chunks) of /.test(warning));
+        if (target.remembers(service)) expect(told).toEqual([]);
+        else for (const warning of told) expect(warning).toContain("has lost entries or chunks");
         await opened.close();
       },
     );

@@ -1,5 +1,6 @@
+import type { BlobStore } from "../../blobs.ts";
 import { currentOf, entryOf } from "../entry.ts";
-import { chunkKey, chunksPrefix } from "../layout.ts";
+import { chunkKey, chunksPrefix, entryKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
 import { partsOf, type Segment } from "./fold.ts";
 import type { LooseEntry } from "./read-records.ts";
@@ -21,10 +22,16 @@ export async function isWhole(
   return hasAll;
 }
 
-async function hasEntries({ writer }: VaultLease, loose: readonly LooseEntry[], signal: AbortSignal): Promise<boolean> {
+async function hasEntries(
+  { context, session, writer }: VaultLease,
+  loose: readonly LooseEntry[],
+  signal: AbortSignal,
+): Promise<boolean> {
   const current = currentOf(writer.state);
-  const numbers = new Set(await writer.log.numbers(signal));
-  return loose.every(({ n }) => numbers.has(n)) && (!current || numbers.has(entryOf(current).n));
+  const needed = [...loose.map(({ n }) => n), ...(current ? [entryOf(current).n] : [])];
+  const listed = new Set(await writer.log.numbers(signal));
+  const missing = needed.filter((n) => !listed.has(n)).map((n) => entryKey(session, n));
+  return await areThere(context.blobs, missing, signal);
 }
 
 async function hasParts(
@@ -32,7 +39,16 @@ async function hasParts(
   segments: readonly Segment[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const keys = new Set<string>();
-  for await (const { key } of context.blobs.list(chunksPrefix(session), { signal, keysOnly: true })) keys.add(key);
-  return partsOf({ segments }).every((part) => keys.has(chunkKey(session, part)));
+  const listed = new Set<string>();
+  for await (const { key } of context.blobs.list(chunksPrefix(session), { signal, keysOnly: true })) listed.add(key);
+  const missing = partsOf({ segments })
+    .map((part) => chunkKey(session, part))
+    .filter((key) => !listed.has(key));
+  return await areThere(context.blobs, missing, signal);
+}
+
+/** Whether the keys are there, although a listing lacks them: one that runs beside puts and deletes can. */
+async function areThere(blobs: BlobStore, keys: readonly string[], signal: AbortSignal): Promise<boolean> {
+  for (const key of keys) if ((await blobs.get(key, { signal })) === undefined) return false;
+  return true;
 }
