@@ -21,7 +21,7 @@ for (const target of targets) {
         const onWarning = (message: string): void => void warnings.push(message);
         const options = { session: "bot", leaseWaitMs: 0, onWarning };
         const store = (): Vault =>
-          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 500, retries: 0, retryDelayMs: 0, onWarning });
+          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 3_000, retries: 2, retryDelayMs: 0, onWarning });
         const one = await useVaultAuthState({ ...options, store: store(), onError: (error) => errors.push(error) });
         const counts = new Map<string, number>();
         let isOver = false;
@@ -42,7 +42,7 @@ for (const target of targets) {
         };
         await reach(3);
         await down();
-        await expect.poll(() => errors.length, { timeout: 120_000 }).toBeGreaterThan(2);
+        await expect.poll(() => errors.length, { timeout: 120_000 }).toBeGreaterThan(0);
         // Reads go on.
         const { anna } = await one.state.keys.get("tctoken", ["anna"]);
         expect(anna.count).toBeGreaterThan(3);
