@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { useVaultAuthState } from "../../lib/baileys/index.ts";
 import { Vault } from "../../lib/vault/vault.ts";
+import { onlyLong } from "../support/length.ts";
 import type { OwnService } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
 import { targets } from "./targets.ts";
@@ -9,20 +10,22 @@ const PEERS = ["anna", "bert", "carl"];
 
 for (const target of targets) {
   await suiteWith<OwnService>(`a Baileys bot on ${target.name}`, target.start, (service) => {
-    it.each<[string, () => Promise<void>, () => Promise<void>]>([
+    const outages: [string, () => Promise<void>, () => Promise<void>][] = [
       ["is killed and started again", () => service.kill(), () => service.restart()],
       ["is paused", () => service.pause(), async () => service.resume()],
-    ])(
+    ];
+    // A pause lasts until requests are given up.
+    it.each(target === targets.at(-1) ? outages : [...outages.slice(0, 1), ...onlyLong(...outages.slice(1))])(
       "goes on when its server %s in the middle of traffic: all that was set is stored, in order",
       async (_, down, up) => {
         const opened = await target.open(service);
         const errors: unknown[] = [];
         const warnings: string[] = [];
         const onWarning = (message: string): void => void warnings.push(message);
-        const options = { session: "bot", leaseWaitMs: 0, onWarning };
-        const store = (): Vault =>
-          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 3_000, retries: 2, retryDelayMs: 0, onWarning });
-        const one = await useVaultAuthState({ ...options, store: store(), onError: (error) => errors.push(error) });
+        const options = { session: "bot", leaseWaitMs: 0, closeTimeoutMs: 120_000, onWarning };
+        const store = (retries: number): Vault =>
+          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 3_000, retries, retryDelayMs: 100, onWarning });
+        const one = await useVaultAuthState({ ...options, store: store(1), onError: (error) => errors.push(error) });
         const counts = new Map<string, number>();
         let isOver = false;
         const send = async (peer: string): Promise<void> => {
@@ -53,7 +56,7 @@ for (const target of targets) {
         await traffic;
         expect(one.lost.aborted).toBe(false);
         await one.close();
-        const two = await useVaultAuthState({ ...options, store: store() });
+        const two = await useVaultAuthState({ ...options, store: store(20) });
         const found = await two.state.keys.get("tctoken", PEERS);
         expect(new Map(PEERS.map((peer) => [peer, found[peer]?.count]))).toEqual(counts);
         await two.close();
