@@ -18,8 +18,8 @@ export interface VaultAuthState {
   readonly saveCreds: () => Promise<void>;
   /**
    * Wires a socket, before the bot's own listeners: `creds.update` saves the credentials. When the session is lost the
-   * socket ends with the status 440, on which bots do not connect again. When the socket has ended for good (its user has
-   * ended it, or it was logged out or replaced), the session is given back, as by {@link close}.
+   * socket ends with the status 440 (`connectionReplaced`), on which a bot must not connect again. When the bot has ended the
+   * socket, or it was replaced, the session is given back, as by {@link close}. Ends the socket of a state that was closed.
    */
   readonly bind: (socket: BaileysSocket) => void;
   /**
@@ -29,7 +29,8 @@ export interface VaultAuthState {
   readonly lost: AbortSignal;
   /**
    * The logout: deletes the session, which can be brought back for the store's `retainDeletedMs`, and makes `state` that of
-   * a device which is not linked. Ends the sockets that are bound. Waits for a store that is away; rejects with
+   * a device which is not linked: `creds` and `keys` are other ones then. Ends the sockets that are bound; nothing that they
+   * still set is stored. Waits for a store that is away; rejects with
    * `LEASE_LOST` when the session is another user's by now.
    */
   readonly clear: () => Promise<void>;

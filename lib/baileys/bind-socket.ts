@@ -1,10 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { BaileysSocket } from "./types.ts";
 
-/** `DisconnectReason.connectionReplaced`: another client has taken the connection over. Bots do not connect again on it. */
+/** `DisconnectReason.connectionReplaced`: another client has taken the connection over. */
 const REPLACED = 440;
-/** `DisconnectReason.loggedOut`. */
-const LOGGED_OUT = 401;
 
 /** What a socket is wired to. */
 export interface Wiring {
@@ -18,14 +16,16 @@ export interface Wiring {
 /** Wires a socket: first of all, it ends when the session is lost. */
 export function bindSocket(socket: BaileysSocket, { lost, saveCreds, onEnd }: Wiring): void {
   const end = (): void => endSocket(socket, lost.reason);
-  if (lost.aborted) end();
-  else lost.addEventListener("abort", end, { once: true });
+  if (!lost.aborted) lost.addEventListener("abort", end, { once: true });
+  // After the bot has added its listeners.
+  else void setImmediate().then(end);
   socket.ev.on("creds.update", () => void saveCreds());
   socket.ev.on("connection.update", ({ connection, lastDisconnect }: ConnectionUpdate) => {
     if (connection !== "close") return;
     lost.removeEventListener("abort", end);
     const { error } = lastDisconnect ?? {};
-    const isFinal = error === undefined || [LOGGED_OUT, REPLACED].includes(error.output?.statusCode ?? 0);
+    // Not a logout: the bot clears the session then, in its own time.
+    const isFinal = error === undefined || error.output?.statusCode === REPLACED;
     // After the bot's own listeners, which may open the session again.
     void setImmediate().then(() => onEnd(isFinal));
   });

@@ -3,12 +3,12 @@ import type { AuthenticationCreds } from "./types.ts";
 import { decodeValue } from "./value-codec.ts";
 
 /**
- * Whether a phone has linked the device of these credentials. Baileys' own `registered` says less: a pairing code sets it
- * before the phone has agreed, and a QR never does.
+ * Whether a phone has linked the device of these credentials, as far as they tell: a QR leaves `registered` as it was and
+ * sets `account`; a pairing code sets `registered` before the phone has agreed.
  */
 export function isRegistered(creds: unknown): boolean {
-  const { account, me } = Object(creds) as Partial<AuthenticationCreds>;
-  return isObject(account) && isObject(me);
+  const { account, registered } = Object(creds) as Partial<AuthenticationCreds>;
+  return registered === true || isObject(account);
 }
 
 /** Whether both are the credentials of one device: Baileys makes the key anew for each. */

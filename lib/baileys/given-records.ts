@@ -28,20 +28,47 @@ export function givenRecords(data: RecordSet): GivenRecord[] {
 }
 
 /**
- * Stores `data`, and then what has changed in it meanwhile: Baileys 6 writes into the object that it has passed, while that
- * is stored, and then forgets what it wrote.
- * @param store called at once with all records, and again with those that have changed
+ * A set that is under way. Baileys 6 writes into the object that it has passed, while that is stored, and then forgets what
+ * it wrote.
  */
+export class WatchedSet {
+  readonly #data: RecordSet;
+  readonly #store: (records: readonly GivenRecord[]) => Promise<void>;
+  readonly #taken = new Map<string, unknown>();
+  #storing: Promise<void>[] = [];
+
+  /** @param store called at once with all records, and again with those that have changed */
+  constructor(data: RecordSet, store: (records: readonly GivenRecord[]) => Promise<void>) {
+    this.#data = data;
+    this.#store = store;
+  }
+
+  /** Takes what has changed since. @returns whether anything has */
+  take(): boolean {
+    const changed = givenRecords(this.#data).filter(
+      ({ key, value }) => !this.#taken.has(key) || !Object.is(this.#taken.get(key), value),
+    );
+    for (const { key, value } of changed) this.#taken.set(key, value);
+    if (changed.length === 0) return false;
+    const storing = this.#store(changed);
+    storing.catch(() => {});
+    this.#storing.push(storing);
+    return true;
+  }
+
+  /** Resolves when all of it is stored. */
+  async run(): Promise<void> {
+    if (!this.take()) return await this.#store([]);
+    do {
+      await Promise.all(this.#storing.splice(0));
+    } while (this.take() || this.#storing.length > 0);
+  }
+}
+
+/** Stores `data`, and what is written into it meanwhile, as {@link WatchedSet} does. */
 export async function storeWatched(
   data: RecordSet,
   store: (records: readonly GivenRecord[]) => Promise<void>,
 ): Promise<void> {
-  const taken = new Map<string, unknown>();
-  for (;;) {
-    const changed = givenRecords(data).filter(({ key, value }) => !taken.has(key) || !Object.is(taken.get(key), value));
-    if (changed.length === 0 && taken.size > 0) return;
-    for (const { key, value } of changed) taken.set(key, value);
-    await store(changed);
-    if (changed.length === 0) return;
-  }
+  await new WatchedSet(data, store).run();
 }

@@ -28,6 +28,9 @@ export interface SessionUser {
 /** What was set and never stored, by the place of the holder in its log. */
 type Leftover = SessionRecords["place"] & { readonly changes: readonly RecordChange[] };
 
+/** The least time that is taken to tell the store that the session is free, in milliseconds. */
+const RELEASE_MS = 1_000;
+
 /** By name, the sessions that are open in this process: on several backends, there can be several of one name. */
 const sessions = new Map<string, Set<OpenSession>>();
 /** By name; opening takes turns, so that two calls never wait for one another's lease. */
@@ -63,7 +66,10 @@ export class OpenSession {
     turns.set(session, turn);
     return await turn.run(async () => {
       for (const one of sessions.get(session) ?? []) {
-        if (await one.#isOpenIn(vault, signal)) return one.#join(makeUser(one));
+        const isSame = await one.#isOn(vault, signal);
+        if (isSame && one.#ended) await one.#ended;
+        // In the same moment: its user may leave in the next one.
+        if (isSame && one.#isOpen) return one.#join(makeUser(one));
       }
       let opened: OpenSession | undefined;
       const tell = (error: unknown): void => (opened ? opened.#tell(error) : onError(error));
@@ -86,24 +92,26 @@ export class OpenSession {
 
   /**
    * Gives the session back, unless another user has it by then: waits for what is on its way, for `timeoutMs` milliseconds
-   * at most. Never rejects.
+   * at most, or for a second where that is less. Never rejects.
    */
   async leave(user: SessionUser, timeoutMs: number): Promise<void> {
+    const since = performance.now();
     if (this.#user === user) await waitAtMost(timeoutMs, this.records.flush());
     if (this.#user === user) {
       this.#user = undefined;
       this.#ended = this.#end();
     }
-    await this.#ended;
+    const left = timeoutMs - (performance.now() - since);
+    if (this.#ended) await waitAtMost(Math.max(RELEASE_MS, left), this.#ended);
   }
 
   /** Sets what the holder before this one, in this process, could not store. */
   #goOn(): void {
-    const { log, epoch } = this.records.place;
+    const { log, last } = this.records.place;
     const left = leftovers.get(log);
     leftovers.delete(log);
-    // Whoever has held the session in between has gone on without them.
-    if (left?.epoch === epoch - 1) this.records.set(left.changes).catch(() => {});
+    // Whoever has stored records in between has gone on without them.
+    if (left && (left.last === last || left.sent.includes(last ?? ""))) this.records.set(left.changes).catch(() => {});
   }
 
   #begin<T extends SessionUser>(user: T): T {
@@ -115,11 +123,14 @@ export class OpenSession {
     return user;
   }
 
-  /** Whether it can be joined: it is a session of this vault's backend, and its user has not left. */
-  async #isOpenIn(vault: Vault, signal: AbortSignal | undefined): Promise<boolean> {
-    const isSame = vault === this.#vault || (await vault.hasOpen(this.records, signal ? { signal } : {}));
-    if (isSame) await this.#ended;
-    return isSame && this.#user !== undefined && !this.records.lost.aborted;
+  /** Whether it is a session of this vault's backend. */
+  async #isOn(vault: Vault, signal: AbortSignal | undefined): Promise<boolean> {
+    return vault === this.#vault || (await vault.hasOpen(this.records, signal ? { signal } : {}));
+  }
+
+  /** Whether it can be joined: its user has not left. */
+  get #isOpen(): boolean {
+    return this.#user !== undefined && !this.records.lost.aborted;
   }
 
   #join<T extends SessionUser>(user: T): T {

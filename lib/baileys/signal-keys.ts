@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Mutex } from "../async/mutex.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
-import { type GivenRecord, givenRecords, storeWatched } from "./given-records.ts";
+import { type GivenRecord, givenRecords, WatchedSet } from "./given-records.ts";
 import { PRE_KEY_MARK_KEY, parseRecordKey, recordKey } from "./record-key.ts";
 import type { BaileysModule, RecordSet, SignalKeyStore } from "./types.ts";
 import { decodeValue, encodeValue } from "./value-codec.ts";
@@ -23,6 +23,7 @@ export class SignalKeys implements SignalKeyStore {
   readonly #baileys: BaileysModule;
   readonly #transactions = new AsyncLocalStorage<Transaction>();
   readonly #mutex = new Mutex();
+  readonly #underWay = new Set<WatchedSet>();
 
   constructor(records: EncodedRecords, baileys: BaileysModule) {
     this.#records = records;
@@ -44,7 +45,24 @@ export class SignalKeys implements SignalKeyStore {
       for (const [key, value] of this.#changes(givenRecords(data))) transaction.set(key, value);
       return;
     }
-    await storeWatched(data, (records) => this.#records.set(this.#changes(records)));
+    const set = new WatchedSet(data, async (records) => await this.#records.set(this.#changes(records)));
+    this.#underWay.add(set);
+    try {
+      await set.run();
+    } finally {
+      this.#underWay.delete(set);
+    }
+  }
+
+  /** Takes what was written into the arguments of sets that are under way: to be called before nothing more is taken. */
+  takeAll(): void {
+    for (const set of this.#underWay) {
+      try {
+        set.take();
+      } catch {
+        // It is no record any more: the set itself says so.
+      }
+    }
   }
 
   async clear(): Promise<void> {

@@ -18,6 +18,8 @@ export class StateUser implements SessionUser {
   readonly #session: OpenSession;
   readonly #baileys: BaileysModule;
   readonly #options: CheckedOptions;
+  /** Those of the present link: the sockets of an earlier one have others, which take nothing any more. */
+  #keys: SignalKeys;
   readonly #lost = new AbortController();
   readonly #sockets = new Set<BaileysSocket>();
   #closing: Promise<void> | undefined;
@@ -34,12 +36,10 @@ export class StateUser implements SessionUser {
     const creds = stored ? decodeCreds(stored, records.session) : baileys.initAuthCreds();
     // Keys that were uploaded stay at the server also when the process dies before it has saved the credentials.
     creds.nextPreKeyId = Math.max(creds.nextPreKeyId, preKeyMark(records.get(PRE_KEY_MARK_KEY)) + 1);
-    const encoded = {
-      get: (key: string): Buffer | undefined => records.get(key),
-      keys: (): string[] => records.keys(),
-      set: (changes: Iterable<RecordChange>): Promise<void> => this.#set(changes),
-    };
-    this.state = { creds, keys: new SignalKeys(encoded, baileys) };
+    // A new device has uploaded none of those before.
+    if (this.isNew) creds.firstUnuploadedPreKeyId = creds.nextPreKeyId;
+    this.#keys = this.#makeKeys();
+    this.state = { creds, keys: this.#keys };
   }
 
   get lost(): AbortSignal {
@@ -47,6 +47,7 @@ export class StateUser implements SessionUser {
   }
 
   onLost(reason: unknown): void {
+    this.#keys.takeAll();
     this.#lost.abort(reason);
   }
 
@@ -63,23 +64,29 @@ export class StateUser implements SessionUser {
   }
 
   bind(socket: BaileysSocket): void {
+    // What it would link would be stored nowhere.
+    if (this.#closing) return endSocket(socket, `The session ${this.#session.records.session} was closed.`);
     this.#sockets.add(socket);
     bindSocket(socket, {
       lost: this.lost,
       saveCreds: () => this.saveCreds(),
       onEnd: (isFinal) => {
-        this.#sockets.delete(socket);
-        if (isFinal && this.#sockets.size === 0) void this.close();
+        if (this.#sockets.delete(socket) && isFinal && this.#sockets.size === 0) void this.close();
       },
     });
   }
 
   async clear(): Promise<void> {
     this.#assertOpen();
-    for (const socket of this.#sockets) endSocket(socket, `The session ${this.#session.records.session} was cleared.`);
-    const { creds } = this.state;
-    for (const name of Object.keys(creds)) Reflect.deleteProperty(creds, name);
-    Object.assign(creds, this.#baileys.initAuthCreds());
+    const sockets = [...this.#sockets];
+    // Their ends do not end this state: the next device may be linked with it.
+    this.#sockets.clear();
+    for (const socket of sockets) endSocket(socket, `The session ${this.#session.records.session} was cleared.`);
+    this.#keys.takeAll();
+    // Sockets write into the object that they were given, also after they have ended.
+    this.state.creds = this.#baileys.initAuthCreds();
+    this.#keys = this.#makeKeys();
+    this.state.keys = this.#keys;
     const clearing = this.#session.records.clear();
     this.#clearing = clearing;
     try {
@@ -89,7 +96,24 @@ export class StateUser implements SessionUser {
     }
   }
 
+  #makeKeys(): SignalKeys {
+    const { records } = this.#session;
+    const keys: SignalKeys = new SignalKeys(
+      {
+        get: (key) => records.get(key),
+        keys: () => records.keys(),
+        set: async (changes) => {
+          if (keys !== this.#keys) throw new VaultError("CANCELLED", `The session ${records.session} was cleared.`);
+          await this.#set(changes);
+        },
+      },
+      this.#baileys,
+    );
+    return keys;
+  }
+
   async close(): Promise<void> {
+    if (!this.#closing) this.#keys.takeAll();
     this.#closing ??= this.#leave(this.#options.closeTimeoutMs);
     await this.#closing;
   }

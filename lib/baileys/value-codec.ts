@@ -43,7 +43,7 @@ Object.defineProperty(Int64.prototype, "__isLong__", { value: true });
  * and sets, wherever they are in it. A protobuf message is taken by its fields, and not by its `toJSON`, which turns bytes
  * into text. Instances of other classes lose their class.
  * @param what named in errors
- * @throws `INVALID` when it contains a function, a symbol or itself
+ * @throws `INVALID` when it contains a function, a symbol, a view of numbers other than bytes, or itself
  */
 export function encodeValue(value: unknown, what: string): Buffer {
   if (value instanceof Uint8Array) return Buffer.concat([Buffer.of(BYTES), value]);
@@ -87,6 +87,7 @@ function pack(value: unknown, what: string, above: readonly object[]): Json {
 function packObject(value: object, what: string, above: readonly object[]): Json {
   if (value instanceof Uint8Array) return { $b: asBuffer(value).toString("base64") };
   if (value instanceof ArrayBuffer) return { $b: Buffer.from(value).toString("base64") };
+  if (ArrayBuffer.isView(value) || value instanceof SharedArrayBuffer) throw unstorable(what, "it is no Uint8Array");
   if (value instanceof Date) return { $d: pack(value.getTime(), what, above) };
   if (isLong(value)) return { $l: [value.low, value.high, value.unsigned ? 1 : 0] };
   if (value instanceof Set) return { $s: packList([...value], what, above) };
@@ -165,7 +166,7 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 
 function unstorable(what: string, why: string): VaultError {
   return new VaultError("INVALID", `Could not store ${what}: ${why}.`, {
-    hint: "Functions, symbols and values that contain themselves cannot be stored.",
+    hint: "Functions, symbols, views of numbers other than bytes, and values that contain themselves cannot be stored.",
   });
 }
 

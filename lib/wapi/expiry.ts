@@ -50,9 +50,16 @@ export class Expiry {
   /** Takes away an expiry of earlier times: the records that are not set again would expire, and others not. */
   async endWhenOff(): Promise<void> {
     if (this.isOn || Number(await this.#keys.send(CREDS_NAME, ["ttl", this.#keys.at(CREDS_NAME)])) < 0) return;
+    const persist = (name: string): string[] => ["persist", this.#keys.at(name)];
     for await (const names of this.#keys.pages()) {
-      await this.#keys.sendEach("persist", names, (name) => ["persist", this.#keys.at(name)]);
+      await this.#keys.sendEach(
+        "persist",
+        names.filter((name) => name !== CREDS_NAME),
+        persist,
+      );
     }
+    // Last: while they have an expiry, the next opening does it again.
+    await this.#keys.sendEach("persist", [CREDS_NAME], persist);
   }
 
   #secondsFor(name: string, ttlSeconds: number): string {

@@ -58,6 +58,23 @@ describe("the contract that sockets have with an auth state", () => {
     expect(await keys.get("pre-key", ["7"])).toEqual({ "7": { public: Buffer.of(1), private: Buffer.of(2) } });
   });
 
+  it.each(["opened again", "closed"])("2: also when the session is %s meanwhile", async (how) => {
+    const line = new LatePuts();
+    const store = storeOn(line);
+    const one = await open(store);
+    const held = gate();
+    line.beforePut = () => held.opened;
+    const sessions: Record<string, Buffer> = { a: Buffer.of(1) };
+    const setting = one.state.keys.set({ session: sessions });
+    await setImmediate();
+    Object.assign(sessions, { a: Buffer.of(2), b: Buffer.of(3) });
+    const next = how === "closed" ? one.close().then(() => open(store)) : open(store);
+    await setImmediate();
+    held.open();
+    await setting;
+    expect(await (await next).state.keys.get("session", ["a", "b"])).toEqual({ a: Buffer.of(2), b: Buffer.of(3) });
+  });
+
   it("3: a set waits while the store is away, and tells `onError`; reads go on", async () => {
     const line = new LatePuts();
     const { state, errors } = await open(storeOn(line));

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { gate } from "../support/gate.ts";
@@ -22,11 +23,11 @@ describe("`clear`", () => {
     const { creds } = one.state;
     const { noiseKey } = creds;
     await one.clear();
-    // The sockets that are made from now on have this object.
-    expect(one.state.creds).toBe(creds);
-    expect(creds.me).toBeUndefined();
-    expect(creds.noiseKey).not.toEqual(noiseKey);
-    expect(creds.nextPreKeyId).toBe(1);
+    // Sockets write into the object that they have, also after they have ended.
+    expect(creds.noiseKey).toBe(noiseKey);
+    expect(one.state.creds.me).toBeUndefined();
+    expect(one.state.creds.noiseKey).not.toEqual(noiseKey);
+    expect(one.state.creds.nextPreKeyId).toBe(1);
     expect(await one.state.keys.get("session", ["a"])).toEqual({});
     await one.close();
     expect((await store.state({ session }))?.deleted).toBeDefined();
@@ -70,6 +71,45 @@ describe("`clear`", () => {
     await Promise.all([clearing, closing]);
     expect((await store.state({ session }))?.deleted).toBeDefined();
     await (await store.openRecords({ session })).close();
+  });
+
+  it("leaves the state open for the sockets of the next link, also after a logout on the phone", async () => {
+    const store = storeOn(new MemoryBlobs());
+    const one = await openLinked(store);
+    const socket = new FakeSocket();
+    one.bind(socket);
+    let clearing: Promise<void> | undefined;
+    socket.ev.on("connection.update", () => {
+      clearing ??= one.clear();
+    });
+    socket.end(Object.assign(new Error("removed"), { output: { statusCode: 401 } }));
+    await setImmediate();
+    await clearing;
+    const next = new FakeSocket();
+    one.bind(next);
+    await setImmediate();
+    expect(next.ends).toEqual([]);
+    Object.assign(one.state.creds, linked("Bert"));
+    next.ev.emit("creds.update", {});
+    await one.close();
+    expect((await open(store)).state.creds.me).toEqual(linked("Bert").me);
+  });
+
+  it("lets nothing of an earlier socket into the next link", async () => {
+    const store = storeOn(new MemoryBlobs());
+    const one = await openLinked(store);
+    const { creds, keys } = one.state;
+    const clearing = one.clear();
+    const late = keys.set({ session: { a: Buffer.of(9) }, "pre-key": { 817: { public: Buffer.of(1) } } });
+    await expect(late).rejects.toMatchObject({ code: "CANCELLED" });
+    Object.assign(creds, { me: { lid: "1@lid" } });
+    await clearing;
+    await one.saveCreds();
+    await one.close();
+    const two = await open(store);
+    expect(two.state.creds).toMatchObject({ nextPreKeyId: 1, firstUnuploadedPreKeyId: 1 });
+    expect(two.state.creds.me).toBeUndefined();
+    expect(await two.state.keys.get("session", ["a"])).toEqual({});
   });
 
   it("rejects when the session is another process's, and leaves it alone", async () => {

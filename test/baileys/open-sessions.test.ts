@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
+import { VaultError } from "../../lib/errors.ts";
 import { gate } from "../support/gate.ts";
 import { LatePuts } from "../vault/support/late-puts.ts";
 import { FakeSocket, linked, open, storeOn } from "./support/states.ts";
@@ -101,6 +102,42 @@ describe("a session that is opened again in one process", () => {
     expect(await c.state.keys.get("session", ["x", "y"])).toEqual({ x: Buffer.of(9) });
   });
 
+  it.each<[string, (line: LatePuts) => () => void]>([
+    ["cannot be read", failReads],
+    ["is given up", () => () => {}],
+  ])("R7: has it also when an opening in between %s", async (how, fail) => {
+    const line = new LatePuts();
+    const one = await open(storeOn(line), { closeTimeoutMs: 20 });
+    await one.state.keys.set({ session: { x: Buffer.of(1) } });
+    line.holdsBack = true;
+    one.state.keys.set({ session: { x: Buffer.of(2) } }).catch(() => {});
+    await one.close();
+    line.holdsBack = false;
+    const ending = new AbortController();
+    let mend = (): void => {};
+    line.afterPut = async () => {
+      mend = fail(line);
+      if (how === "is given up") ending.abort(new Error("enough"));
+    };
+    await expect(open(storeOn(line), { signal: ending.signal })).rejects.toThrow();
+    line.afterPut = undefined;
+    mend();
+    expect(await (await open(storeOn(line))).state.keys.get("session", ["x"])).toEqual({ x: Buffer.of(2) });
+  });
+
+  it("can be written, however close an opening and the end of the user before come", async () => {
+    for (let ticks = 0; ticks < 40; ticks++) {
+      const store = storeOn(new MemoryBlobs());
+      const one = await open(store);
+      const opening = open(store);
+      for (let tick = 0; tick < ticks; tick++) await undefined;
+      await one.close();
+      const two = await opening;
+      await two.state.keys.set({ session: { [ticks]: Buffer.of(1) } });
+      await two.close();
+    }
+  });
+
   it("is LEASE_HELD while another process has it, or is waited for", async () => {
     const blobs = new MemoryBlobs();
     const other = await storeOn(blobs).openRecords({ session });
@@ -166,12 +203,14 @@ describe("`bind`", () => {
     ]);
     const late = new FakeSocket();
     one.bind(late);
+    await setImmediate();
+    await setImmediate();
     expect(late.ends).toHaveLength(1);
   });
 
   it.each<[string, number | undefined, boolean]>([
     ["its user has ended it", undefined, true],
-    ["it was logged out", 401, true],
+    ["it was logged out, which the bot clears in its own time", 401, false],
     ["another client has replaced it", 440, true],
     ["WhatsApp asks for a restart", 515, false],
     ["the connection was lost", 408, false],
@@ -205,3 +244,15 @@ describe("`bind`", () => {
     expect(two?.lost.aborted).toBe(false);
   });
 });
+
+/** Lets reads of log entries fail from now on, until the function is called. */
+function failReads(line: LatePuts): () => void {
+  const { get } = line;
+  line.get = async (key, call) => {
+    if (key.includes("/log/")) throw new VaultError("UNAVAILABLE", "no answer");
+    return await get(key, call);
+  };
+  return () => {
+    line.get = get;
+  };
+}

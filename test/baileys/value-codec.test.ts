@@ -101,6 +101,7 @@ describe("a value", () => {
   it.each<[string, unknown, string]>([
     ["a function", { a: [() => {}] }, "Could not store creds.a[0]: it is a function."],
     ["a symbol", Symbol("x"), "Could not store creds: it is a symbol."],
+    ["numbers of 16 bits", [new Uint16Array(2)], "Could not store creds[0]: it is no Uint8Array."],
     ["itself", circular(), "Could not store creds.a.b: it contains itself."],
   ])("is refused when it contains %s", (_, value, message) => {
     expect(() => encodeValue(value, "creds")).toThrow(expect.objectContaining({ code: "INVALID", message }));

@@ -91,6 +91,11 @@ export class RecordsWriter {
     await mended;
   }
 
+  /** Ids of entries that were sent, and of which nothing is known. */
+  get sentIds(): string[] {
+    return [...this.#sent.keys()];
+  }
+
   /** Resolves when nothing is under way; `undefined` when nothing is. */
   get idle(): Promise<void> | undefined {
     return this.#writing;

@@ -129,10 +129,11 @@ export class SessionRecords {
   }
 
   /**
-   * Where these records are in the log. A holder of the same log whose epoch is the next one comes right after this one.
+   * Where these records are in the log: ids of the newest entry of records that is known, and of those that may have come after it.
    */
-  get place(): { log: string; epoch: number } {
-    return { log: this.#lease.writer.state.salt, epoch: this.#lease.epoch };
+  get place(): { log: string; last: string | undefined; sent: readonly string[] } {
+    const { salt, records } = this.#lease.writer.state;
+    return { log: salt, last: records?.last?.id, sent: this.#writer.sentIds };
   }
 
   /** Resolves when all that was set and cleared until now is stored, or no more is sent. Never rejects. */

@@ -12,7 +12,7 @@ export class LatePuts implements BlobStore {
   /** Runs when a put of a log entry has taken effect; what it throws is what the writer is told. */
   afterPut: (() => Promise<void>) | undefined;
   readonly traits: BlobStore["traits"];
-  readonly get: BlobStore["get"];
+  get: BlobStore["get"];
   list: BlobStore["list"];
   readonly delete: BlobStore["delete"];
   #late: (() => Promise<void>)[] = [];
