@@ -65,7 +65,10 @@ export class StateUser implements SessionUser {
 
   bind(socket: BaileysSocket): void {
     // What it would link would be stored nowhere.
-    if (this.#closing) return endSocket(socket, `The session ${this.#session.records.session} was closed.`);
+    if (this.#closing) {
+      endSocket(socket, `The session ${this.#session.records.session} was closed.`);
+      return;
+    }
     this.#sockets.add(socket);
     bindSocket(socket, {
       lost: this.lost,

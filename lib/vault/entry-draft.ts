@@ -48,6 +48,12 @@ export const EMPTY_LOG: LogState = {
  */
 const LASTING: readonly EntryKind[] = ["hold", "rejected", "rollback", "deleted", "undeleted"];
 
+/**
+ * Numbers of entries that are not needed any more which an entry lists at most, where nobody can delete them: a sweep of the
+ * log finds the others. Far below what a reader takes.
+ */
+const MOST_DEAD = 100_000;
+
 /** The facts of an entry that is written at `at` (milliseconds since 1970), with a new random id. */
 export function entryFacts(n: number, epoch: number, by: string, at: number): EntryFacts {
   return { n, id: randomBytes(16).toString("hex"), epoch, by, at };
@@ -75,7 +81,7 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
     ...facts,
     content,
     live,
-    dead: [...dead].sort((a, b) => a - b),
+    dead: [...dead].sort((a, b) => a - b).slice(-MOST_DEAD),
     salt: state.salt || randomBytes(16).toString("hex"),
   };
 }

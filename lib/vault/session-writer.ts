@@ -21,6 +21,8 @@ export interface AppendListener {
   appended(entry: EntryName): void;
   /** All entries that were appended are in the log for good: none of another holder had come before them. */
   confirmed(): void;
+  /** An entry was appended by more than one put: the store has not answered meanwhile. */
+  retried(): void;
 }
 
 /** Appends entries to the log of one session, for as long as one holder has it. */
@@ -201,6 +203,7 @@ export class SessionWriter {
       this.generations.remember(entry);
       this.appendedAt = asked;
       this.listener?.appended(entry);
+      if (!result.atOnce) this.listener?.retried();
       // Between two puts another holder may have taken the session and pruned the first one: its number was free again.
       if (!isOnlyAppend || !result.atOnce || this.#proof.isOld) await this.look(signal);
       else this.listener?.confirmed();

@@ -12,6 +12,7 @@ import type {
   SaveReport,
   SessionState,
 } from "../store.ts";
+import { callListener } from "../warnings.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
 import { deleteSession } from "./deletion.ts";
 import { keptGeneration, type LogState, sessionState } from "./entry.ts";
@@ -206,7 +207,8 @@ export class Vault implements ProfileStore {
   async openRecords({ onError = () => {}, ...options }: OpenRecordsOptions): Promise<SessionRecords> {
     const lease = (await this.acquire(options)) as VaultLease;
     try {
-      return await SessionRecords.open(lease, { onError }, options.signal);
+      const told = (error: unknown): void => callListener(() => onError(error));
+      return await SessionRecords.open(lease, { onError: told }, options.signal);
     } catch (error) {
       await lease.release();
       throw error;

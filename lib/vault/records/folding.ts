@@ -1,4 +1,5 @@
 import { type Deferred, deferred } from "../../async/deferred.ts";
+import { isVaultError } from "../../errors.ts";
 import type { EntryName } from "../entry.ts";
 import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
@@ -14,6 +15,8 @@ const MOST_LOOSE_BYTES = 512 * 1024;
 /** After so many milliseconds without a set, fewer entries are put together, so that the next open has little to read. */
 const IDLE_MS = 5 * 60 * 1000;
 const IDLE_LOOSE = 8;
+/** A fold that is due for so many times the entries waits for nothing any more. */
+const OVERDUE = 2;
 /** How long a fold waits for a set to travel with, in milliseconds. */
 const RIDE_MS = 1_000;
 /** The pause after an attempt that has failed, in milliseconds. */
@@ -41,8 +44,13 @@ export class Folding {
   /** Whether an entry was appended after that fold. */
   #mayDelete = false;
   #isWorking = false;
+  #working: Promise<void> | undefined;
+  /** Ends the pause after an attempt that has failed. */
+  #endPause: () => void = () => {};
   /** Whether chunks may be left that nothing needs, and that are not among {@link #replaced}. */
   #mustSweep = false;
+  /** Whether the store does not answer. */
+  #isInDoubt = false;
   /** Whether the store may have lost what it had confirmed. */
   #mustCheck = false;
   /** Whether it has: everything is put together anew, from memory. */
@@ -80,7 +88,7 @@ export class Folding {
   /** Removes in the background what nobody needs: what earlier holders have left, say. */
   sweep(): void {
     this.#mustSweep = true;
-    if (!this.#isWorking && !this.#ended.signal.aborted) void this.#work();
+    if (!this.#isWorking && !this.#ended.signal.aborted) this.#begin();
   }
 
   /**
@@ -88,9 +96,23 @@ export class Folding {
    * them could not be read without them.
    */
   recheck(): void {
-    this.#mustCheck = true;
+    this.doubt();
+    this.endDoubt();
+  }
+
+  /** To be called when the store does not answer: what was confirmed is looked at once it does, see {@link recheck}. */
+  doubt(): void {
+    if (this.#ended.signal.aborted) return;
+    this.#isInDoubt = true;
     this.#mending ??= deferred();
-    if (!this.#isWorking && !this.#ended.signal.aborted) void this.#work();
+  }
+
+  /** To be called when it answers again. */
+  endDoubt(): void {
+    if (!this.#isInDoubt || this.#ended.signal.aborted) return;
+    this.#isInDoubt = false;
+    this.#mustCheck = true;
+    if (!this.#isWorking) this.#begin();
   }
 
   /** Resolves when nothing is lost that the store had confirmed, as far as is known, or no more is done about it. */
@@ -109,6 +131,9 @@ export class Folding {
 
   /** To be called once all records are deleted: begins anew. */
   restart(): void {
+    // A fold of the records before would come into the next link.
+    this.#ready = undefined;
+    this.#goOn();
     this.#segments = [];
     this.#loose = [];
     this.#replaced = [];
@@ -130,6 +155,7 @@ export class Folding {
 
   /** To be called by work that waits for the end of a fold: it does not wait for a set. */
   hurry(): void {
+    this.#endPause();
     this.#isAwaited = this.#isWorking;
     this.#goOn();
   }
@@ -162,24 +188,41 @@ export class Folding {
   /** Begins what is due. */
   #next(): void {
     if (this.#ended.signal.aborted || this.#isWorking) return;
-    if (this.#isFoldDue || this.#mayDelete || this.#mustCheck) void this.#work();
+    if (this.#isFoldDue || this.#mayDelete || this.#mustCheck) this.#begin();
     else if (this.#loose.length > IDLE_LOOSE) {
       const { timer, clock } = this.#lease.context;
-      timer.set(this, clock.monotonicMs() + IDLE_MS, () => void this.#work({ isIdle: true }));
+      timer.set(this, clock.monotonicMs() + IDLE_MS, () => this.#begin({ isIdle: true }));
     }
   }
 
   get #isFoldDue(): boolean {
     const { mostLoose } = this.#lease.context;
-    return this.#isTorn || this.#loose.length >= mostLoose || this.#looseBytes >= MOST_LOOSE_BYTES;
+    if (this.#isTorn || this.#loose.length >= mostLoose || this.#looseBytes >= MOST_LOOSE_BYTES) return true;
+    // Holds between them are listed in each entry.
+    const { n, records } = this.#lease.writer.state;
+    return this.#loose.length > 0 && n - (records?.through ?? n) >= OVERDUE * mostLoose;
+  }
+
+  /** Whether a fold was due for so long that nothing may put it off. */
+  get isOverdue(): boolean {
+    return this.#loose.length >= OVERDUE * this.#lease.context.mostLoose;
+  }
+
+  /** Resolves when the work that is under way has ended, or was put off after a failure. */
+  get idle(): Promise<void> | undefined {
+    return this.#working;
   }
 
   get #looseBytes(): number {
     return this.#loose.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  #begin({ isIdle = false } = {}): void {
+    this.#working = this.#work(isIdle);
+  }
+
   /** Deletes what a fold has replaced, and puts together what is loose when that is due. Never rejects. */
-  async #work({ isIdle }: { isIdle: boolean } = { isIdle: false }): Promise<void> {
+  async #work(isIdle: boolean): Promise<void> {
     const { signal } = this.#ended;
     this.#lease.context.timer.clear(this);
     this.#isWorking = true;
@@ -188,6 +231,10 @@ export class Folding {
       await this.#lease.run(async () => {
         if (this.#mustCheck) await this.#check(signal);
         if (this.#mustSweep) this.#mustSweep = !(await pruneOverdue(this.#lease, signal));
+        if (!this.#areTrusted) {
+          this.#isTorn = true;
+          this.#mending ??= deferred();
+        }
         if (this.#mayDelete) await this.#delete(signal);
         if (isIdle || this.#isFoldDue) await this.#fold(signal);
       }, signal);
@@ -200,11 +247,24 @@ export class Folding {
       // Parts may be stored that no entry names.
       this.#mustSweep = true;
       const { timer, clock } = this.#lease.context;
-      timer.set(this, clock.monotonicMs() + RETRY_MS, () => {
+      // The store may have lost something in what looks like an outage.
+      if (isVaultError(error, "UNAVAILABLE")) {
+        this.#mustCheck = true;
+        this.#mending ??= deferred();
+      }
+      this.#endPause = () => {
+        this.#endPause = () => {};
+        timer.clear(this);
         this.#isWorking = false;
-        this.#next();
-      });
+        if (!signal.aborted) this.#begin();
+      };
+      timer.set(this, clock.monotonicMs() + (this.#isAwaited ? RIDE_MS : RETRY_MS), () => this.#endPause());
     }
+  }
+
+  get #areTrusted(): boolean {
+    const { context, session } = this.#lease;
+    return context.chunkTrust.areTrusted(partsOf({ segments: this.#segments }).map((part) => chunkKey(session, part)));
   }
 
   #nothingIsTorn(): void {
@@ -213,7 +273,7 @@ export class Folding {
   }
 
   #endMending(): void {
-    if (this.#isTorn || this.#mustCheck) return;
+    if (this.#isTorn || this.#mustCheck || this.#isInDoubt) return;
     this.#mending?.resolve();
     this.#mending = undefined;
   }
@@ -262,7 +322,7 @@ export class Folding {
     if (this.#segments !== segments) return;
     this.#ready = fold;
     try {
-      if (!this.#isAwaited) await this.#ride(signal);
+      if (!this.#isAwaited && !this.isOverdue) await this.#ride(signal);
       if (this.#ready === fold) await this.#append();
     } finally {
       if (this.#ready === fold) this.#ready = undefined;

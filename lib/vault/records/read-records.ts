@@ -165,12 +165,15 @@ async function readChain(
   { through, segments }: Fold,
   signal: AbortSignal | undefined,
 ): Promise<Entry[]> {
-  const numbers = Array.from({ length: newest - through.n }, (_, index) => newest - index);
+  // Each start of a process leaves a hold.
+  const lasting = new Set(records?.lasting);
+  const range = Array.from({ length: newest - through.n }, (_, index) => newest - index);
+  const numbers = range.filter((n) => !lasting.has(n));
   const chain: Entry[] = [];
   let next = records?.last;
-  let n = newest;
+  let at = 0;
   for await (const entry of readAhead(numbers, ENTRIES_AT_ONCE, (one) => log.read(one, signal))) {
-    if (n-- !== next?.n) continue;
+    if (!next || numbers[at++] !== next.n) continue;
     if (entry?.id !== next.id) throw missing(log.session, next.n);
     chain.push(entry);
     next = entry.prev;

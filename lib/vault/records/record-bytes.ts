@@ -14,6 +14,15 @@ export function sizeOf([key, value]: RecordChange): number {
   return HEAD_BYTES + Buffer.byteLength(key) + (value?.length ?? 0);
 }
 
+/** @throws `INVALID` when a key has more than 65,535 bytes */
+export function checkKey(key: string): void {
+  const bytes = Buffer.byteLength(key);
+  if (bytes <= LONGEST_KEY) return;
+  throw new VaultError("INVALID", `Could not store a record: its key has ${bytes} bytes.`, {
+    hint: `A key has at most ${LONGEST_KEY} bytes.`,
+  });
+}
+
 /** The records as bytes, one after the other. @throws `INVALID` when a key has more than 65,535 bytes */
 export function encodeRecords(records: Iterable<RecordChange>): Buffer {
   const parts: Buffer[] = [];

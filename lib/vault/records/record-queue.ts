@@ -40,9 +40,9 @@ export class RecordQueue {
     return this.#waiting.length === 0;
   }
 
-  /** The newest set or clear. */
-  get last(): QueuedSet | QueuedClear | undefined {
-    return this.#waiting.at(-1);
+  /** All sets and clears, in order. */
+  get waiting(): readonly (QueuedSet | QueuedClear)[] {
+    return this.#waiting;
   }
 
   /** The value of a record once all that waits is in the log. */

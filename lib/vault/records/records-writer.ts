@@ -10,7 +10,7 @@ import { newLink } from "../save.ts";
 import type { Fold } from "./fold.ts";
 import { Folding } from "./folding.ts";
 import type { StoredRecords } from "./read-records.ts";
-import { encodeRecords, type RecordChange } from "./record-bytes.ts";
+import { encodeRecords } from "./record-bytes.ts";
 import { changesOf, type QueuedClear, type QueuedSet, RecordQueue } from "./record-queue.ts";
 import { draftFold, type WholeRecords } from "./store-fold.ts";
 
@@ -33,7 +33,6 @@ export interface RecordsWriterOptions {
 /** What an entry that was sent says. */
 interface Sent {
   readonly sets: readonly QueuedSet[];
-  readonly changes: readonly RecordChange[];
   readonly bytes: number;
   readonly fold: Fold | undefined;
   /** Whether a generation is kept no more, beside the one that the fold replaces. */
@@ -73,22 +72,40 @@ export class RecordsWriter {
     this.#table = stored.table;
     this.queue = new RecordQueue(stored.table);
     this.#folding = new Folding(lease, stored, { keyId, append: () => this.#append(), onError });
-    lease.writer.listener = { appended: (entry) => this.#appended(entry), confirmed: () => this.#confirmed() };
+    lease.writer.listener = {
+      appended: (entry) => this.#appended(entry),
+      confirmed: () => this.#confirmed(),
+      retried: () => this.#folding.recheck(),
+    };
     this.#folding.sweep();
   }
 
-  /** Resolves when all that was set and cleared is in the log. */
-  get allStored(): Promise<void> | undefined {
-    return (this.queue.last ?? this.#unconfirmed.at(-1))?.stored;
+  /**
+   * Resolves when all that is on its way has ended, and what changes one of these records is in the log. Rejects when a part
+   * of that does.
+   */
+  async stored(keys: readonly string[]): Promise<void> {
+    const left = this.#left;
+    const changing = left.filter((one) => !("changes" in one) || keys.some((key) => one.changes.has(key)));
+    await Promise.allSettled(left.map(({ stored }) => stored));
+    await Promise.all(changing.map(({ stored }) => stored));
   }
 
-  /** Resolves when all that was set is in the log, and what the store has lost of it is there again. */
+  /**
+   * Resolves when all that was set and cleared until now has ended, what the store has lost is there again, and a fold that
+   * is long overdue was made: a process that is closed at once after each set would never make one.
+   */
   async flush(): Promise<void> {
-    await this.#writing;
-    const { mended } = this.#folding;
-    if (!mended) return;
+    await Promise.allSettled(this.#left.map(({ stored }) => stored));
+    const { mended, isOverdue } = this.#folding;
+    if (!mended && !isOverdue) return;
     this.#folding.hurry();
-    await mended;
+    await (mended ?? this.#folding.idle);
+  }
+
+  /** What is not known to be in the log. */
+  get #left(): readonly (QueuedSet | QueuedClear)[] {
+    return [...this.#unconfirmed, ...this.queue.waiting];
   }
 
   /** Ids of entries that were sent, and of which nothing is known. */
@@ -110,7 +127,8 @@ export class RecordsWriter {
   end(reason: unknown): readonly (QueuedSet | QueuedClear)[] {
     this.#stopped.abort(reason);
     this.#folding.end();
-    const left = [...this.#unconfirmed, ...this.queue.removeAll()];
+    const left = this.#left;
+    this.queue.removeAll();
     this.#unconfirmed = [];
     return left;
   }
@@ -123,10 +141,11 @@ export class RecordsWriter {
       for (let pauseMs = FIRST_PAUSE_MS; this.#hasWork && !signal.aborted; ) {
         try {
           await this.#writeNext(signal);
-          if (pauseMs > FIRST_PAUSE_MS) this.#folding.recheck();
+          this.#folding.endDoubt();
           pauseMs = FIRST_PAUSE_MS;
         } catch (error) {
           if (signal.aborted || this.#lease.lost.aborted) return;
+          this.#folding.doubt();
           this.#onError(error);
           if (isVaultError(error) && !error.retryable) this.#refuse(error);
           try {
@@ -139,6 +158,7 @@ export class RecordsWriter {
         }
       }
     } finally {
+      this.#folding.endDoubt();
       // In the moment in which nothing waited: a set that comes right after it begins anew.
       this.#writing = undefined;
     }
@@ -222,13 +242,20 @@ export class RecordsWriter {
     const changes = changesOf(sets);
     const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
     const hasOverdue = folded !== undefined && (folded.live ?? []).length < state.live.length;
-    this.#sent.set(next.id, { sets, changes, bytes, fold: current && fold, hasOverdue });
+    this.#sent.set(next.id, { sets: this.#asSent(sets), bytes, fold: current && fold, hasOverdue });
     return {
       kind: "records",
       ...(large ? { tailChunks: large.tailChunks } : { tail: encodeRecords(changes) }),
       ...folded,
       ...(folded && state.deleted ? newLink(state, state.deleted, next) : {}),
     };
+  }
+
+  /** The sets, in the list of the attempt before where that has the same: an outage can last for days. */
+  #asSent(sets: readonly QueuedSet[]): readonly QueuedSet[] {
+    const before = [...this.#sent.values()].at(-1);
+    if (before === undefined || before === "clear" || before.sets.length !== sets.length) return sets;
+    return sets.every((set, index) => set === before.sets[index]) ? before.sets : sets;
   }
 
   /** What an entry with a fold says of the generations. */
@@ -247,8 +274,8 @@ export class RecordsWriter {
       this.#folding.restart();
       return;
     }
-    const { sets, changes, bytes, fold, hasOverdue } = sent;
-    this.#table.apply(n, changes);
+    const { sets, bytes, fold, hasOverdue } = sent;
+    this.#table.apply(n, changesOf(sets));
     this.queue.remove(sets);
     this.#unconfirmed.push(...sets);
     this.#folding.appended({ n, id, bytes }, fold);

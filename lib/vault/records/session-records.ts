@@ -3,7 +3,7 @@ import { isVaultError, VaultError } from "../../errors.ts";
 import type { VaultLease } from "../lease.ts";
 import { whole } from "../options.ts";
 import { readRecords, refuseProfile, type StoredRecords } from "./read-records.ts";
-import type { RecordChange } from "./record-bytes.ts";
+import { checkKey, type RecordChange } from "./record-bytes.ts";
 import { changesOf } from "./record-queue.ts";
 import { RecordTable } from "./record-table.ts";
 import { RecordsWriter, type RecordsWriterOptions } from "./records-writer.ts";
@@ -93,9 +93,11 @@ export class SessionRecords {
    */
   async set(changes: Iterable<RecordChange>): Promise<void> {
     if (this.#ended) throw this.#ended;
-    const news = new Map([...changes].filter(([key, value]) => !isSame(this.get(key), value)));
+    const given = [...changes];
+    for (const [key] of given) checkKey(key);
+    const news = new Map(given.filter(([key, value]) => !isSame(this.get(key), value)));
     // Equal to what is on its way is stored when that is.
-    if (news.size === 0) return await this.#writer.allStored;
+    if (news.size === 0) return await this.#writer.stored(given.map(([key]) => key));
     const { stored } = this.#writer.queue.set(news);
     this.#writer.write();
     await stored;

@@ -26,7 +26,12 @@ const seen = (): Record<string, string> =>
 describe("the records that reads see", () => {
   it("are those of the table while nothing waits", () => {
     expect(seen()).toEqual({ a: "stored a", b: "stored b" });
-    expect([queue.isEmpty, queue.last, queue.nextClear, queue.nextSets(9)]).toEqual([true, undefined, undefined, []]);
+    expect([queue.isEmpty, queue.waiting.at(-1), queue.nextClear, queue.nextSets(9)]).toEqual([
+      true,
+      undefined,
+      undefined,
+      [],
+    ]);
   });
 
   it("are as the last set of each leaves them", () => {
@@ -71,7 +76,7 @@ describe("what comes next", () => {
     const first = queue.set(changes({ a: "1" }));
     const clear = queue.clear(7);
     const last = queue.set(changes({ a: "2" }));
-    expect([queue.nextSets(1_000), queue.nextClear, queue.last]).toEqual([[first], undefined, last]);
+    expect([queue.nextSets(1_000), queue.nextClear, queue.waiting.at(-1)]).toEqual([[first], undefined, last]);
     queue.remove([first]);
     expect([queue.nextSets(1_000), queue.nextClear]).toEqual([[], clear]);
     queue.remove([clear]);
