@@ -156,7 +156,7 @@ export class Folding {
   /** To be called by work that waits for the end of a fold: it does not wait for a set. */
   hurry(): void {
     this.#endPause();
-    this.#isAwaited = this.#isWorking;
+    this.#isAwaited = this.#isWorking || this.#mending !== undefined;
     this.#goOn();
   }
 
