@@ -73,11 +73,27 @@ export interface AuthenticationState {
 export interface BaileysModule {
   /** Makes the credentials of a device that is not linked. */
   initAuthCreds(): AuthenticationCreds;
-  readonly proto: { Message: { AppStateSyncKeyData: { fromObject(value: any): any } } };
+  readonly proto: {
+    Message: { AppStateSyncKeyData: { fromObject(value: any): any; encode(message: any): { finish(): Uint8Array } } };
+  };
 }
 
 /** The parts of a socket of Baileys that `bind` uses. */
 export interface BaileysSocket {
   readonly ev: { on(event: any, listener: (update: any) => void): unknown };
   end(error: Error | undefined): unknown;
+}
+
+/** The keys of any authentication state: of this package, of Baileys, or of another package. */
+export interface AnySignalKeys {
+  get(type: any, ids: string[]): { [id: string]: any } | Promise<{ [id: string]: any }>;
+  set(data: any): unknown;
+  list?(type: any): AsyncIterable<readonly [id: string, value: any]>;
+  listIds?(type: any): AsyncIterable<string>;
+}
+
+/** Any authentication state, as sockets take it. */
+export interface AnyAuthState {
+  creds: AuthenticationCreds;
+  keys: AnySignalKeys;
 }
