@@ -85,6 +85,11 @@ export class OpenSession {
     }, signal);
   }
 
+  /** Whether somebody in this process has it open: until it is joined by the user that is made for it now. */
+  get hasUser(): boolean {
+    return this.#user !== undefined;
+  }
+
   /** Whether this user is the one that writes. */
   isOf(user: SessionUser): boolean {
     return this.#user === user;
@@ -93,13 +98,14 @@ export class OpenSession {
   /**
    * Gives the session back, unless another user has it by then: waits for what is on its way, for `timeoutMs` milliseconds
    * at most, or for a second where that is less. Never rejects.
+   * @param options.forgets whether what could not be stored is dropped. @default false: who opens it next goes on from it
    */
-  async leave(user: SessionUser, timeoutMs: number): Promise<void> {
+  async leave(user: SessionUser, timeoutMs: number, { forgets = false }: { forgets?: boolean } = {}): Promise<void> {
     const since = performance.now();
     if (this.#user === user) await waitAtMost(timeoutMs, this.records.flush());
     if (this.#user === user) {
       this.#user = undefined;
-      this.#ended = this.#end();
+      this.#ended = this.#end(forgets);
     }
     const left = timeoutMs - (performance.now() - since);
     if (this.#ended) await waitAtMost(Math.max(RELEASE_MS, left), this.#ended);
@@ -151,12 +157,13 @@ export class OpenSession {
     this.#user?.onLost(reason);
   }
 
-  async #end(): Promise<void> {
+  async #end(forgets: boolean): Promise<void> {
     const { records } = this;
     await records.close(0);
     this.#forget();
     const changes = records.unstored;
-    if (changes.length > 0 && !records.lost.aborted) leftovers.set(records.place.log, { ...records.place, changes });
+    if (changes.length > 0 && !records.lost.aborted && !forgets)
+      leftovers.set(records.place.log, { ...records.place, changes });
   }
 
   #forget(): void {

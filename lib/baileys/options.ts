@@ -67,7 +67,6 @@ export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
     options,
   ) as VaultAuthStateOptions;
   checkStore(store);
-  if (onError !== undefined && typeof onError !== "function") throw invalidOption("onError", "a function", onError);
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalidOption("signal", "an AbortSignal", signal);
   const onWarning = warningListener(options.onWarning);
   return {
@@ -77,7 +76,7 @@ export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
     setTimeoutMs: setTimeoutMs === undefined ? undefined : whole("setTimeoutMs", setTimeoutMs, 0, 1, LONGEST_MS),
     closeTimeoutMs: whole("closeTimeoutMs", closeTimeoutMs, CLOSE_MS, 0, LONGEST_MS),
     baileys,
-    onError: onError ? (error) => callListener(() => onError(error)) : warnOfErrors(onWarning),
+    onError: errorListener(onError, onWarning),
     onWarning,
     signal,
   };
@@ -89,6 +88,16 @@ export function checkStore(store: unknown): asserts store is Vault {
   if (!methods.every((name) => typeof Reflect.get(Object(store), name) === "function")) {
     throw invalidOption("store", "a store of wa-vault, e.g. `new RedisStore({ client })`", store);
   }
+}
+
+/** The checked `onError` option. @default `onWarning`, once a minute at most @throws `INVALID` when it is no function */
+export function errorListener(
+  given: ((error: unknown) => void) | undefined,
+  onWarning: (message: string) => void,
+): (error: unknown) => void {
+  if (given === undefined) return warnOfErrors(onWarning);
+  if (typeof given !== "function") throw invalidOption("onError", "a function", given);
+  return (error) => callListener(() => given(error));
 }
 
 function warnOfErrors(onWarning: (message: string) => void): (error: unknown) => void {

@@ -5,7 +5,7 @@ import type { AuthenticationState as AuthenticationState67 } from "baileys-6.7";
 import type { AuthenticationState as AuthenticationState617, makeWASocket as makeWASocket617 } from "baileys-6.17";
 import { expectTypeOf, it } from "vitest";
 import { FileStore } from "wa-vault/fs";
-import { useVaultAuthState } from "../../lib/baileys/index.ts";
+import { type MigrateAuthStateOptions, useVaultAuthState } from "../../lib/baileys/index.ts";
 
 const opened = useVaultAuthState({ store: new FileStore({ directory: "sessions" }), session: "bot" });
 type Opened = Awaited<typeof opened>;
@@ -26,4 +26,11 @@ it("a socket of each release can be bound", () => {
 it("the credentials are those that sockets change", () => {
   expectTypeOf<AuthenticationState["creds"]>().toExtend<Opened["state"]["creds"]>();
   expectTypeOf<AuthenticationState67["creds"]>().toExtend<Opened["state"]["creds"]>();
+});
+
+it("a state of each release can be migrated, from and to", () => {
+  type State = AuthenticationState | AuthenticationState617 | AuthenticationState67 | Opened["state"];
+  expectTypeOf<State>().toExtend<MigrateAuthStateOptions["from"]>();
+  expectTypeOf<{ state: State; saveCreds: () => Promise<void> }>().toExtend<MigrateAuthStateOptions["to"]>();
+  expectTypeOf<Opened>().toExtend<MigrateAuthStateOptions["to"]>();
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isFree, resolveDirectory, StagedDirectory } from "../../../lib/baileys/multi-file/staged-directory.ts";
 import { useFolder } from "../../support/folder.ts";
+import { tellSteps } from "../support/disk-steps.ts";
 
 const newFolder = useFolder();
 
@@ -19,6 +20,30 @@ describe("a directory that is filled beside its place", () => {
     expect(await readFile(join(target, "creds.json"), "utf8")).toBe("{}");
     expect((await stat(target)).mode & 0o777).toBe(0o700);
     expect((await stat(join(target, "creds.json"))).mode & 0o777).toBe(0o600);
+  });
+
+  it("is on disk before it appears, and its name afterwards", async () => {
+    const target = join(newFolder(), "auth");
+    const steps: string[] = [];
+    await tellSteps(
+      async () => {
+        const staged = await StagedDirectory.begin(target);
+        await staged.add("creds.json", "{}");
+        await staged.commit();
+      },
+      (_, moment, name) => moment === "after" && steps.push(name),
+    );
+    // The file, the names in the directory, and its own name.
+    expect(steps.filter((name) => name !== "rmdir")).toEqual([
+      "mkdir",
+      "mkdir",
+      "open",
+      "writeFile",
+      "sync",
+      "sync",
+      "rename",
+      "sync",
+    ]);
   });
 
   it("takes the place of an empty directory, and of nothing else", async () => {
