@@ -72,3 +72,9 @@ export async function storeWatched(
 ): Promise<void> {
   await new WatchedSet(data, store).run();
 }
+
+/** The highest id of the pre-keys among records that are set; 0 when there is none. */
+export function highestPreKeyId(records: readonly GivenRecord[]): number {
+  const ids = records.filter(({ type, value }) => type === "pre-key" && value).map(({ id }) => Number(id));
+  return ids.filter(Number.isSafeInteger).reduce((most, id) => Math.max(most, id), 0);
+}

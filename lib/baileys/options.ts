@@ -100,7 +100,8 @@ export function errorListener(
   return (error) => callListener(() => given(error));
 }
 
-function warnOfErrors(onWarning: (message: string) => void): (error: unknown) => void {
+/** A listener of errors that nobody else listens to: tells one a minute as a warning. */
+export function warnOfErrors(onWarning: (message: string) => void): (error: unknown) => void {
   let warnedAt = Number.NEGATIVE_INFINITY;
   return (error) => {
     const now = performance.now();

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Mutex } from "../async/mutex.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
-import { type GivenRecord, givenRecords, WatchedSet } from "./given-records.ts";
+import { type GivenRecord, givenRecords, highestPreKeyId, WatchedSet } from "./given-records.ts";
 import { PRE_KEY_MARK_KEY, parseRecordKey, recordKey } from "./record-key.ts";
 import type { BaileysModule, RecordSet, SignalKeyStore } from "./types.ts";
 import { decodeValue, encodeValue } from "./value-codec.ts";
@@ -131,8 +131,7 @@ export class SignalKeys implements SignalKeyStore {
 
   /** The highest id that a pre-key was ever stored under, where these records raise it. */
   #preKeyMark(records: readonly GivenRecord[]): RecordChange | undefined {
-    const ids = records.filter(({ type, value }) => type === "pre-key" && value).map(({ id }) => Number(id));
-    const highest = ids.filter(Number.isSafeInteger).reduce((most, id) => Math.max(most, id), 0);
+    const highest = highestPreKeyId(records);
     return highest > preKeyMark(this.#read(PRE_KEY_MARK_KEY))
       ? [PRE_KEY_MARK_KEY, encodeValue(highest, "the mark of pre-keys")]
       : undefined;

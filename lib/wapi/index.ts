@@ -4,4 +4,6 @@
 // has the public names of `wa-vault/wapi`.
 export type { RedisAuthOptions } from "./options.ts";
 export { RedisAuth, type WapiAuthState } from "./redis-auth.ts";
+export { type WapiPlace, type WapiSource, type WapiSourceOptions, wapiSource } from "./sources.ts";
+export type { WapiCollection } from "./stored-records.ts";
 export type { WapiKeyStore } from "./wapi-keys.ts";

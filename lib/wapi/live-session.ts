@@ -10,6 +10,8 @@ export interface LiveSession {
   readonly saving: Mutex;
   /** How often the session was removed. */
   removals: number;
+  /** The highest id that a pre-key was ever stored under, as far as this process knows. */
+  preKeyMark: number;
 }
 
 const sessions = new WeakMap<RedisClient, Map<string, LiveSession>>();
@@ -23,6 +25,7 @@ export function liveSession(client: RedisClient, options: RedisRecordsOptions): 
     line: new WriteLine(new RedisRecords(options)),
     saving: new Mutex(),
     removals: 0,
+    preKeyMark: 0,
   };
   ofClient.set(name, live);
   return live;

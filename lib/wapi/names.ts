@@ -1,7 +1,11 @@
-import { createHash, type UUID } from "node:crypto";
+import { hash, type UUID } from "node:crypto";
 import { VaultError } from "../errors.ts";
 
 const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** The name of the record with the highest id that a pre-key was ever stored under. wapi has none; its `remove` deletes it. */
+export const PRE_KEY_MARK_NAME = "pre-key-mark";
+/** The name of changes that are under way; of no record. It is deleted with them, also by wapi. */
+export const JOURNAL_NAME = "journal";
 const RECORD_NAME = /^[0-9a-f]{32}$/;
 
 /** The name of the record of the credentials. */
@@ -12,9 +16,9 @@ export function recordName(type: string, id: string): string {
   return nameOf(`${type}-${id}`);
 }
 
-/** Whether it is a name that {@link recordName} may have made. */
+/** Whether it may be the name of a record: one that {@link recordName} has made, or {@link PRE_KEY_MARK_NAME}. */
 export function isRecordName(text: string): boolean {
-  return RECORD_NAME.test(text);
+  return RECORD_NAME.test(text) || text === PRE_KEY_MARK_NAME;
 }
 
 /** @throws `INVALID`, with the text of wapi's error, unless it is a UUID */
@@ -28,5 +32,5 @@ export function assertUuid(uuid: unknown): asserts uuid is UUID {
 }
 
 function nameOf(text: string): string {
-  return createHash("md5").update(text).digest("hex");
+  return hash("md5", text, "hex");
 }

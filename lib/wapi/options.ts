@@ -36,9 +36,10 @@ export interface CheckedOptions {
   readonly onWarning: (message: string) => void;
 }
 
-const TIMEOUT_MS = 30_000;
+/** The default of `timeoutMs`. */
+export const TIMEOUT_MS = 30_000;
 /** The longest time of a timer in Node. */
-const LONGEST_MS = 2 ** 31 - 1;
+export const LONGEST_MS: number = 2 ** 31 - 1;
 
 /** @throws `INVALID` naming the first option that is wrong */
 export function checkOptions(client: RedisClient, prefix: string, options: RedisAuthOptions): CheckedOptions {

@@ -2,16 +2,17 @@ import type { UUID } from "node:crypto";
 import type { RedisClient } from "../../adapters/redis/wire.ts";
 import { credentialsFault, isRegistered } from "../baileys/credentials.ts";
 import { loadBaileys } from "../baileys/load-baileys.ts";
+import { warnOfErrors } from "../baileys/options.ts";
 import type { AuthenticationCreds, BaileysModule } from "../baileys/types.ts";
 import { VaultError } from "../errors.ts";
 import type { Changes } from "./changes.ts";
 import { insist, wait } from "./insist.ts";
 import { type LiveSession, liveSession } from "./live-session.ts";
-import { assertUuid, CREDS_NAME, recordName } from "./names.ts";
+import { assertUuid, CREDS_NAME, PRE_KEY_MARK_NAME, recordName } from "./names.ts";
 import { type CheckedOptions, checkOptions, type RedisAuthOptions } from "./options.ts";
 import { RecordCipher } from "./record-cipher.ts";
 import { decodeText, encodeText } from "./value-text.ts";
-import { type WapiKeyStore, WapiKeys, wasRemoved } from "./wapi-keys.ts";
+import { type RecordToRead, type WapiKeyStore, WapiKeys } from "./wapi-keys.ts";
 
 /** What `makeWASocket({ auth })` takes. */
 export interface WapiAuthState {
@@ -34,6 +35,8 @@ export class RedisAuth {
   readonly uuid: UUID;
   readonly #options: CheckedOptions;
   readonly #live: LiveSession;
+  /** Tells a person, once a minute at most, that credentials were not stored. */
+  readonly #tell: (error: unknown) => void;
   #making: Promise<RecordCipher> | undefined;
   #state: { creds: AuthenticationCreds; cipher: RecordCipher; removals: number } | undefined;
 
@@ -48,6 +51,7 @@ export class RedisAuth {
     assertUuid(uuid);
     this.uuid = uuid;
     this.#options = checkOptions(redis, prefix, options);
+    this.#tell = warnOfErrors(this.#options.onWarning);
     this.#live = liveSession(redis, { ...this.#options, uuid });
   }
 
@@ -60,29 +64,22 @@ export class RedisAuth {
   async init(): Promise<WapiAuthState> {
     const baileys = await loadBaileys(this.#options.baileys);
     const cipher = await this.#cipher();
-    const { line, saving, removals } = this.#live;
-    // What was saved before is seen.
-    await saving.idle();
-    const creds = await this.#insist(`read the session ${this.uuid}`, async () => {
-      await line.open();
-      const stored = await this.#storedCreds(cipher);
-      if (stored) stored.nextPreKeyId = await this.#nextPreKeyId(stored.nextPreKeyId);
-      return stored ?? baileys.initAuthCreds();
-    });
+    const { removals } = this.#live;
+    const creds = await this.#load(cipher, baileys);
     this.#state = { creds, cipher, removals };
     return { creds, keys: this.#keys(cipher, removals, baileys) };
   }
 
   /**
    * Stores the credentials of the latest {@link init} as they are at the call; to be called at each `creds.update`. Not
-   * awaited, it makes no unhandled rejection.
+   * awaited, it makes no unhandled rejection, and its failure is told to `onWarning`, once a minute at most.
    * @throws `INVALID` before `init` and after {@link remove}, and when they are no credentials, or would replace those of a
    *   linked device by others that are not linked; `UNAVAILABLE` when Redis does not confirm them within `timeoutMs`: they are
    *   stored when it answers again; `LEASE_LOST` when another process has saved its own by then
    */
   save(): Promise<void> {
     const saving = this.#save();
-    saving.catch(() => {});
+    saving.catch(this.#tell);
     return saving;
   }
 
@@ -93,7 +90,25 @@ export class RedisAuth {
   async remove(): Promise<void> {
     this.#state = undefined;
     this.#live.removals++;
+    this.#live.preKeyMark = 0;
     await this.#change({ deleteAll: "everything", records: new Map() });
+  }
+
+  async #load(cipher: RecordCipher, baileys: BaileysModule): Promise<AuthenticationCreds> {
+    const { line, saving } = this.#live;
+    // What was saved before is seen.
+    await saving.idle();
+    const fresh = baileys.initAuthCreds();
+    return await this.#insist(`read the session ${this.uuid}`, async () => {
+      await line.open();
+      const [stored, mark] = await Promise.all([this.#storedCreds(cipher), this.#preKeyMark(cipher)]);
+      this.#live.preKeyMark = Math.max(this.#live.preKeyMark, mark);
+      if (!stored) return fresh;
+      const next = Math.max(stored.nextPreKeyId, this.#live.preKeyMark + 1);
+      // JSON leaves out what is `undefined`.
+      const absent = Object.fromEntries(Object.entries(fresh).filter(([, member]) => member === undefined));
+      return { ...absent, ...stored, nextPreKeyId: await this.#firstFreePreKeyId(next) };
+    });
   }
 
   async #save(): Promise<void> {
@@ -128,36 +143,53 @@ export class RedisAuth {
 
   async #storedCreds(cipher: RecordCipher): Promise<AuthenticationCreds | undefined> {
     const what = this.#credsName;
-    const creds = await this.#read(cipher, CREDS_NAME, what);
+    const creds = await this.#read(cipher, { name: CREDS_NAME, what });
     if (creds === undefined) return undefined;
     const fault = credentialsFault(creds);
     if (fault) throw new VaultError("CORRUPT", `Could not read ${what}: ${fault}.`);
     return creds as AuthenticationCreds;
   }
 
-  /** Pre-keys that were uploaded stay at the server, also when the process has died before it has saved the credentials. */
-  async #nextPreKeyId(next: number): Promise<number> {
+  async #preKeyMark(cipher: RecordCipher): Promise<number> {
+    const what = `the mark of pre-keys of ${this.uuid}`;
+    const mark = await this.#read(cipher, { name: PRE_KEY_MARK_NAME, what });
+    return typeof mark === "number" ? mark : 0;
+  }
+
+  /**
+   * Pre-keys that were uploaded stay at the server, also when the process has died before it has saved the credentials. What
+   * wapi has stored has no mark.
+   */
+  async #firstFreePreKeyId(from: number): Promise<number> {
     const isStored = async (_: unknown, index: number): Promise<boolean> =>
-      (await this.#live.line.get(recordName("pre-key", String(next + index)))) !== undefined;
+      (await this.#live.line.get(recordName("pre-key", String(from + index)))) !== undefined;
     const stored = await Promise.all(Array.from({ length: IDS_AT_ONCE }, isStored));
     const last = stored.lastIndexOf(true);
-    return last === -1 ? next : await this.#nextPreKeyId(next + last + 1);
+    return last === -1 ? from : await this.#firstFreePreKeyId(from + last + 1);
   }
 
   #keys(cipher: RecordCipher, removals: number, baileys: BaileysModule): WapiKeys {
+    const assertThere = (): void => {
+      if (removals === this.#live.removals) return;
+      throw new VaultError("CANCELLED", `Could not store records of ${this.uuid}: the session was removed.`, {
+        hint: "Call `init()` for a new one.",
+      });
+    };
     const records = {
       uuid: this.uuid,
-      read: (name: string, what: string) => this.#insist(`read ${what}`, () => this.#read(cipher, name, what)),
+      live: this.#live,
+      read: (wanted: readonly RecordToRead[]) =>
+        this.#insist(`read records of ${this.uuid}`, () => Promise.all(wanted.map((one) => this.#read(cipher, one)))),
       seal: (name: string, value: unknown, what: string) => cipher.seal(name, encodeText(value, what)),
       change: async (changes: Changes) => {
-        if (removals !== this.#live.removals) throw wasRemoved(this.uuid);
+        assertThere();
         await this.#change(changes);
       },
     };
     return new WapiKeys(records, baileys);
   }
 
-  async #read(cipher: RecordCipher, name: string, what: string): Promise<unknown> {
+  async #read(cipher: RecordCipher, { name, what }: RecordToRead): Promise<unknown> {
     const record = await this.#live.line.get(name);
     return record && decodeText(cipher.open(name, record, what), what);
   }

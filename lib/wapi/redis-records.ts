@@ -3,7 +3,7 @@ import { VaultError } from "../errors.ts";
 import { type Changes, isDeleted } from "./changes.ts";
 import { Expiry } from "./expiry.ts";
 import { isCurrent, packJournal, printOf, unpackJournal } from "./journal.ts";
-import { CREDS_NAME } from "./names.ts";
+import { CREDS_NAME, JOURNAL_NAME } from "./names.ts";
 import { RedisKeys, type RedisPlace, unlinkAll } from "./redis-keys.ts";
 import type { RecordStore } from "./write-line.ts";
 
@@ -13,8 +13,8 @@ export interface RedisRecordsOptions extends RedisPlace {
   readonly onWarning: (message: string) => void;
 }
 
-/** No name of a record; it is deleted with them, also by wapi. */
-const JOURNAL = "journal";
+/** How many credentials are remembered. */
+const MOST_KNOWN = 8;
 
 /**
  * The records of a session in Redis, as wapi keeps them: each is the value of a key of its own.
@@ -26,7 +26,10 @@ export class RedisRecords implements RecordStore {
   readonly #keys: RedisKeys;
   readonly #expiry: Expiry;
   readonly #onWarning: (message: string) => void;
-  /** {@link printOf} the credentials that this process has read or may have stored; none before it has read any. */
+  /**
+   * {@link printOf} the credentials that this process has read or may have stored last; none before it has read any. Several,
+   * because a failover may bring older ones back.
+   */
   #known: readonly string[] = [];
   #mayHaveJournal = false;
   #hasWarned = false;
@@ -43,9 +46,13 @@ export class RedisRecords implements RecordStore {
 
   /** @throws `INVALID` when nothing is stored, and the server may have evicted it */
   async open(): Promise<void> {
-    const [creds, journal] = await Promise.all([this.get(CREDS_NAME), this.get(JOURNAL), this.#expiry.endWhenOff()]);
+    const [creds, journal] = await Promise.all([
+      this.get(CREDS_NAME),
+      this.get(JOURNAL_NAME),
+      this.#expiry.endWhenOff(),
+    ]);
     await this.#lookAtEviction(creds === undefined);
-    this.#known = [printOf(creds)];
+    this.#know(printOf(creds));
     if (journal) await this.#finish(journal, creds);
   }
 
@@ -54,11 +61,10 @@ export class RedisRecords implements RecordStore {
     await this.#expiry.renewWhenDue();
     const before = this.#known;
     const creds = changes.records.get(CREDS_NAME);
-    const after = creds || isDeleted(changes.deleteAll, CREDS_NAME) ? [printOf(creds)] : undefined;
-    this.#known = [...before, ...(after ?? [])];
+    // From the first request on, they may be stored.
+    if (creds || isDeleted(changes.deleteAll, CREDS_NAME)) this.#know(printOf(creds));
     if (this.#keys.areTogether) await this.#commitAsOne(changes);
     else await this.#commitByJournal(changes, before);
-    this.#known = after ?? before;
   }
 
   async #commitAsOne(changes: Changes): Promise<void> {
@@ -80,7 +86,12 @@ export class RedisRecords implements RecordStore {
     }
     this.#mayHaveJournal = true;
     const journal = packJournal({ changes, before });
-    await this.#keys.send(JOURNAL, ["set", this.#keys.at(JOURNAL), journal, ...this.#expiry.wordsFor(JOURNAL)]);
+    await this.#keys.send(JOURNAL_NAME, [
+      "set",
+      this.#keys.at(JOURNAL_NAME),
+      journal,
+      ...this.#expiry.wordsFor(JOURNAL_NAME),
+    ]);
     await this.#apply(changes);
     // The changes are made. A journal that is left makes them again, or is replaced by the next one.
     await this.#deleteJournal().catch(() => {});
@@ -102,7 +113,7 @@ export class RedisRecords implements RecordStore {
     const journal = unpackJournal(bytes, `the journal of ${uuid}`);
     if (isCurrent(journal, creds)) {
       await this.#apply(journal.changes);
-      this.#known = [printOf(await this.get(CREDS_NAME))];
+      this.#know(printOf(await this.get(CREDS_NAME)));
     } else {
       const why = "its credentials were saved since, by a program that does not know of them";
       this.#onWarning(`Changes of ${uuid} that were begun are given up: ${why}.`);
@@ -111,20 +122,24 @@ export class RedisRecords implements RecordStore {
   }
 
   async #deleteJournal(): Promise<void> {
-    await this.#keys.send(JOURNAL, this.#command(JOURNAL, undefined));
+    await this.#keys.send(JOURNAL_NAME, this.#command(JOURNAL_NAME, undefined));
     this.#mayHaveJournal = false;
   }
 
   /** Changes that are late are not made once another process uses the session: it has gone on from what was stored. */
   async #assertCurrent(): Promise<void> {
     const stored = printOf(await this.get(CREDS_NAME));
-    const isCurrent = this.#known.length === 0 || this.#known.includes(stored);
-    this.#known = isCurrent && this.#known.length > 0 ? this.#known : [stored];
-    if (isCurrent) return;
+    const isOurs = this.#known.length === 0 || this.#known.includes(stored);
+    this.#know(stored);
+    if (isOurs) return;
     const message = `Could not store records of ${this.#keys.uuid}: another process has saved its credentials since.`;
     throw new VaultError("LEASE_LOST", message, {
       hint: "Run one process per session. What this one could not store while Redis was away is given up.",
     });
+  }
+
+  #know(print: string): void {
+    this.#known = [...this.#known.filter((known) => known !== print), print].slice(-MOST_KNOWN);
   }
 
   async #lookAtEviction(isAbsent: boolean): Promise<void> {
@@ -145,7 +160,7 @@ export class RedisRecords implements RecordStore {
     if (!deleteAll) return [];
     const names = new Set<string>();
     for await (const page of this.#keys.pages()) for (const name of page) names.add(name);
-    const isKept = (name: string): boolean => records.has(name) || (name === JOURNAL && !this.#keys.areTogether);
+    const isKept = (name: string): boolean => records.has(name) || (name === JOURNAL_NAME && !this.#keys.areTogether);
     return [...names].filter((name) => isDeleted(deleteAll, name) && !isKept(name));
   }
 }

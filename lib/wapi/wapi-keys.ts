@@ -1,8 +1,7 @@
-import { storeWatched } from "../baileys/given-records.ts";
+import { type GivenRecord, highestPreKeyId, storeWatched } from "../baileys/given-records.ts";
 import type { BaileysModule, RecordSet, SignalKeyStore } from "../baileys/types.ts";
-import { VaultError } from "../errors.ts";
 import type { Changes } from "./changes.ts";
-import { recordName } from "./names.ts";
+import { PRE_KEY_MARK_NAME, recordName } from "./names.ts";
 
 /**
  * The keys of the Signal protocol, as Baileys' sockets use them. The names of records are hashes, so that they cannot be
@@ -10,12 +9,21 @@ import { recordName } from "./names.ts";
  */
 export type WapiKeyStore = Pick<SignalKeyStore, "get" | "set" | "clear">;
 
+/** A record that is to be read. */
+export interface RecordToRead {
+  readonly name: string;
+  /** For errors. */
+  readonly what: string;
+}
+
 /** The records of a session, as values. */
 export interface ValueRecords {
   /** For errors. */
   readonly uuid: string;
-  /** The value of this name; `undefined` when there is none. @param what named in errors */
-  read(name: string, what: string): Promise<unknown>;
+  /** Shared by all states of the session. */
+  readonly live: { preKeyMark: number };
+  /** The values of these records, in their order; `undefined` for one that there is not. */
+  read(records: readonly RecordToRead[]): Promise<unknown[]>;
   /** The record that has this value. @throws `INVALID` when it cannot be stored */
   seal(name: string, value: unknown, what: string): Buffer;
   /** @throws `CANCELLED` when the session was removed */
@@ -32,11 +40,11 @@ export class WapiKeys implements WapiKeyStore {
   }
 
   async get(type: string, ids: string[]): Promise<{ [id: string]: unknown }> {
-    const read = async (id: string): Promise<[string, unknown]> => [
-      id,
-      await this.#records.read(recordName(type, id), `${type} ${id} of ${this.#records.uuid}`),
-    ];
-    const found = (await Promise.all(ids.map(read))).filter(([, value]) => value !== undefined && value !== null);
+    const { uuid } = this.#records;
+    const values = await this.#records.read(
+      ids.map((id) => ({ name: recordName(type, id), what: `${type} ${id} of ${uuid}` })),
+    );
+    const found = ids.map((id, index) => [id, values[index]] as const).filter(([, value]) => isThere(value));
     return Object.fromEntries(found.map(([id, value]) => [id, this.#revived(type, value)]));
   }
 
@@ -45,15 +53,30 @@ export class WapiKeys implements WapiKeyStore {
       if (given.length === 0) return;
       const records = given.map(({ type, id, what, value }): [string, Buffer | undefined] => {
         const name = recordName(type, id);
-        const isDeleted = value === null || value === undefined;
-        return [name, isDeleted ? undefined : this.#records.seal(name, value, `${what} of ${this.#records.uuid}`)];
+        return [name, isThere(value) ? this.#records.seal(name, value, `${what} of ${this.#records.uuid}`) : undefined];
       });
-      await this.#records.change({ records: new Map(records) });
+      await this.#records.change({ records: new Map([...records, ...this.#raiseMark(given)]) });
     });
   }
 
   async clear(): Promise<void> {
-    await this.#records.change({ deleteAll: "keys", records: new Map() });
+    await this.#records.change({ deleteAll: "keys", records: new Map(this.#mark()) });
+  }
+
+  /** The record of the mark of pre-keys, where these records raise it. */
+  #raiseMark(given: readonly GivenRecord[]): [string, Buffer][] {
+    const { live } = this.#records;
+    const highest = highestPreKeyId(given);
+    if (highest <= live.preKeyMark) return [];
+    live.preKeyMark = highest;
+    return this.#mark();
+  }
+
+  #mark(): [string, Buffer][] {
+    const { preKeyMark } = this.#records.live;
+    return preKeyMark === 0
+      ? []
+      : [[PRE_KEY_MARK_NAME, this.#records.seal(PRE_KEY_MARK_NAME, preKeyMark, "the mark of pre-keys")]];
   }
 
   /** Sockets take nothing else: with a plain object they resync the app state for ever. */
@@ -62,9 +85,6 @@ export class WapiKeys implements WapiKeyStore {
   }
 }
 
-/** The error of a change of keys whose session was removed. */
-export function wasRemoved(uuid: string): VaultError {
-  return new VaultError("CANCELLED", `Could not store records of ${uuid}: the session was removed.`, {
-    hint: "Call `init()` for a new one.",
-  });
+function isThere(value: unknown): boolean {
+  return value !== null && value !== undefined;
 }

@@ -8,7 +8,11 @@ import { linked } from "../baileys/support/states.ts";
 import { testKey } from "../support/keys.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { md5, wapiJson, wapiRecord } from "./support/wapi-format.ts";
+
+// The failure of a save that nobody waits for is told as a warning, of any save as it happens.
+expectWarning(/WaVaultWarning: (Could not store|Credentials not loaded|Redis \w+ failed)/);
 
 describe("RedisAuth", () => {
   const client = new Redis({ lazyConnect: true });

@@ -21,7 +21,11 @@ import {
   unique,
 } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { md5 } from "./support/wapi-format.ts";
+
+// The failure of a save that nobody waits for is told as a warning, of any save as it happens.
+expectWarning(/WaVaultWarning: (Could not store|Credentials not loaded|Redis \w+ failed)/);
 
 /** For calls that must fail. */
 const SOON_MS = 1_500;
@@ -115,6 +119,18 @@ await suiteWith<OwnService>("A Redis that goes away", startKeepingAll, (service)
     await (await auth.init()).keys.set({ session: { a: Buffer.from("newest") } });
     await expect(records.commit(changes, true)).rejects.toMatchObject({ code: "LEASE_LOST" });
     expect(await (await auth.init()).keys.get("session", ["a"])).toEqual({ a: Buffer.from("newest") });
+  });
+
+  it("what is late is stored when a failover has brought older credentials of this process back", async () => {
+    const [uuid, prefix] = [randomUUID(), unique()];
+    const records = new RedisRecords({ uuid, prefix, ttlSeconds: undefined, onWarning: () => {}, wire: wireOf(raw) });
+    await records.open();
+    for (const text of ["older", "newer"]) {
+      await records.commit({ records: new Map([[CREDS_NAME, Buffer.from(text)]]) }, false);
+    }
+    await raw.set(`${prefix}:${uuid}:${CREDS_NAME}`, "older");
+    await records.commit({ records: new Map([[md5("session-a"), Buffer.from("late")]]) }, true);
+    expect(await records.get(md5("session-a"))).toEqual(Buffer.from("late"));
   });
 
   it("that is set to evict: no new device where a session is absent, and a warning where there is one", async () => {

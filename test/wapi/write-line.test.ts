@@ -71,6 +71,17 @@ describe("changes on their way to a store", () => {
     expect(store.commits).toEqual([{ names: ["a", "b"], isAgain: false }]);
   });
 
+  it("are stored, also when they are set in the moment in which others were", async () => {
+    const store = new FakeStore();
+    const line = new WriteLine(store);
+    for (let ticks = 0; ticks < 12; ticks++) {
+      await line.set(set({ a: `before ${ticks}` }));
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      await line.set(set({ a: `after ${ticks}` }));
+    }
+    expect(store.records.get("a")).toEqual(Buffer.from("after 11"));
+  });
+
   it("are made again after an outage, together with what was set since; nobody hears of it", async () => {
     const store = new FakeStore();
     const line = new WriteLine(store);
