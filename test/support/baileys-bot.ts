@@ -19,8 +19,8 @@ const RESTART_REQUIRED = 515;
 /** A bot as people write it: a socket, its credentials saved at each update, and a new socket when WhatsApp asks for one. */
 export class BaileysBot {
   /**
-   * `qr` with the code, `open`, `close` with the status, and each incoming message as `message <text>`. Ends when the bot
-   * fails.
+   * `qr` with the code, `open` (once it is up to date), `close` with the status, and each incoming message as
+   * `message <text>`. Ends when the bot fails.
    */
   readonly events: EventLog = new EventLog();
   readonly #options: BaileysBotOptions;
@@ -86,6 +86,8 @@ export class BaileysBot {
       waWebSocketUrl: server.url,
       auth: opened.state,
       logger: silentLogger,
+      // A query that is on its way when the socket ends would fail a minute later, in the middle of another test.
+      defaultQueryTimeoutMs: undefined,
       ...baileys.offline,
       ...config,
     });
@@ -99,9 +101,14 @@ export class BaileysBot {
         if (text && !key.fromMe) this.events.add(`message ${text}`, [key]);
       }
     });
-    sock.ev.on("connection.update", ({ qr, connection, lastDisconnect }) => {
+    let isOpen = false;
+    let isUpToDate = false;
+    sock.ev.on("connection.update", ({ qr, connection, lastDisconnect, receivedPendingNotifications }) => {
       if (qr) this.events.add("qr", [qr]);
-      if (connection === "open") this.events.add("open", []);
+      isOpen ||= connection === "open";
+      isUpToDate ||= receivedPendingNotifications === true;
+      // A socket that is ended before it is up to date fails in the background: Baileys answers what it is told last.
+      if ((connection === "open" || receivedPendingNotifications) && isOpen && isUpToDate) this.events.add("open", []);
       if (connection !== "close") return;
       const status = (lastDisconnect?.error as { output?: { statusCode: number } } | undefined)?.output?.statusCode;
       if (status === RESTART_REQUIRED) this.#connect().catch((error: Error) => this.events.end(error));
