@@ -1,3 +1,4 @@
+import { VaultError } from "../errors.ts";
 import { batchesOf } from "./delete-batches.ts";
 import { type EntryName, entryOf, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
@@ -41,6 +42,19 @@ export async function makeRoom(lease: VaultLease, bytes: number, signal?: AbortS
 export async function pruneSettled(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
   await settlePending(lease.writer, signal);
   return await prune(lease, signal);
+}
+
+/** As {@link pruneSettled}. @throws `UNAVAILABLE` as well when it did not come to its end */
+export async function pruneWhole(lease: VaultLease, signal?: AbortSignal): Promise<void> {
+  if (!(await pruneSettled(lease, signal))) throw notDeleted(lease.session);
+}
+
+/** What a caller is told that nothing may be left for. */
+export function notDeleted(session: string): VaultError {
+  const hint = "The store has lost something, or another process works on the session.";
+  return new VaultError("UNAVAILABLE", `Could not delete what was stored of ${session} before: call it again.`, {
+    hint,
+  });
 }
 
 /** As {@link prune}, of the generations as well that are not to be kept any more. */

@@ -8,7 +8,7 @@ import { chunkKey, entryKey } from "./layout.ts";
 import type { VaultLease } from "./lease.ts";
 import { type Chunk, chunksOf, type Manifest, type Piece } from "./manifest.ts";
 import { locationOf, type PlacedPiece } from "./placed-piece.ts";
-import { pruneSettled } from "./prune.ts";
+import { pruneWhole } from "./prune.ts";
 import { looseUnderOtherKey, rekeyFold } from "./records/rekey-fold.ts";
 import { placeManifest } from "./save.ts";
 import type { Location } from "./uploads.ts";
@@ -66,9 +66,7 @@ export async function rekey(lease: VaultLease, signal: AbortSignal | undefined):
       "All others are encrypted with the first key. Call it again once newer generations have taken its place.";
     throw new VaultError("CORRUPT", message, { cause: [...damaged.values()][0], hint });
   }
-  if (!(await pruneSettled(lease, signal))) {
-    throw new VaultError("UNAVAILABLE", `Could not delete what was stored of ${session} before: call it again.`);
-  }
+  await pruneWhole(lease, signal);
   return { keyId, generations: done, entries: await rekeyEntries(lease, keyId, signal) };
 }
 

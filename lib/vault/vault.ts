@@ -24,7 +24,7 @@ import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
-import { pruneOverdue, pruneSettled, pruneWhenDue } from "./prune.ts";
+import { pruneOverdue, pruneWhenDue, pruneWhole } from "./prune.ts";
 import { peekRecords } from "./records/read-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
@@ -131,7 +131,7 @@ export class Vault implements ProfileStore {
     await this.#leases.run(options, async (lease) => {
       refuseOpenRecords(lease);
       await deleteSession(lease, { retainMs }, signal);
-      await (retainMs === 0 ? pruneSettled(lease, signal) : pruneWhenDue(lease, signal));
+      await (retainMs === 0 ? pruneWhole(lease, signal) : pruneWhenDue(lease, signal));
     });
   }
 

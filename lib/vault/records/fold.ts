@@ -22,10 +22,23 @@ export interface Fold {
   readonly segments: readonly Segment[];
 }
 
+/** Which segments the next one replaces, all from `from` on, and its level. */
+export interface FoldPlan {
+  readonly from: number;
+  readonly level: number;
+}
+
 /** So many segments of one level are put together to one of the next level. */
-const FAN = 11;
-/** The first segment is written anew when the others have so many times its bytes. */
-const GROWTH = 2;
+const FAN = 16;
+/**
+ * Something is done when what was replaced has so many times the bytes of the records. Meanwhile both are stored: 1 for the
+ * records, so much for what was replaced, and 1 at most for what is written anew.
+ */
+const MOST_REPLACED = 0.8;
+/** The least share of what was replaced that is given up then. */
+const LEAST_FREED = 0.4;
+
+const ANEW: FoldPlan = { from: 0, level: 0 };
 
 type PackedPart = [id: string, folder: number | string, bytes: number, alt?: number];
 type PackedSegment = [level: number, to: number, parts: PackedPart[]];
@@ -79,13 +92,36 @@ export function partsOf({ segments }: Pick<Fold, "segments">): ChunkAddress[] {
 }
 
 /**
- * Which segments the next one replaces: all from `from` on.
- * @param looseBytes bytes of the records after the last segment
+ * The plan of the next fold.
+ * @param looseBytes bytes of the records in the entries after the last segment
+ * @param recordBytes bytes of all records as they are now
+ * @param newestBytes bytes of the records whose newest state each segment has, by the ends of the segments; those in the
+ *   entries after them come last. Asked for only when much was replaced
  */
-export function planFold(segments: readonly Segment[], looseBytes: number): { from: number; level: number } {
-  const bytesFrom = (index: number): number =>
-    segments.slice(index).reduce((sum, { bytes }) => sum + bytes, looseBytes);
-  if (bytesFrom(1) >= GROWTH * (segments[0]?.bytes ?? 0)) return { from: 0, level: 0 };
+export function planFold(
+  segments: readonly Segment[],
+  looseBytes: number,
+  recordBytes: number,
+  newestBytes: (ends: readonly number[]) => readonly number[],
+): FoldPlan {
+  if (segments.length === 0) return ANEW;
+  const replacedBytes = segments.reduce((sum, { bytes }) => sum + bytes, looseBytes) - recordBytes;
+  if (replacedBytes < MOST_REPLACED * recordBytes) return planByLevels(segments);
+  const newest = newestBytes(segments.map(({ to }) => to));
+  let written = newest.at(-1) ?? 0;
+  let freed = looseBytes - written;
+  let best: FoldPlan & { ratio: number } = { ...ANEW, ratio: 0 };
+  for (const [from, { level, bytes }] of [...segments.entries()].reverse()) {
+    written += newest[from] ?? 0;
+    freed += bytes - (newest[from] ?? 0);
+    const ratio = freed / written;
+    if (freed >= LEAST_FREED * replacedBytes && ratio > best.ratio) best = { from, level, ratio };
+  }
+  return { from: best.from, level: best.level };
+}
+
+/** So that there are never many of them. */
+function planByLevels(segments: readonly Segment[]): FoldPlan {
   let from = segments.length;
   let level = 1;
   const isFull = (): boolean => {

@@ -1,35 +1,46 @@
-import { type Deferred, deferred } from "../../async/deferred.ts";
 import { isVaultError } from "../../errors.ts";
 import type { EntryName } from "../entry.ts";
 import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
-import { deleteChunks, deleteEntries, pruneOverdue } from "../prune.ts";
+import { pruneOverdue } from "../prune.ts";
 import { type Fold, partsOf, type Segment } from "./fold.ts";
-import { isWhole } from "./is-whole.ts";
+import { Mending, type NeededRecords } from "./mending.ts";
 import type { LooseEntry, StoredRecords } from "./read-records.ts";
 import type { RecordTable } from "./record-table.ts";
+import { ReplacedByFolds } from "./replaced.ts";
 import { storeFold } from "./store-fold.ts";
 
-/** Bytes of entries that are put together into a segment, however few they are. */
-const MOST_LOOSE_BYTES = 512 * 1024;
+/** Bytes of entries that are put together into a segment, however few they are; or such a share of all records. */
+const MOST_LOOSE_BYTES = 1024 * 1024;
+const MOST_LOOSE_SHARE = 1 / 32;
+/** A fold that is due for so many times as much waits for nothing any more. */
+const OVERDUE = 2;
+/** Sets wait for the fold that is under way when so many times as much is loose: they come faster than it is put together. */
+const MOST_AHEAD = 4;
 /** After so many milliseconds without a set, fewer entries are put together, so that the next open has little to read. */
 const IDLE_MS = 5 * 60 * 1000;
 const IDLE_LOOSE = 8;
-/** A fold that is due for so many times the entries waits for nothing any more. */
-const OVERDUE = 2;
 /** How long a fold waits for a set to travel with, in milliseconds. */
 const RIDE_MS = 1_000;
 /** The pause after an attempt that has failed, in milliseconds. */
 const RETRY_MS = 30_000;
 
+/** What {@link Folding} takes. */
+export interface FoldingOptions {
+  /** Id of the key that encrypts; `undefined` without encryption. */
+  readonly keyId: string | undefined;
+  /** Appends an entry that carries the {@link Folding.ready} fold, also when there is no set. */
+  readonly append: () => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
+
 /** Puts the records of many entries together into segments, beside the sets: so an open reads little, and space is bounded. */
 export class Folding {
   readonly #lease: VaultLease;
   readonly #table: RecordTable;
-  readonly #keyId: string | undefined;
-  /** Appends an entry that carries {@link ready}, also when there is no set. */
-  readonly #append: () => Promise<void>;
-  readonly #onError: (error: unknown) => void;
+  readonly #options: FoldingOptions;
+  readonly #replaced: ReplacedByFolds;
+  readonly #mending: Mending;
   #segments: readonly Segment[];
   #loose: LooseEntry[];
   #ready: Fold | undefined;
@@ -37,52 +48,47 @@ export class Folding {
   #goOn: () => void = () => {};
   /** Whether something waits until the fold is in the log. */
   #isAwaited = false;
-  /** The chunks that folds in the log have replaced, and that are not deleted yet. */
-  #replaced: string[] = [];
-  /** Whether a fold is in the log whose entries, and replaced chunks, are not deleted yet. */
-  #mustDelete = false;
-  /** Whether an entry was appended after that fold. */
-  #mayDelete = false;
+  /** Resolves when the fold that is under way has ended, however it did. */
+  #ending: Promise<void> | undefined;
   #isWorking = false;
   #working: Promise<void> | undefined;
   /** Ends the pause after an attempt that has failed. */
   #endPause: () => void = () => {};
-  /** Whether chunks may be left that nothing needs, and that are not among {@link #replaced}. */
+  /** Whether chunks may be left that nothing needs, and that no fold has replaced. */
   #mustSweep = false;
-  /** Whether the store does not answer. */
-  #isInDoubt = false;
-  /** Whether the store may have lost what it had confirmed. */
-  #mustCheck = false;
-  /** Whether it has: everything is put together anew, from memory. */
-  #isTorn = false;
-  /** Until it is known that nothing is lost, or all is stored anew. */
-  #mending: Deferred | undefined;
   /** Whether there are loose entries whose records are in chunks. */
   #hasTails: boolean;
   readonly #ended = new AbortController();
 
-  constructor(
-    lease: VaultLease,
-    { table, segments, loose }: StoredRecords,
-    {
-      keyId,
-      append,
-      onError,
-    }: { keyId: string | undefined; append: () => Promise<void>; onError: (error: unknown) => void },
-  ) {
+  constructor(lease: VaultLease, { table, segments, loose }: StoredRecords, options: FoldingOptions) {
     this.#lease = lease;
     this.#table = table;
     this.#segments = segments;
     this.#loose = [...loose];
-    this.#keyId = keyId;
-    this.#append = append;
-    this.#onError = onError;
+    this.#options = options;
+    this.#replaced = new ReplacedByFolds(lease);
+    this.#mending = new Mending(lease);
     this.#hasTails = this.#areTailsLoose;
   }
 
   /** The fold that the next entry carries. */
   get ready(): Fold | undefined {
     return this.#ready;
+  }
+
+  /** Resolves when nothing is lost that the store had confirmed, as far as is known, or no more is done about it. */
+  get mended(): Promise<void> | undefined {
+    return this.#mending.mended;
+  }
+
+  /** Whether a fold was due for so long that nothing may put it off. */
+  get isOverdue(): boolean {
+    return this.#isLoose(OVERDUE);
+  }
+
+  /** Resolves when the work that is under way has ended, or was put off after a failure. */
+  get idle(): Promise<void> | undefined {
+    return this.#working;
   }
 
   /** Removes in the background what nobody needs: what earlier holders have left, say. */
@@ -102,22 +108,13 @@ export class Folding {
 
   /** To be called when the store does not answer: what was confirmed is looked at once it does, see {@link recheck}. */
   doubt(): void {
-    if (this.#ended.signal.aborted) return;
-    this.#isInDoubt = true;
-    this.#mending ??= deferred();
+    if (!this.#ended.signal.aborted) this.#mending.doubt();
   }
 
   /** To be called when it answers again. */
   endDoubt(): void {
-    if (!this.#isInDoubt || this.#ended.signal.aborted) return;
-    this.#isInDoubt = false;
-    this.#mustCheck = true;
+    if (this.#ended.signal.aborted || !this.#mending.endDoubt()) return;
     if (!this.#isWorking) this.#begin();
-  }
-
-  /** Resolves when nothing is lost that the store had confirmed, as far as is known, or no more is done about it. */
-  get mended(): Promise<void> | undefined {
-    return this.#mending?.promise;
   }
 
   /**
@@ -125,7 +122,7 @@ export class Folding {
    * it had confirmed. To be called by work that the lease runs.
    */
   async storeAll(through: EntryName, signal: AbortSignal): Promise<Fold> {
-    this.#isTorn ||= !(await isWhole(this.#lease, [...this.#loose], this.#segments, signal));
+    await this.#mending.look(this.#needed, signal);
     return await this.#store(through, signal);
   }
 
@@ -136,27 +133,32 @@ export class Folding {
     this.#goOn();
     this.#segments = [];
     this.#loose = [];
-    this.#replaced = [];
-    this.#mustDelete = false;
-    this.#mayDelete = false;
+    this.#replaced.forget();
     this.#hasTails = false;
-    this.#nothingIsTorn();
+    this.#mending.renewed();
     this.sweep();
   }
 
   /** An entry was appended. @param fold the one that it carries */
   appended(entry: LooseEntry, fold: Fold | undefined): void {
+    this.#replaced.appended();
     this.#loose.push(entry);
     if (fold) this.#foldAppended(fold);
-    else this.#mayDelete = this.#mustDelete;
     this.#hasTails = this.#areTailsLoose;
     this.#next();
+  }
+
+  /** To be awaited before a set is sent. Never rejects. */
+  async room(): Promise<void> {
+    if (!this.#isLoose(MOST_AHEAD)) return;
+    this.hurry();
+    await this.#ending;
   }
 
   /** To be called by work that waits for the end of a fold: it does not wait for a set. */
   hurry(): void {
     this.#endPause();
-    this.#isAwaited = this.#isWorking || this.#mending !== undefined;
+    this.#isAwaited = this.#isWorking || this.mended !== undefined;
     this.#goOn();
   }
 
@@ -165,22 +167,21 @@ export class Folding {
     this.#ended.abort();
     this.#lease.context.timer.clear(this);
     this.#goOn();
-    this.#mending?.resolve();
+    this.#mending.end();
   }
 
   #foldAppended(fold: Fold): void {
     // No two of them have one key, whatever they hold: see `renew` of uploads.
     const kept = new Set(partsOf(fold));
-    const parts = partsOf({ ...fold, segments: this.#segments }).filter((part) => !kept.has(part));
-    this.#replaced = [...this.#replaced, ...parts.map((part) => chunkKey(this.#lease.session, part))];
-    this.#mustDelete = true;
-    this.#mayDelete = false;
+    const parts = partsOf({ segments: this.#segments }).filter((part) => !kept.has(part));
+    this.#replaced.add(parts.map((part) => chunkKey(this.#lease.session, part)));
     this.#mustSweep ||= this.#hasTails;
     this.#segments = fold.segments;
-    if (fold.segments.length <= 1) this.#isTorn = false;
-    this.#endMending();
     this.#loose = this.#loose.filter(({ n }) => n > fold.through.n);
-    if (fold.segments.length === 1) this.#table.forgetDeleted(fold.through.n);
+    if (fold.segments.length <= 1) {
+      this.#table.forgetDeleted(fold.through.n);
+      this.#mending.renewed();
+    }
     this.#ready = undefined;
     this.#goOn();
   }
@@ -188,7 +189,7 @@ export class Folding {
   /** Begins what is due. */
   #next(): void {
     if (this.#ended.signal.aborted || this.#isWorking) return;
-    if (this.#isFoldDue || this.#mayDelete || this.#mustCheck) this.#begin();
+    if (this.#isFoldDue || this.#replaced.isDeletable || this.#mending.mustCheck) this.#begin();
     else if (this.#loose.length > IDLE_LOOSE) {
       const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + IDLE_MS, () => this.#begin({ isIdle: true }));
@@ -196,32 +197,35 @@ export class Folding {
   }
 
   get #isFoldDue(): boolean {
-    const { mostLoose } = this.#lease.context;
-    if (this.#isTorn || this.#loose.length >= mostLoose || this.#looseBytes >= MOST_LOOSE_BYTES) return true;
+    if (this.#mending.isTorn || this.#isLoose(1)) return true;
     // Holds between them are listed in each entry.
     const { n, records } = this.#lease.writer.state;
-    return this.#loose.length > 0 && n - (records?.through ?? n) >= OVERDUE * mostLoose;
+    return this.#loose.length > 0 && n - (records?.through ?? n) >= OVERDUE * this.#lease.context.mostLoose;
   }
 
-  /** Whether a fold was due for so long that nothing may put it off. */
-  get isOverdue(): boolean {
-    return this.#loose.length >= OVERDUE * this.#lease.context.mostLoose;
-  }
-
-  /** Resolves when the work that is under way has ended, or was put off after a failure. */
-  get idle(): Promise<void> | undefined {
-    return this.#working;
+  /** Whether so many times as much is loose as is put together at once. */
+  #isLoose(times: number): boolean {
+    const mostBytes = Math.max(MOST_LOOSE_BYTES, this.#table.bytes * MOST_LOOSE_SHARE);
+    return this.#loose.length >= times * this.#lease.context.mostLoose || this.#looseBytes >= times * mostBytes;
   }
 
   get #looseBytes(): number {
     return this.#loose.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  get #areTailsLoose(): boolean {
+    return (this.#lease.writer.state.records?.tails.length ?? 0) > 0;
+  }
+
+  get #needed(): NeededRecords {
+    return { segments: this.#segments, loose: this.#loose, hasTails: this.#hasTails };
+  }
+
   #begin({ isIdle = false } = {}): void {
     this.#working = this.#work(isIdle);
   }
 
-  /** Deletes what a fold has replaced, and puts together what is loose when that is due. Never rejects. */
+  /** Deletes what folds have replaced, and puts together what is loose when that is due. Never rejects. */
   async #work(isIdle: boolean): Promise<void> {
     const { signal } = this.#ended;
     this.#lease.context.timer.clear(this);
@@ -229,93 +233,46 @@ export class Folding {
     try {
       // Beside the sets, and not beside a prune: it would take the parts of a fold that is under way for leftovers.
       await this.#lease.run(async () => {
-        if (this.#mustCheck) await this.#check(signal);
+        await this.#mending.check(this.#needed, signal);
         if (this.#mustSweep) this.#mustSweep = !(await pruneOverdue(this.#lease, signal));
-        if (!this.#areTrusted) {
-          this.#isTorn = true;
-          this.#mending ??= deferred();
-        }
-        if (this.#mayDelete) await this.#delete(signal);
-        if (isIdle || this.#isFoldDue) await this.#fold(signal);
+        this.#mending.swept(this.#segments);
+        await this.#replaced.delete(signal);
+        if (!isIdle && !this.#isFoldDue) return;
+        const fold = this.#fold(signal);
+        this.#ending = fold.catch(() => {});
+        await fold;
       }, signal);
       this.#isWorking = false;
       this.#isAwaited = false;
       this.#next();
     } catch (error) {
       if (signal.aborted || this.#lease.lost.aborted) return;
-      this.#onError(error);
+      this.#options.onError(error);
       // Parts may be stored that no entry names.
       this.#mustSweep = true;
-      const { timer, clock } = this.#lease.context;
       // The store may have lost something in what looks like an outage.
-      if (isVaultError(error, "UNAVAILABLE")) {
-        this.#mustCheck = true;
-        this.#mending ??= deferred();
-      }
-      this.#endPause = () => {
-        this.#endPause = () => {};
-        timer.clear(this);
-        this.#isWorking = false;
-        if (!signal.aborted) this.#begin();
-      };
-      timer.set(this, clock.monotonicMs() + (this.#isAwaited ? RIDE_MS : RETRY_MS), () => this.#endPause());
+      if (isVaultError(error, "UNAVAILABLE")) this.#mending.distrust();
+      this.#pause();
     }
   }
 
-  get #areTrusted(): boolean {
-    const { context, session } = this.#lease;
-    return context.chunkTrust.areTrusted(partsOf({ segments: this.#segments }).map((part) => chunkKey(session, part)));
-  }
-
-  #nothingIsTorn(): void {
-    this.#isTorn = false;
-    this.#endMending();
-  }
-
-  #endMending(): void {
-    if (this.#isTorn || this.#mustCheck || this.#isInDoubt) return;
-    this.#mending?.resolve();
-    this.#mending = undefined;
-  }
-
-  async #check(signal: AbortSignal): Promise<void> {
-    this.#mustCheck = false;
-    let hasAll: boolean;
-    try {
-      // Not what is appended while it looks.
-      hasAll = await isWhole(this.#lease, [...this.#loose], this.#segments, signal);
-    } catch (error) {
-      this.#mustCheck = true;
-      throw error;
-    }
-    // Which chunks a large set needs is in its entry alone: it is put together in any case.
-    this.#isTorn ||= !hasAll || this.#hasTails;
-    this.#endMending();
-    if (hasAll) return;
-    const { context, session } = this.#lease;
-    context.warn(
-      `The store has lost entries or chunks of ${session} that it had confirmed. All records are stored anew.`,
-    );
-  }
-
-  get #areTailsLoose(): boolean {
-    return (this.#lease.writer.state.records?.tails.length ?? 0) > 0;
-  }
-
-  async #delete(signal: AbortSignal): Promise<void> {
-    const { writer } = this.#lease;
-    await deleteChunks(this.#lease, this.#replaced, signal);
-    this.#replaced = [];
-    await deleteEntries(this.#lease, writer.memory.undeleted(writer.state.dead), signal);
-    this.#mustDelete = false;
-    this.#mayDelete = false;
+  /** Begins again in a while. */
+  #pause(): void {
+    const { timer, clock } = this.#lease.context;
+    this.#endPause = () => {
+      this.#endPause = () => {};
+      timer.clear(this);
+      this.#isWorking = false;
+      if (!this.#ended.signal.aborted) this.#begin();
+    };
+    timer.set(this, clock.monotonicMs() + (this.#isAwaited ? RIDE_MS : RETRY_MS), () => this.#endPause());
   }
 
   /** Puts together what is loose, or all where something is lost. Resolves when that is in the log. */
   async #fold(signal: AbortSignal): Promise<void> {
     // After a deletion that was taken back nothing is loose.
     const last = this.#loose.at(-1) ?? this.#lease.writer.state.records?.last;
-    if (!last || this.#segments.length + this.#loose.length === 0) return this.#nothingIsTorn();
+    if (!last || this.#segments.length + this.#loose.length === 0) return this.#mending.renewed();
     const segments = this.#segments;
     const fold = await this.#store(last, signal);
     // What was sent before has arrived meanwhile: it was put together from there.
@@ -323,7 +280,7 @@ export class Folding {
     this.#ready = fold;
     try {
       if (!this.#isAwaited && !this.isOverdue) await this.#ride(signal);
-      if (this.#ready === fold) await this.#append();
+      if (this.#ready === fold) await this.#options.append();
     } finally {
       if (this.#ready === fold) this.#ready = undefined;
     }
@@ -332,7 +289,8 @@ export class Folding {
   async #store({ n, id }: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
     const segments = this.#segments;
     const options = { table: this.#table, segments, through: { n, id }, looseBytes: this.#looseBytes };
-    return await storeFold(this.#lease, { ...options, isTorn: this.#isTorn, keyId: this.#keyId }, signal);
+    const { isTorn } = this.#mending;
+    return await storeFold(this.#lease, { ...options, isTorn, keyId: this.#options.keyId }, signal);
   }
 
   /** Waits until a set has taken the fold along, if one comes soon. */

@@ -1,4 +1,4 @@
-import type { RecordChange } from "./record-bytes.ts";
+import { type RecordChange, sizeOf } from "./record-bytes.ts";
 
 /** A record in memory. */
 interface StoredRecord {
@@ -11,6 +11,12 @@ interface StoredRecord {
 /** The records of a session in memory, each with the entry that it comes from. */
 export class RecordTable {
   readonly #records = new Map<string, StoredRecord>();
+  #bytes = 0;
+
+  /** Bytes of all records with a value, as they are stored. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   get(key: string): Buffer | undefined {
     return this.#records.get(key)?.value;
@@ -42,7 +48,10 @@ export class RecordTable {
 
   /** Takes in the records of entry `n`, or of a segment that ends with it. */
   apply(n: number, records: Iterable<RecordChange>): void {
-    for (const [key, value] of records) this.#records.set(key, { value, n });
+    for (const [key, value] of records) {
+      this.#bytes += bytesOf(key, value) - bytesOf(key, this.get(key));
+      this.#records.set(key, { value, n });
+    }
   }
 
   /**
@@ -57,6 +66,20 @@ export class RecordTable {
     return changes;
   }
 
+  /**
+   * Bytes of the newest states of the records, by the segment that has them; those after the last segment come last.
+   * @param ends the last entry of each segment, in order
+   */
+  newestBytes(ends: readonly number[]): number[] {
+    const bytes = Array.from({ length: ends.length + 1 }, () => 0);
+    for (const [key, { value, n }] of this.#records) {
+      const found = ends.findIndex((end) => n <= end);
+      const index = found === -1 ? ends.length : found;
+      bytes[index] = (bytes[index] ?? 0) + sizeOf([key, value]);
+    }
+    return bytes;
+  }
+
   /** Forgets the deletions up to entry `to`: no segment has the records that they deleted. */
   forgetDeleted(to: number): void {
     for (const [key, { value, n }] of this.#records) if (!value && n <= to) this.#records.delete(key);
@@ -65,5 +88,10 @@ export class RecordTable {
   /** Forgets everything. */
   clear(): void {
     this.#records.clear();
+    this.#bytes = 0;
   }
+}
+
+function bytesOf(key: string, value: Buffer | undefined): number {
+  return value ? sizeOf([key, value]) : 0;
 }

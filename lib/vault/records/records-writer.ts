@@ -1,11 +1,10 @@
 import { isVaultError } from "../../errors.ts";
-import { ChunkWriter } from "../chunk-writer.ts";
 import { deleteSession } from "../deletion.ts";
 import { currentOf, type EntryName, type LogState } from "../entry.ts";
 import type { Draft, EntryFacts } from "../entry-draft.ts";
 import type { VaultLease } from "../lease.ts";
 import type { Chunk } from "../manifest.ts";
-import { pruneSettled } from "../prune.ts";
+import { notDeleted, pruneSettled } from "../prune.ts";
 import { newLink } from "../save.ts";
 import type { Fold } from "./fold.ts";
 import { Folding } from "./folding.ts";
@@ -13,6 +12,7 @@ import type { StoredRecords } from "./read-records.ts";
 import { encodeRecords } from "./record-bytes.ts";
 import { changesOf, type QueuedClear, type QueuedSet, RecordQueue } from "./record-queue.ts";
 import { draftFold, type WholeRecords } from "./store-fold.ts";
+import { storeParts } from "./store-parts.ts";
 
 /** Bytes that an entry may need beside its records. */
 const ENTRY_ROOM = 32 * 1024;
@@ -61,6 +61,8 @@ export class RecordsWriter {
   /** The sets in the log, as far as it is known: another holder may have come before. */
   #unconfirmed: QueuedSet[] = [];
   #writing: Promise<void> | undefined;
+  /** Whether each set has an entry of its own: the store has refused one with several. */
+  #isOneByOne = false;
   /** Aborts when nothing more is sent. */
   readonly #stopped = new AbortController();
 
@@ -113,9 +115,9 @@ export class RecordsWriter {
     return [...this.#sent.keys()];
   }
 
-  /** Resolves when nothing is under way; `undefined` when nothing is. */
-  get idle(): Promise<void> | undefined {
-    return this.#writing;
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await Promise.all([this.#writing, this.#folding.idle]);
   }
 
   /** Sends what waits, unless that is under way. */
@@ -147,7 +149,7 @@ export class RecordsWriter {
           if (signal.aborted || this.#lease.lost.aborted) return;
           this.#folding.doubt();
           this.#onError(error);
-          if (isVaultError(error) && !error.retryable) this.#refuse(error);
+          if (isVaultError(error) && !error.retryable && this.#refuse(error)) continue;
           try {
             await this.#lease.context.clock.sleep(pauseMs, signal);
           } catch {
@@ -169,9 +171,12 @@ export class RecordsWriter {
   }
 
   async #writeNext(signal: AbortSignal): Promise<void> {
+    await this.#folding.room();
+    // The entry of a fold may have taken them along.
+    if (!this.#hasWork) return;
     this.#lease.assertHeld();
     const { nextClear } = this.queue;
-    const [first] = this.queue.nextSets(this.#mostBytes);
+    const [first] = this.#nextSets;
     if (nextClear) await this.#clear(nextClear, signal);
     else if (first && first.bytes > this.#mostBytes) await this.#appendLarge(first, signal);
     else await this.#append();
@@ -187,27 +192,10 @@ export class RecordsWriter {
     this.#folding.hurry();
     // Not beside a prune: no entry refers to these chunks yet.
     await this.#lease.run(async () => {
-      const large = { set, tailChunks: await this.#storeLarge(set, signal) };
+      const large = { set, tailChunks: await storeParts(this.#lease, set.changes, signal) };
       const draft = (state: LogState, next: EntryFacts): Draft | undefined => this.#draft(state, next, large);
       await this.#lease.writer.commit(draft, signal, { isFinal: false });
     }, signal);
-  }
-
-  async #storeLarge({ changes }: QueuedSet, signal: AbortSignal): Promise<Chunk[]> {
-    const chunks = await ChunkWriter.open(this.#lease, signal);
-    this.#lease.writer.memory.uploads.renew();
-    const bytes = encodeRecords(changes);
-    const tail: Chunk[] = [];
-    try {
-      for (let at = 0; at < bytes.length; at += chunks.chunkBytes) {
-        tail.push(await chunks.placeAlone(bytes.subarray(at, at + chunks.chunkBytes)));
-      }
-      await chunks.finish();
-      return tail;
-    } catch (error) {
-      await chunks.abandon(error);
-      throw error;
-    }
   }
 
   /** Deletes all records: what was set before is in the log by now. */
@@ -215,12 +203,13 @@ export class RecordsWriter {
     const { retainMs } = clear;
     const onSending = (id: string): void => void this.#sent.set(id, "clear");
     this.#folding.hurry();
-    await this.#lease.run(async () => {
+    const isDone = await this.#lease.run(async () => {
       await deleteSession(this.#lease, { retainMs, wholeRecords: () => this.#wholeRecords(signal), onSending }, signal);
-      if (retainMs === 0) await pruneSettled(this.#lease, signal);
+      return retainMs > 0 || (await pruneSettled(this.#lease, signal));
     }, signal);
     this.queue.remove([clear]);
-    clear.resolve();
+    if (isDone) clear.resolve();
+    else clear.reject(notDeleted(this.#lease.session));
   }
 
   async #wholeRecords(signal: AbortSignal): Promise<WholeRecords | undefined> {
@@ -233,7 +222,7 @@ export class RecordsWriter {
   /** The entry of the sets that wait; none when there are none, since an earlier entry has arrived late. */
   #draft(state: LogState, next: EntryFacts, large?: LargeSet): Draft | undefined {
     const current = state.deleted ? undefined : currentOf(state);
-    const oldest = this.queue.nextSets(this.#mostBytes);
+    const oldest = this.#nextSets;
     const isLarge = (oldest[0]?.bytes ?? 0) > this.#mostBytes;
     const sets = isLarge && !large ? [] : oldest;
     if (large ? oldest[0] !== large.set : sets.length === 0 && !this.#folding.ready) return undefined;
@@ -275,6 +264,7 @@ export class RecordsWriter {
       return;
     }
     const { sets, bytes, fold, hasOverdue } = sent;
+    if (sets.length > 0) this.#isOneByOne = false;
     this.#table.apply(n, changesOf(sets));
     this.queue.remove(sets);
     this.#unconfirmed.push(...sets);
@@ -288,11 +278,25 @@ export class RecordsWriter {
     for (const { resolve } of sets) resolve();
   }
 
-  /** The store does not take what comes next: what is after it may be taken. */
-  #refuse(error: unknown): void {
+  /**
+   * The store does not take what comes next: what is after it may be taken. Of several sets one may be the cause: they are
+   * sent one by one. @returns whether the next attempt is another one
+   */
+  #refuse(error: unknown): boolean {
     const { nextClear } = this.queue;
-    const refused = nextClear ? [nextClear] : this.queue.nextSets(this.#mostBytes);
+    const refused = nextClear ? [nextClear] : this.#nextSets;
+    if (refused.length > 1) {
+      this.#isOneByOne = true;
+      return true;
+    }
     this.queue.remove(refused);
     for (const { reject } of refused) reject(error);
+    return refused.length > 0;
+  }
+
+  /** The sets of the next entry. */
+  get #nextSets(): readonly QueuedSet[] {
+    const sets = this.queue.nextSets(this.#mostBytes);
+    return this.#isOneByOne ? sets.slice(0, 1) : sets;
   }
 }

@@ -109,7 +109,7 @@ export class SessionRecords {
    * now on. Does nothing to a session that is deleted, or was never set. Waits while the store does not answer.
    * @param options.retainMs how long `undelete` of the store brings all records back, in milliseconds; with 0 nothing is
    *   left of the session when the call resolves. @default `retainDeletedMs` of the store
-   * @throws as {@link set}
+   * @throws as {@link set}; with `retainMs` 0 `UNAVAILABLE` as well, when the session is deleted and something may be left
    */
   async clear({ retainMs }: { retainMs?: number | undefined } = {}): Promise<void> {
     const { retainDeletedMs } = this.#lease.context.options;
@@ -152,7 +152,7 @@ export class SessionRecords {
     await Promise.race([this.#writer.flush(), patience]);
     limit.abort();
     this.#end(closed);
-    await this.#writer.idle;
+    await this.#writer.idle();
     await this.#lease.release();
   }
 

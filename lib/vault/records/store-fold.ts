@@ -1,17 +1,11 @@
-import { setImmediate } from "node:timers/promises";
-import { ChunkWriter } from "../chunk-writer.ts";
 import { currentOf, type EntryName, type Generation, type LogState } from "../entry.ts";
 import type { Draft, EntryFacts } from "../entry-draft.ts";
 import { withoutOverdue } from "../kept-until.ts";
-import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
-import type { Chunk } from "../manifest.ts";
 import { type Fold, planFold, type Segment } from "./fold.ts";
-import { encodeRecords, type RecordChange, sizeOf } from "./record-bytes.ts";
+import { areTrusted } from "./is-whole.ts";
 import type { RecordTable } from "./record-table.ts";
-
-/** Bytes that are encoded before the process gets to its other work. */
-const BYTES_AT_ONCE = 256 * 1024;
+import { storeParts } from "./store-parts.ts";
 
 /** What {@link storeFold} takes. */
 export interface FoldOptions {
@@ -49,7 +43,9 @@ export async function storeFold(
   signal: AbortSignal | undefined,
 ): Promise<Fold> {
   const { from, level } =
-    isTorn || mustBeginAnew(lease, segments, keyId) ? { from: 0, level: 0 } : planFold(segments, looseBytes);
+    isTorn || mustBeginAnew(lease, segments, keyId)
+      ? { from: 0, level: 0 }
+      : planFold(segments, looseBytes, table.bytes, (ends) => table.newestBytes(ends));
   const kept = segments.slice(0, from);
   const changes = table.changed(kept.at(-1)?.to ?? 0, through.n);
   if (changes.length === 0 && kept.length === segments.length) return { through, segments };
@@ -82,61 +78,6 @@ function replacedBy({ content, deleted, records }: LogState): number | undefined
 }
 
 /** Whether the parts that are stored may not be relied on, or are encrypted with another key. */
-function mustBeginAnew(
-  { context, session, writer }: VaultLease,
-  segments: readonly Segment[],
-  keyId: string | undefined,
-): boolean {
-  const keys = segments.flatMap(({ parts }) => parts).map((part) => chunkKey(session, part));
-  return !context.chunkTrust.areTrusted(keys) || currentOf(writer.state)?.key !== keyId;
-}
-
-async function storeParts(
-  lease: VaultLease,
-  changes: readonly RecordChange[],
-  signal: AbortSignal | undefined,
-): Promise<Chunk[]> {
-  const writer = await ChunkWriter.open(lease, signal);
-  lease.writer.memory.uploads.renew();
-  const parts: Chunk[] = [];
-  let part: Buffer[] = [];
-  let bytes = 0;
-  const send = async (): Promise<void> => {
-    const content = Buffer.concat(part);
-    part = [];
-    bytes = 0;
-    for (let at = 0; at < content.length; at += writer.chunkBytes) {
-      parts.push(await writer.placeAlone(content.subarray(at, at + writer.chunkBytes)));
-    }
-  };
-  try {
-    for (const some of inBatches(changes, BYTES_AT_ONCE)) {
-      const encoded = encodeRecords(some);
-      if (bytes + encoded.length > writer.chunkBytes) await send();
-      part.push(encoded);
-      bytes += encoded.length;
-      await setImmediate();
-    }
-    if (bytes > 0) await send();
-    await writer.finish();
-    return parts;
-  } catch (error) {
-    await writer.abandon(error);
-    throw error;
-  }
-}
-
-/** The changes in runs of about `most` bytes. */
-function* inBatches(changes: readonly RecordChange[], most: number): Generator<RecordChange[]> {
-  let batch: RecordChange[] = [];
-  let bytes = 0;
-  for (const change of changes) {
-    batch.push(change);
-    bytes += sizeOf(change);
-    if (bytes < most) continue;
-    yield batch;
-    batch = [];
-    bytes = 0;
-  }
-  if (batch.length > 0) yield batch;
+function mustBeginAnew(lease: VaultLease, segments: readonly Segment[], keyId: string | undefined): boolean {
+  return !areTrusted(lease, segments) || currentOf(lease.writer.state)?.key !== keyId;
 }

@@ -51,25 +51,40 @@ describe("a fold", () => {
 });
 
 describe("the plan of a fold", () => {
+  const none = (): number[] => [];
+
   it("begins with a first segment", () => {
-    expect(planFold([], 100)).toEqual({ from: 0, level: 0 });
+    expect(planFold([], 100, 100, none)).toEqual({ from: 0, level: 0 });
   });
 
-  it("adds a segment while the others are small", () => {
-    expect(planFold([segment(0, 1_000), segment(1, 10)], 10)).toEqual({ from: 2, level: 1 });
+  it("adds a segment while little was replaced, however much was added", () => {
+    expect(planFold([segment(0, 1_000), segment(1, 10)], 10, 1_000, none)).toEqual({ from: 2, level: 1 });
+    expect(planFold([segment(0, 100), segment(1, 79)], 0, 100, none)).toEqual({ from: 2, level: 1 });
+    expect(planFold([segment(0, 100), segment(1, 500)], 100, 700, none)).toEqual({ from: 2, level: 1 });
   });
 
-  it("makes one of eleven of a level, and of those again", () => {
-    const ones = Array.from({ length: 11 }, () => segment(1, 1));
-    const twos = Array.from({ length: 11 }, () => segment(2, 1));
-    expect(planFold([segment(0, 1_000), ...ones.slice(1)], 1)).toEqual({ from: 11, level: 1 });
-    expect(planFold([segment(0, 1_000), ...ones], 1)).toEqual({ from: 1, level: 2 });
-    expect(planFold([segment(0, 1_000), ...twos, ...ones], 1)).toEqual({ from: 1, level: 3 });
-    expect(planFold([segment(0, 1_000), ...twos.slice(1), ...ones], 1)).toEqual({ from: 11, level: 2 });
+  it("makes one of sixteen of a level, and of those again", () => {
+    const ones = Array.from({ length: 16 }, () => segment(1, 1));
+    const twos = Array.from({ length: 16 }, () => segment(2, 1));
+    const plan = (...segments: Segment[]): ReturnType<typeof planFold> =>
+      planFold([segment(0, 1_000), ...segments], 1, 1_000, none);
+    expect(plan(...ones.slice(1))).toEqual({ from: 16, level: 1 });
+    expect(plan(...ones)).toEqual({ from: 1, level: 2 });
+    expect(plan(...twos, ...ones)).toEqual({ from: 1, level: 3 });
+    expect(plan(...twos.slice(1), ...ones)).toEqual({ from: 16, level: 2 });
   });
 
-  it("begins anew when the others have twice the bytes of the first", () => {
-    expect(planFold([segment(0, 100), segment(1, 99)], 100)).toEqual({ from: 2, level: 1 });
-    expect(planFold([segment(0, 100), segment(1, 100)], 100)).toEqual({ from: 0, level: 0 });
+  it("frees what was replaced where that takes the fewest bytes", () => {
+    const segments = [segment(0, 100), segment(2, 40), segment(1, 20)];
+    // Of the second one nothing is left, and the third one is as it was.
+    expect(planFold(segments, 20, 100, () => [60, 0, 20, 20])).toEqual({ from: 1, level: 2 });
+    // Most of what was replaced is in the first one.
+    expect(planFold(segments, 20, 100, () => [30, 40, 20, 10])).toEqual({ from: 0, level: 0 });
+    // The last one alone would free too little.
+    expect(planFold([segment(0, 100), segment(1, 60), segment(1, 20)], 0, 100, () => [60, 30, 10, 0])).toEqual({
+      from: 1,
+      level: 1,
+    });
+    expect(planFold([segment(0, 100)], 10, 0, () => [0, 10])).toEqual({ from: 0, level: 0 });
   });
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
@@ -7,6 +8,7 @@ import { Vault } from "../../../lib/vault/vault.ts";
 import { testKey } from "../../support/keys.ts";
 import { LatePuts } from "../support/late-puts.ts";
 import { all, keysOf, session, set, take, vault } from "../support/records.ts";
+import { isEntryPut, Requests } from "../support/requests.ts";
 
 describe.each([
   ["plain", {}],
@@ -165,6 +167,52 @@ describe("a set", () => {
     expect(all(records)).toEqual({});
     await set(records, { b: "2" });
     expect(all(records)).toEqual({ b: "2" });
+  });
+
+  it("that the store refuses takes none with it that has waited at the same time", async () => {
+    const blobs = new MemoryBlobs();
+    const requests = new Requests(blobs);
+    const records = await take(vault(requests));
+    const put = requests.put.bind(requests);
+    requests.put = async (key, bytes, options) => {
+      if (isEntryPut("put", key) && bytes.length > 5_000) throw new VaultError("DENIED", "no");
+      await put(key, bytes, options);
+    };
+    const large = randomBytes(6_000).toString("base64");
+    const sets = [{ a: "1" }, { b: large }, { c: "3" }, { d: large }].map((values) => set(records, values));
+    const results = (await Promise.allSettled(sets)).map(({ status }) => status);
+    expect(results).toEqual(["fulfilled", "rejected", "fulfilled", "rejected"]);
+    expect(all(records)).toEqual({ a: "1", c: "3" });
+    requests.take();
+    await Promise.all([set(records, { e: "5" }), set(records, { f: "6" })]);
+    expect(requests.take().filter((request) => request.startsWith("put"))).toHaveLength(1);
+    await records.close();
+    expect(all(await take(vault(blobs)))).toEqual({ a: "1", c: "3", e: "5", f: "6" });
+  });
+});
+
+describe("a clear that keeps nothing", () => {
+  it("says so when something may be left, and another one deletes it", async () => {
+    const blobs = new MemoryBlobs();
+    const requests = new Requests(blobs);
+    const warnings: string[] = [];
+    const records = await take(vault(requests, { onWarning: (message: string) => warnings.push(message) }));
+    await set(records, { a: "1" });
+    // The store loses the deletion that it has confirmed.
+    requests.intercept = async (call, key, go) => {
+      const result = await go();
+      if (isEntryPut(call, key)) await blobs.delete([key]);
+      return result;
+    };
+    await expect(records.clear({ retainMs: 0 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(warnings.join()).toContain("Left old data");
+    expect(all(records)).toEqual({});
+    requests.passAll();
+    await set(records, { b: "2" });
+    await records.clear({ retainMs: 0 });
+    await records.close();
+    expect(await keysOf(blobs, "chunks")).toEqual([]);
+    expect(all(await take(vault(blobs)))).toEqual({});
   });
 });
 

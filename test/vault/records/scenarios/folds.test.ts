@@ -1,7 +1,7 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { gate } from "../../../support/gate.ts";
 import { holdBack, isEntryPut, outage } from "../../support/requests.ts";
-import { RecordsRig, set, setSome } from "../support/records-rig.ts";
+import { MOST_LOOSE, RecordsRig, set, setSome } from "../support/records-rig.ts";
 
 /** How long a holder waits after a fold that has failed, and some more, in milliseconds. */
 const RETRY_MS = 31_000;
@@ -111,7 +111,7 @@ it("a fold removes the chunks of large sets that it holds, and no other", async 
 it("a set of many bytes is put together at once, and the process goes on", async () => {
   const rig = new RecordsRig();
   const records = await rig.process().open();
-  const large = "x".repeat(600_000);
+  const large = "x".repeat(1_200_000);
   await set(records, { large });
   const sent = await rig.keys("chunks");
   await set(records, { after: "1" });
@@ -134,4 +134,48 @@ it("a set whose entry has arrived late is not said again by a later one", async 
   await second;
   // The hold, and one entry for each set.
   expect(await rig.keys("log")).toHaveLength(3);
+});
+
+describe("sets that come faster than they can be put together", () => {
+  /** Four times as many entries as make a fold due. */
+  const mostAhead = 4 * MOST_LOOSE;
+
+  it("wait for the fold that is under way, and go on once it is in the log", async () => {
+    const rig = new RecordsRig();
+    const { requests, open } = rig.process();
+    const records = await open();
+    await rig.time.advance(0);
+    const mayBeStored = gate();
+    requests.intercept = async (call, key, go) => {
+      if (call === "put" && key.includes("/chunks/")) await mayBeStored.opened;
+      return go();
+    };
+    await setSome(records, "a", mostAhead);
+    const [before, next] = [(await rig.keys("log")).length, set(records, { next: "1" })];
+    await rig.time.advance(LONGEST_PAUSE_MS);
+    expect(await rig.keys("log")).toHaveLength(before);
+    expect(records.get("next")).toEqual(Buffer.from("1"));
+    mayBeStored.open();
+    await next;
+    expect(Object.keys(await rig.stored())).toHaveLength(mostAhead + 1);
+  });
+
+  it("go on as well when the fold fails", async () => {
+    const rig = new RecordsRig();
+    const { requests, open, errors } = rig.process();
+    const records = await open();
+    await rig.time.advance(0);
+    requests.intercept = async (call, key, go) => {
+      if (call === "put" && key.includes("/chunks/")) throw outage();
+      return go();
+    };
+    await setSome(records, "a", mostAhead + 2);
+    expect(errors).not.toHaveLength(0);
+    requests.passAll();
+    await rig.time.advance(RETRY_MS);
+    await set(records, { after: "1" });
+    await rig.fold();
+    expect(Object.keys(await rig.stored())).toHaveLength(mostAhead + 3);
+    expect((await rig.keys("log")).length).toBeLessThan(mostAhead);
+  });
 });

@@ -14,6 +14,7 @@ export const RECORD_RULES: readonly Rule[] = [
         from: "    this.#ready = fold;\n",
         to: "    await deleteEntries(this.#lease, this.#loose.map(({ n }) => n), signal);\n    this.#ready = fold;\n",
       },
+      { file: "records/folding.ts", from: "import { pruneOverdue }", to: "import { deleteEntries, pruneOverdue }" },
     ],
     failing: { ...WILD, says: /generation \d+ lost/, seeds: "1-20" },
   },
@@ -34,7 +35,7 @@ export const RECORD_RULES: readonly Rule[] = [
       {
         file: "records/records-writer.ts",
         from: "  write(): void {\n",
-        to: '  write(): void {\n    const set = this.queue.last;\n    if (set && "changes" in set) this.#table.apply(this.#lease.writer.state.n, set.changes);\n',
+        to: '  write(): void {\n    const set = this.queue.waiting.at(-1);\n    if (set && "changes" in set) this.#table.apply(this.#lease.writer.state.n, set.changes);\n',
       },
     ],
     failing: { file: FOLDS, name: "a fold holds no set that is not in the log", says: /to not have property "large"/ },
