@@ -4,22 +4,19 @@ import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
 import { pruneOverdue } from "../prune.ts";
 import { type Fold, partsOf, type Segment } from "./fold.ts";
+import { LooseEntries } from "./loose-entries.ts";
 import { Mending, type NeededRecords } from "./mending.ts";
 import type { LooseEntry, StoredRecords } from "./read-records.ts";
 import type { RecordTable } from "./record-table.ts";
 import { ReplacedByFolds } from "./replaced.ts";
 import { storeFold } from "./store-fold.ts";
 
-/** Bytes of entries that are put together into a segment, however few they are; or such a share of all records. */
-const MOST_LOOSE_BYTES = 1024 * 1024;
-const MOST_LOOSE_SHARE = 1 / 32;
 /** A fold that is due for so many times as much waits for nothing any more. */
 const OVERDUE = 2;
 /** Sets wait for the fold that is under way when so many times as much is loose: they come faster than it is put together. */
 const MOST_AHEAD = 4;
 /** After so many milliseconds without a set, fewer entries are put together, so that the next open has little to read. */
 const IDLE_MS = 5 * 60 * 1000;
-const IDLE_LOOSE = 8;
 /** How long a fold waits for a set to travel with, in milliseconds. */
 const RIDE_MS = 1_000;
 /** The pause after an attempt that has failed, in milliseconds. */
@@ -41,8 +38,8 @@ export class Folding {
   readonly #options: FoldingOptions;
   readonly #replaced: ReplacedByFolds;
   readonly #mending: Mending;
+  readonly #loose: LooseEntries;
   #segments: readonly Segment[];
-  #loose: LooseEntry[];
   #ready: Fold | undefined;
   /** Goes on with the fold that is ready: it is in the log, or need not wait for a set. */
   #goOn: () => void = () => {};
@@ -56,19 +53,16 @@ export class Folding {
   #endPause: () => void = () => {};
   /** Whether chunks may be left that nothing needs, and that no fold has replaced. */
   #mustSweep = false;
-  /** Whether there are loose entries whose records are in chunks. */
-  #hasTails: boolean;
   readonly #ended = new AbortController();
 
   constructor(lease: VaultLease, { table, segments, loose }: StoredRecords, options: FoldingOptions) {
     this.#lease = lease;
     this.#table = table;
     this.#segments = segments;
-    this.#loose = [...loose];
+    this.#loose = new LooseEntries(lease, table, loose);
     this.#options = options;
     this.#replaced = new ReplacedByFolds(lease);
     this.#mending = new Mending(lease);
-    this.#hasTails = this.#areTailsLoose;
   }
 
   /** The fold that the next entry carries. */
@@ -83,7 +77,7 @@ export class Folding {
 
   /** Whether a fold was due for so long that nothing may put it off. */
   get isOverdue(): boolean {
-    return this.#isLoose(OVERDUE);
+    return this.#loose.areMany(OVERDUE);
   }
 
   /** Resolves when the work that is under way has ended, or was put off after a failure. */
@@ -132,9 +126,8 @@ export class Folding {
     this.#ready = undefined;
     this.#goOn();
     this.#segments = [];
-    this.#loose = [];
+    this.#loose.clear();
     this.#replaced.forget();
-    this.#hasTails = false;
     this.#mending.renewed();
     this.sweep();
   }
@@ -142,15 +135,15 @@ export class Folding {
   /** An entry was appended. @param fold the one that it carries */
   appended(entry: LooseEntry, fold: Fold | undefined): void {
     this.#replaced.appended();
-    this.#loose.push(entry);
+    this.#loose.add(entry);
     if (fold) this.#foldAppended(fold);
-    this.#hasTails = this.#areTailsLoose;
+    this.#loose.changed();
     this.#next();
   }
 
   /** To be awaited before a set is sent. Never rejects. */
   async room(): Promise<void> {
-    if (!this.#isLoose(MOST_AHEAD)) return;
+    if (!this.#loose.areMany(MOST_AHEAD)) return;
     this.hurry();
     await this.#ending;
   }
@@ -175,9 +168,9 @@ export class Folding {
     const kept = new Set(partsOf(fold));
     const parts = partsOf({ segments: this.#segments }).filter((part) => !kept.has(part));
     this.#replaced.add(parts.map((part) => chunkKey(this.#lease.session, part)));
-    this.#mustSweep ||= this.#hasTails;
+    this.#mustSweep ||= this.#loose.hasTails;
     this.#segments = fold.segments;
-    this.#loose = this.#loose.filter(({ n }) => n > fold.through.n);
+    this.#loose.removeThrough(fold.through.n);
     if (fold.segments.length <= 1) {
       this.#table.forgetDeleted(fold.through.n);
       this.#mending.renewed();
@@ -190,35 +183,21 @@ export class Folding {
   #next(): void {
     if (this.#ended.signal.aborted || this.#isWorking) return;
     if (this.#isFoldDue || this.#replaced.isDeletable || this.#mending.mustCheck) this.#begin();
-    else if (this.#loose.length > IDLE_LOOSE) {
+    else if (!this.#loose.areFew) {
       const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + IDLE_MS, () => this.#begin({ isIdle: true }));
     }
   }
 
   get #isFoldDue(): boolean {
-    if (this.#mending.isTorn || this.#isLoose(1)) return true;
+    if (this.#mending.isTorn || this.#loose.areMany(1)) return true;
     // Holds between them are listed in each entry.
     const { n, records } = this.#lease.writer.state;
-    return this.#loose.length > 0 && n - (records?.through ?? n) >= OVERDUE * this.#lease.context.mostLoose;
-  }
-
-  /** Whether so many times as much is loose as is put together at once. */
-  #isLoose(times: number): boolean {
-    const mostBytes = Math.max(MOST_LOOSE_BYTES, this.#table.bytes * MOST_LOOSE_SHARE);
-    return this.#loose.length >= times * this.#lease.context.mostLoose || this.#looseBytes >= times * mostBytes;
-  }
-
-  get #looseBytes(): number {
-    return this.#loose.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
-  get #areTailsLoose(): boolean {
-    return (this.#lease.writer.state.records?.tails.length ?? 0) > 0;
+    return this.#loose.list.length > 0 && n - (records?.through ?? n) >= OVERDUE * this.#lease.context.mostLoose;
   }
 
   get #needed(): NeededRecords {
-    return { segments: this.#segments, loose: this.#loose, hasTails: this.#hasTails };
+    return { segments: this.#segments, loose: this.#loose.list, hasTails: this.#loose.hasTails };
   }
 
   #begin({ isIdle = false } = {}): void {
@@ -271,8 +250,8 @@ export class Folding {
   /** Puts together what is loose, or all where something is lost. Resolves when that is in the log. */
   async #fold(signal: AbortSignal): Promise<void> {
     // After a deletion that was taken back nothing is loose.
-    const last = this.#loose.at(-1) ?? this.#lease.writer.state.records?.last;
-    if (!last || this.#segments.length + this.#loose.length === 0) return this.#mending.renewed();
+    const last = this.#loose.list.at(-1) ?? this.#lease.writer.state.records?.last;
+    if (!last || this.#segments.length + this.#loose.list.length === 0) return this.#mending.renewed();
     const segments = this.#segments;
     const fold = await this.#store(last, signal);
     // What was sent before has arrived meanwhile: it was put together from there.
@@ -288,7 +267,7 @@ export class Folding {
 
   async #store({ n, id }: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
     const segments = this.#segments;
-    const options = { table: this.#table, segments, through: { n, id }, looseBytes: this.#looseBytes };
+    const options = { table: this.#table, segments, through: { n, id }, looseBytes: this.#loose.bytes };
     const { isTorn } = this.#mending;
     return await storeFold(this.#lease, { ...options, isTorn, keyId: this.#options.keyId }, signal);
   }

@@ -11,6 +11,7 @@ import { Folding } from "./folding.ts";
 import type { StoredRecords } from "./read-records.ts";
 import { encodeRecords } from "./record-bytes.ts";
 import { changesOf, type QueuedClear, type QueuedSet, RecordQueue } from "./record-queue.ts";
+import { SentEntries } from "./sent-entries.ts";
 import { draftFold, type WholeRecords } from "./store-fold.ts";
 import { storeParts } from "./store-parts.ts";
 
@@ -30,15 +31,6 @@ export interface RecordsWriterOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** What an entry that was sent says. */
-interface Sent {
-  readonly sets: readonly QueuedSet[];
-  readonly bytes: number;
-  readonly fold: Fold | undefined;
-  /** Whether a generation is kept no more, beside the one that the fold replaces. */
-  readonly hasOverdue: boolean;
-}
-
 /** Records that are too large for an entry, in chunks. */
 interface LargeSet {
   readonly set: QueuedSet;
@@ -56,8 +48,7 @@ export class RecordsWriter {
   /** What waits. */
   readonly queue: RecordQueue;
   readonly #folding: Folding;
-  /** By id, the entries that were sent since the last one that is in the log; `clear` where it deletes all records. */
-  readonly #sent = new Map<string, Sent | "clear">();
+  readonly #sent = new SentEntries();
   /** The sets in the log, as far as it is known: another holder may have come before. */
   #unconfirmed: QueuedSet[] = [];
   #writing: Promise<void> | undefined;
@@ -112,7 +103,7 @@ export class RecordsWriter {
 
   /** Ids of entries that were sent, and of which nothing is known. */
   get sentIds(): string[] {
-    return [...this.#sent.keys()];
+    return this.#sent.ids;
   }
 
   /** Resolves when nothing is under way. */
@@ -201,7 +192,7 @@ export class RecordsWriter {
   /** Deletes all records: what was set before is in the log by now. */
   async #clear(clear: QueuedClear, signal: AbortSignal): Promise<void> {
     const { retainMs } = clear;
-    const onSending = (id: string): void => void this.#sent.set(id, "clear");
+    const onSending = (id: string): void => this.#sent.add(id, "clear");
     this.#folding.hurry();
     const isDone = await this.#lease.run(async () => {
       await deleteSession(this.#lease, { retainMs, wholeRecords: () => this.#wholeRecords(signal), onSending }, signal);
@@ -231,20 +222,13 @@ export class RecordsWriter {
     const changes = changesOf(sets);
     const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
     const hasOverdue = folded !== undefined && (folded.live ?? []).length < state.live.length;
-    this.#sent.set(next.id, { sets: this.#asSent(sets), bytes, fold: current && fold, hasOverdue });
+    this.#sent.add(next.id, { sets, bytes, fold: current && fold, hasOverdue });
     return {
       kind: "records",
       ...(large ? { tailChunks: large.tailChunks } : { tail: encodeRecords(changes) }),
       ...folded,
       ...(folded && state.deleted ? newLink(state, state.deleted, next) : {}),
     };
-  }
-
-  /** The sets, in the list of the attempt before where that has the same: an outage can last for days. */
-  #asSent(sets: readonly QueuedSet[]): readonly QueuedSet[] {
-    const before = [...this.#sent.values()].at(-1);
-    if (before === undefined || before === "clear" || before.sets.length !== sets.length) return sets;
-    return sets.every((set, index) => set === before.sets[index]) ? before.sets : sets;
   }
 
   /** What an entry with a fold says of the generations. */
@@ -255,8 +239,7 @@ export class RecordsWriter {
   }
 
   #appended({ n, id }: EntryName): void {
-    const sent = this.#sent.get(id);
-    this.#sent.clear();
+    const sent = this.#sent.arrived(id);
     if (!sent) return;
     if (sent === "clear") {
       this.#table.clear();

@@ -12,7 +12,7 @@ export const RECORD_RULES: readonly Rule[] = [
       {
         file: "records/folding.ts",
         from: "    this.#ready = fold;\n",
-        to: "    await deleteEntries(this.#lease, this.#loose.map(({ n }) => n), signal);\n    this.#ready = fold;\n",
+        to: "    await deleteEntries(this.#lease, this.#loose.list.map(({ n }) => n), signal);\n    this.#ready = fold;\n",
       },
       { file: "records/folding.ts", from: "import { pruneOverdue }", to: "import { deleteEntries, pruneOverdue }" },
     ],
