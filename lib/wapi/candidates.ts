@@ -1,13 +1,9 @@
-/** `<user>[_<domain>][:<device>]@<server>`. */
-const JID = /^([^:@_\s]+)(?:_\d+)?(?::(\d+))?@([a-z.]+)$/;
+import { DOMAINS, HOSTED_DOMAINS, isGroup, parseJid, STATUS } from "../baileys/jids.ts";
+
 const USER = /^\d{5,20}$/;
 const DEVICE = /^\d{1,4}$/;
-/** Servers of chats that have several members. */
-const GROUP_SERVERS = ["g.us", "broadcast"];
-/** Where statuses are posted to: a chat whose name is known. */
-const STATUS = "status@broadcast";
-/** Of an address of a phone number, and of one of a LID; and those of hosted devices. */
-const DOMAINS = ["", "_1", "_128", "_129"];
+/** Any device may be hosted. */
+const ALL_DOMAINS = [...DOMAINS, ...HOSTED_DOMAINS];
 /** How deep values are looked into. */
 const DEEPEST = 6;
 /** Ids of keys of the app state have two bytes, and four of a number that grows: how far from a known one others are tried. */
@@ -35,12 +31,12 @@ export class Candidates {
 
   /** Learns from the id of a chat, a contact or a group. */
   learnJid(text: string): void {
-    const [, user = "", device, server] = JID.exec(text) ?? [];
-    if (server === undefined) return;
+    const jid = parseJid(text);
+    if (!jid) return;
     this.#jids.add(text);
-    if (GROUP_SERVERS.includes(server)) this.#groups.add(text);
-    else this.#users.add(user);
-    if (device !== undefined) this.#devices.add(device);
+    if (isGroup(jid)) this.#groups.add(text);
+    else this.#users.add(jid.user);
+    if (jid.device !== undefined) this.#devices.add(jid.device);
   }
 
   /** Learns from the id of a key of the app state: others have one like it. */
@@ -82,7 +78,7 @@ export class Candidates {
 
   *#addresses(separator: string): Generator<string> {
     for (const user of this.#users) {
-      for (const device of this.#devices) for (const domain of DOMAINS) yield user + domain + separator + device;
+      for (const device of this.#devices) for (const domain of ALL_DOMAINS) yield user + domain + separator + device;
     }
   }
 

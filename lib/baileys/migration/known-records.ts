@@ -1,11 +1,10 @@
+import { DOMAINS, HOSTED_DOMAINS, parseAddress, parseJid, STATUS } from "../jids.ts";
 import type { AuthenticationCreds } from "../types.ts";
 import type { AuthRecord } from "./auth-records.ts";
 import { batches, type ReadableState } from "./readable-state.ts";
 
 /** Names of the collections of the app state. */
 const COLLECTIONS = ["critical_block", "critical_unblock_low", "regular_high", "regular_low", "regular"];
-/** Where statuses are posted to: a group whose name is known. */
-const STATUS = "status@broadcast";
 /** The device of a business that is hosted; its addresses have domains of their own. */
 const HOSTED_DEVICE = "99";
 /**
@@ -15,9 +14,6 @@ const HOSTED_DEVICE = "99";
 const PRE_KEYS_AHEAD = 1_000;
 /** A pre-key has an id of 24 bits. */
 const MOST_PRE_KEYS = 2 ** 24;
-
-/** `<user>[_<domain>][:<device>]@<server>`. */
-const JID = /^([^:@_]+)(?:_\d+)?(?::(\d+))?@/;
 
 /** Somebody, with a phone number and a LID: the devices are the same for both. */
 interface Person {
@@ -128,7 +124,7 @@ export class KnownRecords {
     }
     if (type === "tctoken" && id === "__index") for (const jid of indexOf(value)) this.#ask("tctoken", jid);
     if (type === "tctoken") this.#askJid(id);
-    if (type === "session") this.#askJid(`${id.replace(".", ":")}@`);
+    if (type === "session") this.#askUserOf(parseAddress(id));
     if (type === "sender-key-memory") {
       for (const jid of Object.keys(Object(value))) {
         this.#askJid(jid);
@@ -147,11 +143,14 @@ export class KnownRecords {
   }
 
   #askSenderKey(group: string, { user, device }: Device): void {
-    for (const domain of ["", "_1"]) this.#ask("sender-key", `${group}::${user}${domain}::${device}`);
+    for (const domain of DOMAINS) this.#ask("sender-key", `${group}::${user}${domain}::${device}`);
   }
 
   #askJid(jid: unknown): void {
-    const device = deviceOf(jid);
+    this.#askUserOf(deviceOf(jid));
+  }
+
+  #askUserOf(device: Device | undefined): void {
     if (!device) return;
     this.#askUser(device.user);
     this.#askDevice(device);
@@ -193,7 +192,7 @@ export class KnownRecords {
 
   /** An address is one of a phone number or of a LID. */
   #askAddresses({ users }: Person, device: string): void {
-    const domains = device === HOSTED_DEVICE ? ["", "_1", "_128", "_129"] : ["", "_1"];
+    const domains = device === HOSTED_DEVICE ? [...DOMAINS, ...HOSTED_DOMAINS] : DOMAINS;
     for (const user of users) {
       for (const domain of domains) {
         for (const type of ["session", "identity-key"]) this.#ask(type, `${user}${domain}.${device}`);
@@ -203,7 +202,7 @@ export class KnownRecords {
 }
 
 function deviceOf(jid: unknown): Device | undefined {
-  const [, user, device = "0"] = (typeof jid === "string" && JID.exec(jid)) || [];
+  const { user, device = "0" } = parseJid(jid) ?? {};
   return user === undefined ? undefined : { user, device };
 }
 
