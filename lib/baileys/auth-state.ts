@@ -2,7 +2,7 @@ import { loadBaileys } from "./load-baileys.ts";
 import { OpenSession } from "./open-sessions.ts";
 import { checkOptions, type VaultAuthStateOptions } from "./options.ts";
 import { StateUser } from "./state-user.ts";
-import type { AuthenticationState, BaileysSocket } from "./types.ts";
+import type { AuthenticationState, BaileysSocket, MessageKey } from "./types.ts";
 import { warnOfAbsence } from "./warn-of-absence.ts";
 
 /** What {@link useVaultAuthState} returns. Its functions can be taken out of it. */
@@ -20,8 +20,16 @@ export interface VaultAuthState {
    * Wires a socket, before the bot's own listeners: `creds.update` saves the credentials. When the session is lost the
    * socket ends with the status 440 (`connectionReplaced`), on which a bot must not connect again. When the bot has ended the
    * socket, or it was replaced, the session is given back, as by {@link close}. Ends the socket of a state that was closed.
+   * With `messageStore`, what is sent by its `sendMessage` and `relayMessage` is kept for {@link getMessage}.
    */
   readonly bind: (socket: BaileysSocket) => void;
+  /**
+   * For `makeWASocket({ getMessage })`: a message that a bound socket has sent, also before a restart, so that it can be sent
+   * again to who could not decrypt it. `undefined` when it is not kept, or was sent to somebody else. Without the option
+   * `messageStore` none are kept. Never rejects.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: each release has its own type of a message.
+  readonly getMessage: (key: MessageKey) => Promise<any>;
   /**
    * Aborts when the session is another user's: of another process, or of a newer state in this one. Nothing is stored from
    * then on; the socket must end. Its reason is a `VaultError` with the code `LEASE_LOST`.
@@ -63,6 +71,7 @@ export async function useVaultAuthState(options: VaultAuthStateOptions): Promise
     state: user.state,
     saveCreds: () => user.saveCreds(),
     bind: (socket) => user.bind(socket),
+    getMessage: async (key) => user.getMessage(key),
     lost: user.lost,
     clear: () => user.clear(),
     close: () => user.close(),

@@ -9,7 +9,7 @@ export {
 } from "./migration/migrate-auth-state.ts";
 export type { AuthPlace, MultiFilePlace, StatePlace, StorePlace, WapiPlace, WapiSource } from "./migration/places.ts";
 export type { MigrationProgress } from "./migration/sides.ts";
-export type { VaultAuthStateOptions } from "./options.ts";
+export type { MessageStoreOptions, VaultAuthStateOptions } from "./options.ts";
 export { type PeekedAuthState, peekAuthState } from "./peek-auth-state.ts";
 export type {
   AnyAuthState,
@@ -18,6 +18,7 @@ export type {
   AuthenticationState,
   BaileysSocket,
   KeyPair,
+  MessageKey,
   RecordSet,
   SignalKeyStore,
 } from "./types.ts";

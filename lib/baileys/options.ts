@@ -2,7 +2,22 @@ import { invalidOption } from "../errors.ts";
 import { whole } from "../vault/options.ts";
 import type { Vault } from "../vault/vault.ts";
 import { callListener, warningListener } from "../warnings.ts";
+import type { MessageLimits } from "./message-slots.ts";
+import { MOST_MESSAGES } from "./record-key.ts";
 import { sessionNameOf } from "./session-name.ts";
+
+/** Options of `messageStore`. */
+export interface MessageStoreOptions {
+  /** How many messages are kept, up to 10,000; the oldest ones go first. @default 512 */
+  maxMessages?: number | undefined;
+  /** How many bytes they have together, as protobuf, up to 64 MiB. Messages of more than 32 KiB are not kept. @default 1 MiB */
+  maxBytes?: number | undefined;
+  /**
+   * How old a message gets, in milliseconds. A phone that was off asks when it is on again. An older message is given to
+   * nobody, and is deleted with the next one that is stored. @default 86400000 (a day)
+   */
+  maxAgeMs?: number | undefined;
+}
 
 /** Options of `useVaultAuthState`. */
 export interface VaultAuthStateOptions {
@@ -26,6 +41,11 @@ export interface VaultAuthStateOptions {
    * opened again in this process, unless another process has it before. @default 8000 (Docker kills after 10 s)
    */
   closeTimeoutMs?: number | undefined;
+  /**
+   * Keeps the messages that bound sockets have sent last, so that `getMessage` has them when their recipients could not decrypt
+   * them and ask again, also after a restart. With `false` it has none, and those that were kept are deleted. @default false
+   */
+  messageStore?: boolean | MessageStoreOptions | undefined;
   /** Baileys, or a fork of it: `import * as baileys from "…"`. @default what is installed as `baileys`, else `@whiskeysockets/baileys` */
   baileys?: unknown;
   /**
@@ -48,6 +68,8 @@ export interface CheckedOptions {
   readonly leaseWaitMs: number;
   readonly setTimeoutMs: number | undefined;
   readonly closeTimeoutMs: number;
+  /** `undefined`: none are kept. */
+  readonly messageLimits: MessageLimits | undefined;
   readonly baileys: unknown;
   readonly onError: (error: unknown) => void;
   readonly onWarning: (message: string) => void;
@@ -56,6 +78,8 @@ export interface CheckedOptions {
 
 const LEASE_WAIT_MS = 120_000;
 const CLOSE_MS = 8_000;
+const MIB = 1024 * 1024;
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** The longest time of a timer in Node. */
 const LONGEST_MS = 2 ** 31 - 1;
 /** The least time between two warnings of errors that nobody listens to, in milliseconds. */
@@ -63,7 +87,7 @@ const WARNING_MS = 60_000;
 
 /** @throws `INVALID` naming the first option that is wrong */
 export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
-  const { store, session, leaseWaitMs, setTimeoutMs, closeTimeoutMs, baileys, onError, signal } = Object(
+  const { store, session, leaseWaitMs, setTimeoutMs, closeTimeoutMs, messageStore, baileys, onError, signal } = Object(
     options,
   ) as VaultAuthStateOptions;
   checkStore(store);
@@ -75,10 +99,24 @@ export function checkOptions(options: VaultAuthStateOptions): CheckedOptions {
     leaseWaitMs: whole("leaseWaitMs", leaseWaitMs, LEASE_WAIT_MS, 0, LONGEST_MS),
     setTimeoutMs: setTimeoutMs === undefined ? undefined : whole("setTimeoutMs", setTimeoutMs, 0, 1, LONGEST_MS),
     closeTimeoutMs: whole("closeTimeoutMs", closeTimeoutMs, CLOSE_MS, 0, LONGEST_MS),
+    messageLimits: messageLimits(messageStore),
     baileys,
     onError: errorListener(onError, onWarning),
     onWarning,
     signal,
+  };
+}
+
+/** @throws `INVALID` naming the first option that is wrong */
+function messageLimits(given: VaultAuthStateOptions["messageStore"]): MessageLimits | undefined {
+  if (given === undefined || given === false) return undefined;
+  const isObject = typeof given === "object" && given !== null;
+  if (given !== true && !isObject) throw invalidOption("messageStore", "a boolean, or an object with limits", given);
+  const { maxMessages, maxBytes, maxAgeMs }: MessageStoreOptions = isObject ? given : {};
+  return {
+    maxMessages: whole("messageStore.maxMessages", maxMessages, 512, 1, MOST_MESSAGES),
+    maxBytes: whole("messageStore.maxBytes", maxBytes, MIB, 1, 64 * MIB),
+    maxAgeMs: whole("messageStore.maxAgeMs", maxAgeMs, DAY_MS, 1),
   };
 }
 

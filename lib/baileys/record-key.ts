@@ -6,10 +6,23 @@ export const CREDS_KEY = "creds";
 export const EARLIER_CREDS_KEY = "earlier-creds";
 /** Key of the highest id that a pre-key was ever stored under. */
 export const PRE_KEY_MARK_KEY = "pre-key-mark";
+/** The records that messages take have numbers below it. */
+export const MOST_MESSAGES = 10_000;
 
+const MESSAGE_PREFIX = "message-";
 /** Between type and id: no type contains it. */
 const SEPARATOR = "\0";
 const LONGEST_KEY = 0xffff;
+
+/** Key of a message that the bot has sent. @param slot below {@link MOST_MESSAGES} */
+export function messageKey(slot: number): string {
+  return `${MESSAGE_PREFIX}${slot}`;
+}
+
+/** Whether it is the key of a record that sockets know nothing of: it is no part of the state of another place. */
+export function isOwnKey(key: string): boolean {
+  return key === EARLIER_CREDS_KEY || key === PRE_KEY_MARK_KEY || key.startsWith(MESSAGE_PREFIX);
+}
 
 /** The key of a Signal record. @throws `INVALID` when the type or the id cannot be a part of one */
 export function recordKey(type: string, id: string): string {

@@ -6,8 +6,9 @@ import { credentialsFault, decodeCreds, isRegistered, isSameDevice } from "./cre
 import type { OpenSession, SessionUser } from "./open-sessions.ts";
 import type { CheckedOptions } from "./options.ts";
 import { CREDS_KEY, EARLIER_CREDS_KEY, PRE_KEY_MARK_KEY } from "./record-key.ts";
+import { SentMessages } from "./sent-messages.ts";
 import { preKeyMark, SignalKeys } from "./signal-keys.ts";
-import type { AuthenticationState, BaileysModule, BaileysSocket } from "./types.ts";
+import type { AuthenticationState, BaileysModule, BaileysSocket, MessageKey } from "./types.ts";
 import { encodeValue } from "./value-codec.ts";
 
 /** One state of a session that is open in this process: what one call of `useVaultAuthState` has given to a bot. */
@@ -20,6 +21,8 @@ export class StateUser implements SessionUser {
   readonly #options: CheckedOptions;
   /** Those of the present link: the sockets of an earlier one have others, which take nothing any more. */
   #keys: SignalKeys;
+  /** As the keys, those of the present link. */
+  #messages: SentMessages;
   readonly #lost = new AbortController();
   readonly #sockets = new Set<BaileysSocket>();
   #closing: Promise<void> | undefined;
@@ -39,6 +42,7 @@ export class StateUser implements SessionUser {
     // A new device has uploaded none of those before.
     if (this.isNew) creds.firstUnuploadedPreKeyId = creds.nextPreKeyId;
     this.#keys = this.#makeKeys();
+    this.#messages = this.#makeMessages();
     this.state = { creds, keys: this.#keys };
   }
 
@@ -48,6 +52,7 @@ export class StateUser implements SessionUser {
 
   onLost(reason: unknown): void {
     this.#keys.takeAll();
+    this.#messages.end();
     this.#lost.abort(reason);
   }
 
@@ -70,13 +75,19 @@ export class StateUser implements SessionUser {
       return;
     }
     this.#sockets.add(socket);
+    const messages = this.#messages;
     bindSocket(socket, {
       lost: this.lost,
       saveCreds: () => this.saveCreds(),
+      onSent: messages.isOn ? (key, message) => messages.add(key, message) : undefined,
       onEnd: (isFinal) => {
         if (this.#sockets.delete(socket) && isFinal && this.#sockets.size === 0) void this.close();
       },
     });
+  }
+
+  getMessage(key: MessageKey): unknown {
+    return this.#messages.get(key);
   }
 
   async clear(): Promise<void> {
@@ -86,11 +97,13 @@ export class StateUser implements SessionUser {
     this.#sockets.clear();
     for (const socket of sockets) endSocket(socket, `The session ${this.#session.records.session} was cleared.`);
     this.#keys.takeAll();
+    this.#messages.end();
     // Sockets write into the object that they were given, also after they have ended.
     this.state.creds = this.#baileys.initAuthCreds();
     this.#keys = this.#makeKeys();
     this.state.keys = this.#keys;
     const clearing = this.#session.records.clear();
+    this.#messages = this.#makeMessages();
     this.#clearing = clearing;
     try {
       await clearing;
@@ -115,8 +128,16 @@ export class StateUser implements SessionUser {
     return keys;
   }
 
+  #makeMessages(): SentMessages {
+    const { messageLimits: limits, onError } = this.#options;
+    return new SentMessages(this.#session.records, this.#baileys, { limits, onError });
+  }
+
   async close(): Promise<void> {
-    if (!this.#closing) this.#keys.takeAll();
+    if (!this.#closing) {
+      this.#keys.takeAll();
+      this.#messages.end();
+    }
     this.#closing ??= this.#leave(this.#options.closeTimeoutMs);
     await this.#closing;
   }
@@ -140,6 +161,7 @@ export class StateUser implements SessionUser {
     this.#assertOpen();
     const { records } = this.#session;
     const setting = records.set(changes);
+    this.#messages.ride();
     const { setTimeoutMs: limitMs } = this.#options;
     if (limitMs === undefined) return await setting;
     const expired = (): VaultError => {

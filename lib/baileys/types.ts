@@ -74,14 +74,30 @@ export interface BaileysModule {
   /** Makes the credentials of a device that is not linked. */
   initAuthCreds(): AuthenticationCreds;
   readonly proto: {
-    Message: { AppStateSyncKeyData: { fromObject(value: any): any; encode(message: any): { finish(): Uint8Array } } };
+    Message: {
+      encode(message: any): { finish(): Uint8Array };
+      decode(bytes: Uint8Array): any;
+      AppStateSyncKeyData: { fromObject(value: any): any; encode(message: any): { finish(): Uint8Array } };
+    };
   };
+}
+
+/** The key of a message, as far as it is looked at; fits the `WAMessageKey` of Baileys. */
+export interface MessageKey {
+  readonly id?: string | null | undefined;
+  /** The chat. */
+  readonly remoteJid?: string | null | undefined;
+  readonly fromMe?: boolean | null | undefined;
 }
 
 /** The parts of a socket of Baileys that `bind` uses. */
 export interface BaileysSocket {
   readonly ev: { on(event: any, listener: (update: any) => void): unknown };
   end(error: Error | undefined): unknown;
+  /** Resolves with the message that was sent. */
+  sendMessage?(...args: any[]): Promise<any>;
+  /** Resolves with the id of the message. */
+  relayMessage?(...args: any[]): Promise<any>;
 }
 
 /** The keys of any authentication state: of this package, of Baileys, or of another package. */

@@ -85,6 +85,7 @@ export class BaileysBot {
     const sock = baileys.makeWASocket({
       waWebSocketUrl: server.url,
       auth: opened.state,
+      ...(opened.getMessage ? { getMessage: opened.getMessage } : {}),
       logger: silentLogger,
       // A query that is on its way when the socket ends would fail a minute later, in the middle of another test.
       defaultQueryTimeoutMs: undefined,

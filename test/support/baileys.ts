@@ -16,6 +16,8 @@ export interface OpenState {
   saveCreds(): Promise<void>;
   /** Wires a socket, in the place of a listener that calls `saveCreds`. */
   bind?(socket: WASocket): void;
+  /** Finds what the socket has sent before. */
+  getMessage?: SocketConfig["getMessage"];
   /** Resolves once everything is stored and nothing will be. */
   close?(): Promise<void>;
 }

@@ -1,8 +1,12 @@
 import type makeWASocket from "baileys";
-import type { AuthenticationState, SignalKeyStore } from "baileys";
+import type { AuthenticationState, SignalKeyStore, SocketConfig } from "baileys";
 import type makeWASocket67 from "baileys-6.7";
-import type { AuthenticationState as AuthenticationState67 } from "baileys-6.7";
-import type { AuthenticationState as AuthenticationState617, makeWASocket as makeWASocket617 } from "baileys-6.17";
+import type { AuthenticationState as AuthenticationState67, SocketConfig as SocketConfig67 } from "baileys-6.7";
+import type {
+  AuthenticationState as AuthenticationState617,
+  makeWASocket as makeWASocket617,
+  SocketConfig as SocketConfig617,
+} from "baileys-6.17";
 import { expectTypeOf, it } from "vitest";
 import { FileStore } from "wa-vault/fs";
 import { type MigrateAuthStateOptions, useVaultAuthState } from "../../lib/baileys/index.ts";
@@ -21,6 +25,12 @@ it("a socket of each release can be bound", () => {
   expectTypeOf<Opened["bind"]>().toBeCallableWith({} as ReturnType<typeof makeWASocket>);
   expectTypeOf<Opened["bind"]>().toBeCallableWith({} as ReturnType<typeof makeWASocket617>);
   expectTypeOf<Opened["bind"]>().toBeCallableWith({} as ReturnType<typeof makeWASocket67>);
+});
+
+it("its `getMessage` fits the sockets of each release", () => {
+  expectTypeOf<Opened["getMessage"]>().toExtend<SocketConfig["getMessage"]>();
+  expectTypeOf<Opened["getMessage"]>().toExtend<SocketConfig617["getMessage"]>();
+  expectTypeOf<Opened["getMessage"]>().toExtend<SocketConfig67["getMessage"]>();
 });
 
 it("the credentials are those that sockets change", () => {

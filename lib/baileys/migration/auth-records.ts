@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { VaultError } from "../../errors.ts";
 import { credentialsFault, decodeCreds } from "../credentials.ts";
-import { CREDS_KEY, EARLIER_CREDS_KEY, PRE_KEY_MARK_KEY, parseRecordKey, recordKey } from "../record-key.ts";
+import { CREDS_KEY, isOwnKey, PRE_KEY_MARK_KEY, parseRecordKey, recordKey } from "../record-key.ts";
 import { preKeyMark } from "../signal-keys.ts";
 import type { AuthenticationCreds, BaileysModule } from "../types.ts";
 import { decodeValue, encodeValue } from "../value-codec.ts";
@@ -113,7 +113,7 @@ export class ValueComparison {
   /** Whether two states are equal, but for what only a vault keeps. */
   areSame(one: AuthRecords, other: AuthRecords): boolean {
     const [first, second] = [one, other].map((records) => {
-      return new Map([...records].filter(([key]) => key !== EARLIER_CREDS_KEY && key !== PRE_KEY_MARK_KEY));
+      return new Map([...records].filter(([key]) => !isOwnKey(key)));
     });
     if (!first || !second || first.size !== second.size) return false;
     return [...first].every(([key, bytes]) => {

@@ -1,9 +1,9 @@
-import type { BinaryNode, proto } from "baileys";
+import { type BinaryNode, encodeBigEndian, type proto } from "baileys";
 import type { Companion } from "./companion.ts";
 import type { Group } from "./group.ts";
 import type { Network } from "./network.ts";
 import { newId, node, seconds } from "./nodes.ts";
-import { Person } from "./person.ts";
+import { type Incoming, Person } from "./person.ts";
 import type { Phone } from "./phone.ts";
 import type { Sealed } from "./signal-peer.ts";
 
@@ -28,6 +28,8 @@ export class Contact extends Person {
   readonly #network: Network;
   /** The devices that have this contact's key for a group, each with the group. */
   readonly #told = new Set<string>();
+  /** Whether messages cannot be decrypted, as by a phone that has lost its sessions. */
+  isUnable = false;
 
   constructor(number: string, network: Network) {
     super(number, network.traffic);
@@ -53,6 +55,21 @@ export class Contact extends Person {
       }
       return { id, read: async () => void (await Promise.all(companions.map((one) => one.hasRead(id)))) };
     });
+  }
+
+  override async receive(incoming: Incoming): Promise<boolean> {
+    if (!this.isUnable) return await super.receive(incoming);
+    this.#network.traffic.addUnreadable(incoming.id, new Error("the sessions are lost"));
+    return false;
+  }
+
+  /** Asks a device for a message again, as somebody who could not decrypt it. */
+  askAgain(companion: Companion, id: string, { group }: Pick<SendOptions, "group"> = {}): void {
+    const me = this[this.#network.addressing];
+    const attrs = { id, from: group?.jid ?? me, type: "retry", t: seconds(), participant: group && me };
+    const retry = node("retry", { v: "1", count: "1", id, t: seconds() });
+    const registration = node("registration", {}, encodeBigEndian(this.peer.creds.registrationId));
+    companion.deliver(node("receipt", attrs, [retry, registration]));
   }
 
   #seal(companion: Companion, message: proto.IMessage): Promise<Sealed> {
