@@ -7,9 +7,11 @@ import type { RedisKeys } from "./redis-keys.ts";
  */
 export class Expiry {
   readonly #keys: RedisKeys;
-  readonly #ttlSeconds: number | undefined;
+  #ttlSeconds: number | undefined;
   /** When the expiry of all records was last renewed, by the monotonic clock. */
   #renewedAt = Number.NEGATIVE_INFINITY;
+  /** Whether this process may have given records an expiry that is to be taken away. */
+  #mayBeLeft = false;
 
   constructor(keys: RedisKeys, ttlSeconds: number | undefined) {
     this.#keys = keys;
@@ -18,6 +20,14 @@ export class Expiry {
 
   get isOn(): boolean {
     return this.#ttlSeconds !== undefined;
+  }
+
+  /** Changes it: all records get it with the next change. */
+  use(ttlSeconds: number | undefined): void {
+    if (ttlSeconds === this.#ttlSeconds) return;
+    this.#ttlSeconds = ttlSeconds;
+    this.#renewedAt = Number.NEGATIVE_INFINITY;
+    this.#mayBeLeft = !this.isOn;
   }
 
   /** The end of a command that sets the record of this name. */
@@ -32,8 +42,9 @@ export class Expiry {
       : [["expire", this.#keys.at(CREDS_NAME), this.#secondsFor(CREDS_NAME, this.#ttlSeconds)]];
   }
 
-  /** Renews the expiry of all records when that is due: they are many. */
-  async renewWhenDue(): Promise<void> {
+  /** To be called before each change: renews the expiry of all records when that is due (they are many), or takes it away. */
+  async keepUp(): Promise<void> {
+    if (this.#mayBeLeft) await this.#takeAway();
     const now = performance.now();
     const ttlSeconds = this.#ttlSeconds;
     if (ttlSeconds === undefined || now - this.#renewedAt < (ttlSeconds * 1_000) / 4) return;
@@ -44,12 +55,18 @@ export class Expiry {
         this.#secondsFor(name, ttlSeconds),
       ]);
     }
-    this.#renewedAt = now;
+    if (ttlSeconds === this.#ttlSeconds) this.#renewedAt = now;
   }
 
   /** Takes away an expiry of earlier times: the records that are not set again would expire, and others not. */
   async endWhenOff(): Promise<void> {
-    if (this.isOn || Number(await this.#keys.send(CREDS_NAME, ["ttl", this.#keys.at(CREDS_NAME)])) < 0) return;
+    if (this.isOn) return;
+    const isLeft =
+      this.#mayBeLeft || Number(await this.#keys.send(CREDS_NAME, ["ttl", this.#keys.at(CREDS_NAME)])) >= 0;
+    if (isLeft) await this.#takeAway();
+  }
+
+  async #takeAway(): Promise<void> {
     const persist = (name: string): string[] => ["persist", this.#keys.at(name)];
     for await (const names of this.#keys.pages()) {
       await this.#keys.sendEach(
@@ -60,6 +77,7 @@ export class Expiry {
     }
     // Last: while they have an expiry, the next opening does it again.
     await this.#keys.sendEach("persist", [CREDS_NAME], persist);
+    this.#mayBeLeft = false;
   }
 
   #secondsFor(name: string, ttlSeconds: number): string {

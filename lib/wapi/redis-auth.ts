@@ -64,7 +64,8 @@ export class RedisAuth {
   async init(): Promise<WapiAuthState> {
     const baileys = await loadBaileys(this.#options.baileys);
     const cipher = await this.#cipher();
-    const { removals } = this.#live;
+    const { removals, records } = this.#live;
+    records.expireAfter(this.#options.ttlSeconds);
     const creds = await this.#load(cipher, baileys);
     this.#state = { creds, cipher, removals };
     return { creds, keys: this.#keys(cipher, removals, baileys) };

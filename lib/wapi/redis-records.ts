@@ -40,6 +40,11 @@ export class RedisRecords implements RecordStore {
     this.#onWarning = onWarning;
   }
 
+  /** Changes when the session expires, for what is stored from now on; all records follow with the next change. */
+  expireAfter(ttlSeconds: number | undefined): void {
+    this.#expiry.use(ttlSeconds);
+  }
+
   get(name: string): Promise<Buffer | undefined> {
     return this.#keys.get(name);
   }
@@ -58,7 +63,7 @@ export class RedisRecords implements RecordStore {
 
   async commit(changes: Changes, isAgain: boolean): Promise<void> {
     if (isAgain || this.#known.length === 0) await this.#assertCurrent();
-    await this.#expiry.renewWhenDue();
+    await this.#expiry.keepUp();
     const before = this.#known;
     const creds = changes.records.get(CREDS_NAME);
     // From the first request on, they may be stored.

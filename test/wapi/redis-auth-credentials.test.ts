@@ -2,8 +2,10 @@ import { randomUUID, type UUID } from "node:crypto";
 import * as baileys from "baileys";
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, it } from "vitest";
-import type { RedisClient } from "../../adapters/redis/wire.ts";
+import { type RedisClient, wireOf } from "../../adapters/redis/wire.ts";
 import { RedisAuth, type RedisAuthOptions } from "../../lib/wapi/index.ts";
+import { CREDS_NAME } from "../../lib/wapi/names.ts";
+import { RedisRecords } from "../../lib/wapi/redis-records.ts";
 import { linked } from "../baileys/support/states.ts";
 import { testKey } from "../support/keys.ts";
 import { type Service, startRedis, unique } from "../support/services/index.ts";
@@ -224,6 +226,43 @@ await suiteWith<Service>("credentials in Redis", shared(startRedis), ({ env }) =
       await io.pexpire(at("creds"), 1);
       await expect.poll(() => io.exists(at("creds"))).toBe(0);
       expect((await open({ ttlSeconds: 1000 }).init()).creds.me).toBe(undefined);
+    });
+
+    it("of several, the one of the latest `init` holds for all records with the next change", async () => {
+      const { open, at } = await linkedSession({ ttlSeconds: 1000 });
+      const first = await open({ ttlSeconds: 1000 }).init();
+      // Made, and not opened: it decides nothing.
+      open({ ttlSeconds: 5 });
+      await first.keys.set({ session: { b: Buffer.from("b") } });
+      expect(await ttlOf(at("creds"))).toBeGreaterThan(900);
+      await open({ ttlSeconds: 5000 }).init();
+      await first.keys.set({ session: { b: Buffer.from("2") } });
+      expect(await ttlOf(at("creds"))).toBeGreaterThan(4900);
+      for (const key of ["session-a", "session-b"]) expect(await ttlOf(at(key))).toBeGreaterThan(9900);
+      await open().init();
+      await first.keys.set({ session: { c: Buffer.from("c") } });
+      for (const key of ["creds", "session-a", "session-b", "session-c"]) expect(await ttlOf(at(key))).toBe(-1);
+    });
+
+    it("that is turned off while changes are on their way ends for all records with the next ones", async () => {
+      const [uuid, prefix] = [randomUUID(), unique()];
+      const records = new RedisRecords({ uuid, prefix, ttlSeconds: 1000, onWarning: () => {}, wire: wireOf(io) });
+      await records.open();
+      const creds = { records: new Map([[CREDS_NAME, Buffer.from("creds")]]) };
+      await records.commit({ records: new Map([...creds.records, ["other", Buffer.from("other")]]) }, false);
+      records.expireAfter(undefined);
+      await records.commit(creds, false);
+      for (const name of [CREDS_NAME, "other"]) expect(await ttlOf(`${prefix}:${uuid}:${name}`)).toBe(-1);
+    });
+
+    it("lets states from before a `remove` store nothing, whatever expiry they had", async () => {
+      const { open, at } = await linkedSession({ ttlSeconds: 1000 });
+      const old = open({ ttlSeconds: 1000 });
+      const { keys } = await old.init();
+      await open().remove();
+      await expect(keys.set({ session: { late: Buffer.from("late") } })).rejects.toMatchObject({ code: "CANCELLED" });
+      await expect(old.save()).rejects.toMatchObject({ code: "INVALID" });
+      for (const key of ["creds", "session-a", "session-late"]) expect(await io.exists(at(key))).toBe(0);
     });
 
     it("that is turned off ends for all records", async () => {
