@@ -65,14 +65,6 @@ export class WatchedSet {
   }
 }
 
-/** Stores `data`, and what is written into it meanwhile, as {@link WatchedSet} does. */
-export async function storeWatched(
-  data: RecordSet,
-  store: (records: readonly GivenRecord[]) => Promise<void>,
-): Promise<void> {
-  await new WatchedSet(data, store).run();
-}
-
 /** The highest id of the pre-keys among records that are set; 0 when there is none. */
 export function highestPreKeyId(records: readonly GivenRecord[]): number {
   const ids = records.filter(({ type, value }) => type === "pre-key" && value).map(({ id }) => Number(id));

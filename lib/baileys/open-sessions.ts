@@ -90,11 +90,6 @@ export class OpenSession {
     return this.#user !== undefined;
   }
 
-  /** Whether this user is the one that writes. */
-  isOf(user: SessionUser): boolean {
-    return this.#user === user;
-  }
-
   /**
    * Gives the session back, unless another user has it by then: waits for what is on its way, for `timeoutMs` milliseconds
    * at most, or for a second where that is less. Never rejects.

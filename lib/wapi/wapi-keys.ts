@@ -1,4 +1,4 @@
-import { type GivenRecord, highestPreKeyId, storeWatched } from "../baileys/given-records.ts";
+import { type GivenRecord, highestPreKeyId, WatchedSet } from "../baileys/given-records.ts";
 import type { BaileysModule, RecordSet, SignalKeyStore } from "../baileys/types.ts";
 import type { Changes } from "./changes.ts";
 import { PRE_KEY_MARK_NAME, recordName } from "./names.ts";
@@ -49,18 +49,20 @@ export class WapiKeys implements WapiKeyStore {
   }
 
   async set(data: RecordSet): Promise<void> {
-    await storeWatched(data, async (given) => {
-      if (given.length === 0) return;
-      const records = given.map(({ type, id, what, value }): [string, Buffer | undefined] => {
-        const name = recordName(type, id);
-        return [name, isThere(value) ? this.#records.seal(name, value, `${what} of ${this.#records.uuid}`) : undefined];
-      });
-      await this.#records.change({ records: new Map([...records, ...this.#raiseMark(given)]) });
-    });
+    await new WatchedSet(data, (given) => this.#store(given)).run();
   }
 
   async clear(): Promise<void> {
     await this.#records.change({ deleteAll: "keys", records: new Map(this.#mark()) });
+  }
+
+  async #store(given: readonly GivenRecord[]): Promise<void> {
+    if (given.length === 0) return;
+    const records = given.map(({ type, id, what, value }): [string, Buffer | undefined] => {
+      const name = recordName(type, id);
+      return [name, isThere(value) ? this.#records.seal(name, value, `${what} of ${this.#records.uuid}`) : undefined];
+    });
+    await this.#records.change({ records: new Map([...records, ...this.#raiseMark(given)]) });
   }
 
   /** The record of the mark of pre-keys, where these records raise it. */

@@ -47,6 +47,20 @@ export interface AuthSource {
   close(): Promise<void>;
 }
 
+/** A place, as a side of a migration. */
+export abstract class Side<P> {
+  /** For messages. */
+  readonly label: string;
+  protected readonly place: P;
+  protected readonly run: MigrationRun;
+
+  constructor(label: string, place: P, run: MigrationRun) {
+    this.label = label;
+    this.place = place;
+    this.run = run;
+  }
+}
+
 /** What a target has done. */
 export interface WrittenState {
   /** Whether anything was written; if not, it had exactly this already. */

@@ -3,23 +3,18 @@ import { FAMILIES } from "../families.ts";
 import { type AuthRecord, type AuthRecords, authRecords, differenceOf } from "./auth-records.ts";
 import { KnownRecords } from "./known-records.ts";
 import type { ReadableState } from "./readable-state.ts";
-import { type AuthSource, changed, type MigrationRun, type SourceContent } from "./sides.ts";
+import { type AuthSource, changed, type MigrationRun, Side, type SourceContent } from "./sides.ts";
 
 /** A state that is read by its ids: all that it lists, else those that its credentials and values tell of. */
-export class StateSource implements AuthSource {
-  readonly label: string;
-  readonly #state: ReadableState;
-  readonly #run: MigrationRun;
+export class StateSource extends Side<ReadableState> implements AuthSource {
   #records: AuthRecords | undefined;
 
   constructor(state: ReadableState, run: MigrationRun) {
-    this.label = state.label;
-    this.#state = state;
-    this.#run = run;
+    super(state.label, state, run);
   }
 
   async read(): Promise<SourceContent> {
-    const { tell, warn } = this.#run;
+    const { tell, warn } = this.run;
     const { records, count, isListed } = await this.#readAll((done) => tell({ step: "reading", records: done }));
     this.#records = records;
     if (!isListed) {
@@ -41,13 +36,13 @@ export class StateSource implements AuthSource {
   async #readAll(
     onRecord: (count: number) => void = () => {},
   ): Promise<{ records: AuthRecords; count: number; isListed: boolean }> {
-    const { batchSize, signal } = this.#run;
-    const creds = await this.#state.creds();
+    const { batchSize, signal } = this.run;
+    const creds = await this.place.creds();
     if (!creds) throw new VaultError("ABSENT", `There is no session in ${this.label}: it has no credentials.`);
     const records: AuthRecord[] = [];
     const unlisted: string[] = [];
     for (const type of FAMILIES) {
-      const all = this.#state.all(type);
+      const all = this.place.all(type);
       if (!all) unlisted.push(type);
       for await (const [id, value] of all ?? []) {
         signal?.throwIfAborted();
@@ -56,7 +51,7 @@ export class StateSource implements AuthSource {
       }
     }
     if (unlisted.length > 0) {
-      records.push(...(await new KnownRecords(this.#state, creds, { batchSize, signal }).find(unlisted)));
+      records.push(...(await new KnownRecords(this.place, creds, { batchSize, signal }).find(unlisted)));
       onRecord(records.length);
     }
     return { records: authRecords(creds, records, this.label), count: records.length, isListed: unlisted.length === 0 };

@@ -11,6 +11,7 @@ import {
   type AuthTarget,
   type MigrationRun,
   occupied,
+  Side,
   type SourceContent,
   type WrittenState,
 } from "./sides.ts";
@@ -90,58 +91,49 @@ class TakenSession implements SessionUser {
   }
 }
 
-/** A session in a store, to be read. It is taken: a bot that runs on it would change it. */
-export class VaultSource implements AuthSource {
-  readonly label: string;
-  readonly #place: StoredSession;
-  readonly #run: MigrationRun;
-  #session: TakenSession | undefined;
+/** A session in a store, as a side of a migration. It is taken when it is needed. */
+abstract class StoredSide extends Side<StoredSession> {
+  protected taken: TakenSession | undefined;
 
   constructor(place: StoredSession, run: MigrationRun) {
-    this.label = place.session;
-    this.#place = place;
-    this.#run = run;
+    super(place.session, place, run);
   }
 
+  protected async take(): Promise<TakenSession> {
+    this.taken = await TakenSession.take(this.place, this.run);
+    return this.taken;
+  }
+}
+
+/** A session in a store, to be read. It is taken: a bot that runs on it would change it. */
+export class VaultSource extends StoredSide implements AuthSource {
   async read(): Promise<SourceContent> {
-    const { store, session } = this.#place;
-    const { signal } = this.#run;
+    const { store, session } = this.place;
+    const { signal } = this.run;
     // To take a session writes an entry: not for one that is not there.
     const state = await store.state({ session, ...(signal ? { signal } : {}) });
     if (!state?.kind || state.deleted) throw absent(session, state?.deleted?.at);
-    this.#session = await TakenSession.take(this.#place, this.#run);
-    const records = this.#session.records();
+    const records = (await this.take()).records();
     if (!records.has(CREDS_KEY)) throw absent(session);
-    this.#run.tell({ step: "reading", records: records.size, total: records.size });
+    this.run.tell({ step: "reading", records: records.size, total: records.size });
     return { records: withPreKeyMark(records, session), skipped: [] };
   }
 
   async assertUnchanged(): Promise<void> {
-    await this.#session?.assertHeld(this.#run.signal);
+    await this.taken?.assertHeld(this.run.signal);
   }
 
   async close(): Promise<void> {
-    await this.#session?.leave(false);
+    await this.taken?.leave(false);
   }
 }
 
 /** A session in a store, to be written: by one set, which is stored whole or not at all. */
-export class VaultTarget implements AuthTarget {
-  readonly label: string;
-  readonly #place: StoredSession;
-  readonly #run: MigrationRun;
-  #session: TakenSession | undefined;
-
-  constructor(place: StoredSession, run: MigrationRun) {
-    this.label = place.session;
-    this.#place = place;
-    this.#run = run;
-  }
-
+export class VaultTarget extends StoredSide implements AuthTarget {
   async write(records: AuthRecords, isReady: () => Promise<void>): Promise<WrittenState> {
-    const { values, signal, tell, warn } = this.#run;
-    this.#session = await TakenSession.take(this.#place, this.#run);
-    const before = this.#session.records();
+    const { values, signal, tell, warn } = this.run;
+    const taken = await this.take();
+    const before = taken.records();
     const total = records.size;
     const creds = before.get(CREDS_KEY);
     const existing = signalRecords(records).filter(({ key, bytes }) => before.get(key)?.equals(bytes)).length;
@@ -152,19 +144,19 @@ export class VaultTarget implements AuthTarget {
     await isReady();
     tell({ step: "writing", records: 0, total });
     const stale = [...before.keys()].filter((key) => !records.has(key) && key !== EARLIER_CREDS_KEY);
-    await withSignal(this.#session.set([...records, ...stale.map((key) => [key, undefined] as const)]), signal);
+    await withSignal(taken.set([...records, ...stale.map((key) => [key, undefined] as const)]), signal);
     tell({ step: "writing", records: total, total });
     return { isWritten: true, existing, isVerified: await this.#verify(records) };
   }
 
   async close(): Promise<void> {
-    await this.#session?.leave(true);
+    await this.taken?.leave(true);
   }
 
   /** Reads from the store what was written. @throws `CORRUPT` when it is not that */
   async #verify(records: AuthRecords): Promise<boolean> {
-    const { store, session } = this.#place;
-    const { signal, verify, tell } = this.#run;
+    const { store, session } = this.place;
+    const { signal, verify, tell } = this.run;
     if (!verify) return false;
     const total = records.size;
     tell({ step: "verifying", records: 0, total });
