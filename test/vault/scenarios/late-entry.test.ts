@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { VaultError } from "../../../lib/errors.ts";
 import type { Lease, RestoreReport, SaveReport } from "../../../lib/store.ts";
 import { entryKey } from "../../../lib/vault/layout.ts";
+import type { VaultLease } from "../../../lib/vault/lease.ts";
 import { Vault, type VaultOptions } from "../../../lib/vault/vault.ts";
 import { captureOf, type Files, noise, profileFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -37,6 +38,27 @@ async function restored(generation?: number): Promise<RestoreReport> {
   expect(report.skipped).toEqual([]);
   return report;
 }
+
+describe("a deletion for good", () => {
+  it("is refused when an entry that is sent after it keeps it from removing the data; the next call removes them", async () => {
+    const { writer } = lease as VaultLease;
+    await save("before");
+    let late: Promise<unknown> = Promise.resolve();
+    line.afterPut = async () => {
+      line.afterPut = undefined;
+      line.holdsBack = true;
+      late = writer.commit(() => ({ kind: "retained" })).catch((error: unknown) => error);
+    };
+    const chunks = async (): Promise<string[]> => (await line.keys()).filter((key) => key.includes("/chunks/"));
+    const deleted = store.delete({ session, lease, retainMs: 0 });
+    await expect(deleted).rejects.toMatchObject({ code: "UNAVAILABLE", message: /call it again/ });
+    expect(await late).toMatchObject({ code: "UNAVAILABLE" });
+    expect(await chunks()).not.toEqual([]);
+    line.holdsBack = false;
+    await store.delete({ session, lease, retainMs: 0 });
+    expect(await chunks()).toEqual([]);
+  });
+});
 
 describe("a deletion that finds nothing to do while a save is pending", () => {
   it("stops the first save of a new session", async () => {
