@@ -25,6 +25,8 @@ const flags = [
   "--disable-component-update",
   "--disable-sync",
   "--disable-quic",
+  // A page of the browser's own, which is loaded at every start and costs as much as all else there. Nobody types here.
+  "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
 ];
 
 /**
