@@ -1,6 +1,5 @@
-// A bot as people run them, in a process of its own: `node --import tsx bot.ts <BotSpec as JSON>`, started and driven
-// by `startBot` over the IPC channel. Unless it is told to, it does nothing about signals or crashes: that is what is
-// tested.
+// A bot as people run them, in a process of its own: `node bot.js <BotSpec as JSON>`, compiled, started and driven by
+// `startBot` over the IPC channel. Unless it is told to, it does nothing about signals or crashes: that is what is tested.
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import { openClient } from "./client.ts";

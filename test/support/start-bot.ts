@@ -3,11 +3,13 @@ import { fileURLToPath } from "node:url";
 import type { ClientOptions } from "whatsapp-web.js";
 import type { SaveReport } from "../../lib/store.ts";
 import { exitOf } from "./child-exit.ts";
+import { compiled } from "./compiled.ts";
 import { EventLog, type SeenEvent } from "./events.ts";
 import { type Phone, phoneBy } from "./phone.ts";
 import { identify, killTree, type ProcessId, processTree, untilGone } from "./process-tree.ts";
 import { scratchFolder } from "./scratch.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
+import { standInFiles } from "./stand-in/stand-in.ts";
 import type { StrategySpec } from "./strategies.ts";
 
 /** Options of a bot. */
@@ -78,6 +80,8 @@ interface Running {
   browser: ProcessId | undefined;
 }
 
+const BOT = fileURLToPath(new URL("bot.ts", import.meta.url));
+
 const bots = new Set<Running>();
 process.once("exit", () => {
   for (const { bot, browser } of bots) {
@@ -89,9 +93,8 @@ process.once("exit", () => {
 /** Starts a bot in a process of its own. It links, restores and saves by itself; `until` tells how far it is. */
 export function startBot(spec: BotSpec): Bot {
   const log = new EventLog();
-  const child = fork(fileURLToPath(new URL("bot.ts", import.meta.url)), [JSON.stringify(spec)], {
-    // By its address: in another working directory its name means nothing.
-    execArgv: ["--import", import.meta.resolve("tsx")],
+  const child = fork(compiled(BOT, standInFiles), [JSON.stringify(spec)], {
+    execArgv: [],
     ...(spec.cwd ? { cwd: spec.cwd } : {}),
     ...(spec.execPath ? { execPath: spec.execPath } : {}),
     env: { ...process.env, [RUN_DIRECTORY]: botsFolder() },

@@ -1,10 +1,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { scratchFolder } from "../scratch.ts";
 
 /** The WhatsApp Web version the page says it is. */
 const webVersion = "2.3000.1099999999";
 const parts = ["storage.js", "credentials.js", "chain.js", "modules.js", "main.js"];
+const partPath = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** What the page is made of, which lies beside this module: absolute paths. */
+export const standInFiles: readonly string[] = ["page.html", ...parts].map(partPath);
 
 /** What `new Client(…)` must be given so that it loads the stand-in. */
 export interface StandInOptions {
@@ -38,7 +43,7 @@ export interface Verdict {
 
 /** The page as one HTML text. */
 export function standInPage(): string {
-  const read = (name: string) => readFileSync(new URL(name, import.meta.url), "utf8");
+  const read = (name: string) => readFileSync(partPath(name), "utf8");
   // A function as replacement: a text would have its `$` read as patterns.
   return read("page.html").replace("<!-- scripts -->", () =>
     parts.map((name) => `<script type="module">\n${read(name)}</script>`).join("\n"),
