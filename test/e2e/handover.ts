@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { SaveReport } from "../../lib/store.ts";
+import { writesSoon } from "../support/chromium.ts";
 import type { Written } from "../support/phone.ts";
 import type { Rig } from "../support/rig.ts";
 import type { Bot, BotSpec } from "../support/start-bot.ts";
@@ -16,7 +17,7 @@ export const ENDLESS_MS: number = 24 * 60 * 60 * 1000;
 /** A bot on a machine of its own: another profile, and the same store. Its last save may take as long as it wants. */
 export function botOn(rig: Rig, store: StoreSpec, { options, ...more }: Partial<BotSpec> = {}): BotSpec {
   const patient = { finalSaveTimeoutMs: 120_000, leaseWaitMs: LONG_MS, ...options };
-  return { strategy: "remote", store, dataPath: rig.folder(), options: patient, ...more };
+  return { strategy: "remote", store, dataPath: rig.folder(), options: patient, args: writesSoon, ...more };
 }
 
 /** Links the session of a bot that was started on an empty store, until it is stored. */

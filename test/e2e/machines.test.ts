@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isVaultError } from "../../lib/errors.ts";
+import { writesSoon } from "../support/chromium.ts";
 import { inTime } from "../support/in-time.ts";
 import { isLong } from "../support/length.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
@@ -110,7 +111,7 @@ describe("machines", () => {
   it("a new link that was never saved is kept at the next start, instead of the stored link that has ended", async () => {
     const folder = rig.folder();
     const { dataPath } = await savedSession(rig, folder);
-    const bot = rig.start(remoteBot(folder, dataPath));
+    const bot = rig.start({ ...remoteBot(folder, dataPath), args: writesSoon });
     await bot.until("ready");
     await bot.until("remote_session_saved");
     await bot.phone.unlink({ how: "storage" });

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
+import { writesSoon } from "../support/chromium.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { openRemote, savedSession } from "../support/remote.ts";
@@ -20,7 +21,7 @@ describe.each(whatsappVersionsHere)("the RemoteAuth of whatsapp-web.js %s", (ver
     await mkdir(dataPath, { recursive: true });
     const store = new FileStore({ directory: folder, dataPath });
     const strategy = shippedRemoteAuth(version, { store, dataPath, clientId: `v-${process.pid}` });
-    return { ...rig.open({ version, authStrategy: strategy }), strategy };
+    return { ...rig.open({ version, authStrategy: strategy, puppeteer: { args: writesSoon } }), strategy };
   };
 
   it("links, saves into our store, and is ready on a fresh machine without a QR", async () => {

@@ -1,6 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { writesSoon } from "../support/chromium.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
@@ -20,7 +21,7 @@ async function linked(dataPath: string, link = 0): Promise<string> {
 }
 
 async function makeLink(dataPath: string): Promise<string> {
-  const client = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+  const client = rig.open({ authStrategy: new LocalAuth({ dataPath }), puppeteer: { args: writesSoon } });
   await client.until("qr");
   await client.phone.pair();
   await client.until("ready");

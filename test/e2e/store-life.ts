@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { writesSoon } from "../support/chromium.ts";
 import { liveAndComeBack } from "../support/life.ts";
 import type { Rig } from "../support/rig.ts";
 import { unique } from "../support/services/index.ts";
@@ -20,7 +21,14 @@ export async function storeLives(rig: Rig, [server, start, kinds]: Server): Prom
         const bot = () => {
           // The published stores look for the zip in the working directory.
           const cwd = rig.folder();
-          return rig.start({ strategy: "remote", store, clientId, dataPath: join(cwd, "sessions"), cwd });
+          return rig.start({
+            strategy: "remote",
+            store,
+            clientId,
+            dataPath: join(cwd, "sessions"),
+            cwd,
+            args: writesSoon,
+          });
         };
         const [, second] = await liveAndComeBack(bot);
         const left = await openStore(store);

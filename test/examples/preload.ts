@@ -2,6 +2,7 @@
 // happens, and may send a state of the connection. The example itself is unchanged.
 import { createRequire } from "node:module";
 import type { Client, ClientOptions } from "whatsapp-web.js";
+import { writesSoon } from "../support/chromium.ts";
 import { clientOptions } from "../support/client.ts";
 import { phoneOf } from "../support/phone.ts";
 import { answerEverything, type DevtoolsPage } from "../support/stand-in/stand-in.ts";
@@ -14,7 +15,7 @@ const tell = (event: string): void => void process.send?.(event, () => {});
 whatsapp.Client = class extends whatsapp.Client {
   constructor(options: ClientOptions) {
     if (!options.authStrategy) throw new Error("The example names no strategy.");
-    super(clientOptions({ authStrategy: options.authStrategy }));
+    super(clientOptions({ authStrategy: options.authStrategy, puppeteer: { args: writesSoon } }));
     this.on("qr", async () => {
       tell("qr");
       await phoneOf(this).pair();

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { copySession } from "../../lib/copy-session.ts";
+import { writesSoon } from "../support/chromium.ts";
 import { linkAndStore } from "../support/link-and-store.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";
@@ -22,7 +23,8 @@ for (const [old, own, version, start] of moves) {
       const [clientId, name] = [unique(), `m${unique()}`];
       const from = { kind: old, env, name };
       const [cwd, dataPath] = [rig.folder(), rig.folder()];
-      const first = rig.start({ strategy: "shipped-remote", version, store: from, clientId, dataPath, cwd });
+      const spec = { version, store: from, clientId, dataPath, cwd, args: writesSoon };
+      const first = rig.start({ strategy: "shipped-remote", ...spec });
       const sequence = await linkAndStore(first, dataPath);
       await first.vanish();
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { writesSoon } from "../support/chromium.ts";
 import { isLong } from "../support/length.ts";
 import { linkAndStore } from "../support/link-and-store.ts";
 import { useRig } from "../support/rig.ts";
@@ -26,7 +27,8 @@ for (const [kind, start, version] of stores) {
         const machine = (): { bot: Bot; dataPath: string } => {
           const [cwd, dataPath] = [rig.folder(), rig.folder()];
           const store = { kind, env, name, dataPath };
-          return { bot: rig.start({ strategy: "shipped-remote", version, store, clientId, dataPath, cwd }), dataPath };
+          const spec = { version, store, clientId, dataPath, cwd, args: writesSoon };
+          return { bot: rig.start({ strategy: "shipped-remote", ...spec }), dataPath };
         };
         const first = machine();
         const sequence = await linkAndStore(first.bot, first.dataPath);

@@ -1,6 +1,7 @@
 // The packed package and a life of a session on each Node that is maintained. The other tests run on one.
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
+import { writesSoon } from "../support/chromium.ts";
 import { liveAndComeBack } from "../support/life.ts";
 import { entries, type Project, peers, projectIn } from "../support/packed-package.ts";
 import { remoteBot } from "../support/remote.ts";
@@ -29,7 +30,10 @@ for (const version of nodeVersions) {
 
     it("links a session, saves it, loses its machine, and is ready on another one without a QR", async () => {
       const store = rig.folder();
-      const bot = () => rig.start({ ...remoteBot(store, join(rig.folder(), "sessions")), execPath: command });
+      const bot = () => {
+        const spec = remoteBot(store, join(rig.folder(), "sessions"));
+        return rig.start({ ...spec, execPath: command, args: writesSoon });
+      };
       const [first, second] = await liveAndComeBack(bot);
       const [started] = (await second.until("starting")).values;
       expect(started).toMatch(new RegExp(`^v${version.split(".")[0]}\\.`));

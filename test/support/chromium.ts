@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { isLong } from "./length.ts";
 import { aptForRoot, aptInstall, isAptAtWork } from "./services/apt.ts";
 import { findInstalled, isExecutable } from "./services/path.ts";
 import { type Program, ServiceMissing } from "./services/programs.ts";
@@ -37,6 +38,12 @@ const flags = [
 export function chromiumFlags(options: { offline?: boolean } = {}): string[] {
   return options.offline === false ? [...flags] : [...flags, "--host-resolver-rules=MAP * ~NOTFOUND"];
 }
+
+/**
+ * Arguments for tests whose subject is what comes after a link: Local Storage is on disk a second after a change, not many
+ * seconds. In the long run Chromium takes its own time, as it does in the tests of first saves.
+ */
+export const writesSoon: string[] = isLong ? [] : ["--enable-aggressive-domstorage-flushing"];
 
 /** Arguments that make a new profile keep the site's storage in either of Chromium's two forms. */
 export const storageForms: Readonly<Record<"LevelDB" | "SQLite", string[]>> = {

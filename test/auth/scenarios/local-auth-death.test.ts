@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LocalAuth } from "../../../lib/auth/local-auth.ts";
+import { writesSoon } from "../../support/chromium.ts";
 import { times } from "../../support/length.ts";
 import { localStorageOnDisk } from "../../support/local-storage.ts";
 import { identify, isAlive } from "../../support/process-tree.ts";
@@ -10,7 +11,7 @@ const rig = useRig();
 describe("LocalAuth after a kill -9", () => {
   it("of the bot alone: ends the orphaned browser, and opens the whole profile", async () => {
     const dataPath = rig.folder();
-    const bot = rig.start({ strategy: "local", dataPath });
+    const bot = rig.start({ strategy: "local", dataPath, args: writesSoon });
     await bot.until("qr");
     await bot.phone.pair();
     await bot.until("ready");
@@ -30,7 +31,7 @@ describe("LocalAuth after a kill -9", () => {
 
   it("of browser and bot under load: opens every committed write", async () => {
     const dataPath = rig.folder();
-    const bot = rig.start({ strategy: "local", dataPath });
+    const bot = rig.start({ strategy: "local", dataPath, args: writesSoon });
     await bot.until("qr");
     await bot.phone.pair();
     await bot.until("ready");
