@@ -15,11 +15,17 @@ const env = { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json") };
 export const session = "RemoteAuth-support";
 
 /** What is loaded before an example, by what the example drives. */
-const PRELOADS = { browser: "preload.ts", baileys: "baileys-preload.ts" };
+const PRELOADS: Record<"browser" | "baileys" | "nothing", string[]> = {
+  browser: ["preload.ts"],
+  baileys: ["baileys-preload.ts"],
+  nothing: [],
+};
 
 /** An example in a process of its own, and in a folder of its own. */
 export class Example {
   readonly events: string[] = [];
+  /** Its folder. */
+  readonly cwd: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown[]>;
   #output = "";
@@ -31,11 +37,12 @@ export class Example {
     more: object = {},
     drives: keyof typeof PRELOADS = "browser",
   ) {
-    const preload = new URL(PRELOADS[drives], import.meta.url).href;
+    this.cwd = cwd;
+    const preloads = PRELOADS[drives].flatMap((name) => ["--import", new URL(name, import.meta.url).href]);
     this.#child = fork(resolve(folder, name), args, {
       cwd,
       env: { ...env, ...more },
-      execArgv: ["--import", import.meta.resolve("tsx"), "--import", preload],
+      execArgv: ["--import", import.meta.resolve("tsx"), ...preloads],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     onTestFinished(() => {
@@ -99,9 +106,9 @@ export class Example {
   }
 }
 
-/** Runs an example that ends by itself. @returns its output */
+/** Runs an example that drives nothing, and ends by itself. @returns its output */
 export async function ended(name: string, cwd: string, args: readonly string[], more: object = {}): Promise<string> {
-  const example = new Example(name, cwd, args, more);
+  const example = new Example(name, cwd, args, more, "nothing");
   expect(await example.end(), example.output).toEqual([0, null]);
   return example.output;
 }
