@@ -49,10 +49,19 @@ function processesOf(folder: string): string[] {
   });
 }
 
+/** No process and no file of the demo is left, beside what tsx compiles and what killed bots leave: the run removes that. */
+async function expectNothingLeft(folder: string): Promise<void> {
+  expect(processesOf(folder)).toEqual([]);
+  const names = (await readdir(folder)).filter((name) => !/^tsx-|^pids$|^wa-vault-(stand-in|tmp)-/.test(name));
+  expect(names).toEqual([]);
+}
+
 describe("the demo", () => {
-  it("ends with 0 when the session came back without a QR", async () => {
-    const { status, stdout, stderr } = await demo();
+  it("ends with 0 when the session came back without a QR, and leaves no files or processes", async () => {
+    const folder = leftovers();
+    const { status, stdout, stderr } = await demo([], folder);
     expect(status, stdout + stderr).toBe(0);
+    await expectNothingLeft(folder);
     expect(stdout).toContain("ready, without a QR");
     expect(stdout).toContain("history: ok, up to number 6");
     expect(stdout).not.toContain("\x1b[");
@@ -84,10 +93,12 @@ describe("the demo", () => {
   });
 });
 
-const servers: [kind: string, start: () => Promise<Service>][] = [
+// What becomes of a session on these: test/e2e/stores.test.ts.
+const servers = onlyLong<[kind: string, start: () => Promise<Service>]>(
   ["s3", startS3],
-  ...onlyLong<[string, () => Promise<Service>]>(["redis", startRedis], ["mongo", startMongo]),
-];
+  ["redis", startRedis],
+  ["mongo", startMongo],
+);
 for (const [kind, start] of servers) {
   // Whether there is one; the demo brings its own, in the same way.
   const look = async () => {
@@ -103,10 +114,7 @@ for (const [kind, start] of servers) {
       // Which server; how it was had may be another way than a moment ago.
       expect(stdout).toContain(`${way.split(":")[0]}: `);
       expect(stdout).toContain("no second QR, nothing lost");
-      expect(processesOf(folder)).toEqual([]);
-      // Beside what tsx has compiled and what killed bots leave, which is removed with a test run: profiles and data.
-      const names = (await readdir(folder)).filter((name) => !/^tsx-|^pids$|^wa-vault-(stand-in|tmp)-/.test(name));
-      expect(names).toEqual([]);
+      await expectNothingLeft(folder);
     });
   });
 }
