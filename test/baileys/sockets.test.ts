@@ -4,6 +4,7 @@ import { useVaultAuthState, type VaultAuthState } from "../../lib/baileys/index.
 import { Vault } from "../../lib/vault/vault.ts";
 import { type Baileys, baileys, baileysVersions } from "../support/baileys.ts";
 import { BaileysBot } from "../support/baileys-bot.ts";
+import { onlyLong } from "../support/length.ts";
 import { lifeOfASocket } from "../support/life-of-a-socket.ts";
 import { everything } from "../support/traces.ts";
 import { expectWarning } from "../support/warnings.ts";
@@ -42,7 +43,10 @@ describe.each(baileysVersions)("useVaultAuthState, with sockets of Baileys %s", 
     const store = new MemoryStore();
     await lifeOfASocket({ baileys: release, openState: () => openBot(release, store) });
   });
+});
 
+const [newest, ...older] = baileysVersions;
+describe.each([newest, ...onlyLong(...older)])("useVaultAuthState, with sockets of Baileys %s", (version) => {
   it("lets a socket live whose credentials are saved by hand", async () => {
     const release = await baileys(version);
     const store = new MemoryStore();

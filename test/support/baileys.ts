@@ -8,7 +8,11 @@ const require = createRequire(import.meta.url);
 /** The releases of Baileys that are tested. */
 export type BaileysVersion = "7.0.0-rc14" | "6.17.16" | "6.7.24";
 
-export const baileysVersions: readonly BaileysVersion[] = ["7.0.0-rc14", "6.17.16", "6.7.24"];
+export const baileysVersions: readonly [newest: BaileysVersion, ...older: BaileysVersion[]] = [
+  "7.0.0-rc14",
+  "6.17.16",
+  "6.7.24",
+];
 
 /** An open state, in the form that every state for Baileys has. */
 export interface OpenState {

@@ -36,18 +36,34 @@ const key = testKey(1);
 const sealed: VaultOptions = { encryption: { key } };
 const wid = "491701234567@c.us";
 
+/** Opens a new, empty store with these options. */
+type OpenStore = (options: VaultOptions) => OpenedVault | Promise<OpenedVault>;
+
 /**
- * Defines the suites of a store once without and once with encryption, and a search of all that it has stored for what
- * only the holder of the key may know.
- * @param open opens a new, empty store with these options.
+ * Defines the suites of a store, once without and, where that is wanted, once with encryption, see {@link sealedSuites}; in
+ * the long run also a life of a socket of Baileys.
+ * @param options.withEncryption what is encrypted is the same on every store. @default in the long run only
  */
-export function storeSuites(name: string, open: (options: VaultOptions) => OpenedVault | Promise<OpenedVault>): void {
+export function storeSuites(
+  name: string,
+  open: OpenStore,
+  { withEncryption = isLong }: { withEncryption?: boolean } = {},
+): void {
   expectWarning(/Waiting up to/);
   storeContract(runner, { name, open: () => open({}) });
   profileStoreContract(runner, { name, open: () => open({}) });
   leaseContract(runner, { name, open: async () => withMortals(await open({})) });
   authStateContract(runner, { name, open: async () => withStates(await open({})) });
   recordsSuite(name, () => open({}), {});
+  if (isLong) socketSuite(name, open);
+  if (withEncryption) sealedSuites(name, open);
+}
+
+/**
+ * Defines the suites of a store with encryption, and a search of all that it has stored for what only the holder of the
+ * key may know.
+ */
+function sealedSuites(name: string, open: OpenStore): void {
   const encrypted = `${name}, encrypted`;
   storeContract(runner, { name: encrypted, open: () => open(sealed) });
   profileStoreContract(runner, { name: encrypted, open: () => open(sealed) });
@@ -74,6 +90,30 @@ export function storeSuites(name: string, open: (options: VaultOptions) => Opene
       const { found, plain } = await lookThrough(open, options);
       expect(found).toEqual([]);
       expect(plain).toEqual([]);
+    });
+  });
+}
+
+/** The life of a real socket of Baileys on the store. */
+function socketSuite(name: string, open: OpenStore): void {
+  describe(`${name}: a socket of Baileys`, () => {
+    it.each<[string, VaultOptions]>([
+      ["without encryption", {}],
+      ["with a key", sealed],
+    ])("links, talks, ends, and comes back from its state (%s)", async (_, options) => {
+      // Loaded where it is wanted: most suites need no Baileys.
+      const [{ baileys }, { lifeOfASocket }] = await Promise.all([
+        import("./baileys.ts"),
+        import("./life-of-a-socket.ts"),
+      ]);
+      const { store, close } = await open(options);
+      try {
+        const openState = () => useVaultAuthState({ store, session: "bot", onWarning: () => {} });
+        await lifeOfASocket({ baileys: await baileys(), openState });
+        expect(await store.peekRecords({ session: "Baileys-bot" })).toBeDefined();
+      } finally {
+        await close?.();
+      }
     });
   });
 }
@@ -134,7 +174,7 @@ function mortal(blobs: BlobStore, options: VaultOptions): MortalStore {
 
 /** Lets a session live in a new store, and looks through all that is stored then. */
 async function lookThrough(
-  open: (options: VaultOptions) => OpenedVault | Promise<OpenedVault>,
+  open: OpenStore,
   options: VaultOptions,
 ): Promise<{ found: Trace[]; plain: string[]; secrets: Record<string, Buffer | string> }> {
   const { blobs, store, close } = await open(options);
