@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Baileys, baileys, baileysVersions } from "./baileys.ts";
 import { BaileysBot, type BaileysBotOptions } from "./baileys-bot.ts";
 import { useFolder } from "./folder.ts";
+import { onlyLong } from "./length.ts";
 import { lifeOfASocket } from "./life-of-a-socket.ts";
 import type { Ending } from "./whatsapp-server/endings.ts";
 import { startWhatsApp, type WhatsAppServer } from "./whatsapp-server/server.ts";
@@ -48,7 +49,9 @@ async function startBot(
   return bot;
 }
 
-describe.each(baileysVersions)("the WhatsApp server, with sockets of Baileys %s", (version) => {
+// Each release lives on it in test/baileys/sockets.test.ts.
+const [newest, ...older] = baileysVersions;
+describe.each([newest, ...onlyLong(...older)])("the WhatsApp server, with sockets of Baileys %s", (version) => {
   it("lets a socket live on the release's own state", async () => {
     const release = await baileys(version);
     const folder = newFolder();
