@@ -73,14 +73,9 @@ export class RecordsWriter {
     this.#folding.sweep();
   }
 
-  /**
-   * Resolves when all that is on its way has ended, and what changes one of these records is in the log. Rejects when a part
-   * of that does.
-   */
+  /** Resolves when all that is on its way and changes one of these records is in the log. Rejects when a part of it does. */
   async stored(keys: readonly string[]): Promise<void> {
-    const left = this.#left;
-    const changing = left.filter((one) => !("changes" in one) || keys.some((key) => one.changes.has(key)));
-    await Promise.allSettled(left.map(({ stored }) => stored));
+    const changing = this.#left.filter((one) => !("changes" in one) || keys.some((key) => one.changes.has(key)));
     await Promise.all(changing.map(({ stored }) => stored));
   }
 

@@ -5,6 +5,7 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { VaultError } from "../../../lib/errors.ts";
 import { entryKey } from "../../../lib/vault/layout.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
+import { gate } from "../../support/gate.ts";
 import { testKey } from "../../support/keys.ts";
 import { LatePuts } from "../support/late-puts.ts";
 import { all, keysOf, session, set, take, vault } from "../support/records.ts";
@@ -90,6 +91,18 @@ describe("a set", () => {
     await set(records, { a: "1", b: undefined });
     await set(records, {});
     expect((await keysOf(blobs, "log")).length).toBe(before);
+  });
+
+  it("of what is there already waits for no set of other records", async () => {
+    const line = new LatePuts();
+    const records = await take(vault(line));
+    await set(records, { a: "1" });
+    const mayGoOn = gate();
+    line.beforePut = () => mayGoOn.opened;
+    const other = set(records, { b: "2" });
+    await set(records, { a: "1" });
+    mayGoOn.open();
+    await other;
   });
 
   it("that equals one on its way is stored when that is", async () => {
