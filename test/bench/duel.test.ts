@@ -5,31 +5,28 @@ import { test } from "vitest";
 import { duel } from "../../bench/duel.ts";
 import { type Figures, type Side, type Step, sides, steps } from "../../bench/figures.ts";
 import { headline, json, markdown, table } from "../../bench/report.ts";
-import { recordSeries } from "../../bench/series.ts";
+import { recordSeries, type Series } from "../../bench/series.ts";
 import { startStore } from "../../bench/stores.ts";
 import { onlyLong } from "../support/length.ts";
 import { useRig } from "../support/rig.ts";
 
 type Form = "leveldb" | "sqlite";
 const rig = useRig();
+const log = (): void => {};
+
+/** A small series, recorded once in a folder. */
+function record(folder: string, backend: Form): Promise<Series> {
+  const sizes = { bytes: 1e6, saves: 1, useBytes: 100_000, quietMs: 0 };
+  return recordSeries({ ...sizes, folder: join(folder, "series"), backend, log });
+}
 
 test.each<Form>(["leveldb", ...onlyLong<Form>("sqlite")])(
   "both sides are measured on one series of %s, and restore the same bytes",
   async (backend) => {
     const folder = rig.folder();
-    const log = () => {};
-    const recorded = {
-      folder: join(folder, "series"),
-      bytes: 1e6,
-      backend,
-      saves: 1,
-      useBytes: 100_000,
-      quietMs: 0,
-      log,
-    };
-    const series = await recordSeries(recorded);
+    const series = await record(folder, backend);
     assert.ok(series.bytes > 0.9e6 && series.bytes < (backend === "leveldb" ? 1.6e6 : 4e6), `${series.bytes} bytes`);
-    assert.deepEqual((await recordSeries(recorded)).states, series.states, "recorded once");
+    assert.deepEqual((await record(folder, backend)).states, series.states, "recorded once");
 
     const store = await startStore("file", folder);
     const shared = { series, runs: 1, store, node: process.execPath, log };
@@ -78,20 +75,27 @@ test.each<Form>(["leveldb", ...onlyLong<Form>("sqlite")])(
       [existsSync(join(folder, "duel", "run-0")), existsSync(join(folder, "series", "live"))],
       [false, false],
     );
+  },
+);
 
+// The steps before it are those above.
+test.each<Form>(onlyLong("leveldb", "sqlite"))(
+  "saves are measured while the page writes, on a series of %s",
+  async (backend) => {
+    const folder = rig.folder();
+    const series = await record(folder, backend);
+    const store = await startStore("file", folder);
     const states = series.states.slice(-1);
-    const loaded = await duel({
-      ...shared,
-      series: { ...series, states },
-      sessions: 1,
-      folder: join(folder, "loaded"),
-    });
+    const only = { ...series, states };
+    const shared = { series: only, runs: 1, store, node: process.execPath, log };
+    const loaded = await duel({ ...shared, sessions: 1, folder: join(folder, "loaded") });
     for (const side of ["ours", "limit"] as const) {
       const [saved] = loaded[side]["save under load"];
       assert.ok(saved && saved.bytesSent > 0.5e6, side);
       assert.deepEqual(loaded[side]["later save"], [], "there is one state");
     }
-    const rows = table({ ...result, samples: loaded });
+    const result = { bytes: series.bytes, backend, node: "20.1.2", sessions: 1, saves: 1, samples: loaded };
+    const rows = table(result);
     assert.ok(!rows.includes("later save"), "a step without samples has no rows");
     assert.match(rows, /^\| save under load +\| time +\|/m);
   },
