@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { exitOf } from "../../support/child-exit.ts";
 import { useFolder } from "../../support/folder.ts";
 import { testKey } from "../../support/keys.ts";
-import { times } from "../../support/length.ts";
+import { onlyLong, times } from "../../support/length.ts";
 import { levelDbProfile } from "../support/threads/large-profile.ts";
 
 // The other tests run the sources, beside which there is no file that a thread could run: they do all work in one thread.
@@ -40,9 +40,11 @@ async function node(args: readonly string[]): Promise<string> {
 
 describe("saves by threads", () => {
   it.each([
-    ["without encryption", undefined],
     ["with a key", { key: testKey(1).toString("base64") }],
-    ["with a passphrase", { passphrase: "a passphrase" }],
+    ...onlyLong<[string, object | undefined]>(
+      ["without encryption", undefined],
+      ["with a passphrase", { passphrase: "a passphrase" }],
+    ),
   ])("store what saves by one thread store, and both can be restored (%s)", async (_how, encryption) => {
     const { done, sizes } = await run<Said & { sizes: number[] }>(
       "round-trip.ts",
@@ -96,7 +98,7 @@ describe("saves by threads", () => {
 
   it("keep the contents of sessions apart in memory that is used again", async () => {
     const seed = String(Math.floor(Math.random() * 2 ** 31));
-    const said = await run<Said & { failures: number }>("many-saves.ts", String(times(50, 1_000)), seed).catch(
+    const said = await run<Said & { failures: number }>("many-saves.ts", String(times(12, 1_000)), seed).catch(
       (error) => {
         throw new Error(`seed ${seed}`, { cause: error });
       },

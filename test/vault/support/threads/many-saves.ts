@@ -1,5 +1,6 @@
-// Many saves of several sessions at once, in memory that is used again: `tsx many-saves.ts <directory> <rounds> <seed>`. Each
-// session is restored and compared after each save. Says what the threads have done.
+// Many saves of several sessions at once, in memory that is used again: `tsx many-saves.ts <directory> <rounds> <seed>`, and
+// more rounds until a request has failed. Each session is restored and compared after each save. Says what the threads have
+// done.
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lease } from "../../../../lib/store.ts";
@@ -53,8 +54,10 @@ async function saveAndRestore({ name, files, vault, lease }: Session): Promise<v
   await rm(into, { recursive: true });
 }
 
+const failed = (): number => stores.reduce((sum, store) => sum + store.failures, 0);
+
 await threads.start();
-for (let round = 0; round < Number(rounds); round++) {
+for (let round = 0; round < Number(rounds) || failed() === 0; round++) {
   // Now and then this thread does all of it.
   threads.isOn = random() < 0.7;
   await Promise.all(sessions.map(saveAndRestore));
@@ -66,5 +69,4 @@ for (const { name, files, vault } of sessions) {
   await vault.restoreProfile({ session: name, into });
   assertSameFiles(await filesIn(into), files.files);
 }
-const failures = stores.reduce((sum, store) => sum + store.failures, 0);
-console.log(JSON.stringify({ done: threads.done, failures }));
+console.log(JSON.stringify({ done: threads.done, failures: failed() }));
