@@ -7,6 +7,8 @@ import { suiteWith } from "../support/services/suite.ts";
 import { targets } from "./targets.ts";
 
 const PEERS = ["anna", "bert", "carl"];
+/** What takes longer is tried again, on a busy machine too. */
+const ATTEMPT_MS = 1_000;
 
 for (const target of targets) {
   await suiteWith<OwnService>(`a Baileys bot on ${target.name}`, target.start, (service) => {
@@ -24,7 +26,7 @@ for (const target of targets) {
         const onWarning = (message: string): void => void warnings.push(message);
         const options = { session: "bot", leaseWaitMs: 0, closeTimeoutMs: 120_000, onWarning };
         const store = (retries: number): Vault =>
-          new Vault({ blobs: opened.blobs, attemptTimeoutMs: 3_000, retries, retryDelayMs: 100, onWarning });
+          new Vault({ blobs: opened.blobs, attemptTimeoutMs: ATTEMPT_MS, retries, retryDelayMs: 100, onWarning });
         const one = await useVaultAuthState({ ...options, store: store(1), onError: (error) => errors.push(error) });
         const counts = new Map<string, number>();
         let isOver = false;
@@ -45,7 +47,8 @@ for (const target of targets) {
         };
         await reach(3);
         await down();
-        await expect.poll(() => errors.length, { timeout: 120_000 }).toBeGreaterThan(0);
+        const told = errors.length;
+        await expect.poll(() => errors.length, { timeout: 120_000 }).toBeGreaterThan(told);
         // Reads go on.
         const { anna } = await one.state.keys.get("tctoken", ["anna"]);
         expect(anna.count).toBeGreaterThan(3);
@@ -61,9 +64,9 @@ for (const target of targets) {
         expect(new Map(PEERS.map((peer) => [peer, found[peer]?.count]))).toEqual(counts);
         await two.close();
         // A listing of S3Proxy that runs beside puts can lack keys; then a prune leaves everything alone.
-        const told = warnings.filter((warning) => !/^(Left old data|The store has lost chunks) of /.test(warning));
-        if (target.remembers(service)) expect(told).toEqual([]);
-        else for (const warning of told) expect(warning).toContain("has lost entries or chunks");
+        const shown = warnings.filter((warning) => !/^(Left old data|The store has lost chunks) of /.test(warning));
+        if (target.remembers(service)) expect(shown).toEqual([]);
+        else for (const warning of shown) expect(warning).toContain("has lost entries or chunks");
         await opened.close();
       },
     );

@@ -28,17 +28,17 @@ for (const [turn, server] of servers.entries()) {
       };
 
     it("before and after requests: the session is as its last call left it, and nothing unneeded stays", async () => {
-      const moments = await killAtMoments(await placeOn(server.kind, service), "step", some(6));
-      expect(moments.length).toBeGreaterThan(3);
-    });
-
-    it("in the middle of puts and deletes: the same", async () => {
-      const moments = await killAtMoments(await placeOn(server.kind, service), "amid", some(4));
+      const moments = await killAtMoments(await placeOn(server.kind, service), "step", some(4));
       expect(moments.length).toBeGreaterThan(2);
     });
 
+    it("in the middle of puts and deletes: the same", async () => {
+      const moments = await killAtMoments(await placeOn(server.kind, service), "amid", some(3));
+      expect(moments.length).toBeGreaterThan(1);
+    });
+
     it("while records are set: every set that was stored is there, the next one all or not at all", async () => {
-      const moments = await killAtMoments(await placeOn(server.kind, service), "step", some(3), recordsLife);
+      const moments = await killAtMoments(await placeOn(server.kind, service), "step", some(2), recordsLife);
       moments.push(...(await killAtMoments(await placeOn(server.kind, service), "amid", some(2), recordsLife)));
       expect(moments.length).toBeGreaterThan(2);
     });

@@ -5,12 +5,12 @@ import type { BlobStore } from "../../lib/blobs.ts";
 import { isVaultError, type VaultError } from "../../lib/errors.ts";
 import type { OwnService } from "../support/services/index.ts";
 import { suiteWith } from "../support/services/suite.ts";
-import { type OpenTarget, targets } from "./targets.ts";
+import { clients, type OpenTarget } from "./targets.ts";
 
 const BYTES = 200_000;
 const ATTEMPT_MS = 3_000;
 
-for (const target of targets) {
+for (const target of clients) {
   await suiteWith<OwnService>(target.name, target.start, (service) => {
     let opened: OpenTarget;
     let bounded: BlobStore;

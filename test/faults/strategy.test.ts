@@ -10,7 +10,8 @@ import { suiteWith } from "../support/services/suite.ts";
 import { type OpenTarget, targets } from "./targets.ts";
 
 const session = "RemoteAuth";
-const BOUNDED = { retries: 1, retryDelayMs: 10, attemptTimeoutMs: 1_000, onWarning: () => {} };
+/** No attempt is answered. */
+const BOUNDED = { retries: 1, retryDelayMs: 10, attemptTimeoutMs: 200, onWarning: () => {} };
 
 // An outage at the start of a bot: it says so, starts no browser, shows no QR, and leaves the local profile alone.
 for (const target of targets) {

@@ -50,8 +50,10 @@ const startRedis = (): Promise<OwnService> => startOwnRedis(["--appendfsync", "a
 const ioredis: Target = { name: "Redis by ioredis", start: startRedis, open: openIoRedis, remembers: () => true };
 const nodeRedis: Target = { name: "Redis by node-redis", start: startRedis, open: openNode, remembers: () => true };
 
+/** A server of each kind; in the long run each server, and each client of Redis. */
+export const targets: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, ioredis, ...onlyLong(nodeRedis)];
 /** Every client on a server of each kind; in the long run on each server. */
-export const targets: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, ioredis, nodeRedis];
+export const clients: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, ioredis, nodeRedis];
 
 async function openS3(service: OwnService, port = service.port): Promise<OpenTarget> {
   const direct = s3Client(service);
