@@ -44,19 +44,17 @@ describe("a migration whose process is killed with SIGKILL at a step on the disk
     const from = { files: await multiFileOf(sampleState(2), join(newFolder(), "from")) };
     const before = await filesIn(from.files);
     const good = newPlace();
-    const steps = await migrateAndDie({ from, to: good, at: -1, moment: "before" });
+    const steps = (await migrateAndDie({ from, to: good, at: -1, moment: "before" })) ?? 0;
     const whole = await contentOf(good);
     expect(whole).toBeDefined();
     const random = seeded(1);
     const found = new Set<boolean>();
     let kills = 0;
-    for (let round = 0; round < times(8, 100); round++) {
-      // The last steps first, among which is the one that makes it a session; then any.
-      const back = round < times(6, 20) ? Math.floor(round / 2) * 2 : Math.floor(random() * (steps ?? 0));
-      const [at, moment]: [number, Moment] = [
-        Math.max(0, (steps ?? 0) - 1 - back),
-        round % 2 === 0 ? "before" : "after",
-      ];
+    const lasts = times(6, 20);
+    for (let round = 0; round < times(7, 100); round++) {
+      // The last steps first, among which is the one that makes it a session; then one long before it, and any.
+      const back = round < lasts ? Math.floor(round / 2) * 2 : Math.floor((round === lasts ? 0.5 : random()) * steps);
+      const [at, moment]: [number, Moment] = [Math.max(0, steps - 1 - back), round % 2 === 0 ? "before" : "after"];
       const to = newPlace();
       // Where the background had less to do, it may have come to its end before.
       kills += (await migrateAndDie({ from, to, at, moment })) === undefined ? 1 : 0;
