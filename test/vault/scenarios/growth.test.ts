@@ -21,7 +21,7 @@ const session = "RemoteAuth-bot";
 const MIB = 1024 * 1024;
 /** More than eight profiles and 64 MiB is never stored before a save uploads anything, and one profile comes on top. */
 const MOST_BYTES = 64 * MIB + 10 * 700_000;
-const ROUNDS = times(130, 1000);
+const ROUNDS = times(105, 1000);
 
 let time: FakeTime;
 let blobs: MeasuredBlobs;

@@ -7,10 +7,10 @@ import { runSchedule } from "../support/schedule/run.ts";
 
 describe("processes on one session, over a network on which everything goes wrong", () => {
   it.each<[Mode, number, string]>([
-    ["wild", times(60, 2_000), "LEASE_LOST"],
-    ["leases", times(100, 2_000), "LEASE_HELD"],
-    ["lossy", times(40, 1_000), "losses"],
-    ["alone", times(40, 1_000), "UNAVAILABLE"],
+    ["wild", times(40, 2_000), "LEASE_LOST"],
+    ["leases", times(50, 2_000), "LEASE_HELD"],
+    ["lossy", times(25, 1_000), "losses"],
+    ["alone", times(25, 1_000), "UNAVAILABLE"],
   ])(
     "lose nothing that was committed: %s, seeds 1 to %i",
     async (mode, most, special) => {
@@ -25,9 +25,9 @@ describe("processes on one session, over a network on which everything goes wron
   );
 
   it.each<[Mode, number, string]>([
-    ["wild", times(60, 2_000), "LEASE_LOST"],
-    ["leases", times(60, 2_000), "LEASE_HELD"],
-    ["lossy", times(30, 1_000), "losses"],
+    ["wild", times(40, 2_000), "LEASE_LOST"],
+    ["leases", times(40, 2_000), "LEASE_HELD"],
+    ["lossy", times(20, 1_000), "losses"],
   ])(
     "lose no records that were stored: %s, seeds 1 to %i",
     async (mode, most, special) => {
