@@ -9,7 +9,7 @@ import { LeasedStore } from "../auth/support/leased-store.ts";
 import { clientOptions } from "../support/client.ts";
 import { isRunning, killTree } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
-import { type WhatsappVersion, whatsapp, whatsappVersions } from "../support/whatsapp.ts";
+import { type WhatsappVersion, whatsapp, whatsappVersionsHere } from "../support/whatsapp.ts";
 
 const rig = useRig();
 let launched: number[] = [];
@@ -48,7 +48,7 @@ async function startsLeaveNoBrowser(client: Client): Promise<void> {
   }
 }
 
-it.each(whatsappVersions)(
+it.each(whatsappVersionsHere)(
   "a start that fails right after the launch leaves no browser and no lease (%s)",
   async (version) => {
     const store = new LeasedStore();

@@ -51,7 +51,7 @@ describe("machines", () => {
   });
 
   // The others: test/profile/scenarios/real-profile.test.ts.
-  const shown = ["no Local Storage", "no IndexedDB of the site", "a table with a flipped bit"];
+  const shown = ["no Local Storage", "a table with a flipped bit"];
   const some = Object.entries(damages).filter(([name]) => isLong || shown.includes(name));
   it.each(some)("a local profile with %s is replaced by the stored session", async (_what, damage) => {
     const folder = rig.folder();

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { copySession } from "../../lib/copy-session.ts";
 import { writesSoon } from "../support/chromium.ts";
+import { onlyLong } from "../support/length.ts";
 import { linkAndStore } from "../support/link-and-store.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startS3, unique } from "../support/services/index.ts";
@@ -12,8 +13,10 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
 
-const moves: [StoreKind, StoreKind, WhatsappVersion, () => Promise<Service>][] = [
-  ["wwebjs-mongo", "mongo", "1.34.4", startMongo],
+type Move = [StoreKind, StoreKind, WhatsappVersion, () => Promise<Service>];
+// What is copied of each store: copy-session.test.ts, and test/examples/moving.test.ts.
+const moves: Move[] = [
+  ...onlyLong<Move>(["wwebjs-mongo", "mongo", "1.34.4", startMongo]),
   // This one files a session under the path of its zip.
   ["wwebjs-aws-s3", "s3", "1.34.6", startS3],
 ];

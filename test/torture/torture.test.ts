@@ -9,7 +9,7 @@ describe.skipIf(isChromiumMissing()).each<[string, TortureOptions]>([
     ["leveldb", { form: "leveldb", captures: 100, copies: 20 }],
     ["sqlite", { form: "sqlite", captures: 100, copies: 20 }],
   ),
-  ["sqlite, from a slow disk", { form: "sqlite", captures: times(2, 20), slowReadMs: 20 }],
+  ["sqlite, from a slow disk", { form: "sqlite", captures: times(1, 20), slowReadMs: 20 }],
   // LevelDB has many files: most of them are beyond the limit of open files.
   ["leveldb, with few descriptors", { form: "leveldb", captures: times(2, 20), options: { maxOpenFiles: 4 } }],
 ])("captures of %s, under full write load", (name, options) => {
