@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { compiled } from "../support/compiled.ts";
 import { onlyLong } from "../support/length.ts";
 
 let child: ChildProcess | undefined;
@@ -10,8 +11,8 @@ afterEach(() => void child?.kill("SIGKILL"));
 
 /** Starts a scenario, sends the signals as it says the given lines, and waits for its end. */
 async function run(scenario: string, signals: Record<string, NodeJS.Signals>) {
-  const script = fileURLToPath(new URL("fixtures/signals.ts", import.meta.url));
-  const process = spawn("node", ["--import", "tsx", script, scenario], { stdio: ["ignore", "pipe", "inherit"] });
+  const script = compiled(fileURLToPath(new URL("fixtures/signals.ts", import.meta.url)));
+  const process = spawn("node", [script, scenario], { stdio: ["ignore", "pipe", "inherit"] });
   child = process;
   const said: string[] = [];
   const lines = createInterface(process.stdout);

@@ -12,6 +12,7 @@ import { VaultError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../lib/store.ts";
 import { assertSameFiles, type Files, filesIn, writeFiles } from "../../contract/profile.ts";
 import { INDEXED_DB } from "../../profile/support/small-profile.ts";
+import { compiled } from "../../support/compiled.ts";
 import { useFolder } from "../../support/folder.ts";
 import { onlyLong, times } from "../../support/length.ts";
 import { scratchFolder } from "../../support/scratch.ts";
@@ -50,11 +51,9 @@ afterEach(async () => {
 
 /** Starts another process, which stops before its `stopAt`-th change beside the profile. */
 async function start(stopAt: number): Promise<{ child: ChildProcess; said: string; next: () => Promise<string> }> {
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", join(import.meta.dirname, "../support/stopped-start.ts"), directory, dataPath, String(stopAt)],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const script = compiled(join(import.meta.dirname, "../support/stopped-start.ts"));
+  const args = [script, directory, dataPath, String(stopAt)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const lines = createInterface({ input: child.stdout as NonNullable<ChildProcess["stdout"]> })[Symbol.asyncIterator]();
   const next = async (): Promise<string> => String((await lines.next()).value);
