@@ -1,15 +1,16 @@
 // npm run bench: the RemoteAuth that ships with whatsapp-web.js and ours, side by side on one recorded profile.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { StorageBackend } from "../lib/store.ts";
 import { findChromium } from "../test/support/chromium.ts";
 import { exitOnSignals } from "../test/support/exit-on-signals.ts";
 import { duel } from "./duel.ts";
+import { describeMachine, load } from "./machine.ts";
 import { type BenchNode, nodeOf } from "./nodes.ts";
 import { plotSizes } from "./plot-sizes.ts";
-import { bytes, headline, json, markdown, type Report, type Result, table } from "./report.ts";
+import { headline, json, markdown, type Report, type Result, table } from "./report.ts";
 import { recordSeries } from "./series.ts";
 import { startStore, storeKinds } from "./stores.ts";
 
@@ -110,20 +111,6 @@ async function main(): Promise<void> {
       .join("; ")}`,
   );
   if (values.json) writeFileSync(values.json, `${JSON.stringify(json(report), null, 2)}\n`);
-}
-
-function describeMachine(): Record<string, string | number> {
-  const [first] = cpus();
-  return {
-    CPU: first?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    memory: bytes(totalmem()),
-  };
-}
-
-/** The load of the last minute: figures that were measured under a load are less reliable. */
-function load(): string {
-  return (loadavg()[0] ?? 0).toFixed(1);
 }
 
 function form(backend: string): StorageBackend {

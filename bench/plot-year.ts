@@ -1,3 +1,4 @@
+import { axisTo } from "./axis.ts";
 import { type Axis, draw, type Panel } from "./chart.ts";
 
 /** What was stored at most on each day, for a profile of `size` bytes. */
@@ -42,15 +43,6 @@ export function plotYear(series: readonly YearSeries[]): string {
     return { title, x: MONTHS, y: axisTo(Math.max(...series.flatMap(({ days }) => days.map(of))), unit), lines };
   });
   return draw("What is stored of a session over a year of saves", panels);
-}
-
-/** From 0 to a number that is easy to read, in steps of such numbers: 1, 2 or 5 times a power of ten. */
-function axisTo(least: number, title: string): Axis {
-  const power = 10 ** Math.floor(Math.log10(least / 4));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= least / 4) ?? 10);
-  const steps = Math.ceil(least / step);
-  const ticks = Array.from({ length: steps + 1 }, (_, index) => index * step);
-  return { title, least: 0, most: steps * step, ticks, show: (value) => `${value}` };
 }
 
 function sizeText(bytes: number): string {

@@ -1,4 +1,5 @@
 import type { StorageBackend } from "../lib/store.ts";
+import { aligned } from "./aligned.ts";
 import { type FigureName, type Figures, median, type Samples, type Step, sides, steps } from "./figures.ts";
 
 /** The measurements, and the machine and stores of the run. */
@@ -119,8 +120,11 @@ function ratio(one: number | undefined, other: number | undefined): string {
   return `${value >= 100 ? Math.round(value) : value.toPrecision(2)}`;
 }
 
-export function milliseconds(value: number): string {
-  return value < 1000 ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : `${(value / 1000).toFixed(2)} s`;
+/** @param digits after the point, of a value below 10. @default 1 */
+export function milliseconds(value: number, digits = 1): string {
+  return value < 1000
+    ? `${value < 10 ? value.toFixed(digits) : Math.round(value)} ms`
+    : `${(value / 1000).toFixed(2)} s`;
 }
 
 /** In powers of ten. */
@@ -128,17 +132,4 @@ export function bytes(value: number): string {
   if (value < 1000) return `${Math.round(value)} B`;
   if (value < 1e6) return `${(value / 1e3).toFixed(1)} kB`;
   return value < 1e9 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e9).toFixed(2)} GB`;
-}
-
-function aligned(lines: readonly string[][]): string {
-  const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const row = (line: readonly string[]): string =>
-    `| ${line.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(" | ")} |`;
-  const rule = `|${widths.map((width, column) => (column < 2 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  const [head = [], ...rest] = lines;
-  return [row(head), rule, ...rest.map(row)].join("\n");
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column < 2 ? cell.padEnd(width) : cell.padStart(width);
 }

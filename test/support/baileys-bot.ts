@@ -1,12 +1,12 @@
 import type { UserFacingSocketConfig, WASocket } from "baileys";
 import type { Baileys, OpenState } from "./baileys.ts";
 import { EventLog } from "./events.ts";
-import type { WhatsAppServer } from "./whatsapp-server/server.ts";
 import { silentLogger } from "./whatsapp-server/silent-logger.ts";
 
 export interface BaileysBotOptions {
   baileys: Baileys;
-  server: WhatsAppServer;
+  /** A `WhatsAppServer`, or what is needed of one in another process. */
+  server: { readonly url: string; readonly phone: { link(qr: string): Promise<unknown> } };
   /** Opens the state that the bot is to use. It is called again for each new socket of the bot. */
   openState(): Promise<OpenState>;
   /** Further options of the sockets. */
