@@ -2,6 +2,7 @@ import type { LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { keptFor } from "./kept-until.ts";
 import type { VaultLease } from "./lease.ts";
+import { bytesOf } from "./records/loose-entries.ts";
 import { readRecords } from "./records/read-records.ts";
 import { draftFold, storeFold, type WholeRecords } from "./records/store-fold.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
@@ -75,7 +76,7 @@ async function readWhole(lease: VaultLease, signal: AbortSignal | undefined): Pr
   if (!stored || !through) return undefined;
   const { table, segments, loose } = stored;
   const keyId = await context.frames(session).keyId();
-  const looseBytes = loose.reduce((sum, one) => sum + one.bytes, 0);
+  const looseBytes = bytesOf(loose);
   const fold = await storeFold(lease, { table, segments, through, looseBytes, keyId }, signal);
   return { fold, keyId, ...table.size };
 }

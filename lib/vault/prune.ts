@@ -51,7 +51,7 @@ export async function pruneWhole(lease: VaultLease, signal?: AbortSignal): Promi
 
 /** What a caller is told that nothing may be left for. */
 export function notDeleted(session: string): VaultError {
-  const hint = "The store has lost something, or another process works on the session.";
+  const hint = "The store has lost something, or an entry was on its way at this moment.";
   return new VaultError("UNAVAILABLE", `Could not delete what was stored of ${session}: call it again.`, {
     hint,
   });

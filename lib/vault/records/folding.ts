@@ -1,9 +1,10 @@
-import { isVaultError } from "../../errors.ts";
+import { isVaultError, type VaultError } from "../../errors.ts";
 import type { EntryName } from "../entry.ts";
 import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
 import { pruneOverdue } from "../prune.ts";
 import { type Fold, partsOf, type Segment } from "./fold.ts";
+import { FoldRide } from "./fold-ride.ts";
 import { LooseEntries } from "./loose-entries.ts";
 import { Mending, type NeededRecords } from "./mending.ts";
 import type { LooseEntry, StoredRecords } from "./read-records.ts";
@@ -17,16 +18,15 @@ const OVERDUE = 2;
 const MOST_AHEAD = 4;
 /** After so many milliseconds without a set, fewer entries are put together, so that the next open has little to read. */
 const IDLE_MS = 5 * 60 * 1000;
-/** How long a fold waits for a set to travel with, in milliseconds. */
-const RIDE_MS = 1_000;
-/** The pause after an attempt that has failed, in milliseconds. */
+/** The pause after an attempt that has failed, in milliseconds; and where something waits for the next one. */
 const RETRY_MS = 30_000;
+const RETRY_SOON_MS = 1_000;
 
 /** What {@link Folding} takes. */
 export interface FoldingOptions {
   /** Id of the key that encrypts; `undefined` without encryption. */
   readonly keyId: string | undefined;
-  /** Appends an entry that carries the {@link Folding.ready} fold, also when there is no set. */
+  /** Appends an entry with the {@link Folding.ready} fold, also when there is no set. */
   readonly append: () => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
@@ -40,13 +40,13 @@ export class Folding {
   readonly #mending: Mending;
   readonly #loose: LooseEntries;
   #segments: readonly Segment[];
-  #ready: Fold | undefined;
-  /** Goes on with the fold that is ready: it is in the log, or need not wait for a set. */
-  #goOn: () => void = () => {};
+  readonly #ride: FoldRide;
   /** Whether something waits until the fold is in the log. */
   #isAwaited = false;
-  /** Resolves when the fold that is under way has ended, however it did. */
+  /** While a fold is under way; resolves when it has ended, however it did. */
   #ending: Promise<void> | undefined;
+  /** How many wait until what is due is done: it is tried again sooner. */
+  #finishing = 0;
   #isWorking = false;
   #working: Promise<void> | undefined;
   /** Ends the pause after an attempt that has failed. */
@@ -61,23 +61,14 @@ export class Folding {
     this.#segments = segments;
     this.#loose = new LooseEntries(lease, table, loose);
     this.#options = options;
+    this.#ride = new FoldRide(lease.context.clock, options.append);
     this.#replaced = new ReplacedByFolds(lease);
     this.#mending = new Mending(lease);
   }
 
   /** The fold that the next entry carries. */
   get ready(): Fold | undefined {
-    return this.#ready;
-  }
-
-  /** Resolves when nothing is lost that the store had confirmed, as far as is known, or no more is done about it. */
-  get mended(): Promise<void> | undefined {
-    return this.#mending.mended;
-  }
-
-  /** Whether a fold was due for so long that nothing may put it off. */
-  get isOverdue(): boolean {
-    return this.#loose.areMany(OVERDUE);
+    return this.#ride.ready;
   }
 
   /** Resolves when the work that is under way has ended, or was put off after a failure. */
@@ -123,8 +114,7 @@ export class Folding {
   /** To be called once all records are deleted: begins anew. */
   restart(): void {
     // A fold of the records before would come into the next link.
-    this.#ready = undefined;
-    this.#goOn();
+    this.#ride.drop();
     this.#segments = [];
     this.#loose.clear();
     this.#replaced.forget();
@@ -143,23 +133,36 @@ export class Folding {
 
   /** To be awaited before a set is sent. Never rejects. */
   async room(): Promise<void> {
-    if (!this.#loose.areMany(MOST_AHEAD)) return;
-    this.hurry();
+    if (!this.#ending || !this.#loose.areMany(MOST_AHEAD)) return;
+    this.#ride.hurry();
     await this.#ending;
   }
 
   /** To be called by work that waits for the end of a fold: it does not wait for a set. */
   hurry(): void {
+    this.#isAwaited = this.#isWorking;
+    this.#ride.hurry();
+  }
+
+  /**
+   * Resolves when what the store has lost is there again, as far as is known, and a fold that is long overdue was made, or no
+   * more is done about it.
+   */
+  async finish(): Promise<void> {
+    const { mended } = this.#mending;
+    if (!mended && !this.#isOverdue) return;
+    this.#finishing++;
     this.#endPause();
-    this.#isAwaited = this.#isWorking || this.mended !== undefined;
-    this.#goOn();
+    this.#ride.hurry();
+    await (mended ?? this.#working);
+    this.#finishing--;
   }
 
   /** Ends what is under way, and begins nothing more. */
   end(): void {
     this.#ended.abort();
     this.#lease.context.timer.clear(this);
-    this.#goOn();
+    this.#ride.hurry();
     this.#mending.end();
   }
 
@@ -175,8 +178,7 @@ export class Folding {
       this.#table.forgetDeleted(fold.through.n);
       this.#mending.renewed();
     }
-    this.#ready = undefined;
-    this.#goOn();
+    this.#ride.drop();
   }
 
   /** Begins what is due. */
@@ -187,6 +189,11 @@ export class Folding {
       const { timer, clock } = this.#lease.context;
       timer.set(this, clock.monotonicMs() + IDLE_MS, () => this.#begin({ isIdle: true }));
     }
+  }
+
+  /** Whether a fold was due for so long that nothing may put it off. */
+  get #isOverdue(): boolean {
+    return this.#loose.areMany(OVERDUE);
   }
 
   get #isFoldDue(): boolean {
@@ -213,19 +220,17 @@ export class Folding {
       // Beside the sets, and not beside a prune: it would take the parts of a fold that is under way for leftovers.
       await this.#lease.run(async () => {
         await this.#mending.check(this.#needed, signal);
-        if (this.#mustSweep) this.#mustSweep = !(await pruneOverdue(this.#lease, signal));
+        const refused = await this.#clean(signal);
         this.#mending.swept(this.#segments);
-        await this.#replaced.delete(signal);
-        if (!isIdle && !this.#isFoldDue) return;
-        const fold = this.#fold(signal);
-        this.#ending = fold.catch(() => {});
-        await fold;
+        if (isIdle || this.#isFoldDue) await this.#fold(signal);
+        if (refused) throw refused;
       }, signal);
       this.#isWorking = false;
       this.#isAwaited = false;
       this.#next();
     } catch (error) {
       if (signal.aborted || this.#lease.lost.aborted) return;
+      this.#isAwaited = false;
       this.#options.onError(error);
       // Parts may be stored that no entry names.
       this.#mustSweep = true;
@@ -244,25 +249,47 @@ export class Folding {
       this.#isWorking = false;
       if (!this.#ended.signal.aborted) this.#begin();
     };
-    timer.set(this, clock.monotonicMs() + (this.#isAwaited ? RIDE_MS : RETRY_MS), () => this.#endPause());
+    timer.set(this, clock.monotonicMs() + (this.#finishing > 0 ? RETRY_SOON_MS : RETRY_MS), () => this.#endPause());
+  }
+
+  /** Deletes what nobody needs. @returns why the store refuses that: a fold is made all the same */
+  async #clean(signal: AbortSignal): Promise<VaultError | undefined> {
+    try {
+      if (this.#mustSweep) this.#mustSweep = !(await pruneOverdue(this.#lease, signal));
+      await this.#replaced.delete(signal);
+    } catch (error) {
+      if (!isVaultError(error) || error.retryable || this.#lease.lost.aborted) throw error;
+      return error;
+    }
+    signal.throwIfAborted();
+    return undefined;
+  }
+
+  async #fold(signal: AbortSignal): Promise<void> {
+    const fold = this.#makeFold(signal);
+    this.#ending = fold
+      .catch(() => {})
+      .finally(() => {
+        this.#ending = undefined;
+      });
+    await fold;
   }
 
   /** Puts together what is loose, or all where something is lost. Resolves when that is in the log. */
-  async #fold(signal: AbortSignal): Promise<void> {
+  async #makeFold(signal: AbortSignal): Promise<void> {
     // After a deletion that was taken back nothing is loose.
     const last = this.#loose.list.at(-1) ?? this.#lease.writer.state.records?.last;
     if (!last || this.#segments.length + this.#loose.list.length === 0) return this.#mending.renewed();
     const segments = this.#segments;
     const fold = await this.#store(last, signal);
     // What was sent before has arrived meanwhile: it was put together from there.
-    if (this.#segments !== segments) return;
-    this.#ready = fold;
-    try {
-      if (!this.#isAwaited && !this.isOverdue) await this.#ride(signal);
-      if (this.#ready === fold) await this.#options.append();
-    } finally {
-      if (this.#ready === fold) this.#ready = undefined;
+    if (this.#segments !== segments) {
+      // No entry will name these parts.
+      this.#mustSweep = true;
+      return;
     }
+    const mayWait = !this.#isAwaited && this.#finishing === 0 && !this.#isOverdue;
+    await this.#ride.take(fold, mayWait, signal);
   }
 
   async #store({ n, id }: EntryName, signal: AbortSignal | undefined): Promise<Fold> {
@@ -270,17 +297,5 @@ export class Folding {
     const options = { table: this.#table, segments, through: { n, id }, looseBytes: this.#loose.bytes };
     const { isTorn } = this.#mending;
     return await storeFold(this.#lease, { ...options, isTorn, keyId: this.#options.keyId }, signal);
-  }
-
-  /** Waits until a set has taken the fold along, if one comes soon. */
-  async #ride(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const late = this.#lease.context.clock.sleep(RIDE_MS, AbortSignal.any([signal, over.signal])).catch(() => {});
-    const goesOn = new Promise<void>((resolve) => {
-      this.#goOn = resolve;
-    });
-    await Promise.race([goesOn, late]);
-    over.abort();
-    signal.throwIfAborted();
   }
 }

@@ -22,11 +22,6 @@ export async function isWhole(
   return hasAll;
 }
 
-/** Whether nothing is known of the parts of these segments that speaks against building on them. */
-export function areTrusted({ context, session }: VaultLease, segments: readonly Segment[]): boolean {
-  return context.chunkTrust.areTrusted(partsOf({ segments }).map((part) => chunkKey(session, part)));
-}
-
 async function hasEntries(
   { context, session, writer }: VaultLease,
   loose: readonly LooseEntry[],

@@ -13,12 +13,14 @@ export class LooseEntries {
   readonly #lease: VaultLease;
   readonly #table: RecordTable;
   #entries: LooseEntry[];
+  #bytes: number;
   #hasTails = false;
 
   constructor(lease: VaultLease, table: RecordTable, entries: readonly LooseEntry[]) {
     this.#lease = lease;
     this.#table = table;
     this.#entries = [...entries];
+    this.#bytes = bytesOf(entries);
     this.changed();
   }
 
@@ -28,7 +30,7 @@ export class LooseEntries {
 
   /** Bytes of their records. */
   get bytes(): number {
-    return this.#entries.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#bytes;
   }
 
   /** Whether there were some whose records are in chunks when {@link changed} was called last. */
@@ -48,11 +50,13 @@ export class LooseEntries {
 
   add(entry: LooseEntry): void {
     this.#entries.push(entry);
+    this.#bytes += entry.bytes;
   }
 
   /** The records up to entry `n` are in segments. */
   removeThrough(n: number): void {
     this.#entries = this.#entries.filter((entry) => entry.n > n);
+    this.#bytes = bytesOf(this.#entries);
   }
 
   /** To be called when another entry is the newest one in the log. */
@@ -63,6 +67,12 @@ export class LooseEntries {
   /** There are none any more. */
   clear(): void {
     this.#entries = [];
+    this.#bytes = 0;
     this.#hasTails = false;
   }
+}
+
+/** Bytes of the records of these entries. */
+export function bytesOf(entries: readonly LooseEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }

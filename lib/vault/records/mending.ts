@@ -1,8 +1,9 @@
 import { type Deferred, deferred } from "../../async/deferred.ts";
 import type { VaultLease } from "../lease.ts";
 import type { Segment } from "./fold.ts";
-import { areTrusted, isWhole } from "./is-whole.ts";
+import { isWhole } from "./is-whole.ts";
 import type { LooseEntry } from "./read-records.ts";
+import { areTrusted } from "./store-fold.ts";
 
 /** What an open would read. */
 export interface NeededRecords {

@@ -52,6 +52,11 @@ export class RecordQueue {
     return this.#hidesTable ? undefined : this.#table.get(key);
   }
 
+  /** Whether something waits that changes this record. */
+  isChanging(key: string): boolean {
+    return this.#hidesTable || this.#newest.has(key);
+  }
+
   /** The keys of all records then, in no order. */
   keys(): string[] {
     const stored = this.#hidesTable ? [] : this.#table.keys();

@@ -6,7 +6,6 @@ import type { VaultLease } from "../lease.ts";
 import type { Chunk } from "../manifest.ts";
 import { notDeleted, pruneSettled } from "../prune.ts";
 import { newLink } from "../save.ts";
-import type { Fold } from "./fold.ts";
 import { Folding } from "./folding.ts";
 import type { StoredRecords } from "./read-records.ts";
 import { encodeRecords } from "./record-bytes.ts";
@@ -20,6 +19,9 @@ const ENTRY_ROOM = 32 * 1024;
 /** The first pause after the store did not answer, in milliseconds; later ones are longer. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+
+/** After so many sets that were refused alone, one after the other, the store is taken to refuse all. */
+const MOST_ALONE = 3;
 
 /** What {@link RecordsWriter} takes. */
 export interface RecordsWriterOptions {
@@ -52,8 +54,10 @@ export class RecordsWriter {
   /** The sets in the log, as far as it is known: another holder may have come before. */
   #unconfirmed: QueuedSet[] = [];
   #writing: Promise<void> | undefined;
-  /** Whether each set has an entry of its own: the store has refused one with several. */
-  #isOneByOne = false;
+  /** Those of an entry that the store has refused: each is sent alone. */
+  readonly #suspects = new WeakSet<QueuedSet>();
+  /** How many sets were refused alone since one was taken. */
+  #refusedAlone = 0;
   /** Aborts when nothing more is sent. */
   readonly #stopped = new AbortController();
 
@@ -85,10 +89,7 @@ export class RecordsWriter {
    */
   async flush(): Promise<void> {
     await Promise.allSettled(this.#left.map(({ stored }) => stored));
-    const { mended, isOverdue } = this.#folding;
-    if (!mended && !isOverdue) return;
-    this.#folding.hurry();
-    await (mended ?? this.#folding.idle);
+    await this.#folding.finish();
   }
 
   /** What is not known to be in the log. */
@@ -133,9 +134,10 @@ export class RecordsWriter {
           pauseMs = FIRST_PAUSE_MS;
         } catch (error) {
           if (signal.aborted || this.#lease.lost.aborted) return;
-          this.#folding.doubt();
+          const isRefused = isVaultError(error) && !error.retryable;
+          if (!isRefused) this.#folding.doubt();
           this.#onError(error);
-          if (isVaultError(error) && !error.retryable && this.#refuse(error)) continue;
+          if (isRefused && this.#refuse(error)) continue;
           try {
             await this.#lease.context.clock.sleep(pauseMs, signal);
           } catch {
@@ -189,6 +191,7 @@ export class RecordsWriter {
     const { retainMs } = clear;
     const onSending = (id: string): void => this.#sent.add(id, "clear");
     this.#folding.hurry();
+    // Not tried again here: nobody knows for how long, and the next set waits for it.
     const isDone = await this.#lease.run(async () => {
       await deleteSession(this.#lease, { retainMs, wholeRecords: () => this.#wholeRecords(signal), onSending }, signal);
       return retainMs > 0 || (await pruneSettled(this.#lease, signal));
@@ -213,8 +216,9 @@ export class RecordsWriter {
     const sets = isLarge && !large ? [] : oldest;
     if (large ? oldest[0] !== large.set : sets.length === 0 && !this.#folding.ready) return undefined;
     const fold = current ? this.#folding.ready : { through: { n: state.n, id: state.id }, segments: [] };
-    const folded = fold ? this.#draftFold(state, next, fold) : undefined;
     const changes = changesOf(sets);
+    const whole = { keyId: this.#keyId, ...this.#table.sizeAfter(changes) };
+    const folded = fold ? draftFold(state, next, { fold, ...whole }) : undefined;
     const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
     const hasOverdue = folded !== undefined && (folded.live ?? []).length < state.live.length;
     this.#sent.add(next.id, { sets, bytes, fold: current && fold, hasOverdue });
@@ -226,13 +230,6 @@ export class RecordsWriter {
     };
   }
 
-  /** What an entry with a fold says of the generations. */
-  #draftFold(state: LogState, next: EntryFacts, fold: Fold): Omit<Draft, "kind"> {
-    const keys = this.queue.keys();
-    const bytes = keys.reduce((sum, key) => sum + (this.queue.get(key)?.length ?? 0), 0);
-    return draftFold(state, next, { fold, keyId: this.#keyId, bytes, files: keys.length });
-  }
-
   #appended({ n, id }: EntryName): void {
     const sent = this.#sent.arrived(id);
     if (!sent) return;
@@ -242,7 +239,7 @@ export class RecordsWriter {
       return;
     }
     const { sets, bytes, fold, hasOverdue } = sent;
-    if (sets.length > 0) this.#isOneByOne = false;
+    if (sets.length > 0) this.#refusedAlone = 0;
     this.#table.apply(n, changesOf(sets));
     this.queue.remove(sets);
     this.#unconfirmed.push(...sets);
@@ -257,24 +254,27 @@ export class RecordsWriter {
   }
 
   /**
-   * The store does not take what comes next: what is after it may be taken. Of several sets one may be the cause: they are
-   * sent one by one. @returns whether the next attempt is another one
+   * The store does not take what comes next: what is after it may be taken. Of several sets one may be the cause.
+   * @returns whether the next attempt is another one
    */
   #refuse(error: unknown): boolean {
     const { nextClear } = this.queue;
-    const refused = nextClear ? [nextClear] : this.#nextSets;
-    if (refused.length > 1) {
-      this.#isOneByOne = true;
+    const sets = this.#nextSets;
+    if (!nextClear && sets.length > 1 && this.#refusedAlone < MOST_ALONE) {
+      for (const set of sets) this.#suspects.add(set);
       return true;
     }
+    const refused = nextClear ? [nextClear] : sets;
+    if (sets.length > 0) this.#refusedAlone++;
     this.queue.remove(refused);
     for (const { reject } of refused) reject(error);
-    return refused.length > 0;
+    return false;
   }
 
   /** The sets of the next entry. */
   get #nextSets(): readonly QueuedSet[] {
     const sets = this.queue.nextSets(this.#mostBytes);
-    return this.#isOneByOne ? sets.slice(0, 1) : sets;
+    const [first] = sets;
+    return first && this.#suspects.has(first) && this.#refusedAlone < MOST_ALONE ? [first] : sets;
   }
 }

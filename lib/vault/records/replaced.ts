@@ -1,11 +1,11 @@
 import type { VaultLease } from "../lease.ts";
 import { deleteChunks, deleteEntries } from "../prune.ts";
 
-/** What a fold has replaced: nothing needs it once an entry after the fold is in the log. */
+/** What folds have replaced: nothing needs it once an entry after them is in the log. */
 interface Replaced {
   /** Keys. */
   readonly chunks: readonly string[];
-  /** Numbers. */
+  /** Numbers: those of a later fold have those of the ones before it. */
   readonly entries: readonly number[];
 }
 
@@ -13,7 +13,7 @@ interface Replaced {
 export class ReplacedByFolds {
   readonly #lease: VaultLease;
   #newest: Replaced | undefined;
-  #deletable: Replaced[] = [];
+  #deletable: Replaced | undefined;
 
   constructor(lease: VaultLease) {
     this.#lease = lease;
@@ -21,7 +21,9 @@ export class ReplacedByFolds {
 
   /** To be called for each entry in the log, before what its own fold has replaced is added. */
   appended(): void {
-    if (this.#newest) this.#deletable.push(this.#newest);
+    if (!this.#newest) return;
+    const { chunks, entries } = this.#newest;
+    this.#deletable = { chunks: [...(this.#deletable?.chunks ?? []), ...chunks], entries };
     this.#newest = undefined;
   }
 
@@ -32,22 +34,24 @@ export class ReplacedByFolds {
 
   /** Whether {@link delete} has something to do. */
   get isDeletable(): boolean {
-    return this.#deletable.length > 0;
+    return this.#deletable !== undefined;
   }
 
   /** Deletes what nothing needs. To be called by work that the lease runs. @throws `LEASE_LOST` */
   async delete(signal: AbortSignal): Promise<void> {
     const { memory } = this.#lease.writer;
-    for (let next = this.#deletable[0]; next; next = this.#deletable[0]) {
-      await deleteChunks(this.#lease, next.chunks, signal);
-      await deleteEntries(this.#lease, memory.undeleted(next.entries), signal);
-      this.#deletable.shift();
+    for (let some = this.#deletable; some; some = this.#deletable) {
+      await deleteChunks(this.#lease, some.chunks, signal);
+      await deleteEntries(this.#lease, memory.undeleted(some.entries), signal);
+      // More may have come meanwhile.
+      const { chunks, entries } = this.#deletable ?? some;
+      this.#deletable = entries === some.entries ? undefined : { chunks: chunks.slice(some.chunks.length), entries };
     }
   }
 
   /** Leaves all of it to a sweep. */
   forget(): void {
     this.#newest = undefined;
-    this.#deletable = [];
+    this.#deletable = undefined;
   }
 }

@@ -93,12 +93,15 @@ export class SessionRecords {
    */
   async set(changes: Iterable<RecordChange>): Promise<void> {
     if (this.#ended) throw this.#ended;
+    const { queue } = this.#writer;
     const given = [...changes];
     for (const [key] of given) checkKey(key);
-    const news = new Map(given.filter(([key, value]) => !isSame(this.get(key), value)));
+    const isEqual = ([key, value]: RecordChange): boolean => isSame(this.get(key), value);
     // Equal to what is on its way is stored when that is.
-    if (news.size === 0) return await this.#writer.stored(given.map(([key]) => key));
-    const { stored } = this.#writer.queue.set(news);
+    if (given.every(isEqual)) return await this.#writer.stored(given.map(([key]) => key));
+    // What is on its way may be refused, and this not.
+    const news = given.filter((change) => queue.isChanging(change[0]) || !isEqual(change));
+    const { stored } = queue.set(new Map(news));
     this.#writer.write();
     await stored;
   }

@@ -1,9 +1,9 @@
 import { currentOf, type EntryName, type Generation, type LogState } from "../entry.ts";
 import type { Draft, EntryFacts } from "../entry-draft.ts";
 import { withoutOverdue } from "../kept-until.ts";
+import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
-import { type Fold, planFold, type Segment } from "./fold.ts";
-import { areTrusted } from "./is-whole.ts";
+import { type Fold, partsOf, planFold, type Segment } from "./fold.ts";
 import type { RecordTable } from "./record-table.ts";
 import { storeParts } from "./store-parts.ts";
 
@@ -75,6 +75,11 @@ function replacedBy({ content, deleted, records }: LogState): number | undefined
   // One that was damaged when it was deleted has entries that are in no segment, and would not be whole without them.
   const isWhole = records?.last === undefined || records.last.n <= records.through;
   return deleted && isWhole ? undefined : content;
+}
+
+/** Whether nothing is known of the parts of these segments that speaks against building on them. */
+export function areTrusted({ context, session }: VaultLease, segments: readonly Segment[]): boolean {
+  return context.chunkTrust.areTrusted(partsOf({ segments }).map((part) => chunkKey(session, part)));
 }
 
 /** Whether the parts that are stored may not be relied on, or are encrypted with another key. */

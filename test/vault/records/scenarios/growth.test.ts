@@ -13,6 +13,8 @@ const BOT = isLong
   ? { contacts: 25_000, groups: 150, messages: 200_000 }
   : { contacts: 6_000, groups: 60, messages: 60_000 };
 const LEAST_BYTES = times(12, 40) * 1e6;
+/** Of a few sets the most is written when all records happen to be put together between them. */
+const MOST_WRITTEN = isLong ? 2.5 : 3.5;
 
 let run: GrowthRun;
 beforeEach(() => {
@@ -32,8 +34,8 @@ describe("the records of a bot", () => {
     // Those of the look at what earlier holders have left, once after an open.
     expect(one.gets).toBeLessThanOrEqual(0.002);
     expect(one.lists).toBeLessThanOrEqual(0.1);
-    expect(one.written).toBeLessThanOrEqual(2.5);
-    expect(one.space).toBeLessThanOrEqual(3);
+    expect(one.written).toBeLessThanOrEqual(MOST_WRITTEN);
+    expect(one.space).toBeLessThanOrEqual(3.1);
     expect(one.openRequests).toBeLessThanOrEqual(110);
 
     const twenty = await run.measure(
@@ -42,7 +44,7 @@ describe("the records of a bot", () => {
     );
     report("twenty at once", twenty);
     expect(twenty.entries).toBeLessThanOrEqual(1 / 5);
-    expect(twenty.written).toBeLessThanOrEqual(2.5);
+    expect(twenty.written).toBeLessThanOrEqual(MOST_WRITTEN);
     expect(twenty.space).toBeLessThanOrEqual(3.1);
     expect(twenty.openRequests).toBeLessThanOrEqual(110);
   });

@@ -11,8 +11,8 @@ export const RECORD_RULES: readonly Rule[] = [
     without: [
       {
         file: "records/folding.ts",
-        from: "    this.#ready = fold;\n",
-        to: "    await deleteEntries(this.#lease, this.#loose.list.map(({ n }) => n), signal);\n    this.#ready = fold;\n",
+        from: "    await this.#ride.take(",
+        to: "    await deleteEntries(this.#lease, this.#loose.list.map(({ n }) => n), signal);\n    await this.#ride.take(",
       },
       { file: "records/folding.ts", from: "import { pruneOverdue }", to: "import { deleteEntries, pruneOverdue }" },
     ],
@@ -21,7 +21,7 @@ export const RECORD_RULES: readonly Rule[] = [
   {
     name: "R2",
     says: "a fold counts only onto the segments that it began with",
-    without: [{ file: "records/folding.ts", from: "if (this.#segments !== segments) return;", to: "" }],
+    without: [{ file: "records/folding.ts", from: "if (this.#segments !== segments) {", to: "if (false) {" }],
     failing: {
       file: FOLDS,
       name: "a fold that arrives late, with a set, while another one is made",
