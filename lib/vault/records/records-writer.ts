@@ -97,6 +97,11 @@ export class RecordsWriter {
     return [...this.#unconfirmed, ...this.queue.waiting];
   }
 
+  /** Whether a set or clear that was refused changes this record, and an entry with it may arrive all the same. */
+  mayChange(key: string): boolean {
+    return !this.queue.isChanging(key) && this.#sent.mayChange(key);
+  }
+
   /** Ids of entries that were sent, and of which nothing is known. */
   get sentIds(): string[] {
     return this.#sent.ids;

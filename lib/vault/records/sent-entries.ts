@@ -24,6 +24,13 @@ export class SentEntries {
     this.#sent.set(id, sent === "clear" ? sent : { ...sent, sets: this.#shared(sent.sets) });
   }
 
+  /** Whether one of them changes this record. */
+  mayChange(key: string): boolean {
+    return [...this.#sent.values()].some(
+      (sent) => sent === "clear" || sent.sets.some(({ changes }) => changes.has(key)),
+    );
+  }
+
   /** What the entry that has arrived says, unless it is of another; the others never will. */
   arrived(id: string): Sent | "clear" | undefined {
     const sent = this.#sent.get(id);

@@ -96,7 +96,8 @@ export class SessionRecords {
     const { queue } = this.#writer;
     const given = [...changes];
     for (const [key] of given) checkKey(key);
-    const isEqual = ([key, value]: RecordChange): boolean => isSame(this.get(key), value);
+    const isEqual = ([key, value]: RecordChange): boolean =>
+      isSame(this.get(key), value) && !this.#writer.mayChange(key);
     // Equal to what is on its way is stored when that is.
     if (given.every(isEqual)) return await this.#writer.stored(given.map(([key]) => key));
     // What is on its way may be refused, and this not.

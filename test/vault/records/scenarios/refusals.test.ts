@@ -47,6 +47,29 @@ describe("a set that is equal in part to one that is refused", () => {
   });
 });
 
+it("a set of what is stored is written when one that was refused may still arrive", async () => {
+  const rig = new RecordsRig();
+  const { requests, open } = rig.process();
+  const records = await open();
+  await set(records, { x: "0" });
+  let late: (() => Promise<unknown>) | undefined;
+  requests.intercept = async (call, key, go) => {
+    if (!isEntryPut(call, key)) return go();
+    if (late) throw denied();
+    late = go;
+    throw outage();
+  };
+  const refused = set(records, { x: "1" }).catch((error: unknown) => error);
+  await rig.time.advance(5_000);
+  expect(await refused).toMatchObject({ code: "DENIED" });
+  requests.passAll();
+  const same = set(records, { x: "0" });
+  await late?.().catch(() => {});
+  await rig.time.advance(5_000);
+  await same;
+  expect(await rig.stored()).toEqual({ x: "0" });
+});
+
 it("a store that refuses large entries takes sets one by one, each sent twice at most", async () => {
   const rig = new RecordsRig();
   const { requests, open } = rig.process();
