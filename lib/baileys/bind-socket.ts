@@ -22,7 +22,6 @@ export function bindSocket(socket: BaileysSocket, { lost, saveCreds, onSent, onE
   // After the bot has added its listeners.
   else void setImmediate().then(end);
   socket.ev.on("creds.update", () => void saveCreds());
-  if (onSent) watchSends(socket, onSent);
   socket.ev.on("connection.update", ({ connection, lastDisconnect }: ConnectionUpdate) => {
     if (connection !== "close") return;
     lost.removeEventListener("abort", end);
@@ -32,6 +31,8 @@ export function bindSocket(socket: BaileysSocket, { lost, saveCreds, onSent, onE
     // After the bot's own listeners, which may open the session again.
     void setImmediate().then(() => onEnd(isFinal));
   });
+  // Last: it throws where the socket cannot be changed.
+  if (onSent) watchSends(socket, onSent);
 }
 
 /**

@@ -4,6 +4,7 @@ import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { gate } from "../support/gate.ts";
 import { LatePuts } from "../vault/support/late-puts.ts";
+import { SendingSocket } from "./support/sending.ts";
 import { FakeSocket, linked, open, storeOn } from "./support/states.ts";
 
 const session = "Baileys-bot";
@@ -226,6 +227,17 @@ describe("`bind`", () => {
     await expect(one.state.keys.set({ session: { a: Buffer.of(1) } })).rejects.toMatchObject({ code: "CANCELLED" });
     await one.close();
     await (await storeOn(blobs).openRecords({ session })).close();
+  });
+
+  it("gives the session back also when the socket cannot be changed", async () => {
+    const blobs = new MemoryBlobs();
+    const one = await open(storeOn(blobs), { messageStore: true });
+    const socket = new SendingSocket();
+    expect(() => one.bind(Object.freeze(socket))).toThrow(TypeError);
+    socket.end(undefined);
+    await setImmediate();
+    await setImmediate();
+    await expect(one.state.keys.set({ session: { a: Buffer.of(1) } })).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
   it("does not give the session back when the bot's own listener opens it again", async () => {
