@@ -1,4 +1,4 @@
-import { loadBaileys } from "./load-baileys.ts";
+import { assertMessages, loadBaileys } from "./load-baileys.ts";
 import { OpenSession } from "./open-sessions.ts";
 import { checkOptions, type VaultAuthStateOptions } from "./options.ts";
 import { StateUser } from "./state-user.ts";
@@ -62,10 +62,12 @@ export async function useVaultAuthState(options: VaultAuthStateOptions): Promise
   const checked = checkOptions(options);
   const { store: vault, session, leaseWaitMs: waitMs, onError, signal } = checked;
   const baileys = await loadBaileys(checked.baileys);
+  if (checked.messageLimits) assertMessages(baileys);
   const user = await OpenSession.open(
     { vault, session, waitMs, onError, signal },
     (open) => new StateUser(open, baileys, checked),
   );
+  user.dropMessages();
   if (user.isNew) await warnOfAbsence(checked);
   return {
     state: user.state,

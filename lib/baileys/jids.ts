@@ -18,6 +18,14 @@ export const HOSTED_DOMAINS: readonly string[] = ["_128", "_129"];
 const JID = /^([^:@_\s]+)(?:_\d+)?(?::(\d+))?@([a-z.]+)$/;
 /** `<user>[_<domain>].<device>`: the id of a session, and of the key of an identity. */
 const ADDRESS = /^([^.:@_\s]+)(?:_\d+)?\.(\d+)$/;
+/** By server, how the user of a jid names a person. */
+const PERSONAL_SERVERS: ReadonlyMap<string, "number" | "lid"> = new Map([
+  ["s.whatsapp.net", "number"],
+  ["c.us", "number"],
+  ["hosted", "number"],
+  ["lid", "lid"],
+  ["hosted.lid", "lid"],
+]);
 /** Servers of chats that have several members. */
 const GROUP_SERVERS = ["g.us", "broadcast"];
 
@@ -36,4 +44,9 @@ export function parseAddress(address: string): { user: string; device: string } 
 /** Whether it is a chat of several members. */
 export function isGroup({ server }: Jid): boolean {
   return GROUP_SERVERS.includes(server);
+}
+
+/** Whether the user of a jid is a phone number or a LID; `undefined` when it is neither, as in groups and newsletters. */
+export function personalKind({ server }: Jid): "number" | "lid" | undefined {
+  return PERSONAL_SERVERS.get(server);
 }

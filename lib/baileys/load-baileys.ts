@@ -27,6 +27,18 @@ export async function loadBaileys(given?: unknown): Promise<BaileysModule> {
   });
 }
 
+/** @throws `INVALID` when this Baileys cannot encode and decode messages */
+export function assertMessages({ proto: { Message } }: BaileysModule): void {
+  if (typeof Message.encode === "function" && typeof Message.decode === "function") return;
+  throw new VaultError(
+    "INVALID",
+    "Could not keep messages: `proto.Message` of this Baileys cannot encode and decode them.",
+    {
+      hint: "Leave `messageStore` out, or give a Baileys as the option `baileys` whose `proto.Message` has `encode` and `decode`.",
+    },
+  );
+}
+
 /** A module has them by name; `require` of Node, and some bundlers, put them into `default`. */
 function partsOf(module: unknown): BaileysModule | undefined {
   return [module, Reflect.get(Object(module), "default")].find(isBaileys);

@@ -1,5 +1,6 @@
 import type { RecordChange } from "../vault/records/record-bytes.ts";
-import { MOST_MESSAGES, messageKey } from "./record-key.ts";
+import { decodeMessage, type SentMessage } from "./message-record.ts";
+import { MESSAGES_KEY, MOST_MESSAGES, messageKey } from "./record-key.ts";
 import type { EncodedRecords } from "./signal-keys.ts";
 import { decodeValue, encodeValue } from "./value-codec.ts";
 
@@ -7,114 +8,158 @@ import { decodeValue, encodeValue } from "./value-codec.ts";
 export interface MessageLimits {
   /** Up to {@link MOST_MESSAGES}. */
   readonly maxMessages: number;
+  /** Of their records together. */
   readonly maxBytes: number;
   readonly maxAgeMs: number;
 }
 
-/** A message that a bot has sent. */
-export interface SentMessage {
+/** A message that is to be kept. */
+export interface NewMessage {
   readonly id: string;
-  readonly chat: string;
   /** When it was sent, in milliseconds since the epoch. */
   readonly at: number;
-  /** As protobuf. */
-  readonly bytes: Buffer;
+  readonly record: Buffer;
 }
 
 /** The record that a message takes. */
 interface Slot {
+  readonly id: string;
   readonly number: number;
   readonly at: number;
   readonly bytes: number;
 }
 
-/** With these, no message is kept. */
-const NONE: MessageLimits = { maxMessages: 0, maxBytes: 0, maxAgeMs: 0 };
+/** Messages that are deleted at once because they are too old: a set of messages shall stay small. */
+const MOST_OLD_AT_ONCE = 256;
+/** The order is made anew when so many of its slots, and half of them, are used no more. */
+const MOST_UNUSED = 1_024;
 
 /** The messages among the records of a session. They take the same few records by turns, and so leave none behind. */
 export class MessageSlots {
   readonly #records: EncodedRecords;
   readonly #limits: MessageLimits;
-  /** By the message's id, oldest first. Read when they are needed: by then a state before this one has stored its last ones. */
-  #used: Map<string, Slot> | undefined;
+  /** By the message's id. */
+  readonly #used = new Map<string, Slot>();
+  /** Oldest first. Those before `#oldestAt`, and some after it, are used no more. */
+  #order: Slot[] = [];
+  #oldestAt = 0;
+  /** Numbers that no message has, the lowest one last. */
+  readonly #free: number[] = [];
+  /** All messages have numbers below it. */
+  readonly #end: number;
+  #bytes = 0;
 
-  constructor(records: EncodedRecords, limits: MessageLimits | undefined) {
+  /** Reads which messages there are. */
+  constructor(records: EncodedRecords, limits: MessageLimits) {
     this.#records = records;
-    this.#limits = limits ?? NONE;
+    this.#limits = limits;
+    const slots = storedNumbers(records).map((number) => slotOf(records, number));
+    // A set that the store has refused may have left a message twice: the older one is found by nobody.
+    for (const { id, ...slot } of slots.sort((one, other) => other.at - one.at)) {
+      this.#add({ ...slot, id: this.#used.has(id) ? messageKey(slot.number) : id });
+    }
+    this.#order.reverse();
+    this.#end = slots.reduce((end, { number }) => Math.max(end, number + 1), limits.maxMessages);
+    const taken = new Set(slots.map(({ number }) => number));
+    for (let number = limits.maxMessages - 1; number >= 0; number--) if (!taken.has(number)) this.#free.push(number);
   }
 
-  /** The message with this id; `undefined` when it is not there, or too old. @throws `CORRUPT` when it is damaged */
+  /** The message with this id; `undefined` when it is not there. @throws `CORRUPT` when it is damaged */
   find(id: string): SentMessage | undefined {
-    const slot = this.#slots().get(id);
-    const message = slot && this.#read(slot.number);
+    const slot = this.#used.get(id);
+    const record = slot && this.#records.get(messageKey(slot.number));
+    const message = record && decodeMessage(record, `message ${id}`);
     // A set that the store has refused has changed nothing.
-    return message?.id === id && !this.#isOld(message) ? message : undefined;
+    return message?.id === id ? message : undefined;
   }
 
   /** What is to be set so that these messages are kept, and none that is too old or too many. */
-  put(messages: Iterable<SentMessage>): RecordChange[] {
-    const used = this.#slots();
+  put(messages: Iterable<NewMessage>): RecordChange[] {
+    const { maxMessages, maxBytes, maxAgeMs } = this.#limits;
     const changes = new Map<number, Buffer | undefined>();
-    const numbers = new Set([...used.values()].map(({ number }) => number));
-    let left = this.#limits.maxBytes - [...used.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    const free = (id: string, { number, bytes }: Slot): void => {
-      used.delete(id);
-      numbers.delete(number);
-      changes.set(number, undefined);
-      left += bytes;
+    const remove = (slot: Slot): void => {
+      this.#remove(slot);
+      changes.set(slot.number, undefined);
     };
-    const { maxMessages } = this.#limits;
-    for (const [id, slot] of used) if (slot.number >= maxMessages || this.#isOld(slot)) free(id, slot);
-    for (const { id, chat, at, bytes } of messages) {
-      const before = used.get(id);
-      if (before) free(id, before);
-      for (const [other, slot] of used) {
-        if (used.size < maxMessages && left >= bytes.length) break;
-        free(other, slot);
-      }
-      const number = lowestFree(numbers);
-      numbers.add(number);
-      used.set(id, { number, at, bytes: bytes.length });
-      changes.set(number, encodeValue([id, chat, at, bytes], "a message"));
-      left -= bytes.length;
+    const tooOld = Date.now() - maxAgeMs;
+    for (let left = MOST_OLD_AT_ONCE; left > 0; left--) {
+      const oldest = this.#oldest();
+      if (!oldest || oldest.at >= tooOld) break;
+      remove(oldest);
     }
-    return [...changes].map(([number, value]) => [messageKey(number), value]);
-  }
-
-  #slots(): Map<string, Slot> {
-    this.#used ??= this.#readAll();
-    return this.#used;
-  }
-
-  #readAll(): Map<string, Slot> {
-    const found: [string, Slot][] = [];
-    for (let number = 0; number < MOST_MESSAGES; number++) {
-      if (this.#records.get(messageKey(number)) === undefined) continue;
-      try {
-        const { id, at, bytes } = this.#read(number) as SentMessage;
-        found.push([id, { number, at, bytes: bytes.length }]);
-      } catch {
-        // Too old to be found, and so the first one to go.
-        found.push([messageKey(number), { number, at: Number.NEGATIVE_INFINITY, bytes: 0 }]);
+    for (const { id, at, record } of messages) {
+      const before = this.#used.get(id);
+      if (before) remove(before);
+      for (let oldest = this.#oldest(); oldest; oldest = this.#oldest()) {
+        if (this.#used.size < maxMessages && this.#bytes + record.length <= maxBytes) break;
+        remove(oldest);
       }
+      // Fewer messages than numbers: one is free.
+      const number = this.#free.pop() as number;
+      this.#add({ id, number, at, bytes: record.length });
+      changes.set(number, record);
     }
-    return new Map(found.sort(([, one], [, other]) => one.at - other.at));
+    const end = [MESSAGES_KEY, encodeValue(this.#end, "the number of messages")] as const;
+    return [end, ...[...changes].map(([number, value]) => [messageKey(number), value] as const)];
   }
 
-  #read(number: number): SentMessage | undefined {
-    const record = this.#records.get(messageKey(number));
-    if (!record) return undefined;
-    const [id, chat, at, bytes] = decodeValue(record, `message ${number}`) as [string, string, number, Buffer];
-    return { id, chat, at, bytes };
+  #add(slot: Slot): void {
+    this.#used.set(slot.id, slot);
+    this.#order.push(slot);
+    this.#bytes += slot.bytes;
   }
 
-  #isOld({ at }: { at: number }): boolean {
-    return Date.now() - at > this.#limits.maxAgeMs;
+  #remove({ id, number, bytes }: Slot): void {
+    this.#used.delete(id);
+    this.#bytes -= bytes;
+    if (number < this.#limits.maxMessages) this.#free.push(number);
+  }
+
+  /** The oldest message. */
+  #oldest(): Slot | undefined {
+    for (; this.#oldestAt < this.#order.length; this.#oldestAt++) {
+      const slot = this.#order[this.#oldestAt] as Slot;
+      if (this.#used.get(slot.id) === slot) break;
+    }
+    if (this.#oldestAt > MOST_UNUSED && this.#oldestAt * 2 > this.#order.length) {
+      this.#order = this.#order.slice(this.#oldestAt);
+      this.#oldestAt = 0;
+    }
+    return this.#order[this.#oldestAt];
   }
 }
 
-function lowestFree(numbers: ReadonlySet<number>): number {
-  let number = 0;
-  while (numbers.has(number)) number++;
-  return number;
+/** What is to be set so that no message is left; nothing when there is none, which one look tells. */
+export function withoutMessages(records: EncodedRecords): RecordChange[] {
+  if (records.get(MESSAGES_KEY) === undefined) return [];
+  return [MESSAGES_KEY, ...storedNumbers(records).map(messageKey)].map((key) => [key, undefined]);
+}
+
+/** The numbers of all messages among the records. */
+function storedNumbers(records: EncodedRecords): number[] {
+  const record = records.get(MESSAGES_KEY);
+  const numbers = Array.from({ length: record ? endOf(record) : 0 }, (_, number) => number);
+  return numbers.filter((number) => records.get(messageKey(number)) !== undefined);
+}
+
+function endOf(record: Buffer): number {
+  try {
+    const end = decodeValue(record, "the number of messages");
+    if (Number.isSafeInteger(end)) return Math.min(end as number, MOST_MESSAGES);
+  } catch {
+    // All of them are looked for then.
+  }
+  return MOST_MESSAGES;
+}
+
+function slotOf(records: EncodedRecords, number: number): Slot {
+  const key = messageKey(number);
+  const record = records.get(key) ?? Buffer.alloc(0);
+  try {
+    const { id, at } = decodeMessage(record, key);
+    return { id, number, at, bytes: record.length };
+  } catch {
+    // Too old to be found, and so the first one to go.
+    return { id: key, number, at: Number.NEGATIVE_INFINITY, bytes: record.length };
+  }
 }

@@ -10,7 +10,10 @@ import { sessionNameOf } from "./session-name.ts";
 export interface MessageStoreOptions {
   /** How many messages are kept, up to 10,000; the oldest ones go first. @default 512 */
   maxMessages?: number | undefined;
-  /** How many bytes they have together, as protobuf, up to 64 MiB. Messages of more than 32 KiB are not kept. @default 1 MiB */
+  /**
+   * How many bytes their records have together, up to 64 MiB: of each, its protobuf, and some 80 bytes more. Messages of more
+   * than 16 KiB are not kept. @default 1 MiB
+   */
   maxBytes?: number | undefined;
   /**
    * How old a message gets, in milliseconds. A phone that was off asks when it is on again. An older message is given to
@@ -43,7 +46,8 @@ export interface VaultAuthStateOptions {
   closeTimeoutMs?: number | undefined;
   /**
    * Keeps the messages that bound sockets have sent last, so that `getMessage` has them when their recipients could not decrypt
-   * them and ask again, also after a restart. With `false` it has none, and those that were kept are deleted. @default false
+   * them and ask again, also after a restart. With `false` it has none, and those that were kept are deleted at the opening.
+   * @default false
    */
   messageStore?: boolean | MessageStoreOptions | undefined;
   /** Baileys, or a fork of it: `import * as baileys from "…"`. @default what is installed as `baileys`, else `@whiskeysockets/baileys` */

@@ -6,7 +6,9 @@ export const CREDS_KEY = "creds";
 export const EARLIER_CREDS_KEY = "earlier-creds";
 /** Key of the highest id that a pre-key was ever stored under. */
 export const PRE_KEY_MARK_KEY = "pre-key-mark";
-/** The records that messages take have numbers below it. */
+/** Key of a number: the records that messages take have numbers below it. Absent where there is no message. */
+export const MESSAGES_KEY = "messages";
+/** The records that messages take have numbers below it, whatever the options are. */
 export const MOST_MESSAGES = 10_000;
 
 const MESSAGE_PREFIX = "message-";
@@ -19,9 +21,14 @@ export function messageKey(slot: number): string {
   return `${MESSAGE_PREFIX}${slot}`;
 }
 
+/** Whether the record is a message that the bot has sent, or says how many there are. */
+export function isMessageKey(key: string): boolean {
+  return key === MESSAGES_KEY || key.startsWith(MESSAGE_PREFIX);
+}
+
 /** Whether it is the key of a record that sockets know nothing of: it is no part of the state of another place. */
 export function isOwnKey(key: string): boolean {
-  return key === EARLIER_CREDS_KEY || key === PRE_KEY_MARK_KEY || key.startsWith(MESSAGE_PREFIX);
+  return key === EARLIER_CREDS_KEY || key === PRE_KEY_MARK_KEY || isMessageKey(key);
 }
 
 /** The key of a Signal record. @throws `INVALID` when the type or the id cannot be a part of one */

@@ -3,13 +3,23 @@ import { VaultError } from "../errors.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
 import { bindSocket, endSocket } from "./bind-socket.ts";
 import { credentialsFault, decodeCreds, isRegistered, isSameDevice } from "./credentials.ts";
+import { withoutMessages } from "./message-slots.ts";
 import type { OpenSession, SessionUser } from "./open-sessions.ts";
 import type { CheckedOptions } from "./options.ts";
 import { CREDS_KEY, EARLIER_CREDS_KEY, PRE_KEY_MARK_KEY } from "./record-key.ts";
 import { SentMessages } from "./sent-messages.ts";
-import { preKeyMark, SignalKeys } from "./signal-keys.ts";
+import { type EncodedRecords, preKeyMark, SignalKeys } from "./signal-keys.ts";
 import type { AuthenticationState, BaileysModule, BaileysSocket, MessageKey } from "./types.ts";
 import { encodeValue } from "./value-codec.ts";
+
+/** What belongs to one link of a device: the sockets of an earlier one have others, which store nothing any more. */
+interface Link {
+  /** The records of the session; nothing is set once it is another link's, lost or closed. */
+  readonly records: EncodedRecords;
+  readonly keys: SignalKeys;
+  /** `undefined` when none are kept. */
+  readonly messages: SentMessages | undefined;
+}
 
 /** One state of a session that is open in this process: what one call of `useVaultAuthState` has given to a bot. */
 export class StateUser implements SessionUser {
@@ -19,10 +29,8 @@ export class StateUser implements SessionUser {
   readonly #session: OpenSession;
   readonly #baileys: BaileysModule;
   readonly #options: CheckedOptions;
-  /** Those of the present link: the sockets of an earlier one have others, which take nothing any more. */
-  #keys: SignalKeys;
-  /** As the keys, those of the present link. */
-  #messages: SentMessages;
+  /** The present one. */
+  #link: Link;
   readonly #lost = new AbortController();
   readonly #sockets = new Set<BaileysSocket>();
   #closing: Promise<void> | undefined;
@@ -41,9 +49,8 @@ export class StateUser implements SessionUser {
     creds.nextPreKeyId = Math.max(creds.nextPreKeyId, preKeyMark(records.get(PRE_KEY_MARK_KEY)) + 1);
     // A new device has uploaded none of those before.
     if (this.isNew) creds.firstUnuploadedPreKeyId = creds.nextPreKeyId;
-    this.#keys = this.#makeKeys();
-    this.#messages = this.#makeMessages();
-    this.state = { creds, keys: this.#keys };
+    this.#link = this.#newLink();
+    this.state = { creds, keys: this.#link.keys };
   }
 
   get lost(): AbortSignal {
@@ -51,8 +58,7 @@ export class StateUser implements SessionUser {
   }
 
   onLost(reason: unknown): void {
-    this.#keys.takeAll();
-    this.#messages.end();
+    this.#takeAll();
     this.#lost.abort(reason);
   }
 
@@ -75,11 +81,11 @@ export class StateUser implements SessionUser {
       return;
     }
     this.#sockets.add(socket);
-    const messages = this.#messages;
+    const { messages } = this.#link;
     bindSocket(socket, {
       lost: this.lost,
       saveCreds: () => this.saveCreds(),
-      onSent: messages.isOn ? (key, message) => messages.add(key, message) : undefined,
+      onSent: messages ? (key, message) => messages.add(key, message) : undefined,
       onEnd: (isFinal) => {
         if (this.#sockets.delete(socket) && isFinal && this.#sockets.size === 0) void this.close();
       },
@@ -87,7 +93,14 @@ export class StateUser implements SessionUser {
   }
 
   getMessage(key: MessageKey): unknown {
-    return this.#messages.get(key);
+    return this.lost.aborted || this.#closing ? undefined : this.#link.messages?.get(key);
+  }
+
+  /** Deletes what a state before this one has kept, where no messages are kept any more. To be called once it is the present one. */
+  dropMessages(): void {
+    const changes = this.#link.messages ? [] : withoutMessages(this.#link.records);
+    // Why it has failed, the records tell themselves.
+    if (changes.length > 0) this.#link.records.set(changes).catch(() => {});
   }
 
   async clear(): Promise<void> {
@@ -96,14 +109,12 @@ export class StateUser implements SessionUser {
     // Their ends do not end this state: the next device may be linked with it.
     this.#sockets.clear();
     for (const socket of sockets) endSocket(socket, `The session ${this.#session.records.session} was cleared.`);
-    this.#keys.takeAll();
-    this.#messages.end();
+    this.#link.keys.takeAll();
     // Sockets write into the object that they were given, also after they have ended.
     this.state.creds = this.#baileys.initAuthCreds();
-    this.#keys = this.#makeKeys();
-    this.state.keys = this.#keys;
+    this.#link = this.#newLink();
+    this.state.keys = this.#link.keys;
     const clearing = this.#session.records.clear();
-    this.#messages = this.#makeMessages();
     this.#clearing = clearing;
     try {
       await clearing;
@@ -112,34 +123,36 @@ export class StateUser implements SessionUser {
     }
   }
 
-  #makeKeys(): SignalKeys {
+  #newLink(): Link {
     const { records } = this.#session;
-    const keys: SignalKeys = new SignalKeys(
-      {
-        get: (key) => records.get(key),
-        keys: () => records.keys(),
-        set: async (changes) => {
-          if (keys !== this.#keys) throw new VaultError("CANCELLED", `The session ${records.session} was cleared.`);
-          await this.#set(changes);
-        },
+    const own: EncodedRecords = {
+      get: (key) => records.get(key),
+      keys: () => records.keys(),
+      set: async (changes) => {
+        if (link !== this.#link) throw new VaultError("CANCELLED", `The session ${records.session} was cleared.`);
+        this.#assertOpen();
+        await records.set(changes);
       },
-      this.#baileys,
-    );
-    return keys;
-  }
-
-  #makeMessages(): SentMessages {
+    };
     const { messageLimits: limits, onError } = this.#options;
-    return new SentMessages(this.#session.records, this.#baileys, { limits, onError });
+    const link: Link = {
+      records: own,
+      keys: new SignalKeys({ ...own, set: (changes) => this.#set(link, changes) }, this.#baileys),
+      messages: limits && new SentMessages(own, this.#baileys, { limits, onError }),
+    };
+    return link;
   }
 
   async close(): Promise<void> {
-    if (!this.#closing) {
-      this.#keys.takeAll();
-      this.#messages.end();
-    }
+    if (!this.#closing) this.#takeAll();
     this.#closing ??= this.#leave(this.#options.closeTimeoutMs);
     await this.#closing;
+  }
+
+  /** Takes what was set and sent until now: to be called before nothing more is taken. */
+  #takeAll(): void {
+    this.#link.keys.takeAll();
+    this.#link.messages?.flush();
   }
 
   async #leave(timeoutMs: number): Promise<void> {
@@ -157,15 +170,14 @@ export class StateUser implements SessionUser {
     });
   }
 
-  async #set(changes: Iterable<RecordChange>): Promise<void> {
-    this.#assertOpen();
-    const { records } = this.#session;
+  /** Sets keys, and what travels with them. */
+  async #set({ records, messages }: Link, changes: Iterable<RecordChange>): Promise<void> {
     const setting = records.set(changes);
-    this.#messages.ride();
+    messages?.ride();
     const { setTimeoutMs: limitMs } = this.#options;
     if (limitMs === undefined) return await setting;
     const expired = (): VaultError => {
-      const message = `Could not store records of ${records.session}: the store did not confirm them within ${limitMs} ms.`;
+      const message = `Could not store records of ${this.#session.records.session}: the store did not confirm them within ${limitMs} ms.`;
       return new VaultError("UNAVAILABLE", message, {
         hint: "They are stored when the store is back; see `setTimeoutMs`.",
       });
@@ -195,6 +207,6 @@ export class StateUser implements SessionUser {
       }
       if (!isSameDevice(before, creds)) changes.push([EARLIER_CREDS_KEY, stored]);
     }
-    await this.#set(changes);
+    await this.#set(this.#link, changes);
   }
 }
