@@ -4,6 +4,7 @@ import { VaultError } from "../errors.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
 import type { SessionRecords } from "../vault/records/session-records.ts";
 import type { Vault } from "../vault/vault.ts";
+import { isMessageKey } from "./record-key.ts";
 
 /** How a session is opened. */
 export interface OpenOptions {
@@ -112,7 +113,11 @@ export class OpenSession {
     const left = leftovers.get(log);
     leftovers.delete(log);
     // Whoever has stored records in between has gone on without them.
-    if (left && (left.last === last || left.sent.includes(last ?? ""))) this.records.set(left.changes).catch(() => {});
+    if (!left || (left.last !== last && !left.sent.includes(last ?? ""))) return;
+    const messages = left.changes.filter(([key]) => isMessageKey(key));
+    // By themselves: a store that refuses messages takes the keys all the same.
+    const keys = left.changes.filter(([key]) => !isMessageKey(key));
+    for (const changes of [keys, messages]) if (changes.length > 0) this.records.set(changes).catch(() => {});
   }
 
   #begin<T extends SessionUser>(user: T): T {

@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { gate } from "../support/gate.ts";
 import { LatePuts } from "../vault/support/late-puts.ts";
-import { SendingSocket } from "./support/sending.ts";
+import { SendingSocket, send } from "./support/sending.ts";
 import { FakeSocket, linked, open, storeOn } from "./support/states.ts";
 
 const session = "Baileys-bot";
@@ -124,6 +125,28 @@ describe("a session that is opened again in one process", () => {
     line.afterPut = undefined;
     mend();
     expect(await (await open(storeOn(line))).state.keys.get("session", ["x"])).toEqual({ x: Buffer.of(2) });
+  });
+
+  it("R7: stores the keys also when the store refuses the messages that were sent beside them", async () => {
+    const line = new LatePuts();
+    const options = { messageStore: true, closeTimeoutMs: 20 };
+    const one = await open(storeOn(line), options);
+    line.holdsBack = true;
+    one.state.keys.set({ session: { x: Buffer.of(1) } }).catch(() => {});
+    await send(one, [randomBytes(3_000).toString("hex")]);
+    one.state.keys.set({ session: { y: Buffer.of(1) } }).catch(() => {});
+    await one.close();
+    line.holdsBack = false;
+    const put = line.backend.put.bind(line.backend);
+    line.backend.put = async (key, bytes, call) => {
+      if (bytes.length > 2_000) throw new VaultError("DENIED", "too large");
+      await put(key, bytes, call);
+    };
+    const two = await open(storeOn(line), options);
+    await two.state.keys.set({ session: { z: Buffer.of(1) } });
+    await two.close();
+    const stored = await storeOn(line).peekRecords({ session });
+    expect([...(stored?.keys() ?? [])].sort()).toEqual(["session\0x", "session\0y", "session\0z"]);
   });
 
   it("can be written, however close an opening and the end of the user before come", async () => {
