@@ -10,8 +10,6 @@ export class Expiry {
   #ttlSeconds: number | undefined;
   /** When the expiry of all records was last renewed, by the monotonic clock. */
   #renewedAt = Number.NEGATIVE_INFINITY;
-  /** Whether this process may have given records an expiry that is to be taken away. */
-  #mayBeLeft = false;
 
   constructor(keys: RedisKeys, ttlSeconds: number | undefined) {
     this.#keys = keys;
@@ -22,12 +20,16 @@ export class Expiry {
     return this.#ttlSeconds !== undefined;
   }
 
-  /** Changes it: all records get it with the next change. */
-  use(ttlSeconds: number | undefined): void {
+  /**
+   * Changes it: all records get it with the next change. One that ends is taken away at once, also one of earlier times: the
+   * records that are not set again would expire, and others not. Only called while no changes are on their way.
+   * @throws `UNAVAILABLE` when Redis does not answer: then it is as before
+   */
+  async use(ttlSeconds: number | undefined): Promise<void> {
+    if (ttlSeconds === undefined) await this.#takeAway();
     if (ttlSeconds === this.#ttlSeconds) return;
     this.#ttlSeconds = ttlSeconds;
     this.#renewedAt = Number.NEGATIVE_INFINITY;
-    this.#mayBeLeft = !this.isOn;
   }
 
   /** The end of a command that sets the record of this name. */
@@ -42,9 +44,8 @@ export class Expiry {
       : [["expire", this.#keys.at(CREDS_NAME), this.#secondsFor(CREDS_NAME, this.#ttlSeconds)]];
   }
 
-  /** To be called before each change: renews the expiry of all records when that is due (they are many), or takes it away. */
+  /** To be called before each change: renews the expiry of all records when that is due: they are many. */
   async keepUp(): Promise<void> {
-    if (this.#mayBeLeft) await this.#takeAway();
     const now = performance.now();
     const ttlSeconds = this.#ttlSeconds;
     if (ttlSeconds === undefined || now - this.#renewedAt < (ttlSeconds * 1_000) / 4) return;
@@ -58,15 +59,10 @@ export class Expiry {
     if (ttlSeconds === this.#ttlSeconds) this.#renewedAt = now;
   }
 
-  /** Takes away an expiry of earlier times: the records that are not set again would expire, and others not. */
-  async endWhenOff(): Promise<void> {
-    if (this.isOn) return;
-    const isLeft =
-      this.#mayBeLeft || Number(await this.#keys.send(CREDS_NAME, ["ttl", this.#keys.at(CREDS_NAME)])) >= 0;
-    if (isLeft) await this.#takeAway();
-  }
-
   async #takeAway(): Promise<void> {
+    if (!this.isOn && Number(await this.#keys.send(CREDS_NAME, ["ttl", this.#keys.at(CREDS_NAME)])) < 0) return;
+    // Where this fails, the next change gives it to all records again.
+    this.#renewedAt = Number.NEGATIVE_INFINITY;
     const persist = (name: string): string[] => ["persist", this.#keys.at(name)];
     for await (const names of this.#keys.pages()) {
       await this.#keys.sendEach(
@@ -77,7 +73,6 @@ export class Expiry {
     }
     // Last: while they have an expiry, the next opening does it again.
     await this.#keys.sendEach("persist", [CREDS_NAME], persist);
-    this.#mayBeLeft = false;
   }
 
   #secondsFor(name: string, ttlSeconds: number): string {

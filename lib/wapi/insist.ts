@@ -28,14 +28,20 @@ export async function wait<T>({ limitMs, doing, why }: Patience, work: Promise<T
   return await withDeadline({ limitMs, expired }, (signal) => withSignal(work, signal));
 }
 
-/** Does `work`, and does it again while it fails with an error that may pass, as {@link wait}. */
-export async function insist<T>(patience: Omit<Patience, "why">, work: () => Promise<T>): Promise<T> {
+/**
+ * Does `work`, and does it again while it fails with an error that may pass, as {@link wait}.
+ * @param work its signal aborts when nobody waits for it any more
+ */
+export async function insist<T>(
+  patience: Omit<Patience, "why">,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   let last: unknown;
   const over = new AbortController();
   const again = async (): Promise<T> => {
     for (let failures = 1; ; failures++) {
       try {
-        return await work();
+        return await work(over.signal);
       } catch (error) {
         if (!isPassing(error) || over.signal.aborted) throw error;
         last = error;

@@ -16,8 +16,8 @@ export interface RedisAuthOptions {
   /** As `key`: a text of at least 12 characters, of which scrypt makes the key. */
   passphrase?: string | undefined;
   /**
-   * Seconds after its last change at which a session expires, all of it. Of several on one client, the latest one that was
-   * opened by `init` decides. @default never
+   * Seconds after its last change at which a session expires, all of it. Takes effect with the next change. Of several on one
+   * client, the latest one that `init` has opened decides. @default never
    */
   ttlSeconds?: number | undefined;
   /** How long a call waits for Redis, in milliseconds; then it rejects with `UNAVAILABLE`. @default 30000 */

@@ -65,7 +65,7 @@ export class RedisAuth {
     const baileys = await loadBaileys(this.#options.baileys);
     const cipher = await this.#cipher();
     const { removals, records } = this.#live;
-    records.expireAfter(this.#options.ttlSeconds);
+    records.beforeOpen(this.#options);
     const creds = await this.#load(cipher, baileys);
     this.#state = { creds, cipher, removals };
     return { creds, keys: this.#keys(cipher, removals, baileys) };
@@ -96,20 +96,30 @@ export class RedisAuth {
   }
 
   async #load(cipher: RecordCipher, baileys: BaileysModule): Promise<AuthenticationCreds> {
-    const { line, saving } = this.#live;
+    const { line, saving, records } = this.#live;
+    const { ttlSeconds } = this.#options;
     // What was saved before is seen.
     await saving.idle();
     const fresh = baileys.initAuthCreds();
-    return await this.#insist(`read the session ${this.uuid}`, async () => {
+    return await this.#insist(`read the session ${this.uuid}`, async (signal) => {
       await line.open();
       const [stored, mark] = await Promise.all([this.#storedCreds(cipher), this.#preKeyMark(cipher)]);
       this.#live.preKeyMark = Math.max(this.#live.preKeyMark, mark);
-      if (!stored) return fresh;
-      const next = Math.max(stored.nextPreKeyId, this.#live.preKeyMark + 1);
-      // JSON leaves out what is `undefined`.
-      const absent = Object.fromEntries(Object.entries(fresh).filter(([, member]) => member === undefined));
-      return { ...absent, ...stored, nextPreKeyId: await this.#firstFreePreKeyId(next) };
+      const creds = stored ? await this.#completed(stored, fresh) : fresh;
+      // Last: a call that fails changes nothing of a session that others use.
+      await line.pause(async () => {
+        signal.throwIfAborted();
+        await records.expireAfter(ttlSeconds);
+      });
+      return creds;
     });
+  }
+
+  async #completed(stored: AuthenticationCreds, fresh: AuthenticationCreds): Promise<AuthenticationCreds> {
+    const next = Math.max(stored.nextPreKeyId, this.#live.preKeyMark + 1);
+    // JSON leaves out what is `undefined`.
+    const absent = Object.fromEntries(Object.entries(fresh).filter(([, member]) => member === undefined));
+    return { ...absent, ...stored, nextPreKeyId: await this.#firstFreePreKeyId(next) };
   }
 
   async #save(): Promise<void> {
@@ -205,7 +215,7 @@ export class RedisAuth {
     await wait({ limitMs: this.#options.timeoutMs, doing, why: () => line.failure }, stored);
   }
 
-  #insist<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  #insist<T>(doing: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return insist({ limitMs: this.#options.timeoutMs, doing }, work);
   }
 

@@ -25,7 +25,9 @@ const MOST_KNOWN = 8;
 export class RedisRecords implements RecordStore {
   readonly #keys: RedisKeys;
   readonly #expiry: Expiry;
-  readonly #onWarning: (message: string) => void;
+  #onWarning: (message: string) => void;
+  /** Whether what is stored may have an expiry, and what a server may evict for that. */
+  #mayExpire: boolean;
   /**
    * {@link printOf} the credentials that this process has read or may have stored last; none before it has read any. Several,
    * because a failover may bring older ones back.
@@ -38,11 +40,21 @@ export class RedisRecords implements RecordStore {
     this.#keys = new RedisKeys(place);
     this.#expiry = new Expiry(this.#keys, ttlSeconds);
     this.#onWarning = onWarning;
+    this.#mayExpire = ttlSeconds !== undefined;
   }
 
-  /** Changes when the session expires, for what is stored from now on; all records follow with the next change. */
-  expireAfter(ttlSeconds: number | undefined): void {
-    this.#expiry.use(ttlSeconds);
+  /** Says who opens it next. Warnings are theirs from now on. */
+  beforeOpen({ ttlSeconds, onWarning }: Pick<RedisRecordsOptions, "ttlSeconds" | "onWarning">): void {
+    this.#onWarning = onWarning;
+    this.#mayExpire = ttlSeconds !== undefined;
+  }
+
+  /**
+   * Changes when the session expires, for what is stored from now on; all records follow with the next change. That it
+   * expires no more takes effect at once. Only called while no changes are on their way.
+   */
+  async expireAfter(ttlSeconds: number | undefined): Promise<void> {
+    await this.#expiry.use(ttlSeconds);
   }
 
   get(name: string): Promise<Buffer | undefined> {
@@ -51,11 +63,7 @@ export class RedisRecords implements RecordStore {
 
   /** @throws `INVALID` when nothing is stored, and the server may have evicted it */
   async open(): Promise<void> {
-    const [creds, journal] = await Promise.all([
-      this.get(CREDS_NAME),
-      this.get(JOURNAL_NAME),
-      this.#expiry.endWhenOff(),
-    ]);
+    const [creds, journal] = await Promise.all([this.get(CREDS_NAME), this.get(JOURNAL_NAME)]);
     await this.#lookAtEviction(creds === undefined);
     this.#know(printOf(creds));
     if (journal) await this.#finish(journal, creds);
@@ -148,7 +156,7 @@ export class RedisRecords implements RecordStore {
   }
 
   async #lookAtEviction(isAbsent: boolean): Promise<void> {
-    const policy = evictionPolicy(await this.#keys.info(), this.#expiry.isOn);
+    const policy = evictionPolicy(await this.#keys.info(), this.#mayExpire || this.#expiry.isOn);
     if (policy === undefined) return;
     // Evicted or never stored: nobody knows.
     if (isAbsent) throw mayEvict(policy);

@@ -36,7 +36,7 @@ export function pauseMs(failures: number): number {
  */
 export class WriteLine {
   readonly #store: RecordStore;
-  /** Held by an attempt, and by {@link open}. */
+  /** Held by an attempt, by {@link open} and {@link pause}. */
   readonly #mutex = new Mutex();
   #waiting: Changes | undefined;
   #waiters: Waiter[] = [];
@@ -67,6 +67,11 @@ export class WriteLine {
     await this.#mutex.run(async () => {
       if (!this.#waiting) await this.#store.open();
     });
+  }
+
+  /** Does `work` while no changes are on their way: those that wait are made afterwards. */
+  async pause(work: () => Promise<void>): Promise<void> {
+    await this.#mutex.run(work);
   }
 
   /**

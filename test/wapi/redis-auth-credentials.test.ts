@@ -244,13 +244,53 @@ await suiteWith<Service>("credentials in Redis", shared(startRedis), ({ env }) =
       for (const key of ["creds", "session-a", "session-b", "session-c"]) expect(await ttlOf(at(key))).toBe(-1);
     });
 
-    it("that is turned off while changes are on their way ends for all records with the next ones", async () => {
+    it.each<[string, RedisAuthOptions]>([
+      ["WRONG_KEY", { key: testKey(2) }],
+      ["CORRUPT", { key: testKey(1) }],
+    ])("is not changed by an `init` that is %s", async (code, options) => {
+      for (const [before, after, most] of [
+        [undefined, 5, -1],
+        [1000, undefined, 1000],
+        [1000, 5, 1000],
+      ] as const) {
+        const expiry = (ttlSeconds: number | undefined): RedisAuthOptions => (ttlSeconds ? { ttlSeconds } : {});
+        const { open, at } = await linkedSession({ key: testKey(1), ...expiry(before) });
+        const { keys } = await open({ key: testKey(1), ...expiry(before) }).init();
+        const creds = (await io.getBuffer(at("creds"))) ?? Buffer.alloc(0);
+        if (code === "CORRUPT") await io.set(at("creds"), creds.subarray(0, -1), "KEEPTTL");
+        await expect(open({ ...options, ...expiry(after) }).init()).rejects.toMatchObject({ code });
+        const ttls = async (): Promise<number[]> => [
+          await ttlOf(at("creds")),
+          Math.floor((await ttlOf(at("session-a"))) / 2),
+        ];
+        for (const ttl of await ttls()) expect(ttl).toSatisfy((one: number) => one <= most && one >= most - 100);
+        await keys.set({ session: { b: Buffer.from("b") } });
+        for (const ttl of await ttls()) expect(ttl).toSatisfy((one: number) => one <= most && one >= most - 100);
+      }
+    });
+
+    it("that could not be taken away whole is given again with the next change", async () => {
       const [uuid, prefix] = [randomUUID(), unique()];
-      const records = new RedisRecords({ uuid, prefix, ttlSeconds: 1000, onWarning: () => {}, wire: wireOf(io) });
+      const wire = wireOf(io);
+      let isAway = false;
+      const failing: typeof wire = {
+        ...wire,
+        multi: async (on, commands) => {
+          if (isAway && commands.some(([command, key]) => command === "persist" && String(key).endsWith(CREDS_NAME)))
+            throw new Error("away");
+          return await wire.multi(on, commands);
+        },
+      };
+      const records = new RedisRecords({ uuid, prefix, ttlSeconds: 1000, onWarning: () => {}, wire: failing });
       await records.open();
       const creds = { records: new Map([[CREDS_NAME, Buffer.from("creds")]]) };
       await records.commit({ records: new Map([...creds.records, ["other", Buffer.from("other")]]) }, false);
-      records.expireAfter(undefined);
+      isAway = true;
+      await expect(records.expireAfter(undefined)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+      await records.commit(creds, false);
+      for (const name of [CREDS_NAME, "other"]) expect(await ttlOf(`${prefix}:${uuid}:${name}`)).toBeGreaterThan(900);
+      isAway = false;
+      await records.expireAfter(undefined);
       await records.commit(creds, false);
       for (const name of [CREDS_NAME, "other"]) expect(await ttlOf(`${prefix}:${uuid}:${name}`)).toBe(-1);
     });

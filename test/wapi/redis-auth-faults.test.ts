@@ -155,6 +155,19 @@ await suiteWith<OwnService>("A Redis that goes away", startKeepingAll, (service)
     expect(warnings.filter((message) => !message.includes("may evict them"))).toEqual([]);
     expect(warnings.length).toBeGreaterThan(0);
   });
+
+  it("that is set to evict: tells whoever has called `init` last", async () => {
+    const [uuid, prefix] = [randomUUID(), unique()];
+    const told: string[] = [];
+    const made = (name: string): RedisAuth =>
+      new RedisAuth(uuid, raw, prefix, { timeoutMs, onWarning: () => void told.push(name) });
+    await raw.config("SET", "maxmemory-policy", "noeviction");
+    await link(made("first"));
+    await raw.config("SET", "maxmemory-policy", "allkeys-lru");
+    await made("second").init();
+    await raw.config("SET", "maxmemory-policy", "noeviction");
+    expect(told).toEqual(["second"]);
+  });
 });
 
 await suiteWith<Service>("A Redis that refuses", shared(startRedis), ({ env }) => {
