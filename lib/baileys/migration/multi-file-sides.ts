@@ -14,40 +14,41 @@ import {
   changed,
   type MigrationRun,
   occupied,
+  Side,
   type SourceContent,
   type WrittenState,
 } from "./sides.ts";
 
-/** A directory of `useMultiFileAuthState`, to be read. */
-export class MultiFileSource implements AuthSource {
-  readonly label: string;
-  readonly #run: MigrationRun;
-  #records: AuthRecords | undefined;
-
-  /** @param directory an absolute path */
+/** A directory of `useMultiFileAuthState`, as a side of a migration. */
+abstract class MultiFileSide extends Side<string> {
+  /** @param directory an absolute path, as `resolveDirectory` makes it for a target */
   constructor(directory: string, run: MigrationRun) {
-    this.label = directory;
-    this.#run = run;
+    super(directory, directory, run);
   }
 
+  async close(): Promise<void> {}
+}
+
+/** A directory of `useMultiFileAuthState`, to be read. */
+export class MultiFileSource extends MultiFileSide implements AuthSource {
+  #records: AuthRecords | undefined;
+
   async read(): Promise<SourceContent> {
-    const { signal, tell, warn } = this.#run;
+    const { signal, tell, warn } = this.run;
     let records = 0;
     const onRecord = (): void => tell({ step: "reading", records: ++records });
-    const { creds, records: found, skipped, warnings } = await readMultiFile(this.label, { onRecord, signal });
+    const { creds, records: found, skipped, warnings } = await readMultiFile(this.place, { onRecord, signal });
     for (const warning of warnings) warn(warning);
     this.#records = authRecords(creds, found, this.label);
     return { records: this.#records, skipped };
   }
 
   async assertUnchanged(): Promise<void> {
-    const { creds, records } = await readMultiFile(this.label, { signal: this.#run.signal });
+    const { creds, records } = await readMultiFile(this.place, { signal: this.run.signal });
     const now = authRecords(creds, records, this.label);
     const difference = differenceOf(this.#records ?? new Map(), now);
     if (difference) throw changed(this.label, difference);
   }
-
-  async close(): Promise<void> {}
 }
 
 /** A file of a record, or of the credentials. */
@@ -62,21 +63,12 @@ interface NewFile {
 }
 
 /** A directory of `useMultiFileAuthState`, to be written: it is filled beside its place, and appears there whole. */
-export class MultiFileTarget implements AuthTarget {
-  readonly label: string;
-  readonly #run: MigrationRun;
-
-  /** @param directory as `resolveDirectory` makes it */
-  constructor(directory: string, run: MigrationRun) {
-    this.label = directory;
-    this.#run = run;
-  }
-
+export class MultiFileTarget extends MultiFileSide implements AuthTarget {
   async write(records: AuthRecords, isReady: () => Promise<void>): Promise<WrittenState> {
-    const { verify, signal } = this.#run;
-    if (!(await isFree(this.label))) return await this.#compare(records);
+    const { verify, signal } = this.run;
+    if (!(await isFree(this.place))) return await this.#compare(records);
     const files = filesOf(records);
-    const staged = await StagedDirectory.begin(this.label);
+    const staged = await StagedDirectory.begin(this.place);
     try {
       await this.#write(staged, files);
       if (verify) await this.#verify(staged, files);
@@ -90,13 +82,11 @@ export class MultiFileTarget implements AuthTarget {
     }
   }
 
-  async close(): Promise<void> {}
-
   /** The directory is there: an earlier migration of the same state may have made it. @throws `INVALID` when it has not */
   async #compare(records: AuthRecords): Promise<WrittenState> {
-    const { values, signal } = this.#run;
+    const { values, signal } = this.run;
     const same = async (): Promise<boolean> => {
-      const content = await readMultiFile(this.label, { signal });
+      const content = await readMultiFile(this.place, { signal });
       return values.areSame(authRecords(content.creds, content.records, this.label), records);
     };
     const isSame = await same().catch((error: unknown) => {
@@ -105,13 +95,13 @@ export class MultiFileTarget implements AuthTarget {
       throw error;
     });
     if (!isSame) throw occupied(this.label);
-    await syncPlace(this.label);
+    await syncPlace(this.place);
     return { isWritten: false, existing: signalRecords(records).length, isVerified: true };
   }
 
   /** @throws `INVALID` when Baileys could not read a value as what it is, or a disk cannot have the name of a file */
   async #write(staged: StagedDirectory, files: readonly NewFile[]): Promise<void> {
-    const { values, signal, tell, warn } = this.#run;
+    const { values, signal, tell, warn } = this.run;
     const inexact: string[] = [];
     let done = 0;
     const write = async (file: NewFile): Promise<void> => {
@@ -136,7 +126,7 @@ export class MultiFileTarget implements AuthTarget {
 
   /** Reads the files again. @throws `CORRUPT` when one is another than was written */
   async #verify(staged: StagedDirectory, files: readonly NewFile[]): Promise<void> {
-    const { signal, tell } = this.#run;
+    const { signal, tell } = this.run;
     let done = 0;
     const compare = async (file: NewFile): Promise<void> => {
       if ((await staged.read(file.name)) !== this.#textOf(file)) {
@@ -150,7 +140,7 @@ export class MultiFileTarget implements AuthTarget {
   /** The JSON that Baileys would write. */
   #textOf(file: NewFile): string {
     const value = decoded(file);
-    const { AppStateSyncKeyData } = this.#run.baileys.proto.Message;
+    const { AppStateSyncKeyData } = this.run.baileys.proto.Message;
     const isMessage = file.family === "app-state-sync-key";
     return formatJsonValue(isMessage ? AppStateSyncKeyData.fromObject(value) : value, file.name);
   }

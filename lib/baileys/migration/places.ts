@@ -106,7 +106,9 @@ function readableWapi(wapi: WapiSource): ConstructorParameters<typeof StateSourc
 function openTarget(place: CheckedPlace, run: MigrationRun): AuthTarget {
   if (place.kind === "store") return new VaultTarget(place, run);
   if (place.kind === "multiFile") return new MultiFileTarget(place.directory, run);
-  if (place.kind === "state" && place.saveCreds) return new StateTarget(place.state, place.saveCreds, run);
+  if (place.kind === "state" && place.saveCreds) {
+    return new StateTarget({ state: place.state, saveCreds: place.saveCreds }, run);
+  }
   throw new VaultError("INVALID", "Expected `to` to be a place that can be written.");
 }
 

@@ -6,27 +6,26 @@ import type { AnyAuthState, AuthenticationCreds } from "../types.ts";
 import { decodeValue } from "../value-codec.ts";
 import { type AuthRecords, credsOf, type EncodedRecord, signalRecords } from "./auth-records.ts";
 import { batches, getSome, listIds } from "./readable-state.ts";
-import { type AuthTarget, type MigrationRun, occupied, type WrittenState } from "./sides.ts";
+import { type AuthTarget, type MigrationRun, occupied, Side, type WrittenState } from "./sides.ts";
+
+/** The state of a bot. */
+interface WritableState {
+  readonly state: AnyAuthState;
+  readonly saveCreds: () => unknown;
+}
 
 /** The state of a bot, to be written: its keys first, each family after those that it needs, and its credentials last. */
-export class StateTarget implements AuthTarget {
-  readonly label = "the target";
-  readonly #state: AnyAuthState;
-  readonly #saveCreds: () => unknown;
-  readonly #run: MigrationRun;
-
-  constructor(state: AnyAuthState, saveCreds: () => unknown, run: MigrationRun) {
-    this.#state = state;
-    this.#saveCreds = saveCreds;
-    this.#run = run;
+export class StateTarget extends Side<WritableState> implements AuthTarget {
+  constructor(state: WritableState, run: MigrationRun) {
+    super("the target", state, run);
   }
 
   async write(records: AuthRecords, isReady: () => Promise<void>): Promise<WrittenState> {
-    const { skipExisting, verify, tell, batchSize, signal } = this.#run;
+    const { skipExisting, verify, tell, batchSize, signal } = this.run;
     const creds = credsOf(records, this.label);
     const all = signalRecords(records);
     const total = all.length;
-    if (isRegistered(this.#state.creds)) {
+    if (isRegistered(this.place.state.creds)) {
       if (!(await this.#hasExactly(creds, all))) throw occupied(this.label);
       return { isWritten: false, existing: total, isVerified: true };
     }
@@ -53,7 +52,7 @@ export class StateTarget implements AuthTarget {
   async close(): Promise<void> {}
 
   async #hasExactly(creds: AuthenticationCreds, records: readonly EncodedRecord[]): Promise<boolean> {
-    if (!this.#run.values.isSame(CREDS_KEY, this.#state.creds, creds)) return false;
+    if (!this.run.values.isSame(CREDS_KEY, this.place.state.creds, creds)) return false;
     return (await this.#missing(records)).length === 0 && (await this.#others(records)).length === 0;
   }
 
@@ -64,15 +63,15 @@ export class StateTarget implements AuthTarget {
   ): Promise<EncodedRecord[]> {
     const missing: EncodedRecord[] = [];
     let read = 0;
-    for (const { type, some } of inOrder(records, this.#run.batchSize)) {
-      this.#run.signal?.throwIfAborted();
+    for (const { type, some } of inOrder(records, this.run.batchSize)) {
+      this.run.signal?.throwIfAborted();
       const values = await getSome(
-        this.#state.keys,
+        this.place.state.keys,
         type,
         some.map(({ id }) => id),
       );
       const isThere = (record: EncodedRecord): boolean =>
-        values.has(record.id) && this.#run.values.isSame(type, values.get(record.id), this.#valueOf(record));
+        values.has(record.id) && this.run.values.isSame(type, values.get(record.id), this.#valueOf(record));
       missing.push(...some.filter((record) => !isThere(record)));
       read += some.length;
       onRead(read);
@@ -85,7 +84,7 @@ export class StateTarget implements AuthTarget {
     const wanted = new Set(records.map(({ key }) => key));
     const others: { type: string; id: string }[] = [];
     for (const type of FAMILIES) {
-      const ids = (await listIds(this.#state.keys, type)) ?? [];
+      const ids = (await listIds(this.place.state.keys, type)) ?? [];
       others.push(...ids.filter((id) => !wanted.has(recordKey(type, id))).map((id) => ({ type, id })));
     }
     return others;
@@ -95,25 +94,23 @@ export class StateTarget implements AuthTarget {
     const others = await this.#others(records);
     for (const type of new Set(others.map((one) => one.type))) {
       const ids = others.filter((one) => one.type === type).map(({ id }) => [id, null] as const);
-      await this.#state.keys.set({ [type]: Object.fromEntries(ids) });
+      await this.place.state.keys.set({ [type]: Object.fromEntries(ids) });
     }
   }
 
   async #set({ type, some }: Batch): Promise<void> {
     const values = some.map((record) => [record.id, this.#valueOf(record)] as const);
-    await this.#state.keys.set({ [type]: Object.fromEntries(values) });
+    await this.place.state.keys.set({ [type]: Object.fromEntries(values) });
   }
 
   #valueOf({ type, id, bytes }: EncodedRecord): unknown {
     const value = decodeValue(bytes, `${type} ${id}`);
-    return type === "app-state-sync-key"
-      ? this.#run.baileys.proto.Message.AppStateSyncKeyData.fromObject(value)
-      : value;
+    return type === "app-state-sync-key" ? this.run.baileys.proto.Message.AppStateSyncKeyData.fromObject(value) : value;
   }
 
   /** Puts the credentials into the object that `saveCreds` and sockets have, and saves them. */
   async #replaceCreds(creds: AuthenticationCreds): Promise<void> {
-    const own = this.#state.creds;
+    const own = this.place.state.creds;
     const before = { ...own };
     const put = (values: object): void => {
       for (const name of Object.keys(own)) Reflect.deleteProperty(own, name);
@@ -121,7 +118,7 @@ export class StateTarget implements AuthTarget {
     };
     put(creds);
     try {
-      await this.#saveCreds();
+      await this.place.saveCreds();
     } catch (error) {
       // Not to be saved by a later `creds.update`.
       put(before);
