@@ -196,7 +196,10 @@ describe("`messageStore`", () => {
     const socket = new SendingSocket();
     one.bind(socket);
     const two = await open(store, { messageStore: true });
+    const { keys } = one.state;
     await socket.sendMessage(ANNA, { text: "late" });
+    // What would take it along.
+    await expect(keys.set({ session: { a: Buffer.of(1) } })).rejects.toMatchObject({ code: "LEASE_LOST" });
     await send(two, ["2"]);
     expect(await kept(one, ["1", "2", "late"])).toEqual([]);
     expect(await kept(two, ["1", "2", "late"])).toEqual(["1", "2"]);
