@@ -43,8 +43,8 @@ function cpuMs(): number {
   return (userCPUTime + systemCPUTime) / 1000;
 }
 
-/** Processor time of the main thread; `undefined` where the system does not tell it. */
-function mainMs(): number | undefined {
+/** Processor time of the main thread, in milliseconds; `undefined` where the system does not tell it. */
+export function mainMs(): number | undefined {
   try {
     // The kernel counts the time of a thread when the thread stops: it stops here for a moment.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.1);

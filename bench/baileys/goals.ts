@@ -20,7 +20,10 @@ export interface GoalsResult {
   readonly tripMs?: readonly number[];
   readonly setsPerSecond?: number;
   readonly openMs?: number;
+  /** By the clock, which also counts what else the machine does. */
   readonly longestBlockMs?: number;
+  /** By the processor time of the main thread. */
+  readonly longestTurnMs?: number | undefined;
   readonly requests?: number;
   readonly bytesReceived?: number;
   /** Memory that the open state has added. */
@@ -146,8 +149,9 @@ function openGoals(opens: readonly GoalsResult[]): Goal[] {
       0.5,
     );
   const stored = `open, ${(median("bytesReceived") / 1e6).toFixed(0)} MB stored`;
-  // What else the machine does can only add to it.
-  const block = Math.min(...opens.map(({ longestBlockMs = Number.NaN }) => longestBlockMs));
+  const byClock = Math.min(...opens.map(({ longestBlockMs = Number.NaN }) => longestBlockMs));
+  const turns = opens.map(({ longestBlockMs = Number.NaN, longestTurnMs = longestBlockMs }) => longestTurnMs);
+  const block = quantile(turns, 0.5);
   const requests = median("requests");
   return [
     {
@@ -156,7 +160,12 @@ function openGoals(opens: readonly GoalsResult[]): Goal[] {
       measured: `${requests}, in ${ms(median("openMs"))}`,
       isMet: requests <= 110,
     },
-    { figure: `${stored}: longest block of the event loop`, goal: "<= 25 ms", measured: ms(block), isMet: block <= 25 },
+    {
+      figure: `${stored}: longest block of the event loop`,
+      goal: "<= 25 ms",
+      measured: `${ms(block)} of processor time, ${ms(byClock)} by the clock`,
+      isMet: block <= 25,
+    },
   ];
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startWhatsApp, type WhatsAppServer } from "../../test/support/whatsapp-server/server.ts";
@@ -53,7 +53,7 @@ class Victim {
   #stored = 0;
   #sets = 0;
   #lostSets = 0;
-  #tornFiles = 0;
+  readonly #tornFiles = new Set<string>();
   #isLinked = false;
   /** Whether contact and bot have a session. */
   #isKnown = false;
@@ -93,7 +93,7 @@ class Victim {
     await work();
     child.kill("SIGKILL");
     await exited;
-    this.#tornFiles += this.#countTornFiles();
+    this.#findTornFiles();
   }
 
   async #answer(): Promise<void> {
@@ -126,7 +126,7 @@ class Victim {
       messages: new Set(sent.map(({ messageId }) => messageId)).size,
       sets: this.#sets,
       lostSets: this.#lostSets,
-      tornFiles: this.#tornFiles,
+      tornFiles: this.#tornFiles.size,
       reusedCounters: this.#server.traffic.reusedCounters().length,
       unreadable: new Set(unreadable.map(({ messageId }) => messageId)).size,
       retries: new Set(retries).size,
@@ -173,11 +173,15 @@ class Victim {
     }
   }
 
-  #countTornFiles(): number {
+  /** Files that can be read again in no way; each once, for as long as nobody writes to it. */
+  #findTornFiles(): void {
     const { directory, session, kind } = this.#spec.state;
-    if (!directory || !kind.startsWith("useMultiFileAuthState")) return 0;
+    if (!directory || !kind.startsWith("useMultiFileAuthState")) return;
     const folder = join(directory, session);
-    return readdirSync(folder).filter((name) => !isJson(readFileSync(join(folder, name), "utf8"))).length;
+    for (const name of readdirSync(folder).filter((one) => one.endsWith(".json"))) {
+      const file = join(folder, name);
+      if (!isJson(readFileSync(file, "utf8"))) this.#tornFiles.add(`${name} ${statSync(file).mtimeMs}`);
+    }
   }
 }
 

@@ -27,6 +27,8 @@ Parts: ${parts.join(", ")}; all of them when none is named.
 
   --rounds <n>      of each comparison; figures are medians (default: 7)
   --messages <n>    of each step of a round (default: 20)
+  --places <list>   of the comparison: disk, near, far (default: all of them)
+  --only <text>     of the kills: states whose name begins with it
   --kills <n>       of each state (default: 30)
   --days <n>        of the month (default: 30)
   --a-day <n>       messages of each day (default: 10000)
@@ -41,7 +43,9 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: "string", default: "7" },
     messages: { type: "string", default: "20" },
+    places: { type: "string", default: "disk,near,far" },
     kills: { type: "string", default: "30" },
+    only: { type: "string", default: "" },
     days: { type: "string", default: "30" },
     "a-day": { type: "string", default: "10000" },
     json: { type: "string" },
@@ -110,7 +114,8 @@ async function compare(servers: Servers, folder: string): Promise<Comparison[]> 
     },
   ];
   const comparisons: Comparison[] = [];
-  for (const { where, name, contenders, megabytes } of places) {
+  const wanted = values.places.split(",");
+  for (const { where, name, contenders, megabytes } of places.filter((place) => wanted.includes(place.name))) {
     log(where);
     const sockets = await compareSockets({ contenders, rounds, messages, name, log });
     const opens: Record<string, OpenRounds> = {};
@@ -122,7 +127,7 @@ async function compare(servers: Servers, folder: string): Promise<Comparison[]> 
         messages,
         log,
         name: `${name}-${mb}`,
-        rounds: mb > 10 ? 3 : Math.ceil(rounds / 2),
+        rounds: Math.ceil(rounds / 2),
       };
       opens[String(mb)] = await compareOpens({ ...shared, bytes: mb * 1e6 });
     }
@@ -136,7 +141,7 @@ async function kill(servers: Servers, directory: string): Promise<LossesOf> {
     ...onDirectory(directory),
     ...(await onRedis(servers.redisUrl)),
     ...(servers.mysql ? await onMysql(servers.mysql) : []),
-  ].filter(({ spec }) => !spec.isCached);
+  ].filter(({ name, spec }) => !spec.isCached && name.startsWith(values.only));
   const losses: Record<keyof LossesOf, Record<string, Losses>> = { kills: {}, withoutKills: {}, twoAtOnce: {} };
   const rounds = number("kills");
   for (const [index, contender] of all.entries()) {

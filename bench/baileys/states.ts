@@ -1,7 +1,7 @@
 // The states that are compared, opened in the process that uses them.
 import fs from "node:fs/promises";
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { OpenState } from "../../test/support/baileys.ts";
 import { silentLogger } from "../../test/support/whatsapp-server/silent-logger.ts";
@@ -118,10 +118,20 @@ function luoarchFile(peerFolder: string): string {
   return pathToFileURL(join(peerFolder, "node_modules", name, "dist", "redis", "index.js")).href;
 }
 
-/** What Baileys' own state writes is synced to the disk before its promise resolves, as far as a file is. */
+/**
+ * What Baileys' own state writes is as durable as ours: each file is written beside its place, synced, and renamed, and the
+ * name is synced before the promise resolves.
+ */
 function syncWrites(): void {
-  const { writeFile } = fs;
-  fs.writeFile = (file, data, options) =>
-    writeFile(file, data, { ...(typeof options === "object" ? options : {}), flush: true });
+  const { writeFile, rename, open: openFile } = fs;
+  let count = 0;
+  fs.writeFile = async (file, data) => {
+    const [path, making] = [String(file), `${String(file)}.${++count}.tmp`];
+    await writeFile(making, data, { flush: true });
+    await rename(making, path);
+    const folder = await openFile(dirname(path));
+    await folder.sync();
+    await folder.close();
+  };
   syncBuiltinESMExports();
 }

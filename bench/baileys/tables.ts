@@ -138,7 +138,7 @@ export function monthTable(days: readonly DayFigures[]): string {
       String(one.openRequests),
       milliseconds(one.openMs),
       milliseconds(one.openBlockMs),
-      mb(one.memoryBytes),
+      one.memoryBytes > 0 ? mb(one.memoryBytes) : "-",
     ]);
   return aligned([head, ...rows], 0);
 }

@@ -31,6 +31,7 @@ const pages = [
   "docs/troubleshooting.md",
   "docs/what-dies.md",
   "docs/benchmark.md",
+  "docs/benchmark-baileys.md",
   "docs/dependencies.md",
 ];
 
