@@ -117,7 +117,7 @@ function setGoals(where: string, { setMs = [], tripMs = [] }: GoalsResult): Goal
     },
     {
       figure: `set, ${where}, p99`,
-      goal: "two round trips + 2 ms",
+      goal: "two round trips (p99) + 2 ms",
       measured: ms(set99) + beside,
       isMet: set99 <= 2 * trip99 + 2,
     },
