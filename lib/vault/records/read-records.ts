@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { readAhead } from "../../async/read-ahead.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import { ChunkReader } from "../chunk-reader.ts";
@@ -21,6 +22,8 @@ import { RecordTable } from "./record-table.ts";
 const ENTRIES_AT_ONCE = 16;
 /** Parts that are read at once: each has 4 MiB. */
 const PARTS_AT_ONCE = 4;
+/** Bytes of records that are taken in before the process gets to its other work: some milliseconds. */
+const BYTES_AT_ONCE = 512 * 1024;
 /** How often a reader begins anew when what it reads was put together meanwhile. */
 const LOOKS = 5;
 
@@ -87,17 +90,17 @@ export async function readGeneration(
   const chain = isCurrent ? readChain(log, state, fold, stop) : Promise.resolve([]);
   // Its error is told below.
   chain.catch(() => {});
-  const table = new RecordTable();
-  for (const segment of fold.segments) await readSegment(log.session, reader, segment, table, stop);
+  const intake = new Intake();
+  for (const segment of fold.segments) await readSegment(log.session, reader, segment, intake, stop);
   const loose: LooseEntry[] = [];
   for (const { n, id, tail, tailChunks = [] } of await chain) {
     const parts = tail ? [tail] : await Promise.all(tailChunks.map((chunk) => reader.read(chunk, stop)));
     const records = new RecordReader(`log entry ${n} of ${log.session}`);
-    for (const part of parts) table.apply(n, records.read(part));
+    for (const part of parts) await intake.apply(n, records, part);
     records.end();
     loose.push({ n, id, bytes: parts.reduce((sum, { length }) => sum + length, 0) });
   }
-  return { table, segments: fold.segments, loose, through: loose.at(-1) ?? fold.through };
+  return { table: intake.table, segments: fold.segments, loose, through: loose.at(-1) ?? fold.through };
 }
 
 /** What {@link peekRecords} takes. */
@@ -148,14 +151,32 @@ async function readSegment(
   session: string,
   reader: ChunkReader,
   { to, parts }: Segment,
-  table: RecordTable,
+  intake: Intake,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const records = new RecordReader(`the records of ${session} up to entry ${to}`);
   for await (const part of readAhead(parts, PARTS_AT_ONCE, (chunk) => reader.read(chunk, signal))) {
-    table.apply(to, records.read(part));
+    await intake.apply(to, records, part);
   }
   records.end();
+}
+
+/** A table that takes records in, and lets the process get to its other work meanwhile. */
+class Intake {
+  readonly table = new RecordTable();
+  #bytes = 0;
+
+  /** @param part of what `records` reads, which belongs to entry `n` */
+  async apply(n: number, records: RecordReader, part: Buffer): Promise<void> {
+    for (let at = 0; at < part.length; at += BYTES_AT_ONCE) {
+      const some = part.subarray(at, at + BYTES_AT_ONCE);
+      this.table.apply(n, records.read(some));
+      this.#bytes += some.length;
+      if (this.#bytes < BYTES_AT_ONCE) continue;
+      this.#bytes = 0;
+      await setImmediate();
+    }
+  }
 }
 
 /** The entries of records after the fold, oldest first: each names the one before it. */
