@@ -1,5 +1,6 @@
 /** A line of a panel. */
 export interface Line {
+  /** Shown beside the panel; "" where it has one line only. */
   readonly name: string;
   /** In CSS's words. */
   readonly color: string;
@@ -71,6 +72,7 @@ function panelOf({ title, x, y, lines, hasMarks }: Panel, top: number, width: nu
     const stroke = `stroke="${color}"${dashes ? ` stroke-dasharray="${dashes}"` : ""}`;
     parts.push(`<polyline fill="none" ${stroke} stroke-width="1.2" points="${places.join(" ")}"/>`);
     if (hasMarks) parts.push(...places.map(([cx, cy]) => `<circle fill="${color}" cx="${cx}" cy="${cy}" r="2.5"/>`));
+    if (!name) continue;
     const [left, at] = [LEFT + width + 12, top + 12 + index * 18];
     parts.push(`<line ${stroke} stroke-width="3" x1="${left}" x2="${left + 14}" y1="${at}" y2="${at}"/>`);
     parts.push(`<text x="${left + 20}" y="${at + 4}">${name}</text>`);

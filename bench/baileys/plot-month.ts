@@ -19,7 +19,8 @@ export function plotMonth(days: readonly DayFigures[]): string {
     show: (day) => `${Math.round(day)}`,
   };
   const panels = FIGURES.map(({ title, unit, of }): Panel => {
-    const points = days.map((day) => [day.day, of(day)] as const);
+    // Of a day without a figure none is drawn.
+    const points = days.filter((day) => of(day) > 0).map((day) => [day.day, of(day)] as const);
     return { title, x, y: axisTo(Math.max(...days.map(of)), unit), lines: [{ name: "", color: "#2f7ed8", points }] };
   });
   return draw("A month of a busy Baileys bot", panels);
