@@ -26,9 +26,9 @@ export class SentEntries {
 
   /** Whether one of them changes this record. */
   mayChange(key: string): boolean {
-    return [...this.#sent.values()].some(
-      (sent) => sent === "clear" || sent.sets.some(({ changes }) => changes.has(key)),
-    );
+    // After a long outage they are many, with one list.
+    const lists = new Set([...this.#sent.values()].map((sent) => (sent === "clear" ? sent : sent.sets)));
+    return [...lists].some((sets) => sets === "clear" || sets.some(({ changes }) => changes.has(key)));
   }
 
   /** What the entry that has arrived says, unless it is of another; the others never will. */
