@@ -87,6 +87,7 @@ describe("a capture of LevelDB", () => {
     }
     const [few, many] = costs as [DiskCalls, DiskCalls];
     expect(few.bytes).toBeLessThan(SMALL_BYTES);
+    expect(few.asynchronous).toBeGreaterThan(10);
     expect(few.asynchronous).toBeLessThan(70);
     expect(few.synchronous).toBeLessThan(40);
     expect(many).toEqual(few);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import fs from "node:fs";
 import promises, { open } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -15,14 +16,19 @@ export interface DiskCalls {
 
 type Call = (...values: unknown[]) => unknown;
 
-/** Runs `action`; returns its result, and what this process has asked of the disk meanwhile. */
+/**
+ * Runs `action`; returns its result, and what it has asked of the disk. What other work of this process asks meanwhile does
+ * not count: a test that has ended may leave some.
+ */
 export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls & { result: T }> {
   const calls: DiskCalls = { bytes: 0, written: 0, asynchronous: 0, synchronous: 0 };
   const undo: (() => void)[] = [];
+  const own = new AsyncLocalStorage<true>();
   const hook = (target: object, name: string, kind: "asynchronous" | "synchronous"): void => {
     const methods = target as Record<string, Call>;
     const real = methods[name] as Call;
     methods[name] = function (this: unknown, ...values) {
+      if (!own.getStore()) return real.apply(this, values);
       calls[kind]++;
       const answer = real.apply(this, values);
       if (name === "readSync") calls.bytes += answer as number;
@@ -49,6 +55,7 @@ export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls
   for (const name of ["fstatSync", "lstatSync", "readdirSync", "readSync", "existsSync"]) hook(fs, name, "synchronous");
   const { read } = fs;
   fs.read = ((...values: unknown[]) => {
+    if (!own.getStore()) return void (read as (...all: unknown[]) => void)(...values);
     const done = values.pop() as (error: unknown, bytesRead: number, ...more: unknown[]) => void;
     calls.asynchronous++;
     (read as (...all: unknown[]) => void)(...values, (error: unknown, bytesRead: number, ...more: unknown[]) => {
@@ -61,7 +68,7 @@ export async function countCalls<T>(action: () => Promise<T>): Promise<DiskCalls
   });
   syncBuiltinESMExports();
   try {
-    const result = await action();
+    const result = await own.run(true, action);
     return { result, ...calls };
   } finally {
     for (const each of undo) each();
