@@ -20,8 +20,11 @@ export {
   type ProfileStore,
   type RestoreReport,
   type SaveReport,
+  type SessionFacts,
   type SessionState,
   type SessionStore,
+  type SessionSummary,
   type StorageBackend,
+  type UnreadableSession,
 } from "./store.ts";
 export { type Encryption, type EncryptionKey, type RekeyReport, Vault, type VaultOptions } from "./vault/vault.ts";

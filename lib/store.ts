@@ -25,6 +25,9 @@ export interface SessionStore {
  * `ABSENT` are never confused.
  */
 export interface ProfileStore extends SessionStore {
+  /** Names of the sessions that the store has, or had, in no order. @default the store cannot list */
+  sessions?(options: { signal?: AbortSignal }): AsyncIterable<string>;
+
   /** The state of the session; `undefined` when and only when nothing was ever written for it. */
   state(options: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined>;
 
@@ -171,7 +174,11 @@ export interface SessionState {
   /** All generations that can be restored, oldest first. */
   readonly generations: readonly GenerationInfo[];
   /** Set when the session is deleted. */
-  readonly deleted?: { readonly at: Date };
+  readonly deleted?: {
+    readonly at: Date;
+    /** Until when `undelete` can bring it back at least. @default the store does not tell */
+    readonly until?: Date;
+  };
   /** The process that took the session last, or that wrote the newest entry when it took it without a lease; `host:pid`. */
   readonly holder?: string;
   /**
@@ -179,6 +186,45 @@ export interface SessionState {
    * ended since: only `acquire` finds out.
    */
   readonly lease?: { readonly owner: string; readonly since: Date };
+}
+
+/** What a listing tells of one session: facts, or why it cannot be read. */
+export type SessionSummary = SessionFacts | UnreadableSession;
+
+/** A session that a listing has found and cannot read, e.g. because it is damaged, or its key is missing. */
+export interface UnreadableSession {
+  readonly session: string;
+  readonly problem: VaultError;
+}
+
+/** What the newest log entry of a session tells. */
+export interface SessionFacts {
+  readonly session: string;
+  readonly problem?: undefined;
+  /** As that of {@link SessionState}. */
+  readonly kind?: "profile" | "records";
+  /**
+   * The current generation, whose `keyId` says whether it is encrypted; of a deleted session the one that `undelete` brings
+   * back. Absent while nothing is saved, and once nothing is left. Of records, the ones that were last put together.
+   */
+  readonly saved?: GenerationInfo;
+  /** How many generations are kept. */
+  readonly generations: number;
+  /** When the oldest of those that belong to the present link was saved: the device was linked then, or before. */
+  readonly oldestAt?: Date;
+  /** When the newest entry was written: by a start, a save, a change of records, a mark. */
+  readonly changedAt: Date;
+  /** Set when the session is deleted: since when, and until when `undelete` can bring it back at least. */
+  readonly deleted?: { readonly at: Date; readonly until: Date };
+  /** As that of {@link SessionState}. */
+  readonly holder?: string;
+  /**
+   * As that of {@link SessionState}, with the time at which it ends unless it is renewed, by the clock of its owner. An owner
+   * that was killed leaves a lease that has ended.
+   */
+  readonly lease?: { readonly owner: string; readonly since: Date; readonly expiresAt: Date };
+  /** The browser and the forms of its storage, where the newest entry is that of the save. */
+  readonly profile?: ProfileFacts;
 }
 
 /** One restorable version of a session. */

@@ -3,7 +3,7 @@
  * when the caller ends early, what is under way is waited for.
  */
 export async function* readAhead<T, R>(
-  items: Iterable<T>,
+  items: Iterable<T> | AsyncIterable<T>,
   most: number,
   read: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
@@ -15,7 +15,7 @@ export async function* readAhead<T, R>(
     underWay.push(one);
   };
   try {
-    for (const item of items) {
+    for await (const item of items) {
       if (underWay.length === most) yield await (underWay.shift() as Promise<R>);
       start(item);
     }

@@ -105,11 +105,15 @@ export class VaultContext {
 
   /** Encodes and decodes the blobs of the session. */
   frames(session: string): SessionFrames {
-    const known =
-      this.#frames.get(session) ??
-      new SessionFrames(session, { keyring: this.options.keyring, salt: () => this.#vaultSalt() });
-    this.#frames.set(session, known);
-    return known;
+    const frames = this.passingFrames(session);
+    this.#frames.set(session, frames);
+    return frames;
+  }
+
+  /** As {@link frames}; not kept for the next call, unless the session is known: for calls that go through all sessions. */
+  passingFrames(session: string): SessionFrames {
+    const keys = { keyring: this.options.keyring, salt: () => this.#vaultSalt() };
+    return this.#frames.get(session) ?? new SessionFrames(session, keys);
   }
 
   /** What the backend can do; asked once. */

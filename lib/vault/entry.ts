@@ -221,7 +221,7 @@ export function sessionState(
     ...(kind ? { kind } : {}),
     ...(current ? { current: generationInfo(current, since) } : {}),
     generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
-    ...(deleted ? { deleted: { at: new Date(deleted.at) } } : {}),
+    ...(deleted ? { deleted: { at: new Date(deleted.at), until: new Date(deleted.until) } } : {}),
     holder: lease ? ownerName(lease) : by,
     ...(lease && !isReleased ? { lease: { owner: ownerName(lease), since: new Date(lease.since) } } : {}),
   };

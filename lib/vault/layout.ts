@@ -31,6 +31,11 @@ export function sessionName(session: string): string {
   return name;
 }
 
+/** Whether `name` can be the name of a session. */
+export function isSessionName(name: string): boolean {
+  return SESSION.test(name);
+}
+
 /**
  * Key prefix of all that is stored of a session, but for its place in the list of sessions. The log sorts last: some backends
  * list in order, and see to the end of a listing that the newest entry is not missed.

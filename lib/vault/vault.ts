@@ -11,6 +11,7 @@ import type {
   SaveProfileOptions,
   SaveReport,
   SessionState,
+  SessionSummary,
 } from "../store.ts";
 import { callListener } from "../warnings.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
@@ -18,7 +19,7 @@ import { deleteSession } from "./deletion.ts";
 import { keptGeneration, type LogState, sessionState } from "./entry.ts";
 import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
-import { SESSIONS_PREFIX, sessionName } from "./layout.ts";
+import { sessionName } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
@@ -30,6 +31,7 @@ import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { presentState, refuseRecords, refuseRollback, restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
+import { sessionNames, sessionSummaries } from "./session-list.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
@@ -60,11 +62,23 @@ export class Vault implements ProfileStore {
     this.#leases = new VaultLeases(this.#context);
   }
 
-  /** Names of all sessions that were ever written, deleted ones included. */
-  async *sessions({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<string> {
-    for await (const { key } of this.#context.blobs.list(SESSIONS_PREFIX, { signal, keysOnly: true })) {
-      yield key.slice(SESSIONS_PREFIX.length);
-    }
+  /**
+   * Names of all sessions that were ever written, deleted ones included, in no order. With `details`, what is known of each
+   * without opening it: one that cannot be read comes with its `problem`, and stops no listing. Of each session the details
+   * take a listing of its log and its newest entry, and where a process has it or had it last, one or two requests more;
+   * eight sessions are read at once. No chunk is read, and nothing is written.
+   * @throws the store's error when it cannot list sessions; the reason of `signal`
+   */
+  sessions(options?: { details?: false; signal?: AbortSignal }): AsyncGenerator<string>;
+  sessions(options: { details: true; signal?: AbortSignal }): AsyncGenerator<SessionSummary>;
+  sessions({
+    details = false,
+    signal,
+  }: {
+    details?: boolean;
+    signal?: AbortSignal;
+  } = {}): AsyncGenerator<string | SessionSummary> {
+    return details ? sessionSummaries(this.#context, signal) : sessionNames(this.#context, signal);
   }
 
   async state({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {

@@ -54,6 +54,21 @@ const tests: Record<string, (opened: OpenedProfileStore) => Promise<void>> = {
     ]);
   },
 
+  "lists its sessions when it can, a deleted one too": async ({ store, again }) => {
+    const names = ["RemoteAuth", "RemoteAuth-Bot", session, "x".repeat(128)];
+    for (const name of names) {
+      const lease = await store.acquire({ session: name });
+      await store.saveProfile({ session: name, capture: captureOf(profileFiles("one")), lease });
+      await lease.release();
+    }
+    await store.delete({ session });
+    const reader = (await again?.()) ?? store;
+    if (!reader.sessions) return;
+    const listed: string[] = [];
+    for await (const name of reader.sessions({})) listed.push(name);
+    assert.deepEqual(listed.sort(), names.sort());
+  },
+
   "restores what was saved": async ({ store, again }) => {
     const files = profileFiles("one", {
       "Default/a/large.ldb": noise(9_000_000),

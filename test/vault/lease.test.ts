@@ -53,7 +53,7 @@ describe("a lease", () => {
       { generations: [] },
       { current: { generation: expect.any(Number) } },
       { generations: [{}, {}] },
-      { deleted: { at: expect.any(Date) }, generations: [] },
+      { deleted: { at: expect.any(Date), until: expect.any(Date) }, generations: [] },
     ]);
   });
 

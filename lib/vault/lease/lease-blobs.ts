@@ -1,5 +1,6 @@
 import type { VaultContext } from "../context.ts";
 import type { LeaseTerms } from "../entry.ts";
+import type { SessionFrames } from "../frames.ts";
 import { holdFolder, leasePrefix, turnName, turnOf } from "../layout.ts";
 import { unlessCorrupt } from "../unless-corrupt.ts";
 import { ownerName } from "./owner.ts";
@@ -26,13 +27,22 @@ export class LeaseBlobs {
   readonly #epoch: number;
   readonly #terms: LeaseTerms;
   readonly #folder: string;
+  readonly #frames: SessionFrames;
 
-  constructor(context: VaultContext, session: string, epoch: number, terms: LeaseTerms) {
+  /** @param frames @default those that the vault keeps for the session */
+  constructor(
+    context: VaultContext,
+    session: string,
+    epoch: number,
+    terms: LeaseTerms,
+    frames: SessionFrames = context.frames(session),
+  ) {
     this.#context = context;
     this.#session = session;
     this.#epoch = epoch;
     this.#terms = terms;
     this.#folder = holdFolder({ epoch, id: terms.hold });
+    this.#frames = frames;
   }
 
   /** Key of a renewal. */
@@ -81,10 +91,6 @@ export class LeaseBlobs {
 
   get #prefix(): string {
     return leasePrefix(this.#session, this.#folder);
-  }
-
-  get #frames(): ReturnType<VaultContext["frames"]> {
-    return this.#context.frames(this.#session);
   }
 
   #name(name: string): string {

@@ -1,0 +1,118 @@
+import { setMaxListeners } from "node:events";
+import { readAhead } from "../async/read-ahead.ts";
+import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
+import type { SessionFacts, SessionSummary } from "../store.ts";
+import type { VaultContext } from "./context.ts";
+import { currentOf, type Entry, generationInfo, type LeaseTerms } from "./entry.ts";
+import { isSessionName, SESSIONS_PREFIX } from "./layout.ts";
+import { LeaseBlobs } from "./lease/lease-blobs.ts";
+import { ownerName } from "./lease/owner.ts";
+import { SessionLog } from "./log.ts";
+
+/** How many sessions are read at once. */
+const AT_ONCE = 8;
+
+/**
+ * Names of all sessions that were ever written, in the order of the store. What others keep beside them is left out: a name
+ * that no session can have.
+ */
+export async function* sessionNames({ blobs }: VaultContext, signal?: AbortSignal): AsyncGenerator<string> {
+  for await (const { key } of blobs.list(SESSIONS_PREFIX, { signal, keysOnly: true })) {
+    const name = key.slice(SESSIONS_PREFIX.length);
+    if (isSessionName(name)) yield name;
+  }
+}
+
+/**
+ * What the newest entry of each session tells. Holds the names of one page and the facts of a few sessions at a time.
+ * @throws the store's error when it does not answer at all: one session that cannot be read is told, and stops nothing
+ */
+export async function* sessionSummaries(context: VaultContext, signal?: AbortSignal): AsyncGenerator<SessionSummary> {
+  // Every session that is being read listens to it.
+  if (signal) setMaxListeners(0, signal);
+  const outage = new OutageCheck(context);
+  const read = async (session: string): Promise<SessionSummary | undefined> => {
+    try {
+      return await summaryOf(context, session, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isVaultError(error, "CANCELLED")) throw error;
+      if (isVaultError(error, "UNAVAILABLE")) await outage.check(signal);
+      return { session, problem: problemOf(session, error) };
+    }
+  };
+  for await (const summary of readAhead(sessionNames(context, signal), AT_ONCE, read)) if (summary) yield summary;
+}
+
+/** A store that does not answer any more must not be asked for each of a thousand sessions. */
+class OutageCheck {
+  readonly #context: VaultContext;
+  #underWay: Promise<void> | undefined;
+
+  constructor(context: VaultContext) {
+    this.#context = context;
+  }
+
+  /** @throws the store's error when it does not list sessions any more */
+  async check(signal: AbortSignal | undefined): Promise<void> {
+    this.#underWay ??= this.#look(signal).finally(() => {
+      this.#underWay = undefined;
+    });
+    await this.#underWay;
+  }
+
+  async #look(signal: AbortSignal | undefined): Promise<void> {
+    for await (const _ of sessionNames(this.#context, signal)) return;
+  }
+}
+
+/** @returns `undefined` when the session has gone since it was listed */
+async function summaryOf(
+  context: VaultContext,
+  session: string,
+  signal: AbortSignal | undefined,
+): Promise<SessionSummary | undefined> {
+  // Not kept: a store has more sessions than this process runs.
+  const frames = context.passingFrames(session);
+  const entry = await new SessionLog(context.blobs, frames).newest(signal);
+  if (!entry) return undefined;
+  const { lease, live, deleted, by, since = 0, records } = entry;
+  const saved = currentOf(entry);
+  const [oldest] = live.filter(({ n }) => n >= since);
+  return {
+    session,
+    ...(records ? { kind: "records" } : live.length > 0 ? { kind: "profile" } : {}),
+    ...(saved ? { saved: generationInfo(saved, since) } : {}),
+    generations: live.length,
+    ...(oldest ? { oldestAt: new Date(oldest.at) } : {}),
+    changedAt: new Date(entry.at),
+    ...(deleted ? { deleted: { at: new Date(deleted.at), until: new Date(deleted.until) } } : {}),
+    holder: lease ? ownerName(lease) : by,
+    ...(lease ? await leaseOf(new LeaseBlobs(context, session, entry.epoch, lease, frames), lease, signal) : {}),
+    ...profileOf(entry),
+  };
+}
+
+/** @returns nothing when the lease was released */
+async function leaseOf(
+  blobs: LeaseBlobs,
+  terms: LeaseTerms,
+  signal: AbortSignal | undefined,
+): Promise<Pick<SessionFacts, "lease">> {
+  const { isReleased, turn } = await blobs.list(signal);
+  if (isReleased) return {};
+  const { since, ttlMs } = terms;
+  const expiresAt = (turn === 0 ? undefined : await blobs.expiresAt(turn, signal)) ?? since + ttlMs;
+  return { lease: { owner: ownerName(terms), since: new Date(since), expiresAt: new Date(expiresAt) } };
+}
+
+/** What the manifest in the entry says: only the entry of a save has one. */
+function profileOf({ n, content, manifest }: Entry): Pick<SessionFacts, "profile"> {
+  return manifest && n === content ? { profile: manifest.profile } : {};
+}
+
+function problemOf(session: string, error: unknown): VaultError {
+  if (isVaultError(error)) return error;
+  // An entry whose JSON is whole and has something else in it than an entry has.
+  return new VaultError("CORRUPT", `Could not read ${session}: ${safeMessage(error)}`, { cause: safeCause(error) });
+}
