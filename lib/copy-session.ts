@@ -3,6 +3,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { unzip } from "./archive/unzip.ts";
+import { absentIn } from "./copy-session/absent-session.ts";
 import { differenceOf } from "./copy-session/compare-files.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
@@ -145,7 +146,7 @@ class Copy {
     const { from, session, fromSession, dataPath = "./.wwebjs_auth/" } = this.#options;
     if (fromSession !== undefined) {
       if (await this.#calls.exists(from, fromSession)) return fromSession;
-      throw new VaultError("ABSENT", `The source has no session ${fromSession}.`);
+      throw await absentIn(from, [fromSession], this.#options.signal);
     }
     // A vault goes by the base name alone: both names are one session to it.
     const names = isProfileStore(from) ? [session] : [...new Set([session, resolve(dataPath, this.#session)])];
@@ -153,9 +154,7 @@ class Copy {
     for (const name of names) if (await this.#calls.exists(from, name)) found.push(name);
     const [only, other] = found;
     if (only === undefined) {
-      throw new VaultError("ABSENT", `The source has no session ${names.join(", nor ")}.`, {
-        hint: "Set `dataPath` to the folder where the bot that saved it kept its data, as that bot saw it.",
-      });
+      throw await absentIn(from, names, this.#options.signal);
     }
     if (other === undefined) return only;
     throw new VaultError("CONFLICT", `The source has ${this.#session} under two names: ${found.join(" and ")}.`, {

@@ -13,6 +13,7 @@ import type { ProfileFacts } from "../store.ts";
 import { BaseAuth } from "./base-auth.ts";
 import { HookGuards } from "./hook-guards.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
+import { warnOfAbsentProfile } from "./local/warn-of-absence.ts";
 import {
   checkStrategyOptions,
   type StrategyOptions,
@@ -42,6 +43,8 @@ export class LocalAuth extends BaseAuth {
     () => this.client,
     () => `The profile ${this.userDataDir}`,
   );
+  /** Whether a start has opened the profile. */
+  #hasStarted = false;
   #launch: ProfileLaunch | undefined;
   #starts: WatchedStarts<ProfileLaunch> | undefined;
   /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
@@ -95,9 +98,12 @@ export class LocalAuth extends BaseAuth {
         await previous?.end();
         await removeLeftovers(dir);
         await mkdir(dir, { recursive: true });
+        // A later start finds what the start before, or a logout, has left.
+        if (!this.#hasStarted) await warnOfAbsentProfile(dir, this.#settings.onWarning);
         await removeStaleLocks(dir);
         return await repairedProfile(dir);
       });
+      this.#hasStarted = true;
     } catch (error) {
       // The launch before continues.
       if (this.#launch === launch) this.#launch = previous;

@@ -51,6 +51,8 @@ export class RemoteAuth extends BaseAuth {
   /** What WhatsApp has refused and neither the local profile nor the store says yet. */
   readonly #refused: UnrecordedRefusal = {};
   readonly #unrecorded = new Map<string, StoredVersion>();
+  /** Whether a start has chosen a profile: what a later one finds absent, this process has deleted. */
+  #hasStarted = false;
   readonly #guards: HookGuards;
   /** Runs the hooks one at a time, in the order of their calls. */
   readonly #hooks: Mutex = new Mutex();
@@ -124,12 +126,14 @@ export class RemoteAuth extends BaseAuth {
       session: this.sessionName,
       dir: this.userDataDir,
       refused: this.#refused,
+      tellsAbsence: !this.#hasStarted,
       destroy: () => this.destroy(),
     });
     this.#run = run;
     this.#starts?.begins(run);
     try {
       await run.begin();
+      this.#hasStarted = true;
     } catch (error) {
       await run.end();
       this.#run = undefined;

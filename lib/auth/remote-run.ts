@@ -19,7 +19,7 @@ import type { StartFailure } from "./watched-starts.ts";
 
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
-    Pick<OpenOptions, "store" | "session" | "refused">,
+    Pick<OpenOptions, "store" | "session" | "refused" | "tellsAbsence">,
     Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
 
 /** One run of a client: from the choice of its profile to the last save. Saves only while the session is linked. */

@@ -4,6 +4,7 @@ import { isVaultError, VaultError } from "../errors.ts";
 import type { SessionState, SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
+import { absentIn } from "./absent-session.ts";
 import type { StoreCalls } from "./store-calls.ts";
 
 /** A store that keeps sessions of records. */
@@ -56,7 +57,9 @@ class RecordsCopy {
     this.#tell("reading");
     this.#refuseHeld(before);
     const source = await this.#read("source");
-    if (!source || source.size === 0) throw new VaultError("ABSENT", `The source has no session ${this.#fromSession}.`);
+    if (!source || source.size === 0) {
+      throw await absentIn(this.#from, [this.#fromSession], this.#options.signal);
+    }
     this.#tell("checking", source);
     await this.#refuseChanged(before);
     const owner = before.lease?.owner;

@@ -1,6 +1,7 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts, RestoreProfileOptions, RestoreReport } from "../store.ts";
+import { AbsentSession } from "./absent-session.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
 import { entryOf, type Generation, keptGeneration, type LogState } from "./entry.ts";
@@ -89,7 +90,7 @@ export function refuseRollback(session: string, { records }: LogState): void {
 /** @throws `ABSENT` when there is no session; `INVALID` when it consists of records. */
 export function presentState<T extends LogState>(session: string, state: T | undefined): T {
   refuseRecords(session, state);
-  if (!state || state.content === 0) throw new VaultError("ABSENT", `There is no session ${session} in this store.`);
+  if (!state || state.content === 0) throw new AbsentSession(`There is no session ${session} in this store.`);
   if (!state.deleted) return state;
   throw new VaultError("ABSENT", `The session ${session} was deleted on ${new Date(state.deleted.at).toISOString()}.`, {
     hint: "`undelete` brings it back, until `retainMs` after the deletion.",

@@ -14,6 +14,7 @@ import type {
   SessionSummary,
 } from "../store.ts";
 import { callListener } from "../warnings.ts";
+import { AbsentSession, namingOthers } from "./absent-session.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
 import { deleteSession } from "./deletion.ts";
 import { keptGeneration, type LogState, sessionState } from "./entry.ts";
@@ -109,7 +110,8 @@ export class Vault implements ProfileStore {
   }
 
   async restoreProfile(options: RestoreProfileOptions): Promise<RestoreReport> {
-    return restoreGeneration(this.#context, { ...options, session: sessionName(options.session) });
+    const session = sessionName(options.session);
+    return this.#namingOthers(options, () => restoreGeneration(this.#context, { ...options, session }));
   }
 
   async mark(options: MarkOptions): Promise<void> {
@@ -128,12 +130,14 @@ export class Vault implements ProfileStore {
 
   async rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void> {
     const { session, generation } = options;
-    await this.#change(options, (state) => {
-      refuseRollback(session, state);
-      const { n } = keptGeneration(session, presentState(session, state), generation);
-      const since = Math.min(state.since ?? 0, n);
-      return n === state.content ? undefined : { kind: "rollback", content: n, since };
-    });
+    const change = (): Promise<void> =>
+      this.#change(options, (state) => {
+        refuseRollback(session, state);
+        const { n } = keptGeneration(session, presentState(session, state), generation);
+        const since = Math.min(state.since ?? 0, n);
+        return n === state.content ? undefined : { kind: "rollback", content: n, since };
+      });
+    await this.#namingOthers(options, change);
   }
 
   async delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void> {
@@ -150,15 +154,24 @@ export class Vault implements ProfileStore {
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
-    await this.#change(options, (state, { at }) => {
-      if (state.content !== 0 && !state.deleted) return undefined;
-      if (state.content !== 0 && state.deleted && state.deleted.until > at) {
-        return { kind: "undeleted", deleted: undefined };
+    const failed = `Could not undelete ${options.session}`;
+    const change = async (): Promise<void> => {
+      // A name that was never written stays unknown.
+      if (!options.lease && !(await this.#newest(options.session, options.signal))) {
+        throw new AbsentSession(`${failed}: it was never saved.`);
       }
-      const until = state.deleted && new Date(state.deleted.until).toISOString();
-      const why = until ? `its deletion could be taken back until ${until}` : "it was never saved";
-      throw new VaultError("ABSENT", `Could not undelete ${options.session}: ${why}.`);
-    });
+      await this.#change(options, (state, { at }) => {
+        if (state.content !== 0 && !state.deleted) return undefined;
+        if (state.content !== 0 && state.deleted && state.deleted.until > at) {
+          return { kind: "undeleted", deleted: undefined };
+        }
+        const until = state.deleted && new Date(state.deleted.until).toISOString();
+        throw new AbsentSession(
+          `${failed}: ${until ? `its deletion could be taken back until ${until}` : "it was never saved"}.`,
+        );
+      });
+    };
+    await this.#namingOthers(options, change);
   }
 
   /**
@@ -182,9 +195,10 @@ export class Vault implements ProfileStore {
    */
   async rekey(options: LeasedOptions): Promise<RekeyReport> {
     const { session, signal } = options;
-    if (!(await this.#newest(session, signal))) {
-      throw new VaultError("ABSENT", `There is no session ${sessionName(session)} in this store.`);
-    }
+    await this.#namingOthers(options, async () => {
+      if (await this.#newest(session, signal)) return;
+      throw new AbsentSession(`There is no session ${sessionName(session)} in this store.`);
+    });
     return await this.#leases.run(options, (lease) => {
       refuseOpenRecords(lease);
       return rekey(lease, signal);
@@ -208,7 +222,7 @@ export class Vault implements ProfileStore {
   }
 
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
-    return extractZip(this.#context, sessionName(session), path);
+    return this.#namingOthers({ session }, () => extractZip(this.#context, sessionName(session), path));
   }
 
   /**
@@ -250,6 +264,12 @@ export class Vault implements ProfileStore {
     signal?: AbortSignal;
   }): Promise<ReadonlyMap<string, Buffer> | undefined> {
     return (await peekRecords(this.#context, this.#log(options.session), options))?.values();
+  }
+
+  /** Does `work`; the hint of its error names the sessions that are there, when this one is not. */
+  #namingOthers<T>(options: { session: string; signal?: AbortSignal | undefined }, work: () => Promise<T>): Promise<T> {
+    const { session, signal } = options;
+    return namingOthers(this, { session: sessionName(session), signal }, work);
   }
 
   #log(session: string): SessionLog {

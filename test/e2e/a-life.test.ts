@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import { isLong } from "../support/length.ts";
 import { openRemote } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { whatsappVersions } from "../support/whatsapp.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
+expectWarning(/was deleted at .*: this bot links a new device/);
 
 // The oldest and the newest release; the one between them under its own strategy, see shipped-in-browser.test.ts.
 describe.each(whatsappVersions.filter((version) => isLong || version !== "1.34.6"))(

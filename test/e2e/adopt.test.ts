@@ -9,6 +9,7 @@ import { expectWarning } from "../support/warnings.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
+expectWarning(/was deleted at .*: this bot links a new device/);
 
 describe("a local profile that was never stored", () => {
   it("of LocalAuth is adopted and stored, without a QR, once it has RemoteAuth's name", async () => {

@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { onlyLong } from "../support/length.ts";
 import { openRemote, type RemoteClient, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
+import { expectWarning } from "../support/warnings.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
+expectWarning(/was deleted at .*: this bot links a new device/);
 
 async function ready(folder: string, dataPath = rig.folder()): Promise<RemoteClient> {
   const client = openRemote(rig, { store: folder, dataPath });

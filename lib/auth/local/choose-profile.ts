@@ -15,6 +15,7 @@ import { removeMarker } from "./marker.ts";
 import { openStored } from "./open-stored.ts";
 import { mayChange, type OpenedProfile, type OpenOptions, UNKNOWN } from "./opened-profile.ts";
 import { setAsideDeleted, setAsideUnsaved, warnAhead, warnWentBack } from "./set-aside.ts";
+import { warnOfAbsence } from "./warn-of-absence.ts";
 
 /**
  * Decides which profile the browser opens, and puts it in place: the local profile when it verifies and descends from
@@ -31,7 +32,9 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
   const { checked, ended } = beginEarlyCheck(dir, signal);
   const remote = await store.open(signal);
   await withSignal(ended, signal);
-  return await startLine.run(() => chooseOf(options, remote, checked), signal);
+  const opened = await startLine.run(() => chooseOf(options, remote, checked), signal);
+  if (remote.kind !== "current" && !opened.linked && options.tellsAbsence) await warnOfAbsence(options, remote);
+  return opened;
 }
 
 /**

@@ -40,6 +40,8 @@ export interface OpenOptions {
   readonly onWarning: (message: string) => void;
   /** What WhatsApp has refused, and no marker says. */
   readonly refused: UnrecordedRefusal;
+  /** Whether a person is told what else there is, when the session is absent. @default false */
+  readonly tellsAbsence?: boolean;
 }
 
 /** What WhatsApp has refused in this process, as far as it may be written nowhere: the next start of this process heeds it. */

@@ -3,6 +3,7 @@
 // `lib/async`, the types of stores and the errors. Only `lib/auth` may import it.
 import { waitAtMost, withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
+import { otherSessions } from "../../other-sessions.ts";
 import type {
   Capture,
   GenerationInfo,
@@ -71,7 +72,7 @@ export class ProfileSession implements StoreSession {
       const older = this.#keepsMarks ? olderVersions(state, this.#options.rollbackOnAuthFailure) : {};
       return { kind: "current", id, generation, entry, isRejected, ...older };
     }
-    return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", at: deleted.at, entry };
+    return deleted === undefined ? { kind: "absent", entry } : { kind: "deleted", ...deleted, entry };
   }
 
   /** A store written elsewhere may lack what going back by itself needs. */
@@ -113,6 +114,14 @@ export class ProfileSession implements StoreSession {
   async restore(into: string, signal: AbortSignal, version?: StoredVersion): Promise<RestoreReport> {
     const named = version?.generation === undefined ? {} : { generation: version.generation };
     return await this.#store.restoreProfile({ session: this.#session, into, ...named, signal });
+  }
+
+  get canList(): boolean {
+    return typeof this.#store.sessions === "function";
+  }
+
+  async others(signal: AbortSignal): Promise<string | undefined> {
+    return this.canList ? await otherSessions(this.#store, this.#session, { signal }) : undefined;
   }
 
   async save(capture: Capture, { wid, beforeCommit, signal }: Omit<SaveOptions, "stored">): Promise<SaveReport> {

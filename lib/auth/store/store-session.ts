@@ -15,7 +15,7 @@ export type RemoteSession = {
 } /** The session was never saved. */ & (
   | { readonly kind: "absent" }
   /** The session was deleted on purpose. */
-  | { readonly kind: "deleted"; readonly at: Date }
+  | { readonly kind: "deleted"; readonly at: Date; readonly until?: Date }
   /** The session is stored. */
   | ({ readonly kind: "current" } & StoredVersion & Refusal)
 );
@@ -60,6 +60,13 @@ export interface StoreSession {
    * @param version an older version; only for a store with generations. @default the current one
    */
   restore(into: string, signal: AbortSignal, version?: StoredVersion): Promise<RestoreReport>;
+  /**
+   * The other sessions that the store has, nearest name first, as text for a person: at most a few names, after a few
+   * seconds. `undefined` when there are none, or the store does not tell. Never rejects.
+   */
+  others(signal: AbortSignal): Promise<string | undefined>;
+  /** Whether the store can list sessions. */
+  readonly canList: boolean;
   /** Commits a capture. */
   save(capture: Capture, options: SaveOptions): Promise<SaveReport>;
   /** Records that a browser that started from this generation reached `ready`. */

@@ -27,6 +27,7 @@ type ZipSaveOptions = Omit<SaveOptions, "wid">;
 export class ZipSession implements StoreSession {
   /** Never aborts: there is no lease. */
   readonly lost: AbortSignal = new AbortController().signal;
+  readonly canList: boolean = false;
   readonly #store: ZipStoreClient;
   readonly #session: string;
   readonly #dataPath: string;
@@ -49,6 +50,9 @@ export class ZipSession implements StoreSession {
     this.#path = join(dataPath, `${session}.zip`);
     this.#inWorkingDirectory = inWorkingDirectory;
   }
+
+  /** Four methods list nothing. */
+  async others(): Promise<undefined> {}
 
   async open(signal: AbortSignal): Promise<RemoteSession> {
     await this.close();

@@ -46,6 +46,8 @@ function readingLink(beforeReading: (save: number) => Promise<void>): StoreSessi
     save,
     open: unused,
     keepLocal: unused,
+    canList: false,
+    others: unused,
     restore: unused,
     prove: unused,
     reject: unused,

@@ -229,6 +229,7 @@ describe("a directory that cannot be removed", () => {
   it("of a deleted session does not disturb later starts", async (context) => {
     const store = new FileStore({ directory });
     await store.delete({ session });
+    expectWarning(/RemoteAuth was deleted at .*: this bot links a new device/);
     for (const aside of [`${dir}.deleted`, `${dir}.deleted-2`]) {
       await writeFiles(local, dir);
       await writeFile(join(dir, ".wa-vault.json"), JSON.stringify({ v: 1, session, base: "0" }));

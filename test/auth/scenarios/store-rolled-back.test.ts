@@ -12,6 +12,7 @@ import { linkedProfile, sessionOf } from "../support/linked-profile.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
 expectWarning(/The store has lost the newest saves of RemoteAuth/);
+expectWarning(/RemoteAuth was deleted at .*: this bot links a new device/);
 expectWarning(
   /The store has gone back: this start wrote log entry \d+ of RemoteAuth, and this machine has seen entry \d+/,
 );

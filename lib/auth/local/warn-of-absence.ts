@@ -1,0 +1,58 @@
+import { lstat, readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { NearestNames } from "../../nearest-names.ts";
+import { deletedWarning, namesText } from "../../other-sessions.ts";
+import type { RemoteSession } from "../store/store-session.ts";
+import type { OpenOptions } from "./opened-profile.ts";
+
+/** How many folders are named at most. */
+const MOST_NAMES = 5;
+/** The folders that strategies keep profiles in. */
+const PROFILE = /^(?:RemoteAuth|session)(?:-[-\w]+)?$/;
+/** Of those, the folders of `LocalAuth`. */
+const LOCAL_AUTH = /^session/;
+
+/**
+ * Says what else there is, when a bot of `RemoteAuth` is about to show a QR because its session is absent or deleted: a bot
+ * that is started with another name shows one as well, and its session is there all the same. Never rejects, and takes a few
+ * seconds at most.
+ */
+export async function warnOfAbsence(options: OpenOptions, remote: RemoteSession): Promise<void> {
+  const { store, session, dir, signal, onWarning } = options;
+  if (remote.kind === "deleted") return onWarning(deletedWarning(session, remote));
+  const [stored, beside] = await Promise.all([store.others(signal), profilesBeside(dir, store.canList)]);
+  if (signal.aborted || (stored === undefined && beside === undefined)) return;
+  const has = stored === undefined ? "" : ` It has ${stored}.`;
+  const folders = beside === undefined ? "" : ` ${dirname(dir)} has the profiles ${beside}.`;
+  onWarning(`The store has no session ${session}: this bot links a new device.${has}${folders}`);
+}
+
+/** As {@link warnOfAbsence}, for a bot of `LocalAuth`, when there is no profile at `dir`. */
+export async function warnOfAbsentProfile(dir: string, onWarning: (message: string) => void): Promise<void> {
+  if (await isProfile(dir)) return;
+  const beside = await profilesBeside(dir, false);
+  if (beside === undefined) return;
+  onWarning(`There is no profile at ${dir}: this bot links a new device. Beside it are the profiles ${beside}.`);
+}
+
+/**
+ * The profiles beside `dir`, nearest name first, as text.
+ * @param onlyLocalAuth leaves out those of `RemoteAuth`, which a store has as well
+ */
+async function profilesBeside(dir: string, onlyLocalAuth: boolean): Promise<string | undefined> {
+  const entries = await readdir(dirname(dir), { withFileTypes: true }).catch(() => []);
+  const nearest = new NearestNames(basename(dir), MOST_NAMES);
+  for (const entry of entries) {
+    if (onlyLocalAuth && !LOCAL_AUTH.test(entry.name)) continue;
+    if (!entry.isDirectory() || !PROFILE.test(entry.name)) continue;
+    if (await isProfile(join(dirname(dir), entry.name))) nearest.add(entry.name);
+  }
+  const { names, count } = nearest;
+  return count === 0 ? undefined : namesText(names, count - names.length);
+}
+
+/** Whether there is more than an empty folder. */
+async function isProfile(dir: string): Promise<boolean> {
+  const found = await lstat(join(dir, "Default")).catch(() => undefined);
+  return found?.isDirectory() === true;
+}
