@@ -8,6 +8,7 @@ export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
 export type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "./blobs.ts";
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
+export { type RenameReport, type RenameSessionOptions, renameSession } from "./rename-session.ts";
 export {
   type BrokenLease,
   type Capture,

@@ -1,4 +1,4 @@
-import { cpSync, renameSync, rmSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
@@ -9,7 +9,7 @@ import { scratchFolder } from "../support/scratch.ts";
 import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore } from "../support/stores.ts";
-import { Example, ended, session } from "./example.ts";
+import { Example, ended, root, session } from "./example.ts";
 
 const rig = useRig();
 
@@ -32,6 +32,22 @@ describe("moving here", () => {
     await elsewhere.until("ready");
     for (const { events } of [bot, elsewhere]) expect(events).not.toContain("qr");
     await elsewhere.end("SIGTERM");
+  });
+});
+
+describe("renaming a session", () => {
+  it("takes the code of docs/moving.md", async () => {
+    const code =
+      /```js\n([^`]*renameSession[^`]*)```/.exec(readFileSync(join(root, "docs/moving.md"), "utf8"))?.[1] ?? "";
+    const cwd = rig.folder();
+    const store = await linked(cwd);
+    const file = join(cwd, "rename.mts");
+    writeFileSync(file, code.replace("/mnt/sessions", join(cwd, "volume/sessions")));
+    expect(await ended(file, cwd, [])).toContain("comparing");
+    const copy = { from: store, to: store, session: "RemoteAuth-help", fromSession: session };
+    await expect(copySession(copy)).rejects.toMatchObject({ code: "ABSENT" });
+    await store.undelete({ session });
+    expect(await copySession(copy)).toMatchObject({ unchanged: true });
   });
 });
 
