@@ -191,11 +191,13 @@ export interface SessionState {
 /** What a listing tells of one session: facts, or why it cannot be read. */
 export type SessionSummary = SessionFacts | UnreadableSession;
 
-/** A session that a listing has found and cannot read, e.g. because it is damaged, or its key is missing. */
-export interface UnreadableSession {
+/** A session that a listing has found and cannot read, e.g. because it is damaged, or its key is missing: without facts. */
+export type UnreadableSession = {
+  readonly [Name in Exclude<keyof SessionFacts, "session" | "problem">]?: undefined;
+} & {
   readonly session: string;
   readonly problem: VaultError;
-}
+};
 
 /** What the newest log entry of a session tells. */
 export interface SessionFacts {

@@ -1,7 +1,8 @@
-import { cpSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
+import { copySession } from "../../lib/copy-session.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { Example, ended, folder, session } from "./example.ts";
@@ -60,6 +61,31 @@ describe("the examples", () => {
     const second = await secondOf(name, kept);
     expect(second.events).toContain("remote_session_restored");
     expect(second.events).not.toContain("qr");
+  });
+
+  it("start-all.mts starts each linked session, one that is damaged stopping no other", async () => {
+    const cwd = rig.folder();
+    cpSync((await secondOf("remote-auth.mts", "volume")).cwd, cwd, { recursive: true, preserveTimestamps: true });
+    rmSync(join(cwd, ".wwebjs_auth"), { recursive: true });
+    const directory = join(cwd, "volume/sessions");
+    const store = new FileStore({ directory });
+    for (const name of ["RemoteAuth", "RemoteAuth-unreadable", "RemoteAuth-damaged", "RemoteAuth-deleted"]) {
+      await copySession({ from: store, to: store, session: name, fromSession: session });
+    }
+    const records = await store.openRecords({ session: "Baileys-support" });
+    await records.set(new Map([["creds", Buffer.from("x")]]));
+    await records.close();
+    const unreadable = join(directory, "+remote+auth-unreadable/log");
+    for (const name of readdirSync(unreadable)) writeFileSync(join(unreadable, name), "no entry");
+    rmSync(join(directory, "+remote+auth-damaged/chunks"), { recursive: true });
+    await store.delete({ session: "RemoteAuth-deleted" });
+
+    const all = new Example("start-all.mts", cwd);
+    await Promise.all([/RemoteAuth is ready/, /RemoteAuth-support is ready/].map((ready) => all.written(ready)));
+    await Promise.all([/RemoteAuth-damaged CORRUPT/, /RemoteAuth-unreadable CORRUPT/].map((one) => all.written(one)));
+    await all.end("SIGTERM");
+    expect(all.events).not.toContain("qr");
+    expect(all.output).not.toMatch(/RemoteAuth-deleted|Baileys/);
   });
 
   it("recover.mts shows the stored generations, rolls back, and undeletes", async () => {
