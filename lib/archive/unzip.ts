@@ -9,9 +9,10 @@ import { asDiskError, codeOf, diskError } from "../disk/errors.ts";
 import { fileSource, readExactly } from "../disk/file-source.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile } from "../store.ts";
+import type { DirectoryEntry } from "./directory-entry.ts";
 import { damaged } from "./errors.ts";
 import { flow } from "./flow.ts";
-import { type DirectoryEntry, readDirectory, type ZipDirectory } from "./zip-directory.ts";
+import { readDirectory, type ZipDirectory } from "./zip-directory.ts";
 import { methods } from "./zip-format.ts";
 
 export interface UnzipReport {
@@ -32,10 +33,13 @@ const NEW_FILE = fsConstants.O_CREAT | fsConstants.O_EXCL | fsConstants.O_WRONLY
  * file is written, and has the size and the CRC that the archive names. No file is ever written outside `intoDir`;
  * after an error `intoDir` may have some of the files, and must be removed.
  *
- * The files may have a gibibyte and a hundred times the size of the archive, and no two entries may share bytes.
- * @throws `CORRUPT` when the archive is empty, cut short or damaged; `INVALID` when it is whole but unsafe to unpack:
- *   names that are absolute, lead outside or clash (also by case alone), links, encryption, a bomb, a file that exists
- *   already; `UNAVAILABLE` when it cannot be read or the disk is full; `DENIED`; the signal's reason when aborted.
+ * The files may have a gibibyte and a hundred times the size of the archive, and no two entries may share bytes. Where the
+ * archive holds storage of WhatsApp Web in one other place than that of a profile, such as below a folder that was zipped,
+ * the files of that place become the profile. What macOS adds, and the links of a browser that runs, are left out.
+ * @throws `CORRUPT` when the archive is empty, cut short or damaged; `INVALID` when it is whole but unsafe to unpack, or
+ *   not readable: names that are absolute, lead outside or clash (also by case alone), links, encryption, other compressions,
+ *   several profiles, one part of several, a bomb, a file that exists already; `UNAVAILABLE` when it cannot be read or the
+ *   disk is full; `DENIED`; the signal's reason when aborted.
  */
 export async function unzip(
   zipPath: string,

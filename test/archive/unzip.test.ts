@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { HINTS } from "../../lib/archive/errors.ts";
 import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
 import { methods, recordBytes, signatures } from "../../lib/archive/zip-format.ts";
@@ -101,7 +102,10 @@ const hostile: Record<string, readonly CraftedEntry[]> = {
   "a backslash": [{ path: "..\\evil" }],
   "a NUL": [{ path: "evil\0.ldb" }],
   "an empty name": [{ path: "" }],
-  "a dot": [{ path: "./evil" }],
+  "a dot further down": [{ path: "a/./evil" }],
+  "a dot alone": [{ path: "." }],
+  "a path that leads out behind a dot": [{ path: "./../evil" }],
+  "an absolute path behind a dot": [{ path: ".//tmp/evil" }],
   "an empty segment": [{ path: "a//b" }],
   "a link": [{ path: "link", content: Buffer.from("/etc/passwd"), mode: 0o120777 }],
   "a link and a file behind it": [
@@ -204,9 +208,9 @@ describe("unzip of a hostile archive", () => {
       'the zip is damaged: "a": its checksum is wrong.',
       "Restore an older copy of the session.",
     ],
-    ["a name", [{ path: "../a" }], 'the zip is refused: "../a" leads out of its directory.', undefined],
-    ["two names", [{ path: "a" }, { path: "A" }], 'the zip is refused: "a" and "A" are the same name.', undefined],
-    ["a link", [{ path: "a", mode: 0o120777 }], 'the zip is refused: "a" is a link or a device.', undefined],
+    ["a name", [{ path: "../a" }], 'the zip is refused: "../a" leads out of its directory.', HINTS.name],
+    ["two names", [{ path: "a" }, { path: "A" }], 'the zip is refused: "a" and "A" are the same name.', HINTS.twice],
+    ["a link", [{ path: "a", mode: 0o120777 }], 'the zip is refused: "a" is a link or a device.', HINTS.link],
     [
       "an entry that overlaps the next one",
       [{ path: "a", localExtraBytes: 5 }, { path: "b" }],
