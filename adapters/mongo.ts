@@ -2,12 +2,13 @@ import type { Collection } from "mongodb";
 import { withSignal } from "../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../lib/blobs/keys.ts";
 import { assertSize, request } from "../lib/blobs/request.ts";
+import { checkMaxBlobBytes, lowerMaxBlobBytes, type MaxBlobBytes } from "../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../lib/blobs.ts";
 import { invalidOption, safeCause, safeMessage, VaultError, type VaultErrorCode } from "../lib/errors.ts";
 import { Vault, type VaultOptions } from "../lib/vault/vault.ts";
 
 /** What {@link MongoBlobs} takes: exactly one of `mongoose`, `connection` and `db`; it is never closed. */
-export interface MongoBlobsOptions {
+export interface MongoBlobsOptions extends MaxBlobBytes {
   /** A mongoose instance; its default connection is used. */
   mongoose?: { readonly connection: MongooseConnection } | undefined;
   /** One mongoose connection. */
@@ -44,18 +45,26 @@ const MAX_BLOB_BYTES = 15 * 1024 * 1024;
 const DELETE_AT_ONCE = 1_000;
 /** A read never comes from a stale copy, whatever the URI says, because "absent" decides things. */
 const CURRENT = { readPreference: "primary", readConcern: { level: "majority" } } as const;
-/** Values of JavaScript and Node, however the client is set up. */
-const PLAIN = { raw: false, promoteValues: true, promoteBuffers: true } as const;
-const DURABLE = { writeConcern: { w: "majority" } } as const;
+/** Values of JavaScript and Node, however the client is set up: also the numbers in an error. */
+const PLAIN = {
+  raw: false,
+  promoteValues: true,
+  promoteLongs: true,
+  useBigInt64: false,
+  promoteBuffers: true,
+  fieldsAsRaw: {},
+} as const;
+const DURABLE = { ...PLAIN, writeConcern: { w: "majority" } } as const;
 
 /** Blobs as documents of a MongoDB collection. */
 export class MongoBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
   readonly #database: () => Promise<MongoDatabase>;
   readonly #name: string;
+  readonly #maxBlobBytes: number;
 
   constructor(options: MongoBlobsOptions) {
-    const { mongoose, connection, db, collection = "wa_vault" } = options;
+    const { mongoose, connection, db, collection = "wa_vault", maxBlobBytes } = options;
     if ([mongoose, connection, db].filter((given) => given !== undefined && given !== null).length !== 1) {
       throw invalidOption("mongoose", "given, or `connection`, or `db`: exactly one of them", mongoose);
     }
@@ -63,26 +72,30 @@ export class MongoBlobs implements BlobStore {
       throw invalidOption("collection", "the name of a collection", collection);
     }
     this.#name = collection;
+    this.#maxBlobBytes = checkMaxBlobBytes(maxBlobBytes, MAX_BLOB_BYTES);
     this.#database = async () => db ?? (await databaseOf(mongoose?.connection ?? connection));
   }
 
   async traits(options: CallOptions = {}): Promise<BlobTraits> {
     options.signal?.throwIfAborted();
-    return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: true };
+    return { maxBlobBytes: this.#maxBlobBytes, exclusiveCreate: true };
   }
 
   async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
     assertKey(key);
     return this.#call("get", options, async (blobs) => {
       const found = await blobs.findOne({ _id: key }, { ...CURRENT, ...PLAIN, projection: { bytes: 1 } });
-      if (found === null || Buffer.isBuffer(found.bytes)) return found?.bytes;
-      throw new VaultError("CORRUPT", `MongoDB get failed: the document ${key} has no bytes.`);
+      const bytes = bytesOf(found?.bytes);
+      if (found && bytes === undefined) {
+        throw new VaultError("CORRUPT", `MongoDB get failed: the document ${key} has no bytes.`);
+      }
+      return bytes;
     });
   }
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     assertKey(key);
-    assertSize("MongoDB put failed", bytes, MAX_BLOB_BYTES);
+    assertSize("MongoDB put failed", bytes, this.#maxBlobBytes);
     const content = { bytes, size: bytes.length, at: new Date() };
     await this.#call("put", options, async (blobs) => {
       if (options.ifAbsent) return void (await blobs.insertOne({ _id: key, ...content }, DURABLE));
@@ -101,7 +114,7 @@ export class MongoBlobs implements BlobStore {
       for (;;) {
         const found = await this.#call("list", options, () => cursor.next());
         if (found === null) return;
-        yield { key: found._id, size: found.size, modifiedAt: found.at };
+        yield { key: String(found._id), size: Number(found.size), modifiedAt: found.at };
       }
     } finally {
       // Not awaited: it sends a request, and the server may not answer.
@@ -136,8 +149,8 @@ export type MongoStoreOptions = MongoBlobsOptions & Omit<VaultOptions, "blobs">;
 /** Sessions in a MongoDB collection. */
 export class MongoStore extends Vault {
   constructor(options: MongoStoreOptions) {
-    const { mongoose, connection, db, collection, ...vault } = options;
-    super({ ...vault, blobs: new MongoBlobs({ mongoose, connection, db, collection }) });
+    const { mongoose, connection, db, collection, maxBlobBytes, ...vault } = options;
+    super({ ...vault, blobs: new MongoBlobs({ mongoose, connection, db, collection, maxBlobBytes }) });
   }
 }
 
@@ -164,34 +177,86 @@ const DUPLICATE_KEY = 11_000;
 
 /** Two upserts of one key may both find no document: the later one fails, and is to be made again. */
 function rethrowCollision(error: unknown): never {
-  if ((error as { code?: unknown }).code !== DUPLICATE_KEY) throw error;
+  if (!numbersOf(error).includes(DUPLICATE_KEY)) throw error;
   throw new VaultError("UNAVAILABLE", "MongoDB put failed: another put of the same key was first.", { cause: error });
 }
 
 const ATLAS = 8_000;
 const DENIED = new Set([13, 18, ATLAS]);
 const DENIED_HINT = "The user needs find, insert, update and remove on the collection (docs/stores.md).";
-/** BSONObjectTooLarge, and the same from older servers. */
-const TOO_LARGE = new Set([10_334, 17_280, 17_420]);
 
 function toVaultError(what: string, error: unknown): VaultError {
-  const { name = "", code } = error as { name?: string; code?: unknown };
+  const numbers = numbersOf(error);
   const message = safeMessage(error);
   // Atlas has one number for two refusals: of a password, and of data beyond the quota.
-  const isFull = code === ATLAS && /quota/i.test(message);
-  const vaultCode = isFull ? "UNAVAILABLE" : codeOf(name, typeof code === "number" ? code : 0);
-  const hint = isFull ? "The store is full." : vaultCode === "DENIED" ? DENIED_HINT : undefined;
-  return new VaultError(vaultCode, `MongoDB ${what} failed: ${message}`, {
+  const isFull = numbers.includes(ATLAS) && /quota/i.test(message);
+  const code = isFull ? "UNAVAILABLE" : codeOf(error, numbers);
+  const hint = isFull ? "The store is full." : hintOf(code);
+  return new VaultError(code, `MongoDB ${what} failed: ${message}`, {
     cause: safeCause(error),
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
 /** By number and name, never by class: the application's driver may be another copy of the package. */
-function codeOf(name: string, code: number): VaultErrorCode {
-  if (code === DUPLICATE_KEY) return "CONFLICT";
-  if (DENIED.has(code)) return "DENIED";
-  if (TOO_LARGE.has(code)) return "TOO_LARGE";
+function codeOf(error: unknown, numbers: readonly number[]): VaultErrorCode {
+  const { name = "" } = error as { name?: string };
+  if (numbers.includes(DUPLICATE_KEY)) return "CONFLICT";
+  if (numbers.some((number) => TOO_LARGE.has(number)) || TOO_LARGE_WORDS.test(messagesOf(error))) return "TOO_LARGE";
+  if (numbers.some((number) => DENIED.has(number))) return "DENIED";
   if (name === "MongoInvalidArgumentError" || name === "MongoParseError") return "INVALID";
   return "UNAVAILABLE";
+}
+
+/** BSONObjectTooLarge, the same from older servers, and the 16 of Azure Cosmos DB (its documents are 2 MB at most). */
+const TOO_LARGE = new Set([16, 10_334, 17_280, 17_419, 17_420]);
+/** What servers and drivers say of a document or a message that is too large, under numbers of their own or none. */
+const TOO_LARGE_WORDS =
+  /\b(request|document|object|message|entity|bson\w*)\b(?! rate).{0,40}\b(too large|larger than|exceeds?)\b|entity ?too ?large|BSONObj size: \d+ .*invalid|MaxDocumentSize/i;
+
+interface ErrorFields {
+  code?: unknown;
+  message?: unknown;
+  errmsg?: unknown;
+  codeName?: unknown;
+  writeErrors?: unknown;
+  err?: unknown;
+}
+
+/** The error and the errors of single writes in it, as of a `MongoBulkWriteError`. */
+function partsOf(error: unknown): ErrorFields[] {
+  const whole = Object(error) as ErrorFields;
+  const writes: unknown[] = Array.isArray(whole.writeErrors) ? whole.writeErrors : [whole.writeErrors ?? {}];
+  return [whole, ...writes.flatMap((one) => [Object(one), Object(Object(one).err)])] as ErrorFields[];
+}
+
+/** The numbers of an error, whatever type of number the client was told to make of them. */
+function numbersOf(error: unknown): number[] {
+  return partsOf(error).flatMap(({ code }) => (code === undefined || code === null ? [] : [Number(code)]));
+}
+
+function messagesOf(error: unknown): string {
+  return partsOf(error)
+    .flatMap(({ message, errmsg, codeName }) => [message, errmsg, codeName])
+    .filter((text) => typeof text === "string")
+    .join("\n");
+}
+
+function hintOf(code: VaultErrorCode): string | undefined {
+  if (code === "DENIED") return DENIED_HINT;
+  return code === "TOO_LARGE" ? lowerMaxBlobBytes("the server") : undefined;
+}
+
+/** The bytes of a value, also of a `Binary` of another copy of the BSON library. */
+function bytesOf(value: unknown): Buffer | undefined {
+  if (Buffer.isBuffer(value)) return value;
+  const { _bsontype, buffer, position } = Object(value) as {
+    _bsontype?: unknown;
+    buffer?: unknown;
+    position?: unknown;
+  };
+  const bytes = _bsontype === "Binary" ? buffer : value;
+  if (!(bytes instanceof Uint8Array)) return undefined;
+  const length = _bsontype === "Binary" ? Number(position) : bytes.length;
+  return Buffer.from(bytes.subarray(0, length));
 }

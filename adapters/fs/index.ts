@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import { settled } from "../../lib/blobs/settled.ts";
+import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "../../lib/blobs.ts";
 import { syncDirectory } from "../../lib/disk/durable.ts";
 import { codeOf } from "../../lib/disk/errors.ts";
@@ -13,11 +14,12 @@ import { FILE_MODE, hasLinks, isWithoutLinks, makeDirectory, toVaultError, unles
 import { directoryNames, fileNames, type NameOnDisk, readName, temporaryName } from "./file-names.ts";
 
 /** What {@link FileBlobs} takes. */
-export interface FileBlobsOptions {
+export interface FileBlobsOptions extends MaxBlobBytes {
   /** Path of the directory; made when it does not exist. */
   directory: string;
 }
 
+/** A file may be larger, but a blob is held in memory. */
 const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 /** A temporary file of this age belongs to a process that died. */
 const STALE_MS = 60 * 60 * 1000;
@@ -38,15 +40,17 @@ export class FileStore extends Vault {
 export class FileBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
   readonly #directory: string;
+  readonly #maxBlobBytes: number;
   /**
    * The device of the directory once it was seen: a directory that vanishes then is a lost volume, not an empty store.
    */
   #device: number | undefined;
   #hasLinks: boolean | undefined;
 
-  constructor({ directory }: FileBlobsOptions) {
+  constructor({ directory, maxBlobBytes }: FileBlobsOptions) {
     if (typeof directory !== "string" || directory === "") throw invalidOption("directory", "a path", directory);
     this.#directory = resolve(directory);
+    this.#maxBlobBytes = checkMaxBlobBytes(maxBlobBytes, MAX_BLOB_BYTES);
   }
 
   /** Tries whether the disk has hard links: without them no file can be created exclusively and whole. */
@@ -57,7 +61,7 @@ export class FileBlobs implements BlobStore {
       await makeDirectory(this.#directory);
       const exclusiveCreate = await this.#canLink();
       await this.#remember();
-      return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate };
+      return { maxBlobBytes: this.#maxBlobBytes, exclusiveCreate };
     });
   }
 
@@ -73,7 +77,7 @@ export class FileBlobs implements BlobStore {
 
   async put(key: string, bytes: Buffer, { ifAbsent = false, signal }: PutOptions = {}): Promise<void> {
     assertKey(key);
-    assertSize(`Could not put ${key}`, bytes, MAX_BLOB_BYTES);
+    assertSize(`Could not put ${key}`, bytes, this.#maxBlobBytes);
     const target = this.#file(key);
     const temporary = temporaryName(target, randomBytes(8).toString("hex"));
     const write = async (): Promise<void> => {

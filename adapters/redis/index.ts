@@ -5,6 +5,7 @@ import { withSignal } from "../../lib/async/deadline.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import { type Listing, settled } from "../../lib/blobs/settled.ts";
+import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -13,7 +14,7 @@ import { evictionPolicy, KEYS_PER_PAGE, mayEvict, type RedisClient, toVaultError
 export type { RedisClient };
 
 /** What {@link RedisBlobs} takes. */
-export interface RedisBlobsOptions {
+export interface RedisBlobsOptions extends MaxBlobBytes {
   /**
    * A client of yours, connected or connecting; it is never closed. From `ioredis`: a `Redis` (standalone or through
    * Sentinel) or a `Cluster`. From `redis` (5 or newer): a client, a pool, a Sentinel or a cluster. A client that reads
@@ -42,11 +43,12 @@ export class RedisBlobs implements BlobStore {
   readonly #redis: Wire;
   readonly #prefix: string;
   readonly #ttlSeconds: number | undefined;
+  readonly #maxBlobBytes: number;
   /** By index, when the expiry of all its keys was last renewed, by the monotonic clock. */
   readonly #refreshed = new Map<string, number>();
 
   constructor(options: RedisBlobsOptions) {
-    const { client, prefix = "wa-vault:", ttlSeconds } = options;
+    const { client, prefix = "wa-vault:", ttlSeconds, maxBlobBytes } = options;
     if (typeof prefix !== "string" || /[{}]/.test(prefix)) throw invalidOption("prefix", "text without braces", prefix);
     if (ttlSeconds !== undefined && !(Number.isInteger(ttlSeconds) && ttlSeconds > 0)) {
       throw invalidOption("ttlSeconds", "a whole number of seconds", ttlSeconds);
@@ -54,6 +56,7 @@ export class RedisBlobs implements BlobStore {
     this.#redis = wireOf(client);
     this.#prefix = prefix;
     this.#ttlSeconds = ttlSeconds;
+    this.#maxBlobBytes = checkMaxBlobBytes(maxBlobBytes, MAX_BLOB_BYTES);
   }
 
   /** @throws `INVALID` when the server is set to evict keys: then "absent" would not mean absent. */
@@ -61,7 +64,7 @@ export class RedisBlobs implements BlobStore {
     const infos = await this.#call("info", options, () => this.#redis.info());
     const policy = evictionPolicy(infos, this.#ttlSeconds !== undefined);
     if (policy !== undefined) throw mayEvict(policy);
-    return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: true };
+    return { maxBlobBytes: this.#maxBlobBytes, exclusiveCreate: true };
   }
 
   async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
@@ -81,7 +84,7 @@ export class RedisBlobs implements BlobStore {
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     assertKey(key);
-    assertSize("Redis put failed", bytes, MAX_BLOB_BYTES);
+    assertSize("Redis put failed", bytes, this.#maxBlobBytes);
     await this.#call("put", options, () => this.#put(key, bytes, options.ifAbsent === true));
   }
 
@@ -132,7 +135,7 @@ export class RedisBlobs implements BlobStore {
       ...this.#indexExpiry(key),
     ]);
     if (ifAbsent && set === null) {
-      if (this.#ttlSeconds === undefined || indexed === 0) {
+      if (this.#ttlSeconds === undefined || indexed === "0") {
         throw new VaultError("CONFLICT", "Redis put failed: the key exists.");
       }
       // Left over from a session that has expired.
@@ -142,8 +145,8 @@ export class RedisBlobs implements BlobStore {
       ]);
       return this.#put(key, bytes, ifAbsent);
     }
-    if (String(set) !== "OK") throw new VaultError("UNAVAILABLE", "Redis put failed: unexpected reply to SET.");
-    if (ifAbsent && indexed === 0 && !this.#mayExpireAlone(key)) {
+    if (set !== "OK") throw new VaultError("UNAVAILABLE", "Redis put failed: unexpected reply to SET.");
+    if (ifAbsent && indexed === "0" && !this.#mayExpireAlone(key)) {
       // The key was created before, and the server has evicted its value: creating it again would rewrite history.
       await this.#redis.multi(index, [["unlink", at]]);
       throw evicted(key);
@@ -221,8 +224,8 @@ export type RedisStoreOptions = RedisBlobsOptions & Omit<VaultOptions, "blobs">;
 /** Sessions in a Redis. */
 export class RedisStore extends Vault {
   constructor(options: RedisStoreOptions) {
-    const { client, prefix, ttlSeconds, ...vault } = options;
-    super({ ...vault, blobs: new RedisBlobs({ client, prefix, ttlSeconds }) });
+    const { client, prefix, ttlSeconds, maxBlobBytes, ...vault } = options;
+    super({ ...vault, blobs: new RedisBlobs({ client, prefix, ttlSeconds, maxBlobBytes }) });
   }
 }
 

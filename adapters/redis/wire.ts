@@ -1,4 +1,7 @@
-import { invalidOption, safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
+import { invalidOption, VaultError } from "../../lib/errors.ts";
+import { codeOf, messageOf } from "./errors.ts";
+
+export { toVaultError } from "./errors.ts";
 
 /** A client of ioredis (a `Redis` or a `Cluster`) or of node-redis (a client, pool, sentinel or cluster). */
 export type RedisClient = IoRedisClient | NodeRedisClient;
@@ -27,6 +30,12 @@ export interface NodeRedisClient {
 /** How many keys one step of a listing or a deletion takes. */
 export const KEYS_PER_PAGE = 1_000;
 
+/**
+ * The reply to a command by its value. A client may be set up to answer numbers as text (`stringNumbers` of ioredis, the
+ * type mappings of node-redis), text as bytes, or either as objects: a comparison with `0` or `"OK"` would miss those.
+ */
+export type Reply = string | null;
+
 /** One step of a listing. */
 export type Page = { cursor: string; entries: [key: string, info: string][] };
 
@@ -41,8 +50,8 @@ export interface Wire {
   hscan(key: string, cursor: string, match: string): Promise<Page>;
   /** The keys that match, of every server that takes writes, in steps; a key may come twice. */
   scan(match: string): AsyncIterable<string[]>;
-  /** Replies to commands that take effect together or not at all; `on` is one of their keys. */
-  multi(on: string, commands: unknown[][]): Promise<unknown[]>;
+  /** Replies to commands that take effect together or not at all, as text; `on` is one of their keys. */
+  multi(on: string, commands: unknown[][]): Promise<Reply[]>;
   /** `INFO memory` of every server that takes writes; an empty text where the user may not ask. */
   info(): Promise<string[]>;
 }
@@ -64,6 +73,7 @@ function ioRedis(client: IoRedisClient): Wire {
   const { options, nodes } = client as IoRedisExtras;
   if ((options?.scaleReads ?? "master") !== "master") throw refuseReplicas("scaleReads");
   if (options?.role === "slave") throw refuseReplicas("role");
+  if (options?.readOnly) throw refuseReplicas("readOnly");
   const masters = (): IoRedisClient[] => nodes?.call(client, "master") ?? [client];
   // Before that, a cluster names the nodes that it was given: some of them only.
   const isConnected = (): boolean => nodes === undefined || (client as IoRedisExtras).status === "ready";
@@ -72,16 +82,16 @@ function ioRedis(client: IoRedisClient): Wire {
     isCluster: nodes !== undefined,
     keyPrefix,
     get: (key) => client.getBuffer(key),
-    hget: (key, field) => client.hget(key, field),
+    hget: async (key, field) => replyOf(await client.hget(key, field)),
     hscan: async (key, from, match) => {
       const [cursor, flat] = await client.hscan(key, from, "MATCH", match, "COUNT", KEYS_PER_PAGE);
-      return { cursor, entries: pairs(flat) };
+      return { cursor: String(cursor), entries: pairs(flat) };
     },
     multi: async (_on, commands) => {
       const replies = await client.multi(commands).exec();
       if (replies === null) throw new Error("unexpected reply to EXEC: null");
       for (const [error] of replies) if (error) throw error;
-      return replies.map(([, reply]) => reply);
+      return replies.map(([, reply]) => replyOf(reply));
     },
     // The client puts its prefix before keys, but neither before patterns nor before keys that are answered.
     scan: (match) =>
@@ -96,16 +106,17 @@ function ioRedis(client: IoRedisClient): Wire {
 }
 
 interface IoRedisExtras extends IoRedisClient {
-  options?: { scaleReads?: unknown; role?: string; keyPrefix?: unknown };
+  options?: { scaleReads?: unknown; role?: string; readOnly?: unknown; keyPrefix?: unknown };
   status?: string;
   /** Of a Cluster only. */
   nodes?: (role: "master") => IoRedisClient[];
 }
 
 function nodeRedis(client: NodeRedisClient): Wire {
-  const { nodeClient, _options } = client as NodeRedisExtras;
+  const { nodeClient, _options, options } = client as NodeRedisExtras;
   const isCluster = typeof nodeClient === "function";
   if (_options?.useReplicas) throw refuseReplicas("useReplicas");
+  if (options?.readonly) throw refuseReplicas("readonly");
   // A cluster takes the slot's key, and a cluster and a sentinel whether a replica may answer: never.
   const route = (on: string): unknown[] => (isCluster ? [on, false] : isSentinel(client) ? [false] : []);
   const send = (on: string, words: string[], options = {}) => client.sendCommand(...route(on), words, options);
@@ -121,7 +132,7 @@ function nodeRedis(client: NodeRedisClient): Wire {
     // Commands that are sent as they are get no prefix.
     keyPrefix: "",
     get: (key) => send(key, ["GET", key], AS_BUFFER),
-    hget: (key, field) => send(key, ["HGET", key, field]),
+    hget: async (key, field) => replyOf(await send(key, ["HGET", key, field])),
     hscan: async (key, from, match) => {
       const [cursor, flat] = await send(key, ["HSCAN", key, from, "MATCH", match, "COUNT", String(KEYS_PER_PAGE)]);
       return { cursor: String(cursor), entries: pairs(flat) };
@@ -129,7 +140,7 @@ function nodeRedis(client: NodeRedisClient): Wire {
     multi: async (on, commands) => {
       const multi = isCluster ? client.multi(on) : client.multi();
       for (const words of commands) multi.addCommand(...route(on), words);
-      return multi.exec();
+      return ((await multi.exec()) as unknown[]).map(replyOf);
     },
     scan: async function* (match) {
       const words = (from: string): string[] => ["SCAN", from, "MATCH", match, "COUNT", String(KEYS_PER_PAGE)];
@@ -144,6 +155,8 @@ interface NodeRedisExtras extends NodeRedisClient {
   masters?: unknown[];
   nodeClient?: (node: unknown) => Promise<NodeRedisClient>;
   _options?: { useReplicas?: boolean };
+  /** Of a single client. */
+  options?: { readonly?: boolean };
 }
 
 function isSentinel(client: object): boolean {
@@ -208,39 +221,11 @@ function refusalIsNothing(error: unknown): string {
   throw error;
 }
 
+function replyOf(reply: unknown): Reply {
+  if (reply === null || reply === undefined) return null;
+  return typeof reply === "boolean" ? String(Number(reply)) : String(reply);
+}
+
 function pairs(flat: unknown[]): [string, string][] {
   return Array.from({ length: flat.length / 2 }, (_, i) => [String(flat[2 * i]), String(flat[2 * i + 1])]);
-}
-
-/** The message of an error; for an aborted transaction that of the first failed reply, which has the reason. */
-function messageOf(error: unknown): string {
-  const {
-    message = String(error),
-    previousErrors,
-    replies,
-  } = error as {
-    message?: string;
-    previousErrors?: Error[];
-    replies?: unknown[];
-  };
-  const first = previousErrors?.[0] ?? replies?.find((reply) => reply instanceof Error);
-  return safeMessage(first instanceof Error ? first : message);
-}
-
-/** By the word that a refusal begins with; an error that is no refusal is an outage. */
-function codeOf(error: unknown): VaultErrorCode {
-  const message = messageOf(error);
-  if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) return "DENIED";
-  if (/^(WRONGTYPE|CROSSSLOT|ERR unknown command)\b/.test(message)) return "INVALID";
-  return "UNAVAILABLE";
-}
-
-/** A client's error as a {@link VaultError}. @param what named in the message, e.g. "get" */
-export function toVaultError(what: string, error: unknown): VaultError {
-  const message = messageOf(error);
-  // A client's error holds the command, and with it the value: only the message is kept.
-  const cause = new Error(message);
-  const code = codeOf(error);
-  const hint = /^(OOM|MISCONF)/.test(message) ? "The server is out of memory or disk." : undefined;
-  return new VaultError(code, `Redis ${what} failed: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
 }

@@ -1,6 +1,7 @@
 // `adapters/s3` keeps blobs in a bucket of S3. This file has the meaning of its errors. An adapter imports the contract
 // of blobs, `lib/blobs`, `lib/vault/vault.ts`, `lib/async`, the errors and its own client library, and no other
 // adapter; no folder of `lib` may import it.
+import { lowerMaxBlobBytes } from "../../lib/blobs/size.ts";
 import { safeCause, safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
 
 /**
@@ -27,6 +28,13 @@ const UNAVAILABLE = new Set([
   "ThrottlingException",
   "TooManyRequests",
   "XMinioAdminBucketQuotaExceeded",
+]);
+const TOO_LARGE = new Set([
+  "EntityTooLarge",
+  "MaxMessageLengthExceeded",
+  "PayloadTooLarge",
+  "RequestEntityTooLarge",
+  "RequestTooLarge",
 ]);
 const DENIED = new Set([
   "CredentialsProviderError",
@@ -59,12 +67,16 @@ export function toVaultError(what: string, error: unknown): VaultError {
   const status = statusOf(error);
   const isWordless = status !== undefined && safeMessage(error) === WORDLESS;
   const why = isWordless ? `HTTP ${status} without an S3 error` : `${name} ${safeMessage(error)}`;
-  const hint = HINTS[name] ?? hintOf(status, isWordless);
-  return new VaultError(codeOf(name, status, isWordless), `S3 ${what} failed: ${why}`, {
+  const code = codeOf(name, status, isWordless);
+  const hint = code === "TOO_LARGE" ? SMALLER : (HINTS[name] ?? hintOf(status, isWordless));
+  return new VaultError(code, `S3 ${what} failed: ${why}`, {
     cause: safeCause(error),
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+/** A proxy before the server often has a limit of its own, such as `client_max_body_size` of nginx (1 MiB by default). */
+const SMALLER = lowerMaxBlobBytes("the server, or a proxy before it,");
 
 /** The message of the SDK for an answer without an S3 error in it. */
 const WORDLESS = "UnknownError";
@@ -77,7 +89,7 @@ function hintOf(status: number | undefined, isWordless: boolean): string | undef
 
 function codeOf(name: string, status: number | undefined, isWordless: boolean): VaultErrorCode {
   if (name === "PreconditionFailed" || status === 412) return "CONFLICT";
-  if (name === "EntityTooLarge") return "TOO_LARGE";
+  if (TOO_LARGE.has(name) || status === 413) return "TOO_LARGE";
   if (UNAVAILABLE.has(name)) return "UNAVAILABLE";
   if (DENIED.has(name) || status === 401 || status === 403) return "DENIED";
   if (name === "NotImplemented" || status === 501) return "INVALID";

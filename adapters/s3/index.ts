@@ -10,13 +10,14 @@ import { forEachConcurrent } from "../../lib/async/semaphore.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import { type Listing, settled } from "../../lib/blobs/settled.ts";
+import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, isVaultError, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { isAbsence, NOT_S3, nameOf, toVaultError } from "./errors.ts";
 
 /** What {@link S3Blobs} takes. */
-export interface S3BlobsOptions {
+export interface S3BlobsOptions extends MaxBlobBytes {
   /** A client of yours, from `@aws-sdk/client-s3`; it is never closed. */
   client: S3Client;
   bucket: string;
@@ -41,22 +42,24 @@ export class S3Blobs implements BlobStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
+  readonly #maxBlobBytes: number;
   #exclusiveCreate: boolean | undefined;
 
   constructor(options: S3BlobsOptions) {
-    const { client, bucket, prefix = "" } = options;
+    const { client, bucket, prefix = "", maxBlobBytes } = options;
     if (typeof client?.send !== "function") throw invalidOption("client", "an S3Client", client);
     if (typeof bucket !== "string" || bucket === "") throw invalidOption("bucket", "the name of a bucket", bucket);
     if (typeof prefix !== "string") throw invalidOption("prefix", "a string", prefix);
     this.#client = client;
     this.#bucket = bucket;
     this.#prefix = prefix;
+    this.#maxBlobBytes = checkMaxBlobBytes(maxBlobBytes, MAX_BLOB_BYTES);
   }
 
   async traits(options: CallOptions = {}): Promise<BlobTraits> {
     options.signal?.throwIfAborted();
     this.#exclusiveCreate ??= await this.#probe(options);
-    return { maxBlobBytes: MAX_BLOB_BYTES, exclusiveCreate: this.#exclusiveCreate };
+    return { maxBlobBytes: this.#maxBlobBytes, exclusiveCreate: this.#exclusiveCreate };
   }
 
   async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
@@ -79,7 +82,7 @@ export class S3Blobs implements BlobStore {
 
   async put(key: string, bytes: Buffer, options: PutOptions = {}): Promise<void> {
     assertKey(key);
-    assertSize("S3 put failed", bytes, MAX_BLOB_BYTES);
+    assertSize("S3 put failed", bytes, this.#maxBlobBytes);
     // Where the header would be ignored or refused, looking first is all that can be done, and the traits say so.
     const looksFirst = options.ifAbsent === true && this.#exclusiveCreate === false;
     if (looksFirst && (await this.get(key, options)) !== undefined) {
@@ -211,7 +214,7 @@ export type S3StoreOptions = S3BlobsOptions & Omit<VaultOptions, "blobs">;
 /** Sessions in an S3 bucket. */
 export class S3Store extends Vault {
   constructor(options: S3StoreOptions) {
-    const { client, bucket, prefix, ...vault } = options;
-    super({ ...vault, blobs: new S3Blobs({ client, bucket, prefix }) });
+    const { client, bucket, prefix, maxBlobBytes, ...vault } = options;
+    super({ ...vault, blobs: new S3Blobs({ client, bucket, prefix, maxBlobBytes }) });
   }
 }

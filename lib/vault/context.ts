@@ -4,6 +4,7 @@ import { discard } from "../async/memory.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
 import { type RetriedBlobs, retry } from "../blobs/retry.ts";
+import { LEAST_BLOB_BYTES } from "../blobs/size.ts";
 import { timeout } from "../blobs/timeout.ts";
 import type { BlobTraits } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
@@ -23,8 +24,6 @@ import { vaultSalt } from "./vault-salt.ts";
 const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Bytes of a blob that are left for the frame, also for an encrypted one. */
 const FRAME_ROOM = 128;
-/** With smaller blobs a session would be too many of them. */
-const LEAST_BLOB_BYTES = 64 * 1024;
 /** Added to the time limit of an attempt for each KiB that travels: a slow line is no dead server. */
 const MS_PER_KIB = 8;
 

@@ -21,6 +21,17 @@ blobContract(runner, {
 });
 
 describe("directory", () => {
+  it("takes `maxBlobBytes` of 64 KiB to 16 MiB, says it, and writes nothing larger", async () => {
+    const { directory, close } = await temporary();
+    for (const maxBlobBytes of [65_535, 16 * 1024 * 1024 + 1]) {
+      expect(() => new FileBlobs({ directory, maxBlobBytes })).toThrow("Expected `maxBlobBytes` to be a whole number");
+    }
+    const blobs = new FileBlobs({ directory, maxBlobBytes: 65_536 });
+    expect((await blobs.traits()).maxBlobBytes).toBe(65_536);
+    await expect(blobs.put("s/a", Buffer.alloc(65_537))).rejects.toMatchObject({ code: "TOO_LARGE" });
+    await close();
+  });
+
   it("is open to its owner only, and holds whole files only", async () => {
     const { directory, close } = await temporary();
     const blobs = new FileBlobs({ directory });

@@ -1,11 +1,18 @@
-import { MongoClient } from "mongodb";
+import { Long, MongoClient, type MongoClientOptions } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
 import { MongoBlobs } from "../../adapters/mongo.ts";
 import { type Service, startMongo, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 
 await suiteWith<Service>("MongoDB, by clients that are set up otherwise", shared(startMongo), ({ env }) => {
-  const settings = { "promoteValues: false": { promoteValues: false }, "raw: true": { raw: true } };
+  const settings: Record<string, MongoClientOptions> = {
+    "promoteValues: false": { promoteValues: false },
+    "raw: true": { raw: true },
+    "promoteLongs: false": { promoteLongs: false },
+    "promoteBuffers: false": { promoteBuffers: false },
+    "useBigInt64: true": { useBigInt64: true },
+    "ignoreUndefined, bsonRegExp and checkKeys": { ignoreUndefined: true, bsonRegExp: true, checkKeys: true },
+  };
   for (const [name, options] of Object.entries(settings)) {
     describe(name, () => {
       const client = new MongoClient(env.MONGODB_URI ?? "", options);
@@ -18,12 +25,26 @@ await suiteWith<Service>("MongoDB, by clients that are set up otherwise", shared
         expect(Buffer.isBuffer(found)).toBe(true);
         expect(String(found)).toBe("value");
         expect(await blobs.get("s/b")).toBeUndefined();
+        const create = blobs.put("s/a", Buffer.from("another"), { ifAbsent: true });
+        await expect(create).rejects.toMatchObject({ code: "CONFLICT" });
         for await (const info of blobs.list("s/")) {
           expect(info).toEqual({ key: "s/a", size: 5, modifiedAt: expect.any(Date) });
         }
       });
     });
   }
+
+  it("reads a size that another program has made a 64-bit number", async () => {
+    const client = new MongoClient(env.MONGODB_URI ?? "", { promoteLongs: false });
+    const collection = unique();
+    const documents = client.db().collection<{ _id: string; bytes: Buffer; size: Long; at: Date }>(collection);
+    await documents.insertOne({ _id: "s/a", bytes: Buffer.from("12345"), size: Long.fromNumber(5), at: new Date() });
+    for (const options of [{ promoteLongs: false }, { useBigInt64: true }, {}]) {
+      const db = client.db(undefined, options);
+      for await (const info of new MongoBlobs({ db, collection }).list("s/")) expect(info.size).toBe(5);
+    }
+    await client.close();
+  });
 
   describe("a document that is no blob", () => {
     const client = new MongoClient(env.MONGODB_URI ?? "");
@@ -63,6 +84,66 @@ describe("errors of MongoDB, whichever method is called", () => {
       { name: "MongoServerError", code: 8000, message: "you are over your space quota, using 513 MB of 512 MB" },
       "UNAVAILABLE",
       /full/,
+    ],
+    [
+      "a request that is too large (Azure Cosmos DB)",
+      { name: "MongoServerError", code: 16, message: "Request size is too large" },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ],
+    [
+      "the same by another number",
+      { name: "MongoServerError", code: 1, message: "Message: Request size is too large, ActivityId: 0" },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ],
+    [
+      "the same without a number",
+      { name: "MongoServerError", message: "RequestEntityTooLarge (413)" },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ],
+    [
+      "the same, whose number is a BSON type",
+      { name: "MongoServerError", code: { _bsontype: "Int32", value: 16, valueOf: () => 16 }, message: "no" },
+      "TOO_LARGE",
+    ],
+    ["a document that is too large", { name: "MongoServerError", code: 10334 }, "TOO_LARGE", /maxBlobBytes/],
+    [
+      "the same (Amazon DocumentDB, Azure DocumentDB)",
+      { name: "MongoServerError", code: 2, message: "Size 17876375 is larger than MaxDocumentSize 16793600" },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ],
+    [
+      "the same, by the words of the server",
+      {
+        name: "MongoServerError",
+        message: "BSONObj size: 17825792 (0x1100000) is invalid. Size must be between 0 and 1",
+      },
+      "TOO_LARGE",
+    ],
+    [
+      "the same, by the driver",
+      { name: "MongoInvalidArgumentError", message: "Document is larger than the maximum size 16777216" },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ],
+    [
+      "the same in the error of a bulk write",
+      { name: "MongoBulkWriteError", message: "write failed", writeErrors: [{ err: { code: 10334, errmsg: "no" } }] },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ],
+    [
+      "the same in a single error of a bulk write",
+      { name: "MongoBulkWriteError", message: "write failed", writeErrors: { code: 16, errmsg: "no" } },
+      "TOO_LARGE",
+    ],
+    [
+      "a rate that is too large (Azure Cosmos DB)",
+      { name: "MongoServerError", code: 16500, message: "Request rate is too large. The request rate is too large." },
+      "UNAVAILABLE",
     ],
   ])("%s", async (_name, fields, code, hint) => {
     const blobs = failing(Object.assign(new Error("refused"), fields));

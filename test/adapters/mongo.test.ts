@@ -42,6 +42,20 @@ await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
         return { blobs, again, unreachable: new MongoBlobs({ db: unreachable.db(), collection }) };
       },
     });
+    if (name === "a Db") {
+      const bsonOptions = { promoteLongs: false, promoteValues: false, ignoreUndefined: true };
+      const other = client.db(undefined, bsonOptions);
+      blobContract(runner, {
+        name: "a Db with types of its own and small values",
+        open: () => {
+          const options = { collection: unique(), maxBlobBytes: 64 * 1024 };
+          return {
+            blobs: new MongoBlobs({ db: other, ...options }),
+            again: new MongoBlobs({ db: client.db(), ...options }),
+          };
+        },
+      });
+    }
     // A store knows nothing of the way: with the others its suites repeat what they show with the first.
     if (name !== "a mongoose instance" && !isLong) continue;
     storeSuites(name, (options) => {
@@ -62,6 +76,16 @@ await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
 });
 
 describe("MongoBlobs", () => {
+  it("takes `maxBlobBytes` of 64 KiB to 15 MiB, says it, and sends nothing larger", async () => {
+    const db = { collection: () => expect.fail("nothing is sent") };
+    for (const maxBlobBytes of [65_535, 16 * 1024 * 1024, 1.5]) {
+      expect(() => new MongoBlobs({ db, maxBlobBytes })).toThrow("Expected `maxBlobBytes` to be a whole number");
+    }
+    const blobs = new MongoBlobs({ db, maxBlobBytes: 1024 * 1024 });
+    expect((await blobs.traits()).maxBlobBytes).toBe(1024 * 1024);
+    await expect(blobs.put("s/a", Buffer.alloc(1024 * 1024 + 1))).rejects.toMatchObject({ code: "TOO_LARGE" });
+  });
+
   it("needs exactly one of `mongoose`, `connection` and `db`", () => {
     const db = { collection: () => {} };
     expect(() => new MongoBlobs({})).toThrow("exactly one of them");

@@ -6,7 +6,7 @@ import { type Service, startRedis, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 
 describe("errors of Redis, whichever method is called", () => {
-  it.each<[string, string]>([
+  it.each<[string, string, RegExp?]>([
     ["LOADING Redis is loading the dataset in memory", "UNAVAILABLE"],
     ["MOVED 3999 127.0.0.1:6381", "UNAVAILABLE"],
     ["CLUSTERDOWN Hash slot not served", "UNAVAILABLE"],
@@ -23,7 +23,19 @@ describe("errors of Redis, whichever method is called", () => {
     ["NOPERM User reader has no permissions to run the 'set' command", "DENIED"],
     ["WRONGTYPE Operation against a key holding the wrong kind of value", "INVALID"],
     ["ERR unknown command 'UNLINK', with args beginning with: ", "INVALID"],
-  ])("%s", async (message, code) => {
+    ["ERR Protocol error: invalid bulk length", "TOO_LARGE", /maxBlobBytes/],
+    ["Protocol error: invalid multibulk length", "TOO_LARGE", /maxBlobBytes/],
+    ["ERR max request size exceeded. Limit: 1048576 bytes, Actual: 1277695 bytes. See …", "TOO_LARGE", /maxBlobBytes/],
+    ["ERR max single record size exceeded. Limit: 104857600 bytes", "TOO_LARGE", /maxBlobBytes/],
+    ["ERR string exceeds maximum allowed size (proto-max-bulk-len)", "TOO_LARGE", /maxBlobBytes/],
+    ["ERR request is too large (proxy)", "TOO_LARGE", /maxBlobBytes/],
+    ["ERR value too big", "TOO_LARGE", /maxBlobBytes/],
+    ["ERR max daily request limit exceeded. Limit: 10000, Usage: 10000.", "UNAVAILABLE"],
+    ["ERR max concurrent connections exceeded", "UNAVAILABLE"],
+    ["ERR DB capacity quota exceeded", "UNAVAILABLE"],
+    ["ERR the request rate is too large", "UNAVAILABLE"],
+    ["OOM command not allowed: the value is too large for 'maxmemory'.", "UNAVAILABLE", /memory/],
+  ])("%s", async (message, code, hint) => {
     const fail = (): Promise<never> => Promise.reject(new Error(message));
     const multi = (): { exec: () => Promise<never> } => ({ exec: fail });
     const blobs = new RedisBlobs({
@@ -39,9 +51,23 @@ describe("errors of Redis, whichever method is called", () => {
       blobs.delete(["s/a"]),
       list(),
     ]) {
-      await expect(call).rejects.toMatchObject({ code, retryable: code === "UNAVAILABLE" });
+      const expected = hint === undefined ? {} : { hint: expect.stringMatching(hint) };
+      await expect(call).rejects.toMatchObject({ code, retryable: code === "UNAVAILABLE", ...expected });
     }
   });
+});
+
+it("an aborted transaction is refused for the size of its value, by both libraries", async () => {
+  const refused = new Error("ERR Protocol error: invalid bulk length");
+  const aborted = new Error("EXECABORT Transaction discarded because of previous errors.");
+  const ofIoRedis = Object.assign(new Error(aborted.message), { previousErrors: [refused] });
+  const ofNodeRedis = Object.assign(new Error("2 commands failed"), { replies: [refused, aborted] });
+  for (const error of [ofIoRedis, ofNodeRedis]) {
+    const client = { getBuffer: async () => null, multi: () => ({ exec: () => Promise.reject(error) }) };
+    const blobs = new RedisBlobs({ client: client as unknown as RedisClient });
+    const put = blobs.put("s/a", Buffer.from("x"), { ifAbsent: true });
+    await expect(put).rejects.toMatchObject({ code: "TOO_LARGE", retryable: false });
+  }
 });
 
 await suiteWith<Service>("Redis that lost something", shared(startRedis), ({ env }) => {

@@ -50,6 +50,12 @@ const html = (status: number): typeof answer => ({
   type: "text/html",
   body: "<html><head><title>404</title></head><body><p>page not found</p></body></html>",
 });
+/** As nginx writes it: no XML. */
+const nginx413: typeof answer = {
+  status: 413,
+  type: "text/html",
+  body: "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>\r\n<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n",
+};
 const refusal = (status: number, code: string): typeof answer => ({
   status,
   type: "application/xml",
@@ -93,6 +99,10 @@ describe("answers of S3, whichever method is called", () => {
       { code: "DENIED", hint: /ListBucket/ },
     ],
     ["an object in an archive", refusal(403, "InvalidObjectState"), { code: "DENIED", hint: /archive/ }],
+    ["a proxy's 413 (nginx)", nginx413, { code: "TOO_LARGE", hint: /maxBlobBytes/ }],
+    ["a proxy's 413 without a word", { ...html(413), body: "" }, { code: "TOO_LARGE", hint: /maxBlobBytes/ }],
+    ["a body that is too large (AWS)", refusal(400, "EntityTooLarge"), { code: "TOO_LARGE", hint: /maxBlobBytes/ }],
+    ["the same (others)", refusal(400, "RequestEntityTooLarge"), { code: "TOO_LARGE", hint: /maxBlobBytes/ }],
     ["an unknown key id", refusal(403, "InvalidAccessKeyId"), { code: "DENIED" }],
   ])("%s", async (_name, given, { code, hint }) => {
     answer = given;
@@ -126,6 +136,15 @@ describe("answers of S3, whichever method is called", () => {
     await blobs.delete(["s/a"]);
     for (const what of ["list", "put", "create"]) await expect(calls[what]?.()).rejects.toThrow("S3");
   });
+});
+
+it("takes `maxBlobBytes` of 64 KiB to 16 MiB, and sends nothing larger", async () => {
+  for (const maxBlobBytes of [65_535, 16 * 1024 * 1024 + 1]) {
+    expect(() => new S3Blobs({ client, bucket: "b", maxBlobBytes })).toThrow("Expected `maxBlobBytes` to be");
+  }
+  const small = new S3Blobs({ client, bucket: "bucket", maxBlobBytes: 65_536 });
+  await expect(small.put("s/a", Buffer.alloc(65_537))).rejects.toMatchObject({ code: "TOO_LARGE" });
+  expect(asked).toEqual([]);
 });
 
 describe("a deletion of many keys", () => {

@@ -1,0 +1,54 @@
+// The meaning of the errors of Redis, of what speaks its protocol, and of the clients. Only `wire.ts` imports it.
+import { lowerMaxBlobBytes } from "../../lib/blobs/size.ts";
+import { safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
+
+/** The message of an error; for an aborted transaction that of the first failed reply, which has the reason. */
+export function messageOf(error: unknown): string {
+  const {
+    message = String(error),
+    previousErrors,
+    replies,
+  } = error as {
+    message?: string;
+    previousErrors?: Error[];
+    replies?: unknown[];
+  };
+  const first = previousErrors?.[0] ?? replies?.find((reply) => reply instanceof Error);
+  return safeMessage(first instanceof Error ? first : message);
+}
+
+/** By the word that a refusal begins with; an error that is no refusal is an outage. */
+export function codeOf(error: unknown): VaultErrorCode {
+  const message = messageOf(error);
+  if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) return "DENIED";
+  if (TOO_LARGE.some((words) => words.test(message)) && !/^(OOM|MISCONF)\b/.test(message)) return "TOO_LARGE";
+  if (/^(WRONGTYPE|CROSSSLOT|ERR unknown command)\b/.test(message)) return "INVALID";
+  return "UNAVAILABLE";
+}
+
+/**
+ * What servers and proxies say of a value that is too large: Redis and what is made of it (`proto-max-bulk-len`), and Upstash
+ * of a request and of a record (upstash.com/docs/redis/troubleshooting). A quota that is used up ("max daily request limit
+ * exceeded") and a rate that is too large are none of it.
+ */
+const TOO_LARGE = [
+  /invalid (multi)?bulk (length|count)/i,
+  /\bmax(imum)?\b.{0,20}\b(request|record|entry|value|payload|message) (size|length)\b.{0,12}\bexceed/i,
+  /\bexceeds?\b.{0,12}\bmax(imum)?\b.{0,20}\b(size|length)\b/i,
+  /\b(request|record|entry|value|payload|message|string|bulk|argument|command)\b(?! rate).{0,30}\btoo (large|big|long)\b/i,
+];
+
+/** A client's error as a {@link VaultError}. @param what named in the message, e.g. "get" */
+export function toVaultError(what: string, error: unknown): VaultError {
+  const message = messageOf(error);
+  // A client's error holds the command, and with it the value: only the message is kept.
+  const cause = new Error(message);
+  const code = codeOf(error);
+  const hint = hintOf(message, code);
+  return new VaultError(code, `Redis ${what} failed: ${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
+}
+
+function hintOf(message: string, code: VaultErrorCode): string | undefined {
+  if (/^(OOM|MISCONF)/.test(message)) return "The server is out of memory or disk.";
+  return code === "TOO_LARGE" ? lowerMaxBlobBytes("the server, or a proxy before it,") : undefined;
+}
