@@ -18,7 +18,6 @@ import { AbsentSession, namingOthers } from "./absent-session.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
 import { deleteSession } from "./deletion.ts";
 import { keptGeneration, type LogState, sessionState } from "./entry.ts";
-import { findZip } from "./find-zip.ts";
 import { readHistory } from "./history.ts";
 import { sessionName } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
@@ -35,6 +34,7 @@ import { saveCapture } from "./save.ts";
 import { sessionNames, sessionSummaries } from "./session-list.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
+import { ZipSearch } from "./zip-search.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
 export type { Encryption } from "./encryption.ts";
@@ -50,8 +50,8 @@ export class Vault implements ProfileStore {
   readonly #context: VaultContext;
   /** Sessions of which a person was told that a part is not encrypted. */
   readonly #warned = new Set<string>();
-  readonly #madeAt: number = Date.now();
   readonly #leases: VaultLeases;
+  readonly #zips: ZipSearch;
 
   /**
    * Does no I/O.
@@ -61,6 +61,8 @@ export class Vault implements ProfileStore {
   constructor(options: VaultOptions & { blobs: BlobStore }, internals?: VaultInternals) {
     this.#context = new VaultContext(checkOptions(options), internals);
     this.#leases = new VaultLeases(this.#context);
+    const { options: checked, clock } = this.#context;
+    this.#zips = new ZipSearch({ dataPath: checked.dataPath, clock, warn: (message) => this.#context.warn(message) });
   }
 
   /**
@@ -206,23 +208,30 @@ export class Vault implements ProfileStore {
   }
 
   async sessionExists({ session }: { session: string }): Promise<boolean> {
+    this.#zips.look(session);
     const newest = await this.#newest(session);
     return newest !== undefined && sessionState(newest).current !== undefined;
   }
 
   /**
-   * Saves the zip of a profile: the one at `path`, or the one that whatsapp-web.js's own `RemoteAuth` has just written. A
-   * profile that does not verify is kept as `suspect`, and is current only where there is no better generation.
-   * @throws `INVALID` naming every path that was tried when there is no zip.
+   * Saves the zip of a profile: the one at `path`, or the one that whatsapp-web.js's own `RemoteAuth` has just written, which
+   * is not as it was when this store last looked (a first look comes with `sessionExists` and `extract`). A profile that does not verify is kept as `suspect`, and is current only where there is no better generation.
+   * @throws `INVALID` naming every path that was tried when there is no zip, or none but one of an earlier run.
    */
   async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
-    const { dataPath } = this.#context.options;
-    const zip = await findZip({ session, path, dataPath, notBefore: this.#madeAt });
-    return this.#leases.runOwn(sessionName(session), (lease) => saveZip(lease, zip));
+    const zip = await this.#zips.find({ session, path });
+    const report = await this.#leases.runOwn(sessionName(session), (lease) => saveZip(lease, zip.path));
+    zip.saved();
+    return report;
   }
 
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
-    return this.#namingOthers({ session }, () => extractZip(this.#context, sessionName(session), path));
+    return await this.#namingOthers({ session }, async () => {
+      this.#zips.look(session);
+      const report = await extractZip(this.#context, sessionName(session), path);
+      await this.#zips.wrote(path);
+      return report;
+    });
   }
 
   /**

@@ -88,8 +88,13 @@ describe("requests to the backend", () => {
     const entries: string[] = [];
     for await (const { key } of backend.list(`${session}/log/`)) entries.push(key);
     await backend.delete(entries);
-    for (const attempt of [store.state({ session }), store.sessionExists({ session }), store.acquire({ session })]) {
-      await expect(attempt).rejects.toMatchObject({ code: "CORRUPT", hint: expect.stringContaining("_sessions/") });
+    const attempts = [
+      () => store.state({ session }),
+      () => store.sessionExists({ session }),
+      () => store.acquire({ session }),
+    ];
+    for (const attempt of attempts) {
+      await expect(attempt()).rejects.toMatchObject({ code: "CORRUPT", hint: expect.stringContaining("_sessions/") });
     }
   });
 
