@@ -1,3 +1,5 @@
+import { VaultError } from "../errors.ts";
+import { AbsentSession } from "./absent-session.ts";
 import type { LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { keptFor } from "./kept-until.ts";
@@ -65,6 +67,31 @@ function draftDeletion(
   if (!isPresent(state)) return undefined;
   const deleted = { at, ...keptFor(retainMs, next) };
   return { kind: "deleted", deleted, ...(whole ? draftFold(state, next, whole) : {}) };
+}
+
+/**
+ * Takes the deletion of a session back; nothing when the session is not deleted.
+ * @throws `ABSENT` when it was never saved, or its deletion cannot be taken back any more
+ */
+export function draftUndeletion(
+  session: string,
+  { content, deleted }: LogState,
+  { at }: EntryFacts,
+): Draft | undefined {
+  if (content !== 0 && !deleted) return undefined;
+  if (content !== 0 && deleted && deleted.until > at) return { kind: "undeleted", deleted: undefined };
+  if (!deleted) throw neverSaved(session);
+  const ended = `its deletion could be taken back until ${new Date(deleted.until).toISOString()}`;
+  const message = `Could not undelete ${session}: ${ended}.`;
+  if (content === 0) throw new AbsentSession(message);
+  const now = new Date(at).toISOString();
+  const hint = `By the clock of this host it is ${now}. If that is wrong, set it: the data are still stored.`;
+  throw new VaultError("ABSENT", message, { hint });
+}
+
+/** Of a name that has no log. */
+export function neverSaved(session: string): AbsentSession {
+  return new AbsentSession(`Could not undelete ${session}: it was never saved.`);
 }
 
 /** The records of a session as the log has them, put together; `undefined` when they are damaged. */

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { EntryKind } from "../store.ts";
 import { type Entry, entryOf, type LogState } from "./entry.ts";
 import { recordsAfter } from "./records/records-state.ts";
+import { agreedTime } from "./trusted-time.ts";
 
 /** The fields of the next entry that differ from those of the newest one. */
 export interface Draft
@@ -72,6 +73,7 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
   const dead = new Set([...state.dead, ...replaced, ...superseded].filter((n) => !kept.has(n)));
   return {
     uptimeMs: state.uptimeMs ?? 0,
+    agreed: agreedTime(state, facts),
     since: state.since,
     earlier: state.earlier,
     deleted: state.deleted,

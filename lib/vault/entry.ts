@@ -6,6 +6,7 @@ import { type LeaseOwner, ownerName } from "./lease/owner.ts";
 import { type Chunk, chunkOf, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 import { type Fold, packFold, unpackFold } from "./records/fold.ts";
 import { packNumbers, type RecordsState, unpackNumbers } from "./records/records-state.ts";
+import type { AgreedTime } from "./trusted-time.ts";
 
 /** The lease that came with a `hold`. */
 export interface LeaseTerms extends LeaseOwner {
@@ -79,6 +80,8 @@ export interface LogState {
    * it. Absent, which means 0, in entries of earlier versions.
    */
   readonly uptimeMs?: number | undefined;
+  /** Set while the wall clock of the writer is doubted: see {@link agreedTime}. */
+  readonly agreed?: AgreedTime | undefined;
   /** Number of the current generation, 0 for none. */
   readonly content: number;
   /** The generations that are kept, oldest first. */

@@ -1,8 +1,5 @@
 import type { Generation, KeptUntil, LogState } from "./entry.ts";
-import type { EntryFacts } from "./entry-draft.ts";
-
-/** The time of an entry, by the wall clock of its writer and by the log's own clock. */
-export type LogTime = Pick<EntryFacts, "at" | "uptimeMs">;
+import type { LogTime } from "./trusted-time.ts";
 
 /** The end of `ms` milliseconds that begin now. */
 export function keptFor(ms: number, { at, uptimeMs = 0 }: LogTime): KeptUntil {
@@ -37,4 +34,10 @@ export function withoutOverdue(state: LogState, now: LogTime): readonly Generati
   if (earlier && !isOver(earlier, now)) return live;
   if (deleted) return isOver(deleted, now) ? [] : live;
   return earlier ? live.filter(({ n }) => n >= since || n === content) : live;
+}
+
+/** Whether data of this state would go if the wall clock alone decided, and stay because it does not. */
+export function endsByWallAlone({ deleted, earlier, live }: LogState, wall: LogTime, trusted: LogTime): boolean {
+  const times = [deleted, earlier, ...live].filter((one): one is KeptUntil => one?.until !== undefined);
+  return times.some((one) => one.until <= wall.at && !isOver(one, trusted));
 }

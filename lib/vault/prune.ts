@@ -1,4 +1,5 @@
 import { VaultError } from "../errors.ts";
+import { warnOfClock } from "./clock-warning.ts";
 import { batchesOf } from "./delete-batches.ts";
 import { type EntryName, entryOf, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
@@ -8,10 +9,11 @@ import { sweepLeases } from "./lease/sweep.ts";
 import type { VaultLease } from "./lease.ts";
 import { bytesIn, distrustLostChunks } from "./lost-chunks.ts";
 import { NewestProof } from "./newest-proof.ts";
-import { type RetentionOptions, retain } from "./retention.ts";
+import { retain } from "./retention.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { listSession } from "./stored-keys.ts";
 import { entriesToSweep } from "./sweep-log.ts";
+import { trustedTime } from "./trusted-time.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** Entries are deleted in batches of at least this many, not at every save. */
@@ -59,17 +61,19 @@ export function notDeleted(session: string): VaultError {
 
 /** As {@link prune}, of the generations as well that are not to be kept any more. */
 export async function pruneOverdue(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
-  const { writer, context } = lease;
+  const { writer } = lease;
   // A pending save may take effect later.
-  await writer.commit((state, next) => draftRetained(state, next, context.options), signal, { isFinal: false });
+  await writer.commit((state, next) => draftRetained(lease, state, next), signal, { isFinal: false });
   return await prune(lease, signal);
 }
 
-function draftRetained(state: LogState, next: EntryFacts, options: RetentionOptions): Draft | undefined {
+function draftRetained(lease: VaultLease, state: LogState, next: EntryFacts): Draft | undefined {
   const { live, content, records } = state;
-  const kept = withoutOverdue(state, next);
+  const time = trustedTime(state, next);
+  warnOfClock(lease, state, next);
+  const kept = withoutOverdue(state, time);
   if (kept.length === 0 && live.length > 0) return { kind: "retained", content: 0, live: [] };
-  const retained = records ? kept : retain(kept, content, options, next);
+  const retained = records ? kept : retain(kept, content, lease.context.options, time);
   return retained.length < live.length ? { kind: "retained", live: retained } : undefined;
 }
 

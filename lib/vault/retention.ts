@@ -1,6 +1,7 @@
 import { currentOf, type Generation, type KeptUntil } from "./entry.ts";
-import { isOver, keptFor, type LogTime } from "./kept-until.ts";
+import { isOver, keptFor } from "./kept-until.ts";
 import type { CheckedOptions } from "./options.ts";
+import type { LogTime } from "./trusted-time.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;

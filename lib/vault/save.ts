@@ -2,6 +2,7 @@ import { pathProblem } from "../disk/safe-paths.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, SaveProfileOptions, SaveReport } from "../store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
+import { warnOfClock } from "./clock-warning.ts";
 import { currentOf, encodeManifest, type Generation, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
@@ -13,6 +14,7 @@ import { placeFiles } from "./place-files.ts";
 import { makeRoom, pruneWhenDue } from "./prune.ts";
 import { refuseRecords } from "./restore.ts";
 import { retain } from "./retention.ts";
+import { trustedTime } from "./trusted-time.ts";
 
 /** A manifest of more bytes is stored in chunks, so that entries stay quick to read. */
 const INLINE_MANIFEST_BYTES = 256 * 1024;
@@ -149,10 +151,12 @@ function draftSave(
     ...(keyId === undefined ? {} : { key: keyId }),
   };
   const content = isSuspect && better ? better.n : n;
+  const time = trustedTime(state, next);
+  warnOfClock(lease, state, next);
   return {
     kind: "save",
     content,
-    live: retain([...withoutOverdue(state, next), generation], content, lease.context.options, next),
+    live: retain([...withoutOverdue(state, time), generation], content, lease.context.options, time),
     ...(state.deleted ? newLink(state, state.deleted, next) : {}),
     manifest,
     ...(manifestChunks ? { manifestChunks } : {}),

@@ -16,7 +16,7 @@ import type {
 import { callListener } from "../warnings.ts";
 import { AbsentSession, namingOthers } from "./absent-session.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
-import { deleteSession } from "./deletion.ts";
+import { deleteSession, draftUndeletion, neverSaved } from "./deletion.ts";
 import { keptGeneration, type LogState, sessionState } from "./entry.ts";
 import { readHistory } from "./history.ts";
 import { sessionName } from "./layout.ts";
@@ -156,22 +156,12 @@ export class Vault implements ProfileStore {
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
-    const failed = `Could not undelete ${options.session}`;
     const change = async (): Promise<void> => {
       // A name that was never written stays unknown.
       if (!options.lease && !(await this.#newest(options.session, options.signal))) {
-        throw new AbsentSession(`${failed}: it was never saved.`);
+        throw neverSaved(options.session);
       }
-      await this.#change(options, (state, { at }) => {
-        if (state.content !== 0 && !state.deleted) return undefined;
-        if (state.content !== 0 && state.deleted && state.deleted.until > at) {
-          return { kind: "undeleted", deleted: undefined };
-        }
-        const until = state.deleted && new Date(state.deleted.until).toISOString();
-        throw new AbsentSession(
-          `${failed}: ${until ? `its deletion could be taken back until ${until}` : "it was never saved"}.`,
-        );
-      });
+      await this.#change(options, (state, next) => draftUndeletion(options.session, state, next));
     };
     await this.#namingOthers(options, change);
   }

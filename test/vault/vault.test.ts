@@ -340,7 +340,10 @@ describe("pruning", () => {
     assertSameFiles(await restored(), profileFiles("one"));
     await store.delete({ session, lease });
     await time.advance(8 * DAY);
-    await expect(store.undelete({ session, lease })).rejects.toMatchObject({ code: "ABSENT" });
+    await expect(store.undelete({ session, lease })).rejects.toMatchObject({
+      code: "ABSENT",
+      hint: "By the clock of this host it is 2026-12-12T10:00:00.000Z. If that is wrong, set it: the data are still stored.",
+    });
     await store.prune({ session, lease });
     const left: string[] = [];
     for await (const { key } of backend.list(`${session}/chunks/`)) left.push(key);

@@ -3,6 +3,7 @@ import type { Draft, EntryFacts } from "../entry-draft.ts";
 import { withoutOverdue } from "../kept-until.ts";
 import { chunkKey } from "../layout.ts";
 import type { VaultLease } from "../lease.ts";
+import { trustedTime } from "../trusted-time.ts";
 import { type Fold, partsOf, planFold, type Segment } from "./fold.ts";
 import type { RecordTable } from "./record-table.ts";
 import { storeParts } from "./store-parts.ts";
@@ -66,7 +67,7 @@ export function draftFold(
   const { n, id, at } = next;
   const key = keyId === undefined ? {} : { key: keyId };
   const generation: Generation = { n, id, at, bytes, files, ...key };
-  const others = withoutOverdue(state, next).filter((one) => one.n !== replacedBy(state));
+  const others = withoutOverdue(state, trustedTime(state, next)).filter((one) => one.n !== replacedBy(state));
   return { content: n, live: [...others, generation], fold };
 }
 

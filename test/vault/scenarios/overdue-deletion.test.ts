@@ -5,7 +5,8 @@ import { useFolder } from "../../support/folder.ts";
 import { LeaseRig, type RigProcess, SESSION } from "../support/lease-rig.ts";
 
 const session = SESSION;
-const HOUR = 60 * 60 * 1000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** Longer than a lease: few renewals, so that days pass quickly. */
 const slow = { leaseTtlMs: DAY };
@@ -52,6 +53,10 @@ describe("a process whose wall clock is a month ahead", () => {
     await bot.store.delete({ session, lease });
     await handOver(30 * DAY);
     await bot.store.prune({ session, lease });
+    await bot.store.prune({ session, lease });
+    expect(bot.warnings).toEqual([
+      expect.stringMatching(`^The clock of this host is 30 days ahead of the newest entry of ${session}, and no clock`),
+    ]);
     await handOver();
     await bot.store.undelete({ session, lease });
     const into = folder();
@@ -67,6 +72,101 @@ describe("a process whose wall clock is a month ahead", () => {
     await handOver();
     await save("newer", wid);
     expect(await kept()).toEqual(expect.arrayContaining([old, generation]));
+  });
+});
+
+describe("generations, when a process whose wall clock is a month ahead takes the session", () => {
+  const options = { ...slow, keep: 1, keepForMs: 7 * DAY, maxAgeMs: 7 * DAY };
+
+  /** One a day for a week, and the numbers that are kept of them. */
+  async function week(): Promise<number[]> {
+    bot = rig.process(0, options);
+    await lease.release();
+    lease = await bot.store.acquire({ session });
+    for (let day = 0; day < 6; day++) {
+      await save(`day ${day}`);
+      await rig.time.advance(DAY);
+    }
+    await save("today");
+    const now = await kept();
+    expect(now.length).toBeGreaterThanOrEqual(7);
+    return now;
+  }
+
+  async function takes(skewMs: number): Promise<void> {
+    await lease.release();
+    bot.clock.isPaused = true;
+    bot = rig.process(skewMs, options);
+    lease = await bot.store.acquire({ session });
+  }
+
+  it("all stay", async () => {
+    const before = await week();
+    await takes(30 * DAY);
+    await bot.store.prune({ session, lease });
+    await save("ahead");
+    await takes(0);
+    await save("tomorrow");
+    expect(await kept()).toEqual(expect.arrayContaining(before));
+    expect(bot.warnings).toEqual([]);
+  });
+
+  it("all stay however many such processes come one after the other", async () => {
+    const before = await week();
+    for (let n = 0; n < 5; n++) {
+      await takes(30 * DAY);
+      await bot.store.prune({ session, lease });
+      await rig.time.advance(10 * MINUTE);
+      await bot.store.prune({ session, lease });
+      await save(`ahead ${n}`);
+    }
+    expect(await kept()).toEqual(expect.arrayContaining(before));
+  });
+
+  it("go by that clock once it has said so for an hour", async () => {
+    const before = await week();
+    await takes(30 * DAY);
+    await save("ahead");
+    await rig.time.advance(59 * MINUTE);
+    await save("ahead for an hour");
+    expect(await kept()).toEqual(expect.arrayContaining(before));
+    await rig.time.advance(2 * MINUTE);
+    await save("ahead for longer");
+    expect((await kept()).length).toBeLessThan(before.length);
+  });
+
+  it("all stay when that clock is set right within the hour", async () => {
+    const before = await week();
+    await takes(30 * DAY);
+    await save("ahead");
+    await rig.time.advance(30 * MINUTE);
+    bot.clock.skewMs = 0;
+    await save("right");
+    await rig.time.advance(2 * HOUR);
+    await save("later");
+    expect(await kept()).toEqual(expect.arrayContaining(before.slice(1)));
+    // Jumps again: that is one more hour.
+    bot.clock.skewMs = 365 * DAY;
+    await save("ahead");
+    expect(await kept()).toEqual(expect.arrayContaining(before.slice(1)));
+  });
+
+  it("all stay when a host begins in 1970, and its clock is set while it has the session", async () => {
+    const before = await week();
+    await takes(-bot.clock.wallMs());
+    await save("in 1970");
+    await rig.time.advance(30 * MINUTE);
+    await save("still in 1970");
+    bot.clock.skewMs = 0;
+    await save("right");
+    expect(await kept()).toEqual(expect.arrayContaining(before));
+  });
+
+  it("go at once where the session was held all the time", async () => {
+    const before = await week();
+    await rig.time.advance(30 * DAY);
+    await save("a month later");
+    expect((await kept()).length).toBeLessThan(before.length);
   });
 });
 

@@ -282,7 +282,13 @@ function processesOf(simulation: Simulation): Processes {
 }
 
 /** Warnings that have their reason in what the network does, or in the backend. */
-const KNOWN = ["Could not remove", "This store cannot create", "Waiting up to", "Could not renew"];
+const KNOWN = [
+  "Could not remove",
+  "This store cannot create",
+  "Waiting up to",
+  "Could not renew",
+  "The clock of this host",
+];
 /** The same of a store that loses entries. */
 const KNOWN_OF_LOSSES = ["Left old data"];
 const ENCRYPTION = { key: testKey(1) };
