@@ -120,6 +120,7 @@ export class Ours implements Contender {
       wid: () => "15550001111@c.us",
       onSaved: () => {},
       onError: (error) => this.#problems.push(error),
+      onWarning: () => {},
     });
     this.#savers.set(session, saver);
     return saver;

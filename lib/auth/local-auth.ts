@@ -14,6 +14,7 @@ import { BaseAuth } from "./base-auth.ts";
 import { HookGuards } from "./hook-guards.ts";
 import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
 import { warnOfAbsentProfile } from "./local/warn-of-absence.ts";
+import { warnOfStrangers } from "./stranger-warnings.ts";
 import {
   checkStrategyOptions,
   type StrategyOptions,
@@ -101,7 +102,7 @@ export class LocalAuth extends BaseAuth {
         // A later start finds what the start before, or a logout, has left.
         if (!this.#hasStarted) await warnOfAbsentProfile(dir, this.#settings.onWarning);
         await removeStaleLocks(dir);
-        return await repairedProfile(dir);
+        return await repairedProfile(dir, this.#settings.onWarning);
       });
       this.#hasStarted = true;
     } catch (error) {
@@ -148,18 +149,19 @@ export class LocalAuth extends BaseAuth {
 }
 
 /** Repairs the profile after a kill of its browser, and verifies it. @throws `CORRUPT` when it does not verify then */
-async function repairedProfile(dir: string): Promise<ProfileFacts> {
+async function repairedProfile(dir: string, onWarning: (message: string) => void): Promise<ProfileFacts> {
   try {
     await repairProfile(dir);
     const report = await verifyProfile(dir);
+    warnOfStrangers(onWarning, dir, report.strangers ?? []);
     const problem = firstProblem(report);
     if (problem === undefined) return report.profile;
-    throw new VaultError("CORRUPT", problem);
+    throw new VaultError("CORRUPT", problem, { hint: report.hint });
   } catch (cause) {
     if (!isVaultError(cause, "CORRUPT")) throw cause;
     throw new VaultError("CORRUPT", `The profile ${dir} is damaged: ${cause.message}`, {
       cause,
-      hint: "Nothing was changed. Keep a copy of it; move it away to link the device again.",
+      hint: `Nothing was changed. ${cause.hint ?? "Keep a copy of it; move it away to link the device again."}`,
     });
   }
 }

@@ -5,6 +5,7 @@ import { turns } from "../async/turns.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { fileSource, readExactly, readInto } from "../disk/file-source.ts";
 import { type FileIdentity, identifyFile } from "./file-identity.ts";
+import { isForeignName } from "./foreign-names.ts";
 import type { PieceSource } from "./pieces.ts";
 
 /** How often a directory is listed whose entries are deleted meanwhile. */
@@ -119,12 +120,13 @@ function mustListAgain(path: string, cause: unknown, attempt: number): boolean {
 }
 
 /**
- * Paths of all files below the directory `path`, relative to `dir`; symlinks and everything else that is not a file are
- * left out.
+ * Paths of all files below the directory `path`, relative to `dir`; symlinks, everything else that is not a file, and
+ * names that Chromium cannot have made are left out.
  */
 export async function walk(dir: string, path: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await entriesOf(join(dir, path))) {
+    if (isForeignName(entry.name)) continue;
     const below = `${path}/${entry.name}`;
     if (entry.isDirectory()) found.push(...(await walk(dir, below)));
     else if (entry.isFile()) found.push(below);
@@ -136,6 +138,7 @@ export async function walk(dir: string, path: string): Promise<string[]> {
 export function walkSync(dir: string, path: string): string[] {
   return entriesOfSync(join(dir, path)).flatMap((entry) => {
     const below = `${path}/${entry.name}`;
+    if (isForeignName(entry.name)) return [];
     if (entry.isDirectory()) return walkSync(dir, below);
     return entry.isFile() ? [below] : [];
   });

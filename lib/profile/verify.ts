@@ -21,6 +21,10 @@ export interface VerifyReport {
   readonly empty: boolean;
   /** The browser that wrote the profile and the form of each storage, as far as they are known. */
   readonly profile: ProfileFacts;
+  /** Paths beside the storage that are no part of it: see `ProfileLayout.strangers`; absent without any. */
+  readonly strangers?: readonly string[];
+  /** What a person can do about the problems, if that is known. */
+  readonly hint?: string | undefined;
 }
 
 /** How {@link verifyProfile} verifies. */
@@ -53,26 +57,32 @@ export function sessionProblem(report: VerifyReport): string | undefined {
  */
 export async function verifyProfile(dir: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   try {
-    const { storages, facts } = await probeProfile(dir);
+    const { storages, facts, strangers } = await probeProfile(dir);
+    const beside = strangers.length > 0 ? { strangers } : {};
     const listed = new Map<StorageLayout, ReadonlyMap<string, IdentifiedFile>>();
     for (const storage of storages) listed.set(storage, await filesOf(dir, storage.path));
     // A browser that was killed in its first moments has left nothing that could be damaged.
     if ([...listed].every(([{ backend }, files]) => backend === "leveldb" && isUnborn(files))) {
-      return { problems: [], empty: true, profile: versionOf(facts) };
+      return { problems: [], empty: true, profile: versionOf(facts), ...beside };
     }
     const problems: VerifyReport["problems"][number][] = [];
     for (const [storage, files] of listed) {
       const found = await verifyStorage(storage, files, options);
       problems.push(...found.map(({ name, reason }) => ({ path: `${storage.path}/${name}`, reason })));
     }
-    return { problems, empty: false, profile: facts };
+    return { problems, empty: false, profile: facts, ...beside };
   } catch (error) {
     if (isOutOfMemory(error)) {
       throw new VaultError("UNAVAILABLE", `Could not verify ${dir}: this process is out of memory.`, { cause: error });
     }
     if (!isVaultError(error, "CORRUPT")) throw error;
-    return { problems: [{ path: "", reason: error.message }], empty: false, profile: {} };
+    return damaged(error);
   }
+}
+
+/** The report of a profile whose storages could not be told. */
+export function damaged({ message, hint }: VaultError): VerifyReport {
+  return { problems: [{ path: "", reason: message }], empty: false, profile: {}, ...(hint ? { hint } : {}) };
 }
 
 /** @param files of the storage's directory, by name */

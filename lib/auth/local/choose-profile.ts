@@ -9,6 +9,7 @@ import { CheckedFiles } from "../../profile/checked-files.ts";
 import { recoverSwap } from "../../profile/swap.ts";
 import { startLine } from "../lines.ts";
 import type { RemoteSession } from "../store/store-session.ts";
+import { warnOfStrangers } from "../stranger-warnings.ts";
 import { beginEarlyCheck } from "./early-check.ts";
 import { LocalProfile } from "./local-profile.ts";
 import { removeMarker } from "./marker.ts";
@@ -46,6 +47,7 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: Ch
   // The store may have taken long, and the next steps change the profile.
   await mayChange(dir, lock);
   const local = await LocalProfile.inspect({ dir, session, signal, refused: options.refused.local, checked });
+  warnOfStrangers(options.onWarning, session, local?.strangers ?? []);
   warnWentBack(options, remote, local);
   if (remote.kind === "current") return await openStored(options, remote, local);
   const { entry } = remote;
@@ -63,7 +65,7 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: Ch
   }
   if (local.problem !== undefined) {
     throw new VaultError("CORRUPT", `The local profile of ${session} is damaged and not stored: ${local.problem}.`, {
-      hint: `Keep a copy of ${dir}; move it away to link the device again.`,
+      hint: local.hint ?? `Keep a copy of ${dir}; move it away to link the device again.`,
     });
   }
   if (isAhead) {

@@ -4,8 +4,9 @@ import { codeOf } from "../../disk/errors.ts";
 import { isVaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Credentials } from "../../profile/credentials.ts";
+import { isForeignName } from "../../profile/foreign-names.ts";
 import { repairProfile } from "../../profile/repair.ts";
-import { firstProblem, type VerifyReport, verifyProfile } from "../../profile/verify.ts";
+import { damaged, firstProblem, type VerifyReport, verifyProfile } from "../../profile/verify.ts";
 import type { ProfileFacts } from "../../store.ts";
 import { credentialsAtRest } from "../saving/credentials.ts";
 import type { RemoteSession, StoredVersion } from "../store/store-session.ts";
@@ -29,6 +30,10 @@ export class LocalProfile {
   readonly empty: boolean;
   /** The reason why the profile must not be opened; `undefined` when the profile verifies. */
   readonly problem: string | undefined;
+  /** What a person can do about the problem, if that is known. */
+  readonly hint: string | undefined;
+  /** Paths beside the storage that are no part of it. */
+  readonly strangers: readonly string[];
   /** The files that the inspection has checked. */
   readonly checked: CheckedFiles;
   /** Whether a page has asked for a link in this profile since its newest version. */
@@ -48,6 +53,8 @@ export class LocalProfile {
     this.profile = report.profile;
     this.empty = report.empty;
     this.problem = firstProblem(report);
+    this.hint = report.hint;
+    this.strangers = report.strangers ?? [];
     this.marker = found.marker;
     this.checked = found.checked;
     this.isRefused = found.isRefused;
@@ -166,20 +173,23 @@ async function repairAndVerify(dir: string, checked: CheckedFiles, signal: Abort
   } catch (error) {
     // A disk that does not answer is no damage of the profile: the profile must not be replaced then.
     if (!isVaultError(error, "CORRUPT")) throw error;
-    return { problems: [{ path: "", reason: error.message }], empty: false, profile: {} };
+    return damaged(error);
   }
 }
 
 /** When the site's storage folders were last modified, in milliseconds since 1970; 0 when they are missing. */
 async function lastWrite(defaultDir: string): Promise<number> {
   let newest = 0;
+  const visit = async (path: string): Promise<void> => {
+    const found = await lstat(path).catch(() => undefined);
+    if (found === undefined) return;
+    newest = Math.max(newest, found.mtimeMs);
+    // One folder that cannot be read hides no other.
+    const below = found.isDirectory() ? await readdir(path).catch(() => []) : [];
+    for (const name of below) if (!isForeignName(name)) await visit(join(path, name));
+  };
   for (const name of ["IndexedDB", "Local Storage", "LocalStorage", "LocalStorage-wal"]) {
-    const top = join(defaultDir, name);
-    const below = await readdir(top, { recursive: true }).catch(() => []);
-    for (const path of [top, ...below.map((entry) => join(top, entry))]) {
-      const found = await lstat(path).catch(() => undefined);
-      if (found !== undefined) newest = Math.max(newest, found.mtimeMs);
-    }
+    await visit(join(defaultDir, name));
   }
   return newest;
 }

@@ -10,9 +10,10 @@ import { saveLine } from "../lines.ts";
 import type { OpenedProfile, OpenOptions } from "../local/opened-profile.ts";
 import { Provenance } from "../local/provenance.ts";
 import type { StoredVersion } from "../store/store-session.ts";
+import { warnOfStrangers } from "../stranger-warnings.ts";
 import { CredentialsCheck } from "./credentials.ts";
 
-export interface ProfileSaverOptions extends Pick<OpenOptions, "store" | "session" | "dir"> {
+export interface ProfileSaverOptions extends Pick<OpenOptions, "store" | "session" | "dir" | "onWarning"> {
   /** When READY was first seen, by `performance.now()`; `undefined` while the session is not linked. */
   readonly linkedSince: () => number | undefined;
   /** Whether a browser may be writing to the profile. */
@@ -178,7 +179,9 @@ export class ProfileSaver {
     const [checked, stored] = [this.#checked, this.#stored];
     const expected = mayWait ? {} : this.#expected;
     try {
-      return await captureProfile(this.#options.dir, { expected, stored, checked, live, signal });
+      const { dir, session, onWarning } = this.#options;
+      const onStrangers = (paths: readonly string[]): void => warnOfStrangers(onWarning, session, paths);
+      return await captureProfile(dir, { expected, stored, checked, live, onStrangers, signal });
     } catch (error) {
       if (mayWait && isVaultError(error, "UNAVAILABLE")) return undefined;
       throw error;

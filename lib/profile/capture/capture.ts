@@ -42,6 +42,8 @@ export interface CaptureOptions {
   checked?: CheckedFiles | undefined;
   /** Files held open at once. @default a quarter of the process's limit on descriptors, at most 1,024 */
   maxOpenFiles?: number | undefined;
+  /** Gets the paths beside the storage that are left out of the capture: see `ProfileLayout.strangers`. */
+  onStrangers?: ((paths: readonly string[]) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -87,7 +89,10 @@ class ProfileCapture {
         const layout = await this.#layout();
         const captured = await this.#attempt(layout);
         // A database that was created or dropped meanwhile needs another attempt.
-        if (signature(await this.#layout()) === signature(layout)) return this.#capture(layout, captured);
+        if (signature(await this.#layout()) === signature(layout)) {
+          this.#options.onStrangers?.(layout.strangers);
+          return this.#capture(layout, captured);
+        }
       } catch (error) {
         this.#noteFailure(error);
         await this.#mustExist();
@@ -97,7 +102,7 @@ class ProfileCapture {
     const last = this.#failures.at(-1)?.message ?? "its databases were created and deleted meanwhile";
     if (this.#isDamage()) {
       throw new VaultError("CORRUPT", `Could not capture the profile: ${last}.`, {
-        hint: "The stored session is not touched; restore it to replace this profile.",
+        hint: this.#failures.at(-1)?.hint ?? "The stored session is not touched; restore it to replace this profile.",
       });
     }
     throw new VaultError("UNAVAILABLE", `Could not capture the profile in ${MAX_ATTEMPTS} attempts: ${last}.`);
@@ -186,7 +191,8 @@ class ProfileCapture {
   #noteFailure(error: unknown): void {
     if (error instanceof InconsistentCapture) this.#failures.push(error);
     else if (error instanceof StaleRead) this.#failures.push(new InconsistentCapture(error.message, false));
-    else if (isVaultError(error, "CORRUPT")) this.#failures.push(new InconsistentCapture(error.message, true));
+    else if (isVaultError(error, "CORRUPT"))
+      this.#failures.push(new InconsistentCapture(error.message, true, error.hint));
     else if (isOutOfDescriptors(error) || (isVaultError(error) && isOutOfDescriptors(error.cause))) {
       this.#failures.push(new InconsistentCapture("this process has run out of file descriptors", false));
     } else throw error;

@@ -5,10 +5,13 @@ export class InconsistentCapture extends Error {
   override readonly name: string = "InconsistentCapture";
   /** Whether the same reason in every attempt means damage; a race that every attempt loses does not. */
   readonly damage: boolean;
+  /** What a person can do about it, if that is known. */
+  readonly hint: string | undefined;
 
-  constructor(reason: string, damage: boolean) {
+  constructor(reason: string, damage: boolean, hint?: string) {
     super(reason);
     this.damage = damage;
+    this.hint = hint;
   }
 }
 

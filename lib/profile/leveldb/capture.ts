@@ -1,6 +1,6 @@
 // `lib/profile/leveldb` reads and checks LevelDB directories and takes captures of live ones. It does not know
 // where a profile keeps them. Only `lib/profile` may import it, and `capture.ts` of it only `lib/profile/capture`.
-import { fstatSync, readdirSync } from "node:fs";
+import { type Dirent, fstatSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { readExactly } from "../../disk/file-source.ts";
@@ -9,7 +9,7 @@ import { captureFile, DatabaseCapture, heldFile, type PollResult, smallFile } fr
 import { InconsistentCapture } from "../capture/errors.ts";
 import type { PooledFile } from "../capture/pooled-file.ts";
 import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
-import { namesOf } from "../listing.ts";
+import { entriesOf } from "../listing.ts";
 import { checkLogs } from "./check.ts";
 import { checkTables } from "./check-tables.ts";
 import { type CheckedVersion, versionKey } from "./checked-version.ts";
@@ -53,7 +53,7 @@ export class LevelDbCapture extends DatabaseCapture {
    */
   override async refresh(): Promise<void> {
     this.noteFiles();
-    for (const name of await namesOf(this.#folder)) {
+    for (const { name } of (await entriesOf(this.#folder)).filter(mayBeFile)) {
       const growing = parseGrowingName(name);
       if (growing === undefined || this.#growing.has(name)) continue;
       const handle = await this.options.pool.openChanging(join(this.#folder, name));
@@ -158,7 +158,7 @@ export class LevelDbCapture extends DatabaseCapture {
 
   /** Holds the tables, the newest first: the next compaction deletes those. */
   async #holdTables(): Promise<void> {
-    const names = await namesOf(this.#folder);
+    const names = (await entriesOf(this.#folder)).filter(mayBeFile).map(({ name }) => name);
     // Between this look and the next one at the layout, Chromium may wipe the directory together with this file.
     if (names.includes("corruption_info.json")) {
       throw this.#damage("corruption_info.json", "Chromium has found this storage corrupt");
@@ -176,7 +176,10 @@ export class LevelDbCapture extends DatabaseCapture {
   /** Whether LevelDB has begun a log or manifest that is not open here. */
   #hasUnopenedFiles(): boolean {
     try {
-      return readdirSync(this.#folder).some((name) => parseGrowingName(name) && !this.#growing.has(name));
+      const names = readdirSync(this.#folder, { withFileTypes: true })
+        .filter(mayBeFile)
+        .map(({ name }) => name);
+      return names.some((name) => parseGrowingName(name) && !this.#growing.has(name));
     } catch {
       return true;
     }
@@ -236,6 +239,11 @@ export class LevelDbCapture extends DatabaseCapture {
   #damage(name: string, reason: string): InconsistentCapture {
     return new InconsistentCapture(`${this.#under(name)}: ${reason}`, true);
   }
+}
+
+/** A directory, pipe or socket is no file of the database, whatever its name; a link is refused when it is opened. */
+function mayBeFile(entry: Dirent): boolean {
+  return entry.isFile() || entry.isSymbolicLink();
 }
 
 /** @returns `undefined` for files that are neither log nor manifest */

@@ -70,6 +70,7 @@ function saverOf(link: StoreSession): ProfileSaver {
     wid: () => undefined,
     onSaved: nothing,
     onError: nothing,
+    onWarning: nothing,
   });
 }
 

@@ -120,6 +120,7 @@ it("after a READY and a page that asks for a link, the marker records the later 
     wid: () => undefined,
     onSaved: nothing,
     onError: nothing,
+    onWarning: nothing,
   });
   const history = [{ id: "0" }, { id: "1", generation: 1 }];
   saver.start({ history, entry: 4, profile: {}, checked: new CheckedFiles() });

@@ -88,6 +88,7 @@ function saverOf(name: string, store: StoreSession, at = join(dir, name)): Profi
     wid: () => undefined,
     onSaved: () => {},
     onError: () => {},
+    onWarning: () => {},
   });
 }
 
