@@ -1,5 +1,6 @@
 import { withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
+import { otherSessions } from "../../other-sessions.ts";
 import type { RecordChange } from "../../vault/records/record-bytes.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { decodeCreds, isRegistered } from "../credentials.ts";
@@ -112,9 +113,9 @@ export class VaultSource extends StoredSide implements AuthSource {
     const { signal } = this.run;
     // To take a session writes an entry: not for one that is not there.
     const state = await store.state({ session, ...(signal ? { signal } : {}) });
-    if (!state?.kind || state.deleted) throw absent(session, state?.deleted?.at);
+    if (!state?.kind || state.deleted) throw await absent(this.place, state?.deleted?.at, signal);
     const records = (await this.take()).records();
-    if (!records.has(CREDS_KEY)) throw absent(session);
+    if (!records.has(CREDS_KEY)) throw await absent(this.place, undefined, signal);
     this.run.tell({ step: "reading", records: records.size, total: records.size });
     return { records: withPreKeyMark(records, session), skipped: [] };
   }
@@ -173,9 +174,16 @@ export class VaultTarget extends StoredSide implements AuthTarget {
   }
 }
 
-function absent(session: string, deletedAt?: Date): VaultError {
+/** The hint names the sessions that are there. */
+async function absent(
+  { store, session }: StoredSession,
+  deletedAt: Date | undefined,
+  signal: AbortSignal | undefined,
+): Promise<VaultError> {
   const since = deletedAt ? ` since ${deletedAt.toISOString()}, when it was deleted` : "";
+  const others = deletedAt ? undefined : await otherSessions(store, session, { signal });
   return new VaultError("ABSENT", `There is no session ${session} in the store${since}.`, {
     ...(deletedAt ? { hint: "`undelete` of the store brings it back." } : {}),
+    ...(others ? { hint: `The store has ${others}.` } : {}),
   });
 }

@@ -142,6 +142,8 @@ describe("a source", () => {
     const wapi: WapiSource = { creds: async () => undefined, get: async () => new Map() };
     await expect(migrateAuthState({ from: { wapi }, to })).rejects.toMatchObject(absent);
     const deleted = await storeWith(sampleState(1));
+    const other = migrateAuthState({ from: { store: deleted, session: "bto" }, to });
+    await expect(other).rejects.toMatchObject({ ...absent, hint: `The store has ${session}.` });
     await deleted.delete({ session });
     const from = { store: deleted, session: "bot" };
     await expect(migrateAuthState({ from, to })).rejects.toMatchObject({
