@@ -2,11 +2,12 @@ import { constants } from "node:fs";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { differenceOf } from "./archive/compare-files.ts";
 import { unzip } from "./archive/unzip.ts";
 import { absentIn } from "./copy-session/absent-session.ts";
-import { differenceOf } from "./copy-session/compare-files.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
+import { untilStored } from "./copy-session/until-stored.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { sessionProblem, verifyProfile } from "./profile/verify.ts";
 import { type CaptureFile, isProfileStore, type RestoreReport, type SessionStore } from "./store.ts";
@@ -118,7 +119,8 @@ class Copy {
     const source = await this.#unpacked(zip, "source");
     const done = { session: this.#session, fromSession, files: source.files.length, bytes: source.bytes, skipped };
 
-    if (await this.#calls.exists(to, this.#session)) {
+    const hadAnother = await this.#calls.exists(to, this.#session);
+    if (hadAnother) {
       const difference = await this.#difference(source.files).catch((error: unknown) => {
         if (isVaultError(error, "CORRUPT")) return error.message;
         throw error;
@@ -131,9 +133,13 @@ class Copy {
       }
     }
     this.#tell("writing", source);
-    await this.#write(zip);
-    this.#tell("comparing", source);
-    const difference = await this.#difference(source.files);
+    const difference = await this.#write(zip, async () => {
+      this.#tell("comparing", source);
+      const compare = (): Promise<string | undefined> => this.#difference(source.files);
+      if (isProfileStore(to)) return await compare();
+      const exists = (): Promise<boolean> => this.#calls.exists(to, this.#session);
+      return await untilStored({ exists, compare, hadAnother, signal: this.#options.signal });
+    });
     if (difference !== undefined) {
       const message = `The target returned another ${this.#session} than it was given: ${difference}.`;
       throw new VaultError("CORRUPT", message, { hint: "The source is as it was. Check the target, and copy again." });
@@ -172,25 +178,36 @@ class Copy {
   }
 
   /**
-   * Writes the zip to the target. Published stores ignore `path`, open `<session>.zip` in the working directory, and end
-   * the process when it is not there: so the zip lies there too, while they save.
+   * Writes the zip to the target, and compares. Published stores ignore `path`, open `<session>.zip` in the working
+   * directory, and end the process when it is not there: so the zip lies there too, while they save. Some resolve before
+   * they open it: so it stays until the comparison has ended.
+   * @returns the result of `compare`
    */
-  async #write(zip: string): Promise<void> {
+  async #write<T>(zip: string, compare: () => Promise<T>): Promise<T> {
     const { to } = this.#options;
-    const save = (): unknown => to.save({ session: this.#session, path: zip });
-    if (isProfileStore(to)) return void (await this.#calls.ask("write to the target", save));
+    let saved: Promise<unknown> = Promise.resolve();
+    const save = (): Promise<unknown> => {
+      saved = (async () => to.save({ session: this.#session, path: zip }))();
+      return saved;
+    };
+    if (isProfileStore(to)) {
+      await this.#calls.ask("write to the target", save);
+      return await compare();
+    }
     const place = resolve(`${this.#session}.zip`);
     await copyFile(zip, place, constants.COPYFILE_EXCL).catch((cause) => {
       const message = `The zip cannot be put at ${place}, where the target may look for it.`;
       throw new VaultError("INVALID", message, { cause });
     });
-    await this.#calls.ask("write to the target", async () => {
-      try {
-        await save();
-      } finally {
-        await rm(place, { force: true });
-      }
-    });
+    try {
+      await this.#calls.ask("write to the target", save);
+      return await compare();
+    } finally {
+      const remove = (): Promise<void> => rm(place, { force: true });
+      // A store that is not waited for any more may open it yet.
+      if (this.#options.signal?.aborted) void saved.then(remove, remove).catch(() => {});
+      else await remove();
+    }
   }
 
   /** The first difference between the target's version and these files, `undefined` when there is none. */

@@ -69,6 +69,20 @@ export function invalidOption(name: string, expected: string, got: unknown): Vau
   return new VaultError("INVALID", `Expected \`${name}\` to be ${expected}, got ${describe(got)}.`);
 }
 
+/** The error for a store whose `sessionExists` answers neither `true` nor `false`. @param failed begins the message */
+export function noAnswer(failed: string, answer: unknown): VaultError {
+  const what = typeof answer === "number" || answer === null ? kindOf(answer) : describe(answer);
+  return new VaultError("UNAVAILABLE", `${failed}: the store answered neither true nor false, but ${what}.`, {
+    hint:
+      "Only `true` means that the session is there, and only `false` that it is not. wwebjs-aws-s3 answers undefined in an " +
+      "outage: check the store. In a store of your own make a boolean of a row or a count, as in `count > 0`.",
+  });
+}
+
+function kindOf(value: number | null): string {
+  return value === null ? "null" : "a number";
+}
+
 /** A value as it may stand in a message: the kind and size of text and objects, never their content. */
 function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") {

@@ -1,6 +1,7 @@
-// `lib/copy-session` holds the parts of `copySession`. Only `lib/copy-session.ts` imports it.
+// `lib/copy-session` holds the parts of `copySession`. Only `lib/copy-session.ts` imports it. It imports the types of
+// stores, `lib/async` and the errors, and no adapter.
 import { withSignal } from "../async/deadline.ts";
-import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
+import { isVaultError, noAnswer, safeCause, safeMessage, VaultError } from "../errors.ts";
 import type { RestoreReport, SessionStore } from "../store.ts";
 
 /** Calls to stores that may hang, and need not heed a signal. */
@@ -39,7 +40,7 @@ export class StoreCalls {
   async exists(store: SessionStore, session: string): Promise<boolean> {
     const answer: unknown = await this.ask("look for the session", () => store.sessionExists({ session }));
     if (typeof answer === "boolean") return answer;
-    throw new VaultError("UNAVAILABLE", `Could not look for ${session}: the store answered neither true nor false.`);
+    throw noAnswer(`Could not look for ${session}`, answer);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, rmSync } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -109,6 +109,30 @@ describe("copySession", () => {
     const kept = zipStore();
     const to = { ...kept, save: () => saveOld(kept, session, profileFiles("something else")) };
     await expect(copySession({ from, to, session })).rejects.toMatchObject({ code: "CORRUPT", hint: /as it was/ });
+  });
+
+  it.each([
+    ["has no session yet", undefined],
+    ["has another version", profileFiles("older")],
+  ])("waits for a target that reads the zip after its `save` has resolved, and %s", async (_, older) => {
+    const from = new MemoryStore();
+    await saveOld(from, session, files);
+    const kept = zipStore();
+    if (older) await saveOld(kept, session, older);
+    const to: SessionStore = {
+      ...kept,
+      // With a stream whose error would end the process.
+      save: async () => {
+        const late = join(folder, `${unique()}.late`);
+        setTimeout(() => {
+          const written = createReadStream(`${session}.zip`).pipe(createWriteStream(late));
+          written.on("close", () => void kept.save({ session, path: late }));
+        }, 200);
+      },
+    };
+    expect(await copySession({ from, to, session, replace: true })).toMatchObject({ unchanged: false });
+    assertSameFiles(await filesOf(to, session), files);
+    expect(existsSync(`${session}.zip`)).toBe(false);
   });
 
   it("copies an older version only with `allowOlder`, and reports the skipped one", async () => {

@@ -1,8 +1,5 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { unzip } from "../../archive/unzip.ts";
 import { zipFiles } from "../../archive/zip.ts";
 import { withSignal } from "../../async/deadline.ts";
@@ -12,6 +9,7 @@ import { sessionProblem, verifyProfile } from "../../profile/verify.ts";
 import type { Capture, RestoreReport, SaveReport, SessionStore } from "../../store.ts";
 import { ReplaceableFile } from "./replaceable-file.ts";
 import type { RemoteSession, SaveOptions, StoreSession } from "./store-session.ts";
+import { sha256Of } from "./zip-read-back.ts";
 import { LIMITS, ZipStoreClient } from "./zip-store-client.ts";
 
 type ZipSaveOptions = Omit<SaveOptions, "wid">;
@@ -23,6 +21,9 @@ type ZipSaveOptions = Omit<SaveOptions, "wid">;
  * wwebjs-aws-s3 1.0.2), and a missing file there is an unhandled stream error that ends the process. So the zip is also
  * put there, and stays until the store's own promise has settled, even after the save was aborted. Sessions of one name
  * take turns there; a zip that another process has put there is only noticed after the save.
+ *
+ * Some stores resolve before they open the zip, or never open it (streams that nobody waits for). So a save counts, and the
+ * zip is removed, once the store shows it: once in a process by returning it, after that by saying that it has the session.
  */
 export class ZipSession implements StoreSession {
   /** Never aborts: there is no lease. */
@@ -34,6 +35,8 @@ export class ZipSession implements StoreSession {
   /** The path that the store is given. */
   readonly #path: string;
   readonly #inWorkingDirectory: boolean;
+  /** Zips that the store may read yet, although it has called them saved. */
+  #left: readonly ReplaceableFile[] = [];
   /** The zip that `open` fetched, until it was restored or the local profile was chosen. */
   #fetched: { path: string; sha256: string } | undefined;
 
@@ -65,7 +68,11 @@ export class ZipSession implements StoreSession {
     await rm(path, { force: true });
     this.#fetched = { path, sha256: "" };
     await this.#store.extract(path, signal);
-    this.#fetched = { path, sha256: await sha256Of(path, this.#session) };
+    const sha256 = await sha256Of(path).catch((cause: unknown) => {
+      const message = `The store did not write the zip of ${this.#session}, and reported no error.`;
+      throw new VaultError("UNAVAILABLE", message, { cause });
+    });
+    this.#fetched = { path, sha256 };
     return { kind: "current", id: this.#fetched.sha256 };
   }
 
@@ -106,21 +113,32 @@ export class ZipSession implements StoreSession {
     return this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : this.#path;
   }
 
-  /** Removes the zip and calls `end` once the store's promise has settled, also after a failure. */
+  /**
+   * Calls `end` once the store's promise has settled, also after a failure, and removes the zip then, unless the store may
+   * read it yet.
+   */
   async #save(capture: Capture, options: ZipSaveOptions, end: Release): Promise<SaveReport> {
     const startedAt = performance.now();
     const { signal } = options;
     // No other process uses this name; the files at the other names may be replaced at any time.
     const made = join(this.#dataPath, `${this.#session}.made.zip`);
     const placed: ReplaceableFile[] = [];
-    let sent: Promise<void> = Promise.resolve();
+    let sent: Promise<unknown> = Promise.resolve();
+    let isRead = true;
     try {
       const { bytes, sha256 } = await zipFiles(capture.files, made, { signal });
       const unchanged = await this.#isUnchanged(sha256, options);
       if (!unchanged) {
         const seen = await this.#place(made, placed);
         options.beforeCommit();
-        sent = this.#send(seen);
+        sent = this.#send(seen).then(async () => {
+          const { isPrompt } = this.#store;
+          isRead = false;
+          await this.#shown(seen, sha256, signal).finally(() => {
+            isRead = isPrompt && signal.aborted;
+          });
+          isRead = true;
+        });
         await withSignal(sent, signal);
       }
       return {
@@ -140,7 +158,8 @@ export class ZipSession implements StoreSession {
       const cleanedUp = sent
         .catch(() => undefined)
         .then(() => {
-          for (const file of placed) file.remove();
+          if (!isRead) this.#left = placed;
+          else for (const file of placed) file.remove();
         })
         .finally(end);
       if (!signal.aborted) await cleanedUp;
@@ -175,17 +194,28 @@ export class ZipSession implements StoreSession {
       () => undefined,
       (cause: unknown) => ({ cause }),
     );
-    if (!seen.isThere()) {
-      const why = `another process replaced ${seen.path} while the store read it`;
-      throw new VaultError("UNAVAILABLE", `Could not save the session ${this.#session}: ${why}.`, {
-        ...failure,
-        hint:
-          "The store may now hold another bot's session, until the next save, which sends this session again. " +
-          "Give each bot its own clientId or working directory.",
-      });
-    }
+    if (!seen.isThere()) throw this.#replaced(seen, failure?.cause);
     if (failure !== undefined) throw failure.cause;
-    this.#store.sent();
+  }
+
+  /** Waits until the store shows that it has the zip. */
+  async #shown(seen: ReplaceableFile, sha256: string, signal: AbortSignal): Promise<void> {
+    const zip = { path: seen.path, sha256 };
+    const prefix = join(this.#dataPath, `${this.#session}.returned-`);
+    await this.#store.shown(zip, prefix, signal).catch((cause: unknown) => {
+      // A store that reads late may have read that one.
+      throw signal.aborted || seen.isThere() ? cause : this.#replaced(seen, cause);
+    });
+  }
+
+  #replaced(seen: ReplaceableFile, cause: unknown): VaultError {
+    const why = `another process replaced ${seen.path} while the store read it`;
+    return new VaultError("UNAVAILABLE", `Could not save the session ${this.#session}: ${why}.`, {
+      ...(cause === undefined ? {} : { cause }),
+      hint:
+        "The store may now hold another bot's session, until the next save, which sends this session again. " +
+        "Give each bot its own clientId or working directory.",
+    });
   }
 
   /** Does nothing: a store with four methods has no marks. */
@@ -199,6 +229,8 @@ export class ZipSession implements StoreSession {
 
   async delete(retainMs?: number): Promise<void> {
     await this.#store.delete(retainMs);
+    for (const file of this.#left) file.remove();
+    this.#left = [];
   }
 
   async keepLocal(): Promise<void> {
@@ -210,16 +242,4 @@ export class ZipSession implements StoreSession {
     this.#fetched = undefined;
     if (fetched !== undefined) await rm(fetched.path, { force: true }).catch(() => undefined);
   }
-}
-
-async function sha256Of(path: string, session: string): Promise<string> {
-  const hash = createHash("sha256");
-  try {
-    await pipeline(createReadStream(path), hash);
-  } catch (cause) {
-    throw new VaultError("UNAVAILABLE", `The store did not write the zip of ${session}, and reported no error.`, {
-      cause,
-    });
-  }
-  return hash.digest("hex");
 }

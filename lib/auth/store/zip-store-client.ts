@@ -1,7 +1,9 @@
 import { withDeadline, withSignal } from "../../async/deadline.ts";
+import { lookAgain } from "../../async/look-again.ts";
 import { lockAll, Mutex, mutexesOf, type Release } from "../../async/mutex.ts";
-import { isVaultError, safeCause, safeMessage, VaultError } from "../../errors.ts";
+import { isVaultError, noAnswer, safeCause, safeMessage, VaultError } from "../../errors.ts";
 import { isProfileStore, type SessionStore } from "../../store.ts";
+import { ZipReadBack } from "./zip-read-back.ts";
 
 /** The longest time of each call of a store, in milliseconds: the store may have no limits of its own. */
 export const LIMITS = {
@@ -11,6 +13,8 @@ export const LIMITS = {
   transferMs: 900_000,
   /** For `delete`: whatsapp-web.js emits `disconnected` only after it. */
   deleteMs: 30_000,
+  /** From the end of `save` until the store shows what it has: some resolve first and read the zip later. */
+  shownMs: 30_000,
 };
 
 /** The state of one session of one store that all runs of this process share. */
@@ -19,6 +23,11 @@ class SharedState {
   readonly writes: Mutex = new Mutex();
   /** Whether the stored zip may differ from the last zip that the store has confirmed. */
   unsure = false;
+  /**
+   * Whether the store has returned a zip that it was given, at the first look after a save. The others are asked to return
+   * each one.
+   */
+  isPrompt = false;
 }
 
 const shared = new WeakMap<SessionStore, Map<string, SharedState>>();
@@ -64,15 +73,17 @@ export class ZipStoreClient {
     const ask = (): Promise<boolean> | boolean => this.#store.sessionExists({ session: this.#session });
     const answer: unknown = await this.#callWithin("look for the session", this.#limits.answerMs, signal, ask);
     if (typeof answer === "boolean") return answer;
-    throw new VaultError("UNAVAILABLE", `Could not look for the session ${this.#session}: the store gave no answer.`, {
-      hint: "Its sessionExists answered neither true nor false, as wwebjs-aws-s3 does in an outage: check the store.",
-    });
+    throw noAnswer(`Could not look for the session ${this.#session}`, answer);
   }
 
   async extract(path: string, signal: AbortSignal): Promise<void> {
+    await this.#read(path, signal);
+    this.#shared.unsure = false;
+  }
+
+  async #read(path: string, signal: AbortSignal): Promise<void> {
     const read = (): Promise<unknown> => this.#store.extract({ session: this.#session, path });
     await this.#callWithin("read the session", this.#limits.transferMs, signal, read);
-    this.#shared.unsure = false;
   }
 
   /**
@@ -88,15 +99,53 @@ export class ZipStoreClient {
     return await this.#inTurn("save the session", this.#limits.transferMs, signal, mutexesOf(files), work);
   }
 
-  /** Sends a zip, without a limit of its own: see {@link saving}. The store is {@link unsure} until {@link sent}. */
+  /** Sends a zip, without a limit of its own: see {@link saving}. The store is {@link unsure} until it was {@link shown}. */
   async save(path: string): Promise<void> {
     this.#shared.unsure = true;
     await this.#call("save the session", () => this.#store.save({ session: this.#session, path }));
   }
 
-  /** The store has taken the zip that was meant. */
-  sent(): void {
+  /** Whether the store reads a zip before it calls it saved, as far as is known. */
+  get isPrompt(): boolean {
+    return this.#shared.isPrompt || isProfileStore(this.#store);
+  }
+
+  /**
+   * To be called when `save` has resolved: waits until the store shows that it has taken the zip. It is not
+   * {@link unsure} any more then. A store of this package proves its saves itself.
+   * @param zip as it lies on the disk
+   * @param prefix of the paths to which the store writes its zip
+   * @throws `UNAVAILABLE` when it does not show that within the limit
+   */
+  async shown(zip: { path: string; sha256: string }, prefix: string, signal: AbortSignal): Promise<void> {
+    if (!isProfileStore(this.#store)) await this.#untilShown(zip, prefix, signal);
     this.#shared.unsure = false;
+  }
+
+  async #untilShown(zip: { path: string; sha256: string }, prefix: string, signal: AbortSignal): Promise<void> {
+    const back = new ZipReadBack({ zip, prefix, read: (path, limited) => this.#read(path, limited) });
+    const look = async (): Promise<string | undefined> => {
+      const missing = await this.#missing(signal);
+      return missing === undefined && !this.#shared.isPrompt ? await back.look(signal) : missing;
+    };
+    try {
+      signal.throwIfAborted();
+      const { looks, missing } = await lookAgain(look, { limitMs: this.#limits.shownMs, signal });
+      this.#shared.isPrompt = looks === 1 && missing === undefined;
+      if (missing !== undefined) throw notShown(this.#session, zip.path, missing);
+    } finally {
+      await back.close();
+    }
+  }
+
+  /** Why the store may not have the session, as a clause. */
+  async #missing(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return (await this.exists(signal)) ? undefined : "its sessionExists answers false";
+    } catch (error) {
+      signal.throwIfAborted();
+      return `its sessionExists fails: ${safeMessage(error).replace(/\.$/, "")}`;
+    }
   }
 
   async delete(retainMs: number | undefined): Promise<void> {
@@ -158,4 +207,13 @@ export class ZipStoreClient {
       });
     }
   }
+}
+
+function notShown(session: string, path: string, missing: string): VaultError {
+  const message = `Session ${session} may not be stored: the store called it saved, and ${missing}.`;
+  return new VaultError("UNAVAILABLE", message, {
+    hint:
+      `Its \`save\` must resolve when it has read and stored the zip, not before. The zip stays at ${path} until the next ` +
+      "save, which sends it again; the local profile is kept.",
+  });
 }

@@ -45,7 +45,9 @@ class OldStore implements SessionStore {
     await this.before();
     this.blob = await readFile(zip);
   }
-  async extract(): Promise<void> {}
+  async extract({ path }: { path: string }): Promise<void> {
+    await writeFile(path, this.blob ?? "");
+  }
   async delete(): Promise<void> {}
 }
 

@@ -1,7 +1,8 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
+import type { VaultError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../lib/store.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -16,10 +17,21 @@ beforeEach(() => {
   dataPath = folder();
 });
 
+/** Keeps the last zip. */
+class KeptZip {
+  bytes: Buffer | undefined;
+  sessionExists = (): boolean => this.bytes !== undefined;
+  save = async ({ path = "" }: { path?: string | undefined }): Promise<void> => {
+    this.bytes = await readFile(path);
+  };
+  extract = ({ path }: { path: string }): Promise<void> => writeFile(path, this.bytes ?? "");
+  delete = async (): Promise<void> => {
+    this.bytes = undefined;
+  };
+}
+
 function linkTo(store: Partial<SessionStore>): ZipSession {
-  const nothing = async (): Promise<void> => {};
-  const none: SessionStore = { sessionExists: () => false, save: nothing, extract: nothing, delete: nothing };
-  return new ZipSession({ ...none, ...store }, session, dataPath, false);
+  return new ZipSession({ ...new KeptZip(), ...store }, session, dataPath, false);
 }
 
 const notLinked = new Error("not linked");
@@ -85,11 +97,40 @@ describe("a save", () => {
 
   it("of the same content sends nothing", async () => {
     const saves: string[] = [];
-    const link = linkTo({ sessionExists: () => true, save: async ({ session }) => void saves.push(session) });
+    const kept = new KeptZip();
+    const save = async ({ session, path }: { session: string; path?: string | undefined }): Promise<void> => {
+      saves.push(session);
+      await kept.save({ path });
+    };
+    const link = linkTo({ ...kept, save });
     const first = await link.save(captureOf(profileFiles("one")), saving);
     const second = await link.save(captureOf(profileFiles("one")), { ...saving, stored: first.id });
     expect(second).toMatchObject({ unchanged: true, bytesSent: 0 });
     expect(saves).toEqual([session]);
+  });
+});
+
+describe("a store that answers neither true nor false whether it has a session", () => {
+  it.each<[unknown, string]>([
+    [1, "a number"],
+    [0, "a number"],
+    [{ token: "secret" }, "an object (Object)"],
+    [[{ token: "secret" }], "an array of 1"],
+    [[], "an array of 0"],
+    ["secret", "a string of 6 characters"],
+    [null, "null"],
+    [undefined, "undefined"],
+    [1n, "a bigint"],
+  ])("%#: is UNAVAILABLE, and the error names the kind of the answer alone", async (answer, kind) => {
+    const error = await linkTo({ sessionExists: () => answer as boolean })
+      .open(signal)
+      .catch((cause: unknown) => cause);
+    expect(error).toMatchObject({
+      code: "UNAVAILABLE",
+      message: `Could not look for the session ${session}: the store answered neither true nor false, but ${kind}.`,
+      hint: expect.stringContaining("Only `true` means"),
+    });
+    expect(`${error} ${(error as VaultError).hint}`).not.toContain("secret");
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { differenceOf } from "../../lib/copy-session/compare-files.ts";
+import { differenceOf } from "../../lib/archive/compare-files.ts";
 import type { CaptureFile } from "../../lib/store.ts";
 import { captureOf, type Files, noise } from "../contract/profile.ts";
 

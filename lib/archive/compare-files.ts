@@ -1,5 +1,3 @@
-// `lib/copy-session` holds parts of `lib/copy-session.ts`, which alone may import it: the comparison of files, and the
-// calls of stores. It imports the types of stores, `lib/async` and the errors, and no adapter.
 import { createHash } from "node:crypto";
 import type { CaptureFile } from "../store.ts";
 
