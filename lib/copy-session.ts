@@ -3,6 +3,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { differenceOf } from "./archive/compare-files.ts";
+import { HOW_TO_ZIP } from "./archive/errors.ts";
 import { unzip } from "./archive/unzip.ts";
 import { absentIn } from "./copy-session/absent-session.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
@@ -172,9 +173,11 @@ class Copy {
     const { signal } = this.#options;
     const into = join(this.#directory, name);
     const unpacked = await unzip(zip, into, { signal });
-    const problem = sessionProblem(await verifyProfile(into, signal === undefined ? {} : { signal }));
+    const verified = await verifyProfile(into, signal === undefined ? {} : { signal });
+    const problem = sessionProblem(verified);
     if (problem === undefined) return unpacked;
-    throw new VaultError("CORRUPT", `Session ${this.#session} in the ${name} does not verify: ${problem}.`);
+    const message = `Session ${this.#session} in the ${name} does not verify: ${problem}.`;
+    throw new VaultError("CORRUPT", message, verified.empty ? { hint: HOW_TO_ZIP } : {});
   }
 
   /**

@@ -61,7 +61,7 @@ export interface ProfileStore extends SessionStore {
 
   /**
    * Writes a generation (the current one by default) into `into`, a directory that is empty or does not exist, and
-   * verifies it. A current generation that does not verify is skipped for the newest proven one before it that verifies
+   * verifies it; one without storage of the site does not verify. A current generation that does not is skipped for the newest proven one before it that verifies
    * and whose key is there (those passed over are named in `skipped`). After an error `into` may hold a part of the files:
    * throw it away.
    * @throws `ABSENT` when there is no session (never saved, or deleted); `CORRUPT` when no generation verifies;
@@ -244,7 +244,7 @@ export interface GenerationInfo {
   readonly proven: boolean;
   /** A browser that started from it was asked to link again. */
   readonly rejected: boolean;
-  /** Came in as a zip whose profile did not verify. */
+  /** Came in as a zip whose profile did not verify, or had no storage of WhatsApp Web. */
   readonly suspect: boolean;
   /**
    * Equal for two generations of one phone; opaque. Absent when the save named no phone, or the store does not tell: then

@@ -44,7 +44,7 @@ export interface Generation {
   readonly rejected?: boolean | undefined;
   /** Number of the entry that marked it as rejected; absent in entries of earlier versions. */
   readonly rejectedIn?: number | undefined;
-  /** Was saved as a zip whose profile did not verify. */
+  /** Was saved as a zip whose profile did not verify, or had no storage of WhatsApp Web. */
   readonly suspect?: boolean | undefined;
   /** Id of the key that it is encrypted with; absent when it is not encrypted. */
   readonly key?: string | undefined;

@@ -1,5 +1,6 @@
+import { HOW_TO_ZIP } from "../archive/errors.ts";
 import { isVaultError, VaultError } from "../errors.ts";
-import { firstProblem, verifyProfile } from "../profile/verify.ts";
+import { sessionProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts, RestoreProfileOptions, RestoreReport } from "../store.ts";
 import { AbsentSession } from "./absent-session.ts";
 import { ChunkReader } from "./chunk-reader.ts";
@@ -10,6 +11,8 @@ import { SessionLog } from "./log.ts";
 import { bytesOf, CHECKS, type Manifest } from "./manifest.ts";
 import { isGood } from "./retention.ts";
 import { claimDirectory, emptyDirectory, writeProfile } from "./write-profile.ts";
+
+const WITHOUT_STORAGE = `It came in as a zip of something else than a profile: save a right one. ${HOW_TO_ZIP} Or \`delete\` the session to link the device again.`;
 
 /** How often a restore starts at most: again when the generation it read was pruned meanwhile. */
 const STARTS = 5;
@@ -135,10 +138,12 @@ async function restoreOne(
   await writeProfile(manifest, into, reader, { permits: context.chunkPermits, signal });
   // The hashes have proven that these are the bytes of a capture that was verified.
   const report = await verifyProfile(into, { signal, isVerified: manifest.verified === CHECKS });
-  const problem = firstProblem(report);
+  // A browser shows a QR for a profile without storage of the site, as if nothing were stored.
+  const problem = sessionProblem(report);
   // A caller that names a suspect generation wants it as it is.
   if (problem !== undefined && !(named !== undefined && suspect)) {
-    throw new VaultError("CORRUPT", `${failed}, which does not verify: ${problem}.`);
+    const message = `${failed}, which does not verify: ${problem}.`;
+    throw new VaultError("CORRUPT", message, report.empty ? { hint: WITHOUT_STORAGE } : {});
   }
   return { manifest, profile: { ...report.profile, ...manifest.profile } };
 }
@@ -156,8 +161,10 @@ function nothingLeft(
   const message = `Could not restore ${session}: no generation is whole (tried ${[...tried].join(", ")}).`;
   const unread = skipped.find(({ error }) => error.code === "WRONG_KEY")?.error;
   if (unread) throw new VaultError("WRONG_KEY", `${message} ${unread.message}`, { cause: unread, hint: unread.hint });
+  const byNumber = others.length > 0 ? [`Generations ${others.join(", ")} can be restored by number.`] : [];
+  const hints = [...byNumber, ...(first?.error.hint === undefined ? [] : [first.error.hint])];
   return new VaultError("CORRUPT", message, {
     cause: first?.error,
-    ...(others.length > 0 ? { hint: `Generations ${others.join(", ")} can be restored by number.` } : {}),
+    ...(hints.length > 0 ? { hint: hints.join(" ") } : {}),
   });
 }

@@ -1,22 +1,27 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HOW_TO_ZIP } from "../archive/errors.ts";
 import { unzip } from "../archive/unzip.ts";
 import { zipFiles } from "../archive/zip.ts";
 import { fileSources } from "../disk/file-source.ts";
-import { firstProblem, verifyProfile } from "../profile/verify.ts";
+import { sessionProblem, verifyProfile } from "../profile/verify.ts";
 import type { Capture, CaptureFile, RestoreReport, SaveReport } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import type { VaultLease } from "./lease.ts";
 import { restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
 
-/** Saves the profile in a zip as a generation. A profile that does not verify becomes a suspect one, with a warning. */
+/**
+ * Saves the profile in a zip as a generation. A profile that does not verify, or has no storage of WhatsApp Web, becomes a
+ * suspect one, with a warning.
+ */
 export async function saveZip(lease: VaultLease, zip: string): Promise<SaveReport> {
   return inTemporary(async (directory) => {
     const began = performance.now();
     const { files } = await unzip(zip, directory);
     const verified = await verifyProfile(directory);
+    const problem = sessionProblem(verified);
     const capture: Capture = {
       files,
       profile: verified.profile,
@@ -24,19 +29,19 @@ export async function saveZip(lease: VaultLease, zip: string): Promise<SaveRepor
       takenAt: new Date(),
       captureMs: Math.round(performance.now() - began),
       spreadMs: 0,
-      verified: firstProblem(verified) === undefined,
+      verified: problem === undefined,
       close: async () => {},
     };
-    const problem = firstProblem(verified);
     const report = await saveCapture({ capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
-    const { n, live, content } = lease.writer.state;
-    if (problem !== undefined || (!report.unchanged && live.some((one) => one.n === n && one.suspect))) {
+    if (problem !== undefined) {
+      const { n, live, content } = lease.writer.state;
       const kept =
         content !== n && !live.some((one) => one.n === content && one.suspect)
           ? `generation ${content} stays the current one`
           : "there is no better generation";
-      const why = problem ?? "it carries no session";
-      lease.context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.`);
+      const why = verified.empty ? "it carries no session" : problem;
+      const hint = verified.empty ? ` A start that restores it is refused. ${HOW_TO_ZIP}` : "";
+      lease.context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.${hint}`);
     }
     return report;
   });

@@ -1,5 +1,6 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { HOW_TO_ZIP } from "../../archive/errors.ts";
 import { unzip } from "../../archive/unzip.ts";
 import { zipFiles } from "../../archive/zip.ts";
 import { withSignal } from "../../async/deadline.ts";
@@ -85,8 +86,9 @@ export class ZipSession implements StoreSession {
     const verified = await verifyProfile(into, { signal });
     const problem = sessionProblem(verified);
     if (problem !== undefined) {
+      const hint = "Put an older copy back into the store, or delete the session there to link again.";
       throw new VaultError("CORRUPT", `The stored zip of session ${this.#session} does not verify: ${problem}.`, {
-        hint: "Put an older copy back into the store, or delete the session there to link again.",
+        hint: verified.empty ? `${hint} To put a zip made by hand there: ${HOW_TO_ZIP}` : hint,
       });
     }
     await this.close();
