@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { differenceOf } from "./archive/compare-files.ts";
 import { HOW_TO_ZIP } from "./archive/errors.ts";
@@ -9,6 +8,7 @@ import { absentIn } from "./copy-session/absent-session.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
 import { untilStored } from "./copy-session/until-stored.ts";
+import { makeTemporary } from "./disk/temporary.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { sessionProblem, verifyProfile } from "./profile/verify.ts";
 import { type CaptureFile, isProfileStore, type RestoreReport, type SessionStore } from "./store.ts";
@@ -85,7 +85,7 @@ export async function copySession(options: CopySessionOptions): Promise<CopyRepo
   const calls = new StoreCalls(sessionName(options.session), options.signal);
   const copied = await copyRecords(options, calls);
   if (copied) return copied;
-  const directory = await mkdtemp(join(tmpdir(), "wa-vault-copy-"));
+  const directory = await makeTemporary();
   try {
     return await new Copy(options, directory, calls).run();
   } finally {

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { PublicClient } from "../browser/client.ts";
@@ -63,7 +63,7 @@ export class LocalAuth extends BaseAuth {
     super.setup(client);
     if (this.#starts?.watches(this.client)) return;
     this.#starts = new WatchedStarts(this.client, {
-      onFailed: (launch, { children }) => launch.giveUp(children),
+      onFailed: (launch, { children }, error) => launch.giveUp(children, error),
     });
   }
 
@@ -75,7 +75,7 @@ export class LocalAuth extends BaseAuth {
    */
   override async beforeBrowserInitialized(): Promise<void> {
     // At each start, as whatsapp-web.js does: a subclass may have changed the fields.
-    const dir = join(this.dataPath, sessionNameOf("session", this.clientId));
+    const dir = join(resolve(this.dataPath), sessionNameOf("session", this.clientId));
     checkLaunchable(this.client.options.puppeteer, "LocalAuth", dir);
     this.userDataDir = dir;
     const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise };

@@ -82,7 +82,7 @@ export class RemoteAuth extends BaseAuth {
     });
     if (this.#starts?.watches(this.client)) return;
     this.#starts = new WatchedStarts(this.client, {
-      onFailed: (run, failure) => this.#inTurn(run, () => run.startFailed(failure)),
+      onFailed: (run, failure, error) => this.#inTurn(run, () => run.startFailed(failure, error)),
       onRestartFailed: (error) => this.#restartFailed(restartFailed(this.sessionName, error)),
     });
   }

@@ -114,8 +114,8 @@ export class RemoteRun {
   }
 
   /** whatsapp-web.js has given up the start of this run: without a browser that the hooks know, the run ends at once. */
-  async startFailed({ children }: StartFailure): Promise<void> {
-    await this.#launch.giveUp(children);
+  async startFailed({ children }: StartFailure, error: unknown): Promise<void> {
+    await this.#launch.giveUp(children, error);
     if (this.isEnding || this.#phase.isStarting || this.wasReady) return;
     const browser = this.#startedBrowser;
     if (!browser?.isConnected()) await this.end();

@@ -1,11 +1,14 @@
 import { resolve } from "node:path";
-import { VaultError } from "../errors.ts";
+import { invalidOption, VaultError } from "../errors.ts";
 import { warningListener } from "../warnings.ts";
 
 /** Options of every strategy that keeps a profile on this machine. The first three are whatsapp-web.js's own. */
 export interface StrategyOptions {
-  /** Tells several sessions of one folder or store apart: letters, digits, `_` and `-`. @default none */
-  clientId?: string | undefined;
+  /**
+   * Tells several sessions of one folder or store apart: letters, digits, `_` and `-`. A whole number is its text, also
+   * `0`. @default none
+   */
+  clientId?: string | number | bigint | null | undefined;
   /** Folder of the local profiles. @default "./.wwebjs_auth/" */
   dataPath?: string | undefined;
   /** How often the removal of a local profile is tried again after a logout. @default 4 */
@@ -34,21 +37,41 @@ export interface StrategySettings {
 /** @throws `INVALID`, with whatsapp-web.js's own sentence for a bad `clientId` */
 export function checkStrategyOptions(options: StrategyOptions): StrategySettings {
   const { clientId, dataPath, rmMaxRetries, closeOnSignals, onWarning } = options;
-  checkClientId(clientId);
+  const warn = warningListener(onWarning);
   return {
-    clientId,
-    dataPath: resolve(dataPath || "./.wwebjs_auth/"),
+    clientId: checkedClientId(clientId),
+    dataPath: checkedDataPath(dataPath, warn),
     rmMaxRetries: rmMaxRetries ?? 4,
     closeOnSignals: closeOnSignals ?? true,
-    onWarning: warningListener(onWarning),
+    onWarning: warn,
   };
 }
 
-/** @throws `INVALID` with whatsapp-web.js's own sentence, unless `clientId` is absent, empty or a valid id. */
-function checkClientId(clientId: string | undefined): void {
-  if (!clientId || (typeof clientId === "string" && /^[-_\w]+$/i.test(clientId))) return;
+/**
+ * @returns `undefined` when the id is absent; an empty one is left as it is, and counts as absent
+ * @throws `INVALID` with whatsapp-web.js's own sentence unless it is a valid id
+ */
+function checkedClientId(clientId: StrategyOptions["clientId"]): string | undefined {
+  if (clientId === undefined || clientId === null) return undefined;
+  if (clientId === "") return clientId;
+  // Ids come as numbers from databases. A number that is no whole one, or that is written with an exponent, is none.
+  const isWhole = typeof clientId === "bigint" || Number.isSafeInteger(clientId);
+  const text = isWhole ? String(clientId) : clientId;
+  if (typeof text === "string" && /^[-_\w]+$/i.test(text)) return text;
   const message = "Invalid clientId. Only alphanumeric characters, underscores and hyphens are allowed.";
   throw new VaultError("INVALID", message);
+}
+
+/** The folder as an absolute path: a later `process.chdir` does not move it. */
+function checkedDataPath(dataPath: string | undefined, warn: (message: string) => void): string {
+  if (dataPath && (typeof dataPath !== "string" || dataPath.includes("\0"))) {
+    throw invalidOption("dataPath", "the path of a folder", dataPath);
+  }
+  const path = resolve(dataPath || "./.wwebjs_auth/");
+  if (dataPath === "~" || dataPath?.startsWith("~/")) {
+    warn(`The \`~\` in \`dataPath\` is not the home folder: only a shell replaces it. The profile is in ${path}.`);
+  }
+  return path;
 }
 
 /**
@@ -57,5 +80,5 @@ function checkClientId(clientId: string | undefined): void {
  * absent.
  */
 export function sessionNameOf(prefix: "session" | "RemoteAuth", clientId: string | undefined): string {
-  return clientId ? `${prefix}-${clientId}` : prefix;
+  return clientId === undefined || clientId === "" ? prefix : `${prefix}-${clientId}`;
 }

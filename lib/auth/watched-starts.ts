@@ -53,7 +53,7 @@ const LOGOUTS = 3;
 
 export interface StartListeners<T> {
   /** A call of `client.initialize()` that has begun `what` has failed; called before it rejects. Must not reject. */
-  readonly onFailed: (what: T, failure: StartFailure) => Promise<void>;
+  readonly onFailed: (what: T, failure: StartFailure, error: unknown) => Promise<void>;
   /** whatsapp-web.js has started the client again, nobody awaits that start, and it has failed. Must not throw. */
   readonly onRestartFailed?: (error: unknown) => void;
 }
@@ -194,7 +194,7 @@ export class WatchedStarts<T extends object> {
       return await contexts.run({ of: this, start, injection: undefined }, initialize);
     } catch (error) {
       const what = this.#begun.get(start);
-      if (what !== undefined) await this.#onFailed(what, { children });
+      if (what !== undefined) await this.#onFailed(what, { children }, error);
       throw error;
     } finally {
       start.isUnderWay = false;

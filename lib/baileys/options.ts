@@ -28,9 +28,9 @@ export interface VaultAuthStateOptions {
   store: Vault;
   /**
    * What the bot calls its session: letters, digits, underscores and hyphens, at most 120. In the store, it is
-   * `Baileys-<session>`; that name is taken as well.
+   * `Baileys-<session>`; that name is taken as well. A whole number is its text.
    */
-  session: string;
+  session: string | number | bigint;
   /** How long to wait for another process that has the session, in milliseconds; 0: not at all. @default 120000 */
   leaseWaitMs?: number | undefined;
   /**

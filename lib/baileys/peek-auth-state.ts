@@ -25,7 +25,7 @@ export interface PeekedAuthState {
 export async function peekAuthState(options: {
   store: Vault;
   /** As in `useVaultAuthState`. */
-  session: string;
+  session: string | number | bigint;
   signal?: AbortSignal;
 }): Promise<PeekedAuthState | undefined> {
   const { store, signal } = Object(options) as typeof options;

@@ -8,11 +8,14 @@ const LONGEST = 128 - PREFIX.length;
 
 /**
  * The name in a store of the session that a bot calls `session`: `Baileys-<session>`, or `session` itself where it begins so,
- * as listings show it.
+ * as listings show it. A whole number is its text.
  * @throws `INVALID` when it is no name
  */
 export function sessionNameOf(session: unknown): string {
-  const bare = typeof session === "string" && session.startsWith(PREFIX) ? session.slice(PREFIX.length) : session;
+  // Ids of customers come as numbers from databases.
+  const isWhole = typeof session === "bigint" || Number.isSafeInteger(session);
+  const given = isWhole ? String(session) : session;
+  const bare = typeof given === "string" && given.startsWith(PREFIX) ? given.slice(PREFIX.length) : given;
   if (typeof bare === "string" && bare.length <= LONGEST && NAME.test(bare)) return PREFIX + bare;
   const expected = `a name of letters, digits, underscores and hyphens (at most ${LONGEST})`;
   throw invalidOption("session", expected, session);

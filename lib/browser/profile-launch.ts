@@ -8,6 +8,7 @@ import { checkLaunched, downgradeWarning, launchOptions } from "./launch-options
 import { endOrphanedBrowser, recordBrowser } from "./pidfile.ts";
 import { lockProfile, type ProfileLock } from "./profile-lock.ts";
 import { onSignals, usersOwnSignals } from "./signals.ts";
+import { noBrowserWarning, snapWarning } from "./snap.ts";
 
 export interface ProfileLaunchOptions {
   readonly client: ClientLike;
@@ -80,7 +81,9 @@ export class ProfileLaunch {
   }
 
   #setOptions(profile: ProfileFacts): void {
-    const { client, dir } = this.#options;
+    const { client, dir, onWarning } = this.#options;
+    const warning = snapWarning(client.options.puppeteer, dir);
+    if (warning !== undefined) onWarning(warning);
     // A page that was closed before it navigated leaves this set, and the next navigation would count as a logout.
     client.lastLoggedOut = false;
     this.#isLaunching = true;
@@ -113,11 +116,15 @@ export class ProfileLaunch {
    * whatsapp-web.js has given up the start. If it did so before its second hook, nobody closes the browser: ends that
    * browser, and the launch. Does nothing once `started` was called. Never rejects.
    * @param children the processes that the start has started
+   * @param error of the start
    */
-  async giveUp(children: readonly ChildProcess[]): Promise<void> {
+  async giveUp(children: readonly ChildProcess[], error?: unknown): Promise<void> {
     if (!this.#isLaunching) return;
     this.#isLaunching = false;
-    await endBrowsers(children, this.#options.dir);
+    const { dir, client, onWarning } = this.#options;
+    await endBrowsers(children, dir);
+    const warning = await noBrowserWarning(error, dir, client.options.puppeteer);
+    if (warning !== undefined) onWarning(warning);
     await this.end();
   }
 

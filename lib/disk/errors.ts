@@ -15,6 +15,12 @@ const MOUNTED: Refusal = {
   hint: "Close other programs that use it. If the directory is a mount of its own, mount its parent directory instead.",
 };
 
+const TOO_LONG: Refusal = { code: "INVALID", hint: "A name in that path is longer than the disk takes: shorten it." };
+const NO_FOLDER: Refusal = {
+  code: "UNAVAILABLE",
+  hint: "A file, or a link that leads nowhere, is in the place of a folder of that path: move it away.",
+};
+
 /** The code of an error of the disk, and a hint for a person, by the code of the system. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   ENOSPC: FULL,
@@ -22,6 +28,10 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   EACCES: FORBIDDEN,
   EPERM: FORBIDDEN,
   EROFS: FORBIDDEN,
+  ENAMETOOLONG: TOO_LONG,
+  ENOTDIR: NO_FOLDER,
+  EEXIST: NO_FOLDER,
+  ELOOP: NO_FOLDER,
   EBUSY: MOUNTED,
   EXDEV: MOUNTED,
 };

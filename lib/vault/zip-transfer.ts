@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { HOW_TO_ZIP } from "../archive/errors.ts";
 import { unzip } from "../archive/unzip.ts";
 import { zipFiles } from "../archive/zip.ts";
 import { fileSources } from "../disk/file-source.ts";
+import { makeTemporary } from "../disk/temporary.ts";
 import { sessionProblem, verifyProfile } from "../profile/verify.ts";
 import type { Capture, CaptureFile, RestoreReport, SaveReport } from "../store.ts";
 import type { VaultContext } from "./context.ts";
@@ -17,7 +17,7 @@ import { saveCapture } from "./save.ts";
  * suspect one, with a warning.
  */
 export async function saveZip(lease: VaultLease, zip: string): Promise<SaveReport> {
-  return inTemporary(async (directory) => {
+  return inTemporary(zip, async (directory) => {
     const began = performance.now();
     const { files } = await unzip(zip, directory);
     const verified = await verifyProfile(directory);
@@ -49,7 +49,7 @@ export async function saveZip(lease: VaultLease, zip: string): Promise<SaveRepor
 
 /** Restores the current generation and writes it as a zip at `path`, atomically. */
 export async function extractZip(context: VaultContext, session: string, path: string): Promise<RestoreReport> {
-  return inTemporary(async (directory) => {
+  return inTemporary(path, async (directory) => {
     const into = join(directory, "profile");
     const report = await restoreGeneration(context, { session, into });
     // The files that were restored, not those of its manifest: the generation may be pruned by now.
@@ -65,8 +65,9 @@ export async function extractZip(context: VaultContext, session: string, path: s
   });
 }
 
-async function inTemporary<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), "wa-vault-"));
+/** @param zip whose folder is used where the system has none for temporary files */
+async function inTemporary<T>(zip: string, work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await makeTemporary(resolve(zip));
   try {
     return await work(directory);
   } finally {

@@ -14,6 +14,10 @@ describe("diskError", () => {
     ["EPERM", "DENIED", /read and write/],
     ["EROFS", "DENIED", /read and write/],
     ["EBUSY", "UNAVAILABLE", /mount/],
+    ["ENAMETOOLONG", "INVALID", /longer than the disk takes/],
+    ["ENOTDIR", "UNAVAILABLE", /in the place of a folder/],
+    ["EEXIST", "UNAVAILABLE", /in the place of a folder/],
+    ["ELOOP", "UNAVAILABLE", /in the place of a folder/],
     ["EXDEV", "UNAVAILABLE", /mount/],
   ])("of %s is %s, with a hint", (reason, code, hint) => {
     const cause = systemError(reason);

@@ -15,7 +15,7 @@ import { VaultSource, VaultTarget } from "./vault-sides.ts";
 export interface StorePlace {
   store: Vault;
   /** As in `useVaultAuthState`. */
-  session: string;
+  session: string | number | bigint;
 }
 
 /** A directory of Baileys' `useMultiFileAuthState`. */

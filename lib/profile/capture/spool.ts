@@ -2,8 +2,9 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { uniqueName, writeFully } from "../../disk/durable.ts";
-import { diskError } from "../../disk/errors.ts";
+import { diskError, isOutOfDescriptors } from "../../disk/errors.ts";
 import { type DescribedPlace, readExactly, readInto } from "../../disk/file-source.ts";
+import { noTemporary } from "../../disk/temporary.ts";
 import type { PieceSource } from "../pieces.ts";
 import { DescriptorUses } from "./descriptor-uses.ts";
 
@@ -72,7 +73,7 @@ export class Spool {
 
   /**
    * Creates the file beside `near`, else in the temp directory.
-   * @throws `UNAVAILABLE` or `DENIED` when neither takes it
+   * @throws `UNAVAILABLE` when neither takes it
    */
   static async open(near: string): Promise<Spool> {
     const name = uniqueName(`.${basename(near)}.capture-`);
@@ -89,7 +90,8 @@ export class Spool {
         problem = cause;
       }
     }
-    throw diskError("copy a file of the profile", problem);
+    if (isOutOfDescriptors(problem)) throw diskError("copy a file of the profile", problem);
+    throw noTemporary(dirname(near), tmpdir(), problem);
   }
 
   /** An empty region of `capacity` bytes: in the place of `reuse` when that is large enough, else at the end. */
