@@ -1,4 +1,4 @@
-import { startMongo, startRedis, startS3 } from "../test/support/services/index.ts";
+import { startMongo, startPostgres, startRedis, startS3 } from "../test/support/services/index.ts";
 import type { Service } from "../test/support/services/service.ts";
 import type { StoreKind, StoreSpec } from "../test/support/stores.ts";
 
@@ -22,6 +22,8 @@ export const demoStores: Record<string, (directory: string) => Promise<DemoStore
   redis: () => served("redis", startRedis, 'new RedisStore({ client: new Redis("redis://…") })'),
   s3: () => served("s3", startS3, 'new S3Store({ client: new S3Client({ … }), bucket: "wavaultdemo" })'),
   mongo: () => served("mongo", startMongo, "new MongoStore({ mongoose })"),
+  postgres: () =>
+    served("postgres", startPostgres, 'new PostgresStore({ pool: new Pool({ connectionString: "postgres://…" }) })'),
 };
 
 async function served(kind: StoreKind, start: () => Promise<Service>, code: string): Promise<DemoStore> {

@@ -1,5 +1,6 @@
 // A bot whose machine may vanish: its session is in a directory that outlives the machine, for instance a volume. For a
-// bucket or a database use S3Store, MongoStore or RedisStore from "wa-vault/s3", "wa-vault/mongo" or "wa-vault/redis".
+// bucket or a database use S3Store, MongoStore, RedisStore or PostgresStore from "wa-vault/s3", "wa-vault/mongo",
+// "wa-vault/redis" or "wa-vault/postgres".
 import qrcode from "qrcode-terminal";
 import { RemoteAuth, type RestoreReport, type SaveReport } from "wa-vault";
 import { FileStore } from "wa-vault/fs";

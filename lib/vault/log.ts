@@ -173,7 +173,7 @@ function notShown({ n }: Entry): string {
 }
 
 function repairHint(session: string, n: number): string {
-  return `If the error stays, stop every process of this session and delete that entry, with the blobs of this store (FileBlobs, S3Blobs, MongoBlobs, RedisBlobs) and the options of this store: \`await blobs.delete(["${entryKey(session, n)}"])\`. The session is then as it was before that entry.`;
+  return `If the error stays, stop every process of this session and delete that entry, with the blobs of this store (FileBlobs, S3Blobs, MongoBlobs, RedisBlobs, PostgresBlobs) and the options of this store: \`await blobs.delete(["${entryKey(session, n)}"])\`. The session is then as it was before that entry.`;
 }
 
 function lostLog(session: string): VaultError {

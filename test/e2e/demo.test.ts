@@ -12,7 +12,7 @@ import { exitOf } from "../support/child-exit.ts";
 import { onlyLong } from "../support/length.ts";
 import { processesBeside } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
-import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
+import { startMongo, startPostgres, startRedis, startS3 } from "../support/services/index.ts";
 import { RUN_DIRECTORY, type Service } from "../support/services/service.ts";
 import { suiteWith } from "../support/services/suite.ts";
 
@@ -98,6 +98,7 @@ const servers = onlyLong<[kind: string, start: () => Promise<Service>]>(
   ["s3", startS3],
   ["redis", startRedis],
   ["mongo", startMongo],
+  ["postgres", startPostgres],
 );
 for (const [kind, start] of servers) {
   // Whether there is one; the demo brings its own, in the same way.

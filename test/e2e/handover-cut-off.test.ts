@@ -5,6 +5,7 @@ import {
   type BadNetwork,
   type OwnService,
   startOwnMongo,
+  startOwnPostgres,
   startOwnRedis,
   startOwnS3,
   startToxiproxy,
@@ -47,7 +48,11 @@ async function behind(start: () => Promise<OwnService>): Promise<Behind> {
 
 const servers: readonly [kind: StoreSpec["kind"], start: () => Promise<OwnService>][] = [
   ["redis", startOwnRedis],
-  ...onlyLong<[StoreSpec["kind"], () => Promise<OwnService>]>(["s3", startOwnS3], ["mongo", startOwnMongo]),
+  ...onlyLong<[StoreSpec["kind"], () => Promise<OwnService>]>(
+    ["s3", startOwnS3],
+    ["mongo", startOwnMongo],
+    ["postgres", () => startOwnPostgres()],
+  ),
 ];
 for (const [kind, start] of servers) {
   await suiteWith(

@@ -3,7 +3,7 @@ import { onlyLong, times } from "../support/length.ts";
 import { processTree } from "../support/process-tree.ts";
 import { savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
-import { type Service, startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
+import { type Service, startMongo, startPostgres, startRedis, startS3, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import type { Bot, BotSpec } from "../support/start-bot.ts";
 import type { StoreSpec } from "../support/stores.ts";
@@ -67,7 +67,11 @@ describe("two processes with one session in a directory", () => {
 // Where a process waits for another one, all stores ask the same: the lease contract shows it on each.
 const servers: readonly [kind: StoreSpec["kind"], start: () => Promise<Service>][] = [
   ["redis", startRedis],
-  ...onlyLong<[StoreSpec["kind"], () => Promise<Service>]>(["s3", startS3], ["mongo", startMongo]),
+  ...onlyLong<[StoreSpec["kind"], () => Promise<Service>]>(
+    ["s3", startS3],
+    ["mongo", startMongo],
+    ["postgres", startPostgres],
+  ),
 ];
 for (const [kind, start] of servers) {
   await suiteWith(`two processes with one session in the store ${kind}`, shared(start), ({ env }) => {

@@ -2,9 +2,11 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
+import pg from "pg";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FileBlobs } from "../../adapters/fs/index.ts";
 import { MongoBlobs } from "../../adapters/mongo.ts";
+import { PostgresBlobs } from "../../adapters/postgres/index.ts";
 import { RedisBlobs } from "../../adapters/redis/index.ts";
 import { S3Blobs } from "../../adapters/s3/index.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
@@ -17,6 +19,7 @@ import {
   type Service,
   s3Client,
   startMongo,
+  startPostgres,
   startRedis,
   startS3,
   unique,
@@ -126,6 +129,16 @@ await suiteWith<Service>("MongoDB", shared(startMongo), ({ env }) => {
 
   it("the hint for a damaged newest entry works", async () => {
     const blobs = new MongoBlobs({ db: client.db(), collection: unique() });
+    await damageAndRepair(blobs, (key) => blobs.put(key, torn));
+  });
+});
+
+await suiteWith<Service>("PostgreSQL", shared(startPostgres), ({ env }) => {
+  const pool = new pg.Pool({ connectionString: env.POSTGRES_URL });
+  afterAll(() => pool.end());
+
+  it("the hint for a damaged newest entry works", async () => {
+    const blobs = new PostgresBlobs({ pool, table: unique() });
     await damageAndRepair(blobs, (key) => blobs.put(key, torn));
   });
 });

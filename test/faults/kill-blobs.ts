@@ -7,10 +7,10 @@ import { BLOB_BYTES } from "./kill-life.ts";
 export type BlobsSpec =
   | { readonly kind: "directory"; readonly directory: string }
   | {
-      readonly kind: "redis" | "s3" | "mongo";
+      readonly kind: "redis" | "s3" | "mongo" | "postgres";
       /** Address and credentials of the server. */
       readonly env: Readonly<Record<string, string>>;
-      /** Prefix, bucket or collection. */
+      /** Prefix, bucket, collection or table. */
       readonly name: string;
     };
 
@@ -54,6 +54,12 @@ async function open(spec: BlobsSpec): Promise<OpenBlobs> {
     const { Redis } = await import("ioredis");
     const client = new Redis(env.REDIS_URL ?? "");
     return { blobs: new RedisBlobs({ client, prefix: `${name}:` }), close: () => client.disconnect() };
+  }
+  if (spec.kind === "postgres") {
+    const { PostgresBlobs } = await import("../../adapters/postgres/index.ts");
+    const { Pool } = (await import("pg")).default;
+    const pool = new Pool({ connectionString: env.POSTGRES_URL });
+    return { blobs: new PostgresBlobs({ pool, table: name }), close: () => pool.end() };
   }
   const { MongoBlobs } = await import("../../adapters/mongo.ts");
   const { MongoClient } = await import("mongodb");

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { useFolder } from "../support/folder.ts";
 import { onlyLong, times } from "../support/length.ts";
-import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
+import { startMongo, startPostgres, startRedis, startS3 } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { killBots } from "./kill-bot.ts";
 import { placeOn } from "./kill-places.ts";
@@ -30,6 +30,7 @@ for (const server of [
   ...onlyLong(
     { name: "S3", kind: "s3", start: startS3 } as const,
     { name: "MongoDB", kind: "mongo", start: startMongo } as const,
+    { name: "PostgreSQL", kind: "postgres", start: startPostgres } as const,
   ),
 ]) {
   await suiteWith(`kill -9 of a Baileys bot that sends, on ${server.name}`, shared(server.start), (service) => {

@@ -2,7 +2,7 @@ import { newBucket, type Service, s3Client, unique } from "../support/services/i
 import { type BlobsSpec, openBlobs } from "./kill-blobs.ts";
 
 /** Blobs of their own on a server, for processes that are killed. */
-export async function placeOn(kind: "redis" | "s3" | "mongo", { env }: Service): Promise<BlobsSpec> {
+export async function placeOn(kind: "redis" | "s3" | "mongo" | "postgres", { env }: Service): Promise<BlobsSpec> {
   if (kind !== "s3") return { kind, env, name: unique() };
   const client = s3Client({ env });
   const name = await newBucket(client);

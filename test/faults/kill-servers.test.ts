@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { isLong, onlyLong, times } from "../support/length.ts";
-import { startMongo, startRedis, startS3 } from "../support/services/index.ts";
+import { startMongo, startPostgres, startRedis, startS3 } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { killAtMoments, recordsLife } from "./kill-moments.ts";
@@ -10,6 +10,7 @@ const servers = [
   { name: "Redis", kind: "redis", start: startRedis },
   { name: "S3", kind: "s3", start: startS3 },
   { name: "MongoDB", kind: "mongo", start: startMongo },
+  { name: "PostgreSQL", kind: "postgres", start: startPostgres },
 ] as const;
 
 // While records are set, a listing of S3Proxy lacks keys that have long been there; then a prune leaves everything alone.

@@ -1,7 +1,9 @@
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
+import pg from "pg";
 import { createClient } from "redis";
 import { MongoBlobs } from "../../adapters/mongo.ts";
+import { PostgresBlobs } from "../../adapters/postgres/index.ts";
 import { RedisBlobs } from "../../adapters/redis/index.ts";
 import { S3Blobs } from "../../adapters/s3/index.ts";
 import type { BlobStore } from "../../lib/blobs.ts";
@@ -13,6 +15,7 @@ import {
   s3Client,
   startMinio,
   startOwnMongo,
+  startOwnPostgres,
   startOwnRedis,
   startOwnS3,
   startVersity,
@@ -45,15 +48,28 @@ const mongo: Target = {
   // The Java server writes to its file once a second.
   remembers: (service) => !isStandIn(service),
 };
+const postgres: Target = {
+  name: "PostgreSQL",
+  start: () => startOwnPostgres(),
+  open: openPostgres,
+  remembers: () => true,
+};
 // By default Redis may answer up to two seconds before it writes.
 const startRedis = (): Promise<OwnService> => startOwnRedis(["--appendfsync", "always"]);
 const ioredis: Target = { name: "Redis by ioredis", start: startRedis, open: openIoRedis, remembers: () => true };
 const nodeRedis: Target = { name: "Redis by node-redis", start: startRedis, open: openNode, remembers: () => true };
 
 /** A server of each kind; in the long run each server, and each client of Redis. */
-export const targets: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, ioredis, ...onlyLong(nodeRedis)];
+export const targets: readonly Target[] = [
+  s3,
+  ...onlyLong(minio, versity),
+  mongo,
+  postgres,
+  ioredis,
+  ...onlyLong(nodeRedis),
+];
 /** Every client on a server of each kind; in the long run on each server. */
-export const clients: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, ioredis, nodeRedis];
+export const clients: readonly Target[] = [s3, ...onlyLong(minio, versity), mongo, postgres, ioredis, nodeRedis];
 
 async function openS3(service: OwnService, port = service.port): Promise<OpenTarget> {
   const direct = s3Client(service);
@@ -72,6 +88,12 @@ async function openMongo(service: OwnService, port = service.port): Promise<Open
     serverMonitoringMode: "poll",
   });
   return { blobs: new MongoBlobs({ db: client.db("wa_vault"), collection: unique() }), close: () => client.close() };
+}
+
+async function openPostgres({ env, port: own }: OwnService, port = own): Promise<OpenTarget> {
+  const connectionString = env.POSTGRES_URL?.replace(`:${own}/`, `:${port}/`);
+  const pool = new pg.Pool({ connectionString, connectionTimeoutMillis: 2_000 });
+  return { blobs: new PostgresBlobs({ pool, table: unique() }), close: () => pool.end() };
 }
 
 async function openIoRedis(service: OwnService, port = service.port): Promise<OpenTarget> {

@@ -164,7 +164,7 @@ describe("the package", () => {
   });
 
   it("has documents whose code compiles", () => {
-    packed.provide("@types/node", "qrcode-terminal", "@types/qrcode-terminal", ...peers);
+    packed.provide("@types/node", "@types/pg", "qrcode-terminal", "@types/qrcode-terminal", ...peers);
     const code = pages.flatMap((page) =>
       [...readFileSync(join(installed, page), "utf8").matchAll(/```js\n(.*?)```/gs)].map(([, text = ""]) => text),
     );

@@ -1,11 +1,13 @@
-// `tsx test/support/large-session.ts <file|redis|s3|mongo> <megabytes>`: one session of that size through a store,
+// `tsx test/support/large-session.ts <file|redis|s3|mongo|postgres> <megabytes>`: one session of that size through a store,
 // saved three times and restored, in a process of its own; prints the measurements as JSON.
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
+import pg from "pg";
 import { FileBlobs } from "../../adapters/fs/index.ts";
 import { MongoBlobs } from "../../adapters/mongo.ts";
+import { PostgresBlobs } from "../../adapters/postgres/index.ts";
 import { RedisBlobs } from "../../adapters/redis/index.ts";
 import { S3Blobs } from "../../adapters/s3/index.ts";
 import { CountingBlobs, noTraffic } from "../../bench/counting-blobs.ts";
@@ -14,7 +16,16 @@ import type { Capture, CaptureFile } from "../../lib/store.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
 import { scratchFolder } from "./scratch.ts";
-import { newBucket, type Service, s3Client, startMongo, startRedis, startS3, unique } from "./services/index.ts";
+import {
+  newBucket,
+  type Service,
+  s3Client,
+  startMongo,
+  startPostgres,
+  startRedis,
+  startS3,
+  unique,
+} from "./services/index.ts";
 
 const MB = 1024 * 1024;
 const FILE_BYTES = 4 * MB;
@@ -37,6 +48,7 @@ const stores: Record<string, readonly [() => Promise<Service>, Opener]> = {
   redis: [startRedis, openRedis],
   s3: [startS3, openS3],
   mongo: [startMongo, openMongo],
+  postgres: [startPostgres, openPostgres],
 };
 
 async function openRedis({ env }: Service): Promise<Opened> {
@@ -52,6 +64,11 @@ async function openS3(service: Service): Promise<Opened> {
 async function openMongo({ env }: Service): Promise<Opened> {
   const client = new MongoClient(env.MONGODB_URI ?? "");
   return { blobs: new MongoBlobs({ db: client.db() }), close: () => client.close() };
+}
+
+async function openPostgres({ env }: Service): Promise<Opened> {
+  const pool = new pg.Pool({ connectionString: env.POSTGRES_URL });
+  return { blobs: new PostgresBlobs({ pool, table: unique() }), close: () => pool.end() };
 }
 
 /** A capture of files that are made when they are read, so that only the store's memory is measured. */

@@ -4,7 +4,7 @@ import type { Encryption } from "../../lib/vault/encryption.ts";
 import type { VaultOptions } from "../../lib/vault/vault.ts";
 
 /** Ours by the name of the backend, and the published ones that are in use. */
-export type StoreKind = "file" | "s3" | "mongo" | "redis" | "wwebjs-mongo" | "wwebjs-aws-s3";
+export type StoreKind = "file" | "s3" | "mongo" | "redis" | "postgres" | "wwebjs-mongo" | "wwebjs-aws-s3";
 
 /** A store, in words that travel to another process. */
 export interface StoreSpec {
@@ -50,6 +50,12 @@ const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
     const { RedisStore } = await import("../../adapters/redis/index.ts");
     const { Redis } = await import("ioredis");
     return new RedisStore({ client: new Redis(address(env, "REDIS_URL")), prefix: `${name}:`, ...vaultOptions(vault) });
+  },
+  async postgres({ env, name, ...vault }) {
+    const { PostgresStore } = await import("../../adapters/postgres/index.ts");
+    const { Pool } = (await import("pg")).default;
+    const pool = new Pool({ connectionString: address(env, "POSTGRES_URL") });
+    return new PostgresStore({ pool, table: name, ...vaultOptions(vault) });
   },
   async "wwebjs-mongo"({ env }) {
     const { MongoStore } = published("wwebjs-mongo");

@@ -4,6 +4,7 @@
 import { obtainChromium } from "../chromium.ts";
 import { obtainMongo } from "./mongo.ts";
 import { nodeVersions, obtainNode } from "./node.ts";
+import { obtainPgBouncer, obtainPostgres } from "./postgres.ts";
 import { obtainTool, type Program, ServiceMissing } from "./programs.ts";
 import { obtainRedis } from "./redis.ts";
 import { obtainMinio, obtainS3, obtainVersity } from "./s3.ts";
@@ -32,11 +33,12 @@ const parts: Part[] = [
   obtainSqlite,
   obtainRedis,
   obtainMongo,
+  obtainPostgres,
   obtainS3,
   obtainToxiproxy,
   ...nodeVersions.map((version) => () => obtainNode(version)),
 ];
-if (process.argv.includes("--long")) parts.push(obtainMinio, obtainVersity);
+if (process.argv.includes("--long")) parts.push(obtainMinio, obtainVersity, obtainPgBouncer);
 
 // Side by side: while one is being downloaded, another is unpacked or built.
 await Promise.all(

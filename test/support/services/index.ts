@@ -1,6 +1,7 @@
 export { newBucket, s3Client, unique } from "./clients.ts";
 export { isStandIn, startMongo, startOwnMongo } from "./mongo.ts";
 export { freePort } from "./ports.ts";
+export { startOwnPostgres, startPgBouncer, startPostgres, startPostgresStandby } from "./postgres.ts";
 export { obtainTool, ServiceMissing } from "./programs.ts";
 export {
   command,

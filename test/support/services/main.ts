@@ -1,5 +1,5 @@
 // `npm run services`: starts every service, prints its address as shell exports, and stops them all on Ctrl-C.
-import { type Service, ServiceMissing, startMongo, startRedis, startS3 } from "./index.ts";
+import { type Service, ServiceMissing, startMongo, startPostgres, startRedis, startS3 } from "./index.ts";
 
 const started: Service[] = [];
 let stopping = false;
@@ -18,7 +18,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-for (const start of [startRedis, startS3, startMongo]) {
+for (const start of [startRedis, startS3, startMongo, startPostgres]) {
   try {
     const service = await start();
     started.push(service);

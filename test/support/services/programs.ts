@@ -32,21 +32,24 @@ export interface Source {
 /** The ways a program may be had, tried in this order: installed, fetched before, in a container, from a registry. */
 export interface Ways {
   program: string;
-  image: Image;
+  /** Directories beside the PATH in which it may be installed. */
+  places?: readonly string[];
+  /** @default none */
+  image?: Image;
   source: Source;
   /** The steps by hand, for the message when every way has failed. */
   hint: string;
 }
 
 /** Finds or gets a program. @throws {@link ServiceMissing} */
-export async function obtain({ program, image, source, hint }: Ways): Promise<Program> {
+export async function obtain({ program, places, image, source, hint }: Ways): Promise<Program> {
   // While packages are being installed, a program may be there before its libraries are.
   await aptAtRest();
-  const installed = findInstalled(program);
+  const installed = findInstalled(program, places);
   if (installed !== undefined) return direct(installed, `${program}: ${installed}`);
   const cached = source.cached();
   if (cached !== undefined) return direct(cached, `${program}: fetched before, ${cached}`);
-  const contained = inContainer(program, image);
+  const contained = image && inContainer(program, image);
   if (contained !== undefined) return contained;
   try {
     const fetched = await source.bring();

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -11,8 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { processTree } from "../process-tree.ts";
+import { dirname, join } from "node:path";
+import { identify, processTree, untilGone } from "../process-tree.ts";
 import { lastLines } from "./apt.ts";
 import { accepts, freePort, isFree, listensOn } from "./ports.ts";
 import type { Program } from "./programs.ts";
@@ -67,6 +69,14 @@ export interface LaunchPlan {
   address: (port: number) => Record<string, string>;
   /** Where its data directory is made. @default the run's directory */
   root?: string;
+  /** Who runs it, of a program that root may not run; its data directory is handed to that user. @default this user */
+  user?: User | undefined;
+}
+
+/** A user of the system, by numbers. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 const READY_WITHIN_MS = 240_000;
@@ -80,6 +90,7 @@ export async function launch(plan: LaunchPlan): Promise<OwnService> {
   for (let attempt = 1; ; attempt++) {
     const dir = mkdtempSync(join(plan.root ?? runDirectory(), `${plan.name}-`));
     const at = { port: await freePort(), second: await freePort(), dir };
+    if (plan.user) handTo(plan.user, dir);
     try {
       plan.prepare?.(at);
       return serviceOf(plan, at, await begin(plan, at));
@@ -90,6 +101,12 @@ export async function launch(plan: LaunchPlan): Promise<OwnService> {
       if (!taken || attempt === ATTEMPTS) throw error;
     }
   }
+}
+
+/** The run's directory is for its owner alone: another user has to pass through it. */
+function handTo({ uid, gid }: User, dir: string): void {
+  chmodSync(dirname(dir), 0o711);
+  chownSync(dir, uid, gid);
 }
 
 function isPortTaken(error: unknown): boolean {
@@ -110,7 +127,9 @@ function serviceOf(plan: LaunchPlan, at: Place, first: ChildProcess): OwnService
     pause: async () => {
       plan.program.signal(child, "SIGSTOP", dir);
       if (plan.program.inContainer) return;
-      while (!standsStill(`/proc/${pidOf(child)}/task`)) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (const pid of processTree(pidOf(child))) {
+        while (!standsStill(`/proc/${pid}/task`)) await new Promise((resolve) => setTimeout(resolve, 10));
+      }
     },
     resume: () => plan.program.signal(child, "SIGCONT", dir),
     kill: () => end(plan, child, dir),
@@ -130,6 +149,7 @@ async function begin(plan: LaunchPlan, at: Place): Promise<ChildProcess> {
   const child = spawn(plan.program.command, [...plan.program.before(at.dir), ...plan.args(at)], {
     cwd: at.dir,
     env: { ...process.env, ...plan.env },
+    ...plan.user,
     stdio: ["ignore", output, output],
   });
   closeSync(output);
@@ -178,8 +198,11 @@ async function end(plan: LaunchPlan, child: ChildProcess, dir: string): Promise<
   if (hasEnded(child) || child.pid === undefined) return;
   ended.add(child);
   const gone = new Promise((resolve) => child.once("exit", resolve));
+  const all = plan.program.inContainer ? [] : processTree(child.pid).map(identify);
   plan.program.signal(child, "SIGKILL", dir);
   await gone;
+  // Of a server of several processes: who is left may have its memory, or its port.
+  for (const each of all) await untilGone(each);
 }
 
 function pidOf(child: ChildProcess): number {

@@ -1,0 +1,98 @@
+import { withSignal } from "../../lib/async/deadline.ts";
+import { invalidOption, VaultError } from "../../lib/errors.ts";
+
+/** The methods of a `Pool` of `pg` that are used, so that any version fits, and what is built on it. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>;
+  on(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** The methods of a client of a pool that are used. */
+export interface PostgresClient {
+  query(statement: PostgresStatement): Promise<PostgresResult>;
+  /** @param destroy whether the connection is closed instead of used again */
+  release(destroy?: boolean): void;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  removeListener(event: "error", listener: (error: Error) => void): unknown;
+  /** Since pg 8.19: `I` outside of a transaction, `T` in one, `E` in one that has failed. */
+  getTransactionStatus?(): string | null;
+}
+
+/** One statement, without a name: a prepared one would belong to a connection, and PgBouncer may take another. */
+export interface PostgresStatement {
+  text: string;
+  values?: unknown[];
+  /** Replaces the parsers of the application. */
+  types?: { getTypeParser(): (value: string | Buffer) => unknown };
+}
+
+/** The columns of rows are text, or null. */
+export interface PostgresResult {
+  rows: Record<string, string | null>[];
+  rowCount: number | null;
+}
+
+/** Whatever the application does with values (`pg.types.setTypeParser`, the pool's option `binary`): they stay text. */
+const AS_TEXT: Required<PostgresStatement>["types"] = { getTypeParser: () => String };
+
+/** A statement whose columns are all of the type `text`. */
+export function query(client: PostgresClient, text: string, values: unknown[]): Promise<PostgresResult> {
+  return client.query({ text, values, types: AS_TEXT });
+}
+
+const guarded = new WeakSet<object>();
+const ignore = (): void => {};
+
+/** The pool, checked. @throws `INVALID` for anything else, e.g. a `Client` */
+export function checkedPool(pool: PostgresPool): PostgresPool {
+  const { connect, on, connectionParameters } = Object(pool) as Record<string, unknown>;
+  // A client is no pool: one that is connected cannot be connected again.
+  if (typeof connect !== "function" || typeof on !== "function" || connectionParameters !== undefined) {
+    throw invalidOption("pool", "a Pool of pg", pool);
+  }
+  // A pool that nobody listens to ends the process when the server closes an idle connection.
+  if (!guarded.has(pool)) pool.on("error", ignore);
+  guarded.add(pool);
+  return pool;
+}
+
+/**
+ * Does `work` with a client of the pool, never with more than one. The connection is used again only when the work ended
+ * well: one that was given up in the middle of a statement, or that led to a standby, is closed, and makes room at once.
+ */
+export async function withClient<T>(
+  pool: PostgresPool,
+  signal: AbortSignal | undefined,
+  work: (client: PostgresClient) => Promise<T>,
+): Promise<T> {
+  // It may throw: a client reads its address when it is made.
+  const connecting = (async () => pool.connect())();
+  let client: PostgresClient;
+  try {
+    client = await withSignal(connecting, signal);
+  } catch (error) {
+    connecting.then((late) => late.release(), ignore);
+    throw error;
+  }
+  // The statement fails by itself when the connection breaks; the event would end the process.
+  client.on("error", ignore);
+  let isFit = false;
+  try {
+    assertIdle(client);
+    const result = await withSignal(() => work(client), signal);
+    isFit = true;
+    return result;
+  } finally {
+    client.removeListener("error", ignore);
+    client.release(!isFit);
+  }
+}
+
+/** A transaction that the application has left open could take a put back that has resolved. */
+function assertIdle(client: PostgresClient): void {
+  const status = client.getTransactionStatus?.();
+  if (status !== "T" && status !== "E") return;
+  throw new VaultError("UNAVAILABLE", "PostgreSQL call failed: a connection of the pool is inside a transaction.", {
+    hint: "Some part of the application gives clients back to the pool without COMMIT or ROLLBACK: correct that, or give the store a pool of its own.",
+  });
+}
