@@ -1,6 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -8,6 +16,7 @@ import { pipeline } from "node:stream/promises";
 import { ZipArchive } from "archiver";
 import { Extract } from "unzipper";
 import { beforeAll, describe, expect, it } from "vitest";
+import { HOW_TO_ZIP } from "../../lib/archive/errors.ts";
 import { unzip } from "../../lib/archive/unzip.ts";
 import { zipFiles } from "../../lib/archive/zip.ts";
 import { scratchFolder } from "../support/scratch.ts";
@@ -137,5 +146,83 @@ describe("zips of others", () => {
       await unzip(join(place, zip), into);
       expect(tree(into), zip).toEqual(treeOf(contents));
     }
+  });
+
+  /** What people call the programs with, in the folder above the profile `RemoteAuth-x`, `made.zip` being the zip. */
+  const commands: [string, string, string[]][] = [
+    ["of the folder of the profile", "zip", ["-q", "-r", "made.zip", "RemoteAuth-x"]],
+    ["of ./ and the folder", "zip", ["-q", "-r", "made.zip", "./RemoteAuth-x"]],
+    ["with links as links", "zip", ["-q", "-r", "-y", "made.zip", "RemoteAuth-x"]],
+    ["without folders", "zip", ["-q", "-r", "-D", "made.zip", "RemoteAuth-x"]],
+    ["with zip64 records", "zip", ["-q", "-fz", "-r", "made.zip", "RemoteAuth-x"]],
+    ["of 7-Zip", "7z", ["a", "-tzip", "made.zip", "RemoteAuth-x"]],
+    ["of 7-Zip, stored", "7z", ["a", "-tzip", "-mx=0", "made.zip", "RemoteAuth-x"]],
+    ["of bsdtar, which Windows has as tar", "bsdtar", ["-a", "-c", "-f", "made.zip", "RemoteAuth-x"]],
+    ["of bsdtar, below ./", "bsdtar", ["-a", "-c", "-f", "made.zip", "-C", "RemoteAuth-x", "."]],
+    ["of Python", "python3", ["-m", "zipfile", "-c", "made.zip", "RemoteAuth-x"]],
+  ];
+
+  /** @returns the folder above a profile, with the links of a browser that was killed */
+  function aboveProfile(): string {
+    const place = mkdtempSync(join(directory, "above-"));
+    for (const [path, bytes] of Object.entries(contents)) {
+      mkdirSync(dirname(join(place, "RemoteAuth-x", path)), { recursive: true });
+      writeFileSync(join(place, "RemoteAuth-x", path), bytes);
+    }
+    symlinkSync("host-27", join(place, "RemoteAuth-x", "SingletonLock"));
+    return place;
+  }
+
+  // Where a machine has one of the other programs, it is tried too.
+  const isToBeTried = ([, program]: readonly [string, string, ...unknown[]]): boolean =>
+    program === "zip" || run(program, ["--help"]) !== undefined;
+
+  it.for(commands.filter(isToBeTried))("are read as the profile in them: %s", async ([_, program, args], context) => {
+    const place = aboveProfile();
+    const result = run(program, args, place);
+    if (result === undefined) return context.skip(`${program} is not installed`);
+    // zip warns of a link that leads nowhere.
+    if (program !== "zip" && program !== "python3" && program !== "7z") expect(result).toMatchObject({ status: 0 });
+    await unzip(join(place, "made.zip"), join(place, "into"));
+    expect(tree(join(place, "into"))).toEqual(treeOf(contents));
+  });
+
+  it("are read behind a program that unpacks them, also with its bytes counted", async (context) => {
+    const place = aboveProfile();
+    if (run("zip", ["-q", "-r", "made.zip", "RemoteAuth-x"], place) === undefined) return context.skip("no zip");
+    const [zip, adjusted] = [join(place, "program.zip"), join(place, "adjusted.zip")];
+    writeFileSync(
+      zip,
+      Buffer.concat([readFileSync(process.execPath).subarray(0, 100_000), readFileSync(join(place, "made.zip"))]),
+    );
+    writeFileSync(adjusted, readFileSync(zip));
+    expect(run("zip", ["-q", "-A", adjusted])).toMatchObject({ status: 0 });
+    for (const [index, made] of [zip, adjusted].entries()) {
+      await unzip(made, join(place, String(index)));
+      expect(tree(join(place, String(index)))).toEqual(treeOf(contents));
+    }
+  });
+
+  const refused: [string, string, string[], RegExp][] = [
+    ["with a password", "zip", ["-q", "-r", "-P", "secret", "made.zip", "RemoteAuth-x"], /is encrypted/],
+    ["in parts", "zip", ["-q", "-r", "-s", "64k", "made.zip", "RemoteAuth-x"], /one part of several/],
+    [
+      "of 7-Zip by Deflate64",
+      "7z",
+      ["a", "-tzip", "-mm=Deflate64", "made.zip", "RemoteAuth-x"],
+      /method 9 \(Deflate64\)/,
+    ],
+    ["of 7-Zip by LZMA", "7z", ["a", "-tzip", "-mm=LZMA", "made.zip", "RemoteAuth-x"], /method 14 \(LZMA\)/],
+    ["of 7-Zip with AES", "7z", ["a", "-tzip", "-mem=AES256", "-psecret", "made.zip", "RemoteAuth-x"], /is encrypted/],
+  ];
+
+  it.for(refused.filter(isToBeTried))("are refused with a hint: %s", async ([_, program, args, why], context) => {
+    const place = aboveProfile();
+    if (run(program, args, place) === undefined) return context.skip(`${program} is not installed`);
+    await expect(unzip(join(place, "made.zip"), join(place, "into"))).rejects.toMatchObject({
+      code: "INVALID",
+      message: expect.stringMatching(why),
+      hint: expect.stringContaining(HOW_TO_ZIP),
+    });
   });
 });
