@@ -3,7 +3,8 @@ import { copyFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { differenceOf } from "./archive/compare-files.ts";
 import { HOW_TO_ZIP } from "./archive/errors.ts";
-import { unzip } from "./archive/unzip.ts";
+import { type UnzipReport, unzip } from "./archive/unzip.ts";
+import { zipFiles } from "./archive/zip.ts";
 import { absentIn } from "./copy-session/absent-session.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
@@ -108,7 +109,7 @@ class Copy {
   }
 
   async run(): Promise<CopyReport> {
-    const { from, to, replace = false, allowOlder = false } = this.#options;
+    const { from, to, replace = false, allowOlder = false, signal } = this.#options;
     const began = performance.now();
     this.#tell("reading");
     const fromSession = await this.#nameInSource();
@@ -134,6 +135,8 @@ class Copy {
       }
     }
     this.#tell("writing", source);
+    // The shipped strategy unpacks what is in the target by the names in the zip.
+    if (!source.isPlain) await zipFiles(source.files, zip, signal === undefined ? {} : { signal });
     const difference = await this.#write(zip, async () => {
       this.#tell("comparing", source);
       const compare = (): Promise<string | undefined> => this.#difference(source.files);
@@ -169,7 +172,7 @@ class Copy {
     });
   }
 
-  async #unpacked(zip: string, name: string): Promise<{ files: readonly CaptureFile[]; bytes: number }> {
+  async #unpacked(zip: string, name: string): Promise<UnzipReport> {
     const { signal } = this.#options;
     const into = join(this.#directory, name);
     const unpacked = await unzip(zip, into, { signal });

@@ -20,6 +20,8 @@ export interface UnzipReport {
   readonly files: readonly CaptureFile[];
   /** Bytes of the files. */
   readonly bytes: number;
+  /** Whether the archive holds these files alone and by these names, so that every program reads it as the profile. */
+  readonly isPlain: boolean;
 }
 
 /** An entry up to this size is inflated at once, up to four entries at a time; larger entries are streamed. */
@@ -87,6 +89,7 @@ async function unpack(zip: Zip, into: string, signal?: AbortSignal): Promise<Unz
       ...fileSource(join(into, path), size, path),
     })),
     bytes: files.reduce((sum, entry) => sum + entry.size, 0),
+    isPlain: zip.directory.isPlain,
   };
 }
 

@@ -20,6 +20,8 @@ const FREE_BYTES = 1024 ** 3;
 export interface ZipDirectory {
   /** The files and directories of the profile, in the archive's order; not those that lie beside the profile. */
   readonly entries: readonly DirectoryEntry[];
+  /** Whether the archive holds the profile's files alone, by their names in the profile. */
+  readonly isPlain: boolean;
   /**
    * The position in the file at which the entry's data begins.
    * @throws `CORRUPT` when the entry's local header does not agree with the directory
@@ -49,7 +51,10 @@ export async function readDirectory(handle: FileHandle, zipPath: string): Promis
     const entries = inProfile(zipPath, listed);
     const start = async (entry: DirectoryEntry): Promise<number> =>
       end.start + (await readDataStart(zipPath, zip, entry, limits.get(entry.offset) ?? 0));
-    return { entries, dataStart: start };
+    const isPlain =
+      entries.length === zip.entryCount &&
+      entries.every(({ path, name }) => Buffer.from(path).toString("latin1") === name);
+    return { entries, isPlain, dataStart: start };
   } catch (cause) {
     throw failure(zipPath, cause);
   }

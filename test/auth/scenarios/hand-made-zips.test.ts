@@ -1,8 +1,10 @@
 import { EventEmitter } from "node:events";
+import { existsSync } from "node:fs";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { HOW_TO_ZIP } from "../../../lib/archive/errors.ts";
+import { unzip } from "../../../lib/archive/unzip.ts";
 import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { copySession } from "../../../lib/copy-session.ts";
@@ -93,6 +95,22 @@ describe("copySession of a zip that a person has made", () => {
     const into = folder();
     await to.restoreProfile({ session, into });
     assertSameFiles(await filesIn(into), linked);
+  });
+
+  it("puts a zip into a store with four methods that every strategy reads", async () => {
+    await pack(Object.fromEntries(Object.entries(linked).map(([path, content]) => [`session-x/${path}`, content])));
+    const stored = join(folder(), "stored.zip");
+    const to: SessionStore = {
+      sessionExists: async () => existsSync(stored),
+      save: async (options) => await copyFile((options as { path: string }).path, stored),
+      extract: async ({ path }) => await copyFile(stored, path),
+      delete: async () => expect.fail("it must not delete"),
+    };
+    // The zip lies in the working directory for a moment.
+    await copySession({ from: zipStore(), to, fromSession: session, session: "RemoteAuth-made-by-hand" });
+    const { files, isPlain } = await unzip(stored, join(folder(), "into"));
+    expect(isPlain).toBe(true);
+    expect(files.map(({ path }) => path).sort()).toEqual(Object.keys(linked).sort());
   });
 
   it("copies nothing without storage of the site", async () => {
