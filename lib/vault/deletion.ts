@@ -7,6 +7,7 @@ import type { VaultLease } from "./lease.ts";
 import { bytesOf } from "./records/loose-entries.ts";
 import { readRecords } from "./records/read-records.ts";
 import { draftFold, storeFold, type WholeRecords } from "./records/store-fold.ts";
+import { trustedTime, trustedTime } from "./trusted-time.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** What {@link deleteSession} asks for, and tells. */
@@ -65,7 +66,9 @@ function draftDeletion(
     return state.content === 0 ? undefined : { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
   }
   if (!isPresent(state)) return undefined;
-  const deleted = { at, ...keptFor(retainMs, next) };
+  // By the clock that is ahead: the time must not be over as soon as the other one is trusted.
+  const latest = Math.max(at, trustedTime(state, next).at);
+  const deleted = { at, ...keptFor(retainMs, { ...next, at: latest }) };
   return { kind: "deleted", deleted, ...(whole ? draftFold(state, next, whole) : {}) };
 }
 
@@ -79,12 +82,12 @@ export function draftUndeletion(
   { at }: EntryFacts,
 ): Draft | undefined {
   if (content !== 0 && !deleted) return undefined;
-  if (content !== 0 && deleted && deleted.until > at) return { kind: "undeleted", deleted: undefined };
+  if (content !== 0 && deleted && deleted.until > trustedTime(state, next).at) return { kind: "undeleted", deleted: undefined };
   if (!deleted) throw neverSaved(session);
   const ended = `its deletion could be taken back until ${new Date(deleted.until).toISOString()}`;
   const message = `Could not undelete ${session}: ${ended}.`;
   if (content === 0) throw new AbsentSession(message);
-  const now = new Date(at).toISOString();
+  const now = new Date(next.at).toISOString();
   const hint = `By the clock of this host it is ${now}. If that is wrong, set it: the data are still stored.`;
   throw new VaultError("ABSENT", message, { hint });
 }

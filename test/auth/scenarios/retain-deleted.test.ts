@@ -10,6 +10,7 @@ import { linkedProfile } from "../support/linked-profile.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
 const session = "RemoteAuth";
+const HOUR = 3_600_000;
 const DAY = 86_400_000;
 
 let dataPath: string;
@@ -51,15 +52,21 @@ async function loggedOut({ ofStore, ofStrategy }: Days, options: { archive?: "zi
   return store;
 }
 
+/** Whether the session can be brought back once somebody has had it for an hour, so many days later. */
 async function undeleted(store: Vault, daysLater: number): Promise<"back" | "gone"> {
   if (daysLater > 0) {
     vi.useFakeTimers({ toFake: ["Date"] });
     vi.setSystemTime(Date.now() + daysLater * DAY);
   }
-  const code = await store.undelete({ session }).then(
+  const lease = await store.acquire({ session });
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + HOUR);
+  const code = await store.undelete({ session, lease }).then(
     () => undefined,
     (error: { code: string }) => error.code,
   );
+  vi.mocked(performance.now).mockRestore();
+  await lease.release();
   if (code === undefined) {
     await store.restoreProfile({ session, into: join(dataPath, "back") });
     return "back";

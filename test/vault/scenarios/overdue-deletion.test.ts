@@ -64,6 +64,32 @@ describe("a process whose wall clock is a month ahead", () => {
     assertSameFiles(await filesIn(into), profileFiles("old"));
   });
 
+  it("can take the deletion back itself, until its clock has said for an hour that it is too late", async () => {
+    await bot.store.delete({ session, lease });
+    await handOver(30 * DAY);
+    await bot.store.undelete({ session, lease });
+    expect(await bot.store.sessionExists({ session })).toBe(true);
+    await handOver();
+    await bot.store.delete({ session, lease });
+    await handOver(60 * DAY);
+    await rig.time.advance(61 * MINUTE);
+    await expect(bot.store.undelete({ session, lease })).rejects.toMatchObject({
+      code: "ABSENT",
+      hint: expect.stringContaining("If that is wrong, set it"),
+    });
+  });
+
+  it("can take a deletion back that another process has made before its clock was set back", async () => {
+    await handOver(60 * DAY);
+    await rig.time.advance(2 * HOUR);
+    await save("ahead");
+    await handOver();
+    await bot.store.delete({ session, lease });
+    await handOver(60 * DAY);
+    await bot.store.undelete({ session, lease });
+    expect(await bot.store.sessionExists({ session })).toBe(true);
+  });
+
   it.each(["1@c.us", "2@c.us"])("removes nothing by the first save of a new link, of phone %s", async (wid) => {
     await bot.store.delete({ session, lease });
     await handOver(30 * DAY);
