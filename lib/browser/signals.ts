@@ -3,9 +3,22 @@ import { waitAtMost } from "../async/deadline.ts";
 import type { PuppeteerOptions } from "./client.ts";
 import { usersOptions } from "./launch-options.ts";
 
-/** The signals that ask a process to end. */
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-type EndSignal = (typeof SIGNALS)[number];
+type EndSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGBREAK";
+
+/**
+ * The signals that ask a process to end: SIGHUP also means that a terminal, or a console of Windows, is closed, and
+ * SIGBREAK is its Ctrl+Break. Not SIGUSR2, by which nodemon restarts: it makes other processes write a report or a heap
+ * snapshot. Not SIGQUIT: Ctrl+\ is for a process that does not end otherwise.
+ */
+export function endSignals(platform: NodeJS.Platform): readonly EndSignal[] {
+  return platform === "win32" ? ["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"] : ["SIGTERM", "SIGINT", "SIGHUP"];
+}
+
+/**
+ * One Ctrl+C reaches every program of a terminal, and some pass it on to a process that has had it: from nodemon a process
+ * gets three within a fifth of a second. In milliseconds.
+ */
+const SAME_CTRL_C_MS = 1_000;
 
 /** How long a callback may delay the end of the process, in milliseconds: Docker and Kubernetes kill earlier. */
 const DEFAULT_LIMIT_MS = 30_000;
@@ -19,16 +32,16 @@ const callbacks = new Set<Callback>();
 const listeners = new Map<EndSignal, () => void>();
 
 /**
- * Runs `callback` once when a signal asks the process to end (SIGTERM, SIGINT, SIGHUP), at the same time as all other
+ * Runs `callback` once when a signal asks the process to end (see {@link endSignals}), at the same time as all other
  * callbacks; then lets the signal have its usual effect. If the signal has other listeners, they decide whether the
- * process ends. A second signal does not wait for the callbacks.
+ * process ends. A second signal does not wait for the callbacks, unless it is the same Ctrl+C of a terminal.
  * @param options.limitMs how long the callback may delay the end of the process, in milliseconds. @default 30000
  * @returns a function that removes the callback
  */
 export function onSignals(callback: () => unknown, options: { limitMs?: number } = {}): () => void {
   const entry: Callback = { run: callback, limitMs: options.limitMs ?? DEFAULT_LIMIT_MS };
   callbacks.add(entry);
-  for (const signal of listeners.size === 0 ? SIGNALS : []) {
+  for (const signal of listeners.size === 0 ? endSignals(process.platform) : []) {
     const listener = (): void => void handle(signal);
     listeners.set(signal, listener);
     process.on(signal, listener);
@@ -46,18 +59,26 @@ export function usersOwnSignals(options: PuppeteerOptions | undefined): boolean 
 }
 
 let ending = false;
+/** When the first SIGINT came, by `performance.now()`. */
+let interruptedAt = Number.NEGATIVE_INFINITY;
 
 async function handle(signal: EndSignal): Promise<void> {
   if (ending) {
+    if (signal === "SIGINT" && isInTerminal() && performance.now() - interruptedAt < SAME_CTRL_C_MS) return;
     callbacks.clear();
     return letThrough(signal);
   }
   ending = true;
+  if (signal === "SIGINT") interruptedAt = performance.now();
   const called = [...callbacks];
   callbacks.clear();
   await Promise.all(called.map(runBounded));
   ending = false;
   letThrough(signal);
+}
+
+function isInTerminal(): boolean {
+  return process.stdout.isTTY || process.stderr.isTTY;
 }
 
 /** Runs a callback for `limitMs` at most. Never rejects, also when the callback fails. */
@@ -73,8 +94,9 @@ function letThrough(signal: EndSignal): void {
     return;
   }
   stopListening();
-  // The first process of a container has no default action: without a handler the signal would do nothing.
-  if (process.pid === 1) process.exit(128 + constants.signals[signal]);
+  // The first process of a container has no default action: without a handler the signal would do nothing. On Windows a
+  // process cannot send itself every signal.
+  if (process.pid === 1 || process.platform === "win32") process.exit(128 + (constants.signals[signal] ?? 0));
   process.kill(process.pid, signal);
 }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { endSignals } from "../../lib/browser/signals.ts";
 import { compiled } from "../support/compiled.ts";
 import { onlyLong } from "../support/length.ts";
 
@@ -51,6 +52,20 @@ describe("a process that receives a signal", () => {
   it("does not wait after a second signal", async () => {
     const ended = await run("patient", { up: "SIGINT", closing: "SIGINT" });
     expect(ended).toEqual({ said: ["closing"], code: null, signal: "SIGINT" });
+  });
+
+  it("in a terminal takes the SIGINT that follow at once for the same Ctrl+C, as nodemon sends them", async () => {
+    const ended = await run("three of one Ctrl+C", { up: "SIGINT" });
+    expect(ended).toEqual({ said: ["closed"], code: null, signal: "SIGINT" });
+  });
+
+  it("in a terminal does not wait after a second Ctrl+C", async () => {
+    expect(await run("a second Ctrl+C", { up: "SIGINT" })).toEqual({ said: [], code: null, signal: "SIGINT" });
+  });
+
+  it("handles what asks a process to end, and not what asks it for a report", () => {
+    expect(endSignals("linux")).toEqual(["SIGTERM", "SIGINT", "SIGHUP"]);
+    expect(endSignals("win32")).toEqual(["SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"]);
   });
 
   it("does not run a callback that was removed", async () => {
