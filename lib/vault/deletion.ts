@@ -7,7 +7,7 @@ import type { VaultLease } from "./lease.ts";
 import { bytesOf } from "./records/loose-entries.ts";
 import { readRecords } from "./records/read-records.ts";
 import { draftFold, storeFold, type WholeRecords } from "./records/store-fold.ts";
-import { trustedTime, trustedTime } from "./trusted-time.ts";
+import { trustedTime } from "./trusted-time.ts";
 import { unlessCorrupt } from "./unless-corrupt.ts";
 
 /** What {@link deleteSession} asks for, and tells. */
@@ -76,13 +76,12 @@ function draftDeletion(
  * Takes the deletion of a session back; nothing when the session is not deleted.
  * @throws `ABSENT` when it was never saved, or its deletion cannot be taken back any more
  */
-export function draftUndeletion(
-  session: string,
-  { content, deleted }: LogState,
-  { at }: EntryFacts,
-): Draft | undefined {
+export function draftUndeletion(session: string, state: LogState, next: EntryFacts): Draft | undefined {
+  const { content, deleted } = state;
   if (content !== 0 && !deleted) return undefined;
-  if (content !== 0 && deleted && deleted.until > trustedTime(state, next).at) return { kind: "undeleted", deleted: undefined };
+  if (content !== 0 && deleted && deleted.until > trustedTime(state, next).at) {
+    return { kind: "undeleted", deleted: undefined };
+  }
   if (!deleted) throw neverSaved(session);
   const ended = `its deletion could be taken back until ${new Date(deleted.until).toISOString()}`;
   const message = `Could not undelete ${session}: ${ended}.`;
