@@ -82,6 +82,8 @@ export interface BlobTraits {
   maxBlobBytes: number;
   /** Whether `ifAbsent` really excludes. Without it there is no fencing: two writers may overwrite each other. */
   exclusiveCreate: boolean;
+  /** Where `exclusiveCreate` is false: why, and what to do, in a sentence for a person. @default nothing is known */
+  exclusiveCreateHint?: string | undefined;
 }
 
 /** One key of a listing. */

@@ -12,6 +12,14 @@ export function isAbsence(error: unknown): boolean {
   return nameOf(error) === "NoSuchKey";
 }
 
+/**
+ * Whether the server does not know what was asked for: Alibaba OSS answers 501, and in some regions 400, to `If-None-Match`
+ * (github.com/tobi/walgit/issues/67, github.com/poco-ai/Agentero/issues/362).
+ */
+export function isNotImplemented(error: unknown): boolean {
+  return nameOf(error) === "NotImplemented" || statusOf(error) === 501;
+}
+
 /** The code of an error of S3, or the name of any other error. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : "";
@@ -67,7 +75,7 @@ export function toVaultError(what: string, error: unknown): VaultError {
   const status = statusOf(error);
   const isWordless = status !== undefined && safeMessage(error) === WORDLESS;
   const why = isWordless ? `HTTP ${status} without an S3 error` : `${name} ${safeMessage(error)}`;
-  const code = codeOf(name, status, isWordless);
+  const code = codeOf(error, name, status, isWordless);
   const hint = code === "TOO_LARGE" ? SMALLER : (HINTS[name] ?? hintOf(status, isWordless));
   return new VaultError(code, `S3 ${what} failed: ${why}`, {
     cause: safeCause(error),
@@ -87,12 +95,12 @@ function hintOf(status: number | undefined, isWordless: boolean): string | undef
   return isWordless ? NOT_S3 : undefined;
 }
 
-function codeOf(name: string, status: number | undefined, isWordless: boolean): VaultErrorCode {
+function codeOf(error: unknown, name: string, status: number | undefined, isWordless: boolean): VaultErrorCode {
   if (name === "PreconditionFailed" || status === 412) return "CONFLICT";
   if (TOO_LARGE.has(name) || status === 413) return "TOO_LARGE";
   if (UNAVAILABLE.has(name)) return "UNAVAILABLE";
   if (DENIED.has(name) || status === 401 || status === 403) return "DENIED";
-  if (name === "NotImplemented" || status === 501) return "INVALID";
+  if (isNotImplemented(error)) return "INVALID";
   // Without a status, the request or its answer was lost.
   if (status === undefined || status === 408 || status === 409 || status === 429 || status >= 500) return "UNAVAILABLE";
   // A proxy answers so while the server behind it starts.

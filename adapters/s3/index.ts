@@ -14,7 +14,8 @@ import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, isVaultError, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
-import { isAbsence, NOT_S3, nameOf, toVaultError } from "./errors.ts";
+import { Condition } from "./condition.ts";
+import { isAbsence, isNotImplemented, NOT_S3, nameOf, toVaultError } from "./errors.ts";
 
 /** What {@link S3Blobs} takes. */
 export interface S3BlobsOptions extends MaxBlobBytes {
@@ -33,8 +34,8 @@ const DELETES_AT_ONCE = 8;
 const PROBE_KEY = "_vault/exclusive-create";
 const PROBE_CONTENT: Buffer = Buffer.from("This bucket honours If-None-Match. This object may be deleted.\n");
 const PROBE_RACERS = 8;
-/** The errors of a lost race, and of a server that does not know the condition. */
-const LOST_RACE = new Set(["PreconditionFailed", "ConditionalRequestConflict", "NotImplemented"]);
+/** The errors of a lost race. */
+const LOST_RACE = new Set(["PreconditionFailed", "ConditionalRequestConflict"]);
 
 /** Blobs as objects of a bucket, on S3 or on a server that speaks its protocol. */
 export class S3Blobs implements BlobStore {
@@ -44,6 +45,7 @@ export class S3Blobs implements BlobStore {
   readonly #prefix: string;
   readonly #maxBlobBytes: number;
   #exclusiveCreate: boolean | undefined;
+  readonly #condition = new Condition();
 
   constructor(options: S3BlobsOptions) {
     const { client, bucket, prefix = "", maxBlobBytes } = options;
@@ -59,7 +61,8 @@ export class S3Blobs implements BlobStore {
   async traits(options: CallOptions = {}): Promise<BlobTraits> {
     options.signal?.throwIfAborted();
     this.#exclusiveCreate ??= await this.#probe(options);
-    return { maxBlobBytes: this.#maxBlobBytes, exclusiveCreate: this.#exclusiveCreate };
+    const traits = { maxBlobBytes: this.#maxBlobBytes, exclusiveCreate: this.#exclusiveCreate };
+    return this.#exclusiveCreate ? traits : { ...traits, exclusiveCreateHint: this.#condition.hint };
   }
 
   async get(key: string, options: CallOptions = {}): Promise<Buffer | undefined> {
@@ -152,14 +155,23 @@ export class S3Blobs implements BlobStore {
     return winners === 1;
   }
 
-  /** The number of exclusive puts of one key that succeed, of `racers` at once. */
+  /** The number of exclusive puts of one key that succeed, of `racers` at once; all, where the condition is refused. */
   async #race(key: string, racers: number, options: CallOptions): Promise<number> {
     const puts = Array.from({ length: racers }, () => this.#put(key, PROBE_CONTENT, true, options));
     const results = await Promise.allSettled(puts);
     const errors = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
-    const wrong = errors.find((error) => !LOST_RACE.has(nameOf(error.cause)));
-    if (wrong !== undefined) throw wrong;
-    return errors.some(({ cause }) => nameOf(cause) === "NotImplemented") ? racers : racers - errors.length;
+    const refused = errors.filter((error) => !LOST_RACE.has(nameOf(error.cause)));
+    if (refused.length === 0) return racers - errors.length;
+    for (const error of refused) {
+      if (isNotImplemented(error.cause)) continue;
+      // Some servers have another word for a header that they do not know: then the same put without it succeeds.
+      if (!isVaultError(error, "INVALID")) throw error;
+      await this.#put(key, PROBE_CONTENT, false, options).catch(() => {
+        throw error;
+      });
+    }
+    this.#condition.refuse();
+    return racers;
   }
 
   async #put(key: string, bytes: Buffer, ifAbsent: boolean, options: CallOptions): Promise<void> {
@@ -169,6 +181,7 @@ export class S3Blobs implements BlobStore {
       ContentLength: bytes.length,
       ...(ifAbsent ? { IfNoneMatch: "*" } : {}),
     });
+    if (ifAbsent) this.#condition.watch(command);
     await this.#call("put", options, (abortSignal) => this.#client.send(command, { abortSignal }));
   }
 

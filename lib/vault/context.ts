@@ -167,8 +167,10 @@ export class VaultContext {
       );
     }
     if (!traits.exclusiveCreate) {
+      const why = traits.exclusiveCreateHint === undefined ? "" : ` ${traits.exclusiveCreateHint}`;
       this.warn(
-        "This store cannot create a key exclusively: leases are off, so a process never waits for another one that runs the session. Two processes that run one session at the same time may overwrite each other's saves, and neither notices.",
+        "This store cannot create a key exclusively: leases are off, so a process never waits for another one that runs the session. Two processes that run one session at the same time may overwrite each other's saves, and neither notices." +
+          why,
       );
     }
     return traits;

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -6,9 +6,11 @@ import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
 import { type Service, s3Client } from "../support/services/index.ts";
 
 /** Whatever is asked is answered with this: a server's refusals that no test can make it say. */
-let answer: { status: number; type: string; body: string };
+let answer: { status: number; type: string; body: string | Buffer };
 /** Answers to some paths something else. */
-let answerTo: (path: string) => typeof answer | undefined = () => undefined;
+let answerTo: (path: string, request: Partial<IncomingMessage>, body: Buffer) => typeof answer | undefined = () =>
+  undefined;
+let service: Service;
 let asked: string[] = [];
 let server: Server;
 let client: S3Client;
@@ -16,17 +18,19 @@ let blobs: S3Blobs;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
-    request.resume().on("end", () => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
       const path = request.url ?? "";
       asked.push(path);
-      const { status, type, body } = answerTo(path) ?? answer;
+      const { status, type, body } = answerTo(path, request, Buffer.concat(parts)) ?? answer;
       response.writeHead(status, { "content-type": type }).end(body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const env = { AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" };
-  const service: Service = {
+  service = {
     name: "answers",
     env: { ...env, S3_ENDPOINT: `http://127.0.0.1:${port}` },
     way: "in this process",
@@ -145,6 +149,87 @@ it("takes `maxBlobBytes` of 64 KiB to 16 MiB, and sends nothing larger", async (
   const small = new S3Blobs({ client, bucket: "bucket", maxBlobBytes: 65_536 });
   await expect(small.put("s/a", Buffer.alloc(65_537))).rejects.toMatchObject({ code: "TOO_LARGE" });
   expect(asked).toEqual([]);
+});
+
+describe("the probe for exclusive creation", () => {
+  const objects = new Map<string, Buffer>();
+  afterEach(() => objects.clear());
+  const ok = (body: string | Buffer, type = "application/xml"): typeof answer => ({ status: 200, type, body });
+
+  /** A server that refuses each put with the condition, and is a good one otherwise. */
+  const refusing =
+    (refused: typeof answer): typeof answerTo =>
+    (path, { method, headers }, body) => {
+      const { pathname, searchParams } = new URL(path, "http://s3");
+      const prefix = searchParams.get("prefix");
+      if (prefix !== null) return ok(listing([...objects.keys()].filter((key) => key.startsWith(`/bucket/${prefix}`))));
+      if (method === "GET") return ok(objects.get(pathname) ?? "", "application/octet-stream");
+      if (method === "DELETE") objects.delete(pathname);
+      if (method !== "PUT") return { ...ok(""), status: 204 };
+      if (headers?.["if-none-match"] === "*") return refused;
+      objects.set(pathname, body);
+      return ok("");
+    };
+  const listing = (keys: string[]): string =>
+    `<?xml version="1.0"?><ListBucketResult><Name>bucket</Name>${keys.map((key) => `<Contents><Key>${key.slice(8)}</Key><Size>1</Size></Contents>`).join("")}<IsTruncated>false</IsTruncated></ListBucketResult>`;
+  /** A key that is not there. */
+  const orAbsent =
+    (respond: typeof answerTo): typeof answerTo =>
+    (path, request, body) =>
+      request.method === "GET" && !path.includes("prefix=") && !objects.has(new URL(path, "http://s3").pathname)
+        ? refusal(404, "NoSuchKey")
+        : respond(path, request, body);
+
+  it.each([
+    ["501 NotImplemented (Alibaba OSS)", refusal(501, "NotImplemented")],
+    ["400 NotImplemented (Alibaba OSS)", refusal(400, "NotImplemented")],
+    ["501 without a word", { ...html(501), body: "" }],
+    ["501 of a proxy", html(501)],
+    ["400 InvalidArgument", refusal(400, "InvalidArgument")],
+    ["400 InvalidRequest", refusal(400, "InvalidRequest")],
+  ])("%s: the store works without fencing, with one warning that names the server", async (_, refused) => {
+    answerTo = orAbsent(refusing(refused));
+    const traits = await new S3Blobs({ client, bucket: "bucket" }).traits();
+    expect(traits).toMatchObject({
+      exclusiveCreate: false,
+      exclusiveCreateHint: expect.stringMatching(/server refuses `If-None-Match/),
+    });
+    const warnings: string[] = [];
+    const store = new S3Store({ client, bucket: "bucket", onWarning: (message) => warnings.push(message), retries: 0 });
+    expect(await store.sessionExists({ session: "RemoteAuth" })).toBe(false);
+    const lease = await store.acquire({ session: "RemoteAuth" });
+    await lease.release();
+    expect(warnings).toEqual([expect.stringMatching(/cannot create a key exclusively.*refuses `If-None-Match/)]);
+  });
+
+  it.each([
+    ["no bucket", refusal(404, "NoSuchBucket"), "INVALID"],
+    ["a missing right", refusal(403, "AccessDenied"), "DENIED"],
+    ["an outage", refusal(503, "SlowDown"), "UNAVAILABLE"],
+  ])("%s is no answer to it", async (_, refused, code) => {
+    answerTo = (_path, { method }) => (method === "GET" ? refusal(404, "NoSuchKey") : refused);
+    await expect(new S3Blobs({ client, bucket: "bucket" }).traits()).rejects.toMatchObject({ code });
+  });
+
+  it("an SDK that drops the condition is named, and not the server", async () => {
+    const old = s3Client(service, { maxAttempts: 1 });
+    // As versions before 3.635.0: the member is not in their model, and so in no request.
+    old.middlewareStack.add(
+      (next) => (args) => {
+        delete (args.input as { IfNoneMatch?: string }).IfNoneMatch;
+        return next(args);
+      },
+      { step: "initialize", name: "old" },
+    );
+    answerTo = orAbsent(refusing(refusal(501, "NotImplemented")));
+    expect(await new S3Blobs({ client: old, bucket: "bucket" }).traits()).toMatchObject({
+      exclusiveCreate: false,
+      exclusiveCreateHint: expect.stringMatching(
+        /not to blame: @aws-sdk\/client-s3 3\.\d+\.\d+ drops.*3\.635\.0 or newer/,
+      ),
+    });
+    old.destroy();
+  });
 });
 
 describe("a deletion of many keys", () => {
