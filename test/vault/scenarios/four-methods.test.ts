@@ -22,6 +22,8 @@ describe("zips, as whatsapp-web.js's own RemoteAuth saves and extracts them", ()
     process.chdir(directory);
     warnings = [];
     store = open();
+    // As a strategy does, before it writes the first zip.
+    await store.sessionExists({ session });
   });
   afterEach(async () => {
     process.chdir(home);
@@ -59,6 +61,7 @@ describe("zips, as whatsapp-web.js's own RemoteAuth saves and extracts them", ()
     await store.save({ session });
     assertSameFiles(await extracted(), profileFiles("default"));
     const elsewhere = open(join(directory, "elsewhere"));
+    await elsewhere.sessionExists({ session });
     await writeZip(profileFiles("elsewhere"), join(directory, "elsewhere", `${session}.zip`));
     await elsewhere.save({ session });
     assertSameFiles(await extracted(elsewhere), profileFiles("elsewhere"));
@@ -66,7 +69,7 @@ describe("zips, as whatsapp-web.js's own RemoteAuth saves and extracts them", ()
 
   it("are the newest of those where several are new, and a warning says so", async () => {
     await writeZip(profileFiles("old"), `${session}.zip`);
-    await utimes(`${session}.zip`, new Date(), new Date(Date.now() - 1_000));
+    await utimes(`${session}.zip`, new Date(), new Date(performance.timeOrigin + performance.now() - 1_000));
     await writeZip(profileFiles("new"), join(".wwebjs_auth", `${session}.zip`));
     await store.save({ session });
     assertSameFiles(await extracted(), profileFiles("new"));
