@@ -15,10 +15,11 @@ export function endSignals(platform: NodeJS.Platform): readonly EndSignal[] {
 }
 
 /**
- * One Ctrl+C reaches every program of a terminal, and some pass it on to a process that has had it: from nodemon a process
- * gets three within a fifth of a second. In milliseconds.
+ * The time in which the same signal counts as the same request, in milliseconds: one Ctrl+C reaches every program of a
+ * terminal, and some pass it on to a process that has had it. From nodemon a process gets SIGTERM twice at a restart, and
+ * SIGINT three times at a Ctrl+C, within a fifth of a second.
  */
-const SAME_CTRL_C_MS = 1_000;
+const SAME_REQUEST_MS = 1_000;
 
 /** How long a callback may delay the end of the process, in milliseconds: Docker and Kubernetes kill earlier. */
 const DEFAULT_LIMIT_MS = 30_000;
@@ -34,7 +35,7 @@ const listeners = new Map<EndSignal, () => void>();
 /**
  * Runs `callback` once when a signal asks the process to end (see {@link endSignals}), at the same time as all other
  * callbacks; then lets the signal have its usual effect. If the signal has other listeners, they decide whether the
- * process ends. A second signal does not wait for the callbacks, unless it is the same Ctrl+C of a terminal.
+ * process ends. A second signal does not wait for the callbacks, unless it repeats the first within a second.
  * @param options.limitMs how long the callback may delay the end of the process, in milliseconds. @default 30000
  * @returns a function that removes the callback
  */
@@ -59,17 +60,17 @@ export function usersOwnSignals(options: PuppeteerOptions | undefined): boolean 
 }
 
 let ending = false;
-/** When the first SIGINT came, by `performance.now()`. */
-let interruptedAt = Number.NEGATIVE_INFINITY;
+/** The signal that began the end, and when it came, by `performance.now()`. */
+let first: { readonly signal: EndSignal; readonly at: number } | undefined;
 
 async function handle(signal: EndSignal): Promise<void> {
   if (ending) {
-    if (signal === "SIGINT" && isInTerminal() && performance.now() - interruptedAt < SAME_CTRL_C_MS) return;
+    if (isSameRequest(signal)) return;
     callbacks.clear();
     return letThrough(signal);
   }
   ending = true;
-  if (signal === "SIGINT") interruptedAt = performance.now();
+  first = { signal, at: performance.now() };
   const called = [...callbacks];
   callbacks.clear();
   await Promise.all(called.map(runBounded));
@@ -77,8 +78,10 @@ async function handle(signal: EndSignal): Promise<void> {
   letThrough(signal);
 }
 
-function isInTerminal(): boolean {
-  return process.stdout.isTTY || process.stderr.isTTY;
+/** Whether a signal repeats the first one. Without a terminal a second SIGINT is sent on purpose. */
+function isSameRequest(signal: EndSignal): boolean {
+  if (first?.signal !== signal || performance.now() - first.at >= SAME_REQUEST_MS) return false;
+  return signal !== "SIGINT" || process.stdout.isTTY || process.stderr.isTTY;
 }
 
 /** Runs a callback for `limitMs` at most. Never rejects, also when the callback fails. */

@@ -59,6 +59,12 @@ describe("a process that receives a signal", () => {
     expect(ended).toEqual({ said: ["closed"], code: null, signal: "SIGINT" });
   });
 
+  it("takes a SIGTERM that follows at once for the same one, as nodemon sends it at a restart", async () => {
+    const ended = await run("one SIGTERM twice", { up: "SIGTERM" });
+    expect(ended).toEqual({ said: ["closed"], code: null, signal: "SIGTERM" });
+    expect(await run("SIGTERM after SIGHUP", { up: "SIGHUP" })).toEqual({ said: [], code: null, signal: "SIGTERM" });
+  });
+
   it("in a terminal does not wait after a second Ctrl+C", async () => {
     expect(await run("a second Ctrl+C", { up: "SIGINT" })).toEqual({ said: [], code: null, signal: "SIGINT" });
   });

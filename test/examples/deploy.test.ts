@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { endSignals } from "../../lib/browser/signals.ts";
 import { folder, root } from "./example.ts";
 import { plainYaml, type Yaml } from "./plain-yaml.ts";
 
@@ -67,6 +68,27 @@ describe("the files in examples/deploy", () => {
   it("ecosystem.config.cjs signals node alone, and gives it time to save", () => {
     const { apps } = createRequire(import.meta.url)(join(deploy, "ecosystem.config.cjs"));
     expect(apps).toEqual([expect.objectContaining({ kill_timeout: GRACE_S * 1000, treekill: false })]);
+  });
+});
+
+describe("the files for supervisord and nodemon", () => {
+  it("supervisord.conf sends SIGTERM to node alone, and gives it time to save", () => {
+    const settings = Object.fromEntries(
+      [...read("supervisord.conf").matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    expect(settings).toMatchObject({
+      stopsignal: "TERM",
+      stopwaitsecs: String(GRACE_S),
+      stopasgroup: "false",
+      autorestart: "true",
+    });
+    expect(settings.command).toMatch(/^\/\S+\/node /);
+  });
+
+  it("nodemon.json sends a signal that the strategy handles, and does not watch the profile", () => {
+    const { signal, ignore } = JSON.parse(read("nodemon.json"));
+    expect(endSignals("linux")).toContain(signal);
+    expect(ignore).toContain(".wwebjs_auth/");
   });
 });
 
