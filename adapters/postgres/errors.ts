@@ -49,9 +49,10 @@ const kinds: Readonly<Record<string, Kind>> = {
   XX002: ["CORRUPT", "The server has found damage in an index: look at its log, and run REINDEX."],
 };
 
-/** What the client says without a code. */
+/** What the client says without a code, and PgBouncer with the code of every refusal of its own, 08P01. */
 const sayings: readonly (readonly [RegExp, Kind])[] = [
-  [/^SASL: /, ["DENIED", "Look at the password of the pool."]],
+  [/^SASL: |authentication failed|no such user/, ["DENIED", "Look at the user and the password of the pool."]],
+  [/no such database|database .* does not exist/, ["INVALID", "The database in the pool's address does not exist."]],
   [/does not support SSL/, ["INVALID", "Take `ssl` out of the pool's options, or turn TLS on at the server."]],
   [/Cannot use a pool after calling end/, ["UNAVAILABLE", "End the pool after the client is destroyed, not before."]],
   [

@@ -19,7 +19,7 @@ interface Bounced {
 /** Two connections behind it for all of its clients: a statement is seldom on the one that had the statement before. */
 async function bounced(): Promise<Bounced> {
   const server = await startOwnPostgres(["synchronous_commit=off"]);
-  const bouncer = await startPgBouncer(server, ["default_pool_size = 2", "max_prepared_statements = 0"]);
+  const bouncer = await startPgBouncer(server, ["default_pool_size = 2"]);
   const stop = async (): Promise<void> => {
     await bouncer.stop();
     await server.stop();
@@ -70,6 +70,17 @@ await suiteWith("PostgreSQL behind PgBouncer", bounced, ({ server, bouncer }) =>
       );
       expect(await new PostgresBlobs({ pool: direct }).get("s/9")).toEqual(value);
     });
+  });
+
+  it.each<[string, string, object]>([
+    ["a wrong password", "password", { code: "DENIED" }],
+    ["an unknown user", "username", { code: "DENIED" }],
+    ["no such database", "pathname", { code: "INVALID", message: expect.stringContaining("does not exist") }],
+  ])("tells %s", async (_, part, told) => {
+    const url = Object.assign(new URL(bouncer.env.POSTGRES_URL ?? ""), { [part]: "nothing" });
+    const wrong = new pg.Pool({ connectionString: url.href });
+    await expect(new PostgresBlobs({ pool: wrong }).get("s/a")).rejects.toMatchObject(told);
+    await wrong.end();
   });
 
   it("leaves no setting behind for other clients", async () => {

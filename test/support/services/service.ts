@@ -157,8 +157,10 @@ async function begin(plan: LaunchPlan, at: Place): Promise<ChildProcess> {
   child.once("error", (error) => {
     failed = error.message;
   });
-  children.add(child);
-  child.once("exit", () => children.delete(child));
+  const kill = (): unknown =>
+    plan.program.inContainer ? child.kill("SIGKILL") : plan.program.signal(child, "SIGKILL", at.dir);
+  kills.add(kill);
+  child.once("exit", () => kills.delete(kill));
   remember(child);
   const said = (): string => lastLines(existsSync(log) ? readFileSync(log, "utf8") : "", 5);
   const deadline = performance.now() + READY_WITHIN_MS;
@@ -229,9 +231,9 @@ function threadStandsStill(stat: string): boolean {
 }
 
 // The servers of a process that ends without stopping them end with it.
-const children = new Set<ChildProcess>();
+const kills = new Set<() => unknown>();
 process.once("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
+  for (const kill of kills) kill();
 });
 
 /** Where this run keeps data directories and the process ids of its servers; made by the global setup of the tests. */
