@@ -19,7 +19,7 @@ const bot = openClient({
   authStrategy,
   ...(spec.version ? { version: spec.version } : {}),
   ...(spec.client ? { client: spec.client } : {}),
-  ...(spec.args ? { puppeteer: { args: spec.args } } : {}),
+  puppeteer: { ...(spec.args ? { args: spec.args } : {}), ...(spec.puppeteer as object) },
   live: spec.live === true,
   onEvent: ({ name, values }) => tell({ event: name, values: values.map(plain) }),
 });

@@ -4,6 +4,7 @@ import type { ClientOptions } from "whatsapp-web.js";
 import type { SaveReport } from "../../lib/store.ts";
 import { exitOf } from "./child-exit.ts";
 import { compiled } from "./compiled.ts";
+import { inNamespaces } from "./containers.ts";
 import { EventLog, type SeenEvent } from "./events.ts";
 import { type Phone, phoneBy } from "./phone.ts";
 import { identify, killTree, type ProcessId, processTree, untilGone } from "./process-tree.ts";
@@ -19,6 +20,10 @@ export interface BotSpec extends StrategySpec {
   args?: string[];
   /** The host that the process takes its machine for. @default the real one */
   host?: string;
+  /** Runs in namespaces of its own, as in a container with this name (see `obtainNamespaces`). @default in none */
+  container?: string;
+  /** Launch options of puppeteer beside the shared ones. */
+  puppeteer?: { headless?: boolean | "shell"; executablePath?: string };
   /** Destroys its client on SIGTERM and exits, as bots with a handler of their own do. @default false */
   destroysOnSignal?: boolean;
   /** Talk to the real WhatsApp Web. @default false */
@@ -93,10 +98,12 @@ process.once("exit", () => {
 /** Starts a bot in a process of its own. It links, restores and saves by itself; `until` tells how far it is. */
 export function startBot(spec: BotSpec): Bot {
   const log = new EventLog();
+  const container = spec.container === undefined ? undefined : inNamespaces(spec.container);
   const child = fork(compiled(BOT, standInFiles), [JSON.stringify(spec)], {
-    execArgv: [],
+    execArgv: container === undefined ? [] : [...container.args, process.execPath],
     ...(spec.cwd ? { cwd: spec.cwd } : {}),
     ...(spec.execPath ? { execPath: spec.execPath } : {}),
+    ...(container === undefined ? {} : { execPath: container.command }),
     env: { ...process.env, [RUN_DIRECTORY]: botsFolder() },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
@@ -112,7 +119,9 @@ export function startBot(spec: BotSpec): Bot {
   });
   child.on("message", (reply: BotReply) => {
     if ("id" in reply) return calls.settle(reply);
-    if (reply.event === "browser_started") running.browser = identify(reply.values[0] as number);
+    // A number of a container means another process here. What is in a container ends with its first process.
+    if (reply.event === "browser_started" && container === undefined)
+      running.browser = identify(reply.values[0] as number);
     log.add(reply.event, reply.values);
   });
   const exited = exitOf(child).then(([code, signal]) => {

@@ -2,6 +2,7 @@
 // part was had. `-- --long`: what `npm run test:long` needs, too. A part that cannot be had is named; what becomes of its
 // tests is decided where they are (suite.ts).
 import { obtainChromium } from "../chromium.ts";
+import { obtainHeadlessShell } from "../headless-shell.ts";
 import { obtainMongo } from "./mongo.ts";
 import { nodeVersions, obtainNode } from "./node.ts";
 import { obtainPgBouncer, obtainPostgres } from "./postgres.ts";
@@ -29,6 +30,7 @@ async function obtainSqlite(): Promise<Pick<Program, "way">> {
 // The servers also where an address of one is given: tests that hurt a server start their own.
 const parts: Part[] = [
   obtainChromium,
+  obtainHeadlessShell,
   obtainZip,
   obtainSqlite,
   obtainRedis,
