@@ -9,21 +9,13 @@ const FAILED_START_MS = 60_000;
  * browser stays open for a minute, for a person who looks at its page or calls `client.destroy()`, and is then closed.
  */
 export class FailedStart {
-  readonly #browser: BrowserLike;
   readonly #timer: NodeJS.Timeout;
 
   /** @param isReady whether the page has become ready all the same: then its browser is not closed */
   constructor(browser: BrowserLike, isReady: () => boolean) {
-    this.#browser = browser;
     this.#timer = setTimeout(() => void (isReady() || closeQuietly(browser)), FAILED_START_MS);
     // The browser keeps the process alive.
     this.#timer.unref();
-  }
-
-  /** Closes the browser now. Never rejects. */
-  async close(): Promise<void> {
-    this.end();
-    await closeQuietly(this.#browser);
   }
 
   /** The run has ended: the browser is closed by somebody else. */

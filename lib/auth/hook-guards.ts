@@ -1,6 +1,7 @@
 import { waitAtMost } from "../async/deadline.ts";
 import type { BrowserLike, ClientLike } from "../browser/client.ts";
 import { closeQuietly, destroyedMeanwhile } from "../browser/profile-launch.ts";
+import { VaultError } from "../errors.ts";
 
 /** How long a start waits for the browser of the run before to close, in milliseconds. */
 const CLOSE_WAIT_MS = 60_000;
@@ -10,6 +11,8 @@ interface GuardedStart {
   readonly isFirst: boolean;
   /** Resolves when the browser of the run before is closed; `undefined` when none is about to close. */
   readonly previous: Promise<unknown> | undefined;
+  /** Whether a call of `client.initialize()` is about to launch a browser, also when one runs. @default false */
+  readonly isLaunching?: boolean;
 }
 
 /**
@@ -35,10 +38,11 @@ export class HookGuards {
   /**
    * For `beforeBrowserInitialized`: calls `begin`, unless the page continues in a browser that runs.
    * @param inTurn runs `begin` when all earlier hooks have ended
-   * @throws `CANCELLED` when the client was destroyed meanwhile; the errors of `begin`
+   * @throws `CANCELLED` when the client was destroyed meanwhile; `LEASE_HELD` when a second browser would be launched
+   *   beside the one that runs; the errors of `begin`
    */
   async start(
-    { isFirst, previous }: GuardedStart,
+    { isFirst, previous, isLaunching = false }: GuardedStart,
     begin: () => Promise<void>,
     inTurn: (step: () => Promise<void>) => Promise<void> = (step) => step(),
   ): Promise<void> {
@@ -55,8 +59,9 @@ export class HookGuards {
     if (previous !== undefined) await waitAtMost(CLOSE_WAIT_MS, previous, { keepsAlive: false });
     await inTurn(async () => {
       check?.();
-      // A browser that runs has its profile open, as at a second initialize().
       if (!client.pupBrowser?.isConnected()) await begin();
+      // Not every browser keeps a lock in its profile: a second one would open it beside the first.
+      else if (isLaunching) throw alreadyOpen(this.#subject());
     });
   }
 
@@ -96,8 +101,21 @@ export class HookGuards {
     };
   }
 
+  /** The strategy belongs to another client from now on. */
+  clientChanged(): void {
+    this.#continuedLogouts = 0;
+    this.#browser = undefined;
+  }
+
   /** For `destroy`. */
   destroyed(): void {
     this.#destroys += 1;
   }
+}
+
+/** The client has a browser, or is starting one. @param subject the session or the profile */
+export function alreadyOpen(subject: string): VaultError {
+  return new VaultError("LEASE_HELD", `${subject} is open in this client already, or is being opened by it.`, {
+    hint: "Call client.initialize() once. Before another call, wait for client.destroy().",
+  });
 }

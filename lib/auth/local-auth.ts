@@ -5,15 +5,16 @@ import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { PublicClient } from "../browser/client.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { ProfileLaunch } from "../browser/profile-launch.ts";
-import { checkNoBrowser, removeStaleLocks } from "../browser/singleton-lock.ts";
+import { checkNoBrowser } from "../browser/singleton-lock.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
 import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
 import { BaseAuth } from "./base-auth.ts";
-import { HookGuards } from "./hook-guards.ts";
-import { removeLeftovers, removeProfile } from "./local/remove-profile.ts";
+import { alreadyOpen, HookGuards } from "./hook-guards.ts";
+import { removeLeftovers, removeProfile, removeUnused } from "./local/remove-profile.ts";
 import { warnOfAbsentProfile } from "./local/warn-of-absence.ts";
+import { OneClient } from "./one-client.ts";
 import { warnOfStrangers } from "./stranger-warnings.ts";
 import {
   checkStrategyOptions,
@@ -46,7 +47,12 @@ export class LocalAuth extends BaseAuth {
   );
   /** Whether a start has opened the profile. */
   #hasStarted = false;
+  readonly #use: OneClient = new OneClient("LocalAuth");
   #launch: ProfileLaunch | undefined;
+  /** The launch whose page was ready last. */
+  #ready: ProfileLaunch | undefined;
+  /** The launch of the last start that whatsapp-web.js has given up. */
+  #failed: ProfileLaunch | undefined;
   #starts: WatchedStarts<ProfileLaunch> | undefined;
   /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
   #closed: Deferred | undefined;
@@ -59,12 +65,26 @@ export class LocalAuth extends BaseAuth {
     this.rmMaxRetries = this.#settings.rmMaxRetries;
   }
 
+  /** @throws `INVALID` when another client uses this strategy */
   override setup(client: PublicClient): void {
+    const isOther = this.#use.setUp(client, this.#launch?.isOver === true);
     super.setup(client);
     if (this.#starts?.watches(this.client)) return;
+    if (isOther) this.#forgetClient();
     this.#starts = new WatchedStarts(this.client, {
-      onFailed: (launch, { children }, error) => launch.giveUp(children, error),
+      onFailed: async (launch, { children }, error) => {
+        await launch.giveUp(children, error);
+        if (launch.isOver) this.#use.ended();
+        this.#failed = launch;
+      },
     });
+  }
+
+  #forgetClient(): void {
+    this.#starts?.retire("LocalAuth");
+    this.#guards.clientChanged();
+    this.#launch = undefined;
+    this.#closed = undefined;
   }
 
   /**
@@ -78,38 +98,69 @@ export class LocalAuth extends BaseAuth {
     const dir = join(resolve(this.dataPath), sessionNameOf("session", this.clientId));
     checkLaunchable(this.client.options.puppeteer, "LocalAuth", dir);
     this.userDataDir = dir;
-    const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise };
-    await this.#guards.start(start, () => this.#begin(dir));
+    this.#use.started();
+    try {
+      const endFailed = this.#endOfFailed();
+      if (endFailed !== undefined) await endFailed();
+      if (this.#starts?.isDestroying) this.#closed ??= deferred();
+      const isLaunching = this.#starts?.isStarting === true;
+      const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise, isLaunching };
+      await this.#guards.start(start, () => this.#begin(dir));
+    } catch (error) {
+      if (this.#launch === undefined) this.#use.ended();
+      throw error;
+    }
+  }
+
+  /** The end of a start that has failed and has left its browser, unless its page was ready all the same. */
+  #endOfFailed(): (() => Promise<void>) | undefined {
+    const launch = this.#launch;
+    if (launch === undefined || launch === this.#ready) return undefined;
+    const before = this.#starts?.triedBefore(launch);
+    if (before === undefined && launch !== this.#failed) return undefined;
+    return async () => {
+      await launch.endFailed(before?.children);
+      if (this.#launch === launch) this.#launch = undefined;
+    };
   }
 
   async #begin(dir: string): Promise<void> {
     const previous = this.#launch;
-    // No hook tells that the browser of the launch before is just starting: it continues, and this start fails.
-    if (previous !== undefined) await checkNoBrowser(dir);
-    const launch = new ProfileLaunch({
-      ...this.#settings,
-      client: this.client,
-      dir,
-      destroy: () => this.destroy(),
+    if (previous !== undefined) {
+      // The launch before continues, and this start fails. Without a call of initialize() no hook tells of a browser that is
+      // just starting, only its lock.
+      if (this.#starts?.isBeingStarted(previous) && !this.#starts.triedBefore(previous))
+        throw alreadyOpen(`The profile ${dir}`);
+      await checkNoBrowser(dir);
+      await previous.end();
+    }
+    const options = { ...this.#settings, client: this.client, dir, destroy: () => this.destroy() };
+    const starts = this.#starts;
+    const launch: ProfileLaunch = new ProfileLaunch(options, {
+      isBeingStarted: () => starts?.isBeingStarted(launch) === true,
+      onLost: (lost) => void this.#lose(lost),
     });
     this.#launch = launch;
-    this.#starts?.begins(launch);
+    starts?.begins(launch);
     try {
       await launch.prepare(async () => {
-        await previous?.end();
         await removeLeftovers(dir);
         await mkdir(dir, { recursive: true });
         // A later start finds what the start before, or a logout, has left.
         if (!this.#hasStarted) await warnOfAbsentProfile(dir, this.#settings.onWarning);
-        await removeStaleLocks(dir);
         return await repairedProfile(dir, this.#settings.onWarning);
       });
       this.#hasStarted = true;
     } catch (error) {
-      // The launch before continues.
-      if (this.#launch === launch) this.#launch = previous;
+      if (this.#launch === launch) this.#launch = undefined;
       throw error;
     }
+  }
+
+  /** Another process has the profile, and the browser was ended. */
+  async #lose(lost: VaultError): Promise<void> {
+    this.#settings.onWarning(`${lost.message} The client is destroyed. ${lost.hint ?? ""}`);
+    await this.client.destroy().catch(() => this.destroy());
   }
 
   override async afterBrowserInitialized(): Promise<void> {
@@ -118,21 +169,33 @@ export class LocalAuth extends BaseAuth {
     if (browser !== undefined) await launch?.started(browser);
   }
 
+  /** Called at every READY. */
+  override async afterAuthReady(): Promise<void> {
+    this.#ready = this.#launch;
+  }
+
   /** Called before `destroy()` when the connection has ended for good. */
   override async disconnect(): Promise<void> {
     this.#closed ??= deferred();
   }
 
   override async destroy(): Promise<void> {
+    await this.#end(async () => undefined);
+  }
+
+  /** @param last called before the profile is released. @returns whether the profile was open */
+  async #end(last: () => Promise<void>): Promise<boolean> {
     const launch = this.#launch;
     this.#launch = undefined;
     this.#guards.destroyed();
     // Chromium writes its storage in a process of its own, which may outlive the main process: the profile is at rest
     // once both have ended.
-    if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
-    await launch?.end();
+    if (launch !== undefined) await launch.end(last);
+    else if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
+    this.#use.ended();
     this.#closed?.resolve();
     this.#closed = undefined;
+    return launch !== undefined;
   }
 
   /**
@@ -140,11 +203,14 @@ export class LocalAuth extends BaseAuth {
    * the page has emptied its storage and continues in it, and the next link must not be lost.
    */
   override async logout(): Promise<void> {
-    if (this.userDataDir === undefined) return;
-    if (this.#guards.loggedOut()) return;
-    await this.destroy();
-    const removed = await removeProfile(this.userDataDir, this.rmMaxRetries);
-    if (!removed) this.#settings.onWarning(`${this.userDataDir} could not be removed after the logout.`);
+    const dir = this.userDataDir;
+    if (dir === undefined || this.#guards.loggedOut()) return;
+    let removed = false;
+    const wasOpen = await this.#end(async () => {
+      removed = await removeProfile(dir, this.rmMaxRetries);
+    });
+    if (!wasOpen) removed = await removeUnused(dir, this.rmMaxRetries);
+    if (!removed) this.#settings.onWarning(`${dir} could not be removed after the logout.`);
   }
 }
 

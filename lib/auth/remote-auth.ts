@@ -8,9 +8,10 @@ import { discardReplaced } from "../profile/swap.ts";
 import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
 import { type AuthenticationAnswer, BaseAuth } from "./base-auth.ts";
 import { emitEvent } from "./client-events.ts";
-import { HookGuards } from "./hook-guards.ts";
+import { alreadyOpen, HookGuards } from "./hook-guards.ts";
 import type { UnrecordedRefusal } from "./local/opened-profile.ts";
-import { removeDeleted, removeLeftovers, removeProfile } from "./local/remove-profile.ts";
+import { removeDeleted, removeLeftovers, removeProfile, removeUnused } from "./local/remove-profile.ts";
+import { OneClient } from "./one-client.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { restartFailed } from "./run-errors.ts";
@@ -44,7 +45,10 @@ export class RemoteAuth extends BaseAuth {
   /** Path of the local profile. */
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
+  readonly #use: OneClient = new OneClient("RemoteAuth");
   #run: RemoteRun | undefined;
+  /** The run whose browser whatsapp-web.js is about to close. */
+  #closing: RemoteRun | undefined;
   #starts: WatchedStarts<RemoteRun> | undefined;
   /** Whether the page has said last that it is linked to no phone. */
   #isUnpaired = false;
@@ -74,9 +78,13 @@ export class RemoteAuth extends BaseAuth {
     );
   }
 
+  /** @throws `INVALID` when another client uses this strategy */
   override setup(client: PublicClient): void {
+    const isOther = this.#use.setUp(client, this.#run?.hasEnded === true);
     super.setup(client);
+    if (isOther) this.#forgetClient();
     client.on("change_state", (state: unknown) => {
+      if (this.client !== client) return;
       this.#isUnpaired = state === "UNPAIRED" || state === "UNPAIRED_IDLE";
       if (this.#isUnpaired) this.#run?.unlink();
     });
@@ -87,6 +95,13 @@ export class RemoteAuth extends BaseAuth {
     });
   }
 
+  #forgetClient(): void {
+    this.#starts?.retire("RemoteAuth");
+    this.#guards.clientChanged();
+    this.#isUnpaired = false;
+    this.#run = undefined;
+  }
+
   /**
    * Chooses the profile that the browser is to open, and puts it in place.
    * @throws `UNAVAILABLE`, `CORRUPT`, `CANCELLED`: the profile on disk is unchanged, no browser is started, no QR is
@@ -95,21 +110,44 @@ export class RemoteAuth extends BaseAuth {
   override async beforeBrowserInitialized(): Promise<void> {
     const { client } = this;
     checkLaunchable(client.options.puppeteer, "RemoteAuth", this.userDataDir);
-    if (this.#run?.hasFailed) await this.#run.endFailed();
-    // The last save of the run before comes first.
-    const previous = client.pupBrowser?.isConnected() ? this.#run?.ended : undefined;
-    const start = { isFirst: this.#run === undefined, previous };
-    await this.#guards.start(
-      start,
-      () => this.#begin(),
-      (step) => this.#hooks.run(step),
-    );
+    this.#use.started();
+    try {
+      const endFailed = this.#endOfFailed();
+      if (endFailed !== undefined) await endFailed();
+      const run = this.#run;
+      const isClosing = run?.isEnding === true || this.#closing === run || this.#starts?.isDestroying === true;
+      await this.#guards.start(
+        {
+          isFirst: run === undefined,
+          // The last save of the run before comes first.
+          previous: client.pupBrowser?.isConnected() && isClosing ? run?.ended : undefined,
+          isLaunching: this.#starts?.isStarting === true,
+        },
+        () => this.#begin(),
+        (step) => this.#hooks.run(step),
+      );
+    } catch (error) {
+      if (this.#run === undefined) this.#use.ended();
+      throw error;
+    }
+  }
+
+  /** The end of a start that has failed and has left its browser, unless its page was ready all the same. */
+  #endOfFailed(): (() => Promise<void>) | undefined {
+    const run = this.#run;
+    if (run === undefined || run.isEnding || run.wasReady) return undefined;
+    const before = this.#starts?.triedBefore(run);
+    return before !== undefined || run.hasFailed ? () => run.endFailed(before?.children) : undefined;
   }
 
   async #begin(): Promise<void> {
+    const starts = this.#starts;
     let checkDestroys = this.#guards.watchDestroys();
     if (this.#run !== undefined) {
-      // No hook tells that the browser of the run before is just starting: that run continues, and this start fails.
+      // The run before continues, and this start fails. Without a call of initialize() no hook tells of a browser that is
+      // just starting, only its lock.
+      if (starts?.isBeingStarted(this.#run) && !starts.triedBefore(this.#run))
+        throw alreadyOpen(`Session ${this.sessionName}`);
       if (!this.#run.isEnding) await checkNoBrowser(this.userDataDir);
       await this.#run.end();
       // Until here a destroy() may have meant that run.
@@ -128,9 +166,11 @@ export class RemoteAuth extends BaseAuth {
       refused: this.#refused,
       tellsAbsence: !this.#hasStarted,
       destroy: () => this.destroy(),
+      isBeingStarted: (begun) => starts?.isBeingStarted(begun) === true,
+      removeProfile: () => removeProfile(this.userDataDir, this.rmMaxRetries),
     });
     this.#run = run;
-    this.#starts?.begins(run);
+    starts?.begins(run);
     try {
       await run.begin();
       this.#hasStarted = true;
@@ -172,6 +212,7 @@ export class RemoteAuth extends BaseAuth {
     // Only a device that was linked before has lost its session by UNPAIRED; an idle QR page is unpaired as well.
     const unpaired = this.#isUnpaired && run?.wasReady === true;
     this.#starts?.restarted();
+    this.#closing = run;
     run?.unlink();
     await this.#inTurn(run, async () => {
       await run?.stopBackups();
@@ -187,10 +228,9 @@ export class RemoteAuth extends BaseAuth {
     interrupted?.interrupt();
     await this.#inTurn(interrupted, async () => {
       const run = this.#run;
-      if (run === undefined) return;
       this.#run = undefined;
-      await run.finish();
-      if (run.deleted) await removeProfile(this.userDataDir, this.rmMaxRetries);
+      await run?.finish();
+      this.#use.ended();
     });
   }
 
@@ -217,9 +257,10 @@ export class RemoteAuth extends BaseAuth {
             // The page has emptied its storage and continues in it: removing its files would lose the next link.
             await run?.forget();
           } else {
-            await run?.end();
+            await run?.end({ removesProfile: () => true });
             if (this.#run === run) this.#run = undefined;
-            await removeProfile(this.userDataDir, this.rmMaxRetries);
+            if (run === undefined) await removeUnused(this.userDataDir, this.rmMaxRetries);
+            this.#use.ended();
           }
         }
       });

@@ -20,7 +20,12 @@ import type { StartFailure } from "./watched-starts.ts";
 export interface RemoteRunOptions
   extends ProfileLaunchOptions,
     Pick<OpenOptions, "store" | "session" | "refused" | "tellsAbsence">,
-    Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {}
+    Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {
+  /** Whether the call of `client.initialize()` that has begun the run is under way. */
+  readonly isBeingStarted: (run: RemoteRun) => boolean;
+  /** Removes the local profile. Must not reject. */
+  readonly removeProfile: () => Promise<unknown>;
+}
 
 /** One run of a client: from the choice of its profile to the last save. Saves only while the session is linked. */
 export class RemoteRun {
@@ -37,6 +42,8 @@ export class RemoteRun {
   readonly #link: SessionLink;
   /** Whether the stored session was deleted, and no other is linked since. */
   deleted = false;
+  /** Whether the lease, the lock of the profile and the signal handlers are released. */
+  hasEnded = false;
   #finished: Promise<void> | undefined;
   #startedBrowser: BrowserLike | undefined;
   #failed: FailedStart | undefined;
@@ -45,7 +52,10 @@ export class RemoteRun {
     this.#options = options;
     this.store = options.store;
     const onError = (error: unknown): void => this.report(error);
-    this.#launch = new ProfileLaunch(options);
+    this.#launch = new ProfileLaunch(options, {
+      isBeingStarted: () => options.isBeingStarted(this),
+      onLost: (lost) => void this.#lose(lost),
+    });
     this.#browser = new BrowserWatch(options.client, () => this.#browserGone());
     this.#saver = new ProfileSaver({
       ...options,
@@ -93,7 +103,7 @@ export class RemoteRun {
       this.#link.opened(opened);
       restored = opened.restored;
       return opened.profile;
-    });
+    }, signal);
     if (this.#phase.lost !== undefined) throw this.#phase.lost;
     this.#phase.opened();
     if (restored !== undefined) this.#emit("remote_session_restored", restored);
@@ -127,10 +137,14 @@ export class RemoteRun {
     return this.#failed !== undefined && !this.isEnding && !this.wasReady;
   }
 
-  /** Closes the browser of a start that has failed, and ends the run. Never rejects. */
-  async endFailed(): Promise<void> {
+  /**
+   * Ends the browser of a start that has failed, and the run. Never rejects.
+   * @param children the processes that the start has started
+   */
+  async endFailed(children?: StartFailure["children"]): Promise<void> {
     this.browserClosed();
-    await this.#failed?.close();
+    this.#failed?.end();
+    await this.#launch.endFailed(children);
     await this.end();
   }
 
@@ -157,7 +171,10 @@ export class RemoteRun {
    * once is answered for all of them; when the client starts again, only the first call returns.
    */
   async authenticationNeeded(): Promise<AuthenticationAnswer | undefined> {
-    return await this.#link.needed();
+    const answer = await this.#link.needed();
+    // The session is released as well. A handler of `auth_failure` may end the process, or this run, at once.
+    if (answer?.failed) await this.#launch.release();
+    return answer;
   }
 
   /** Starts the saves; may be called at every READY. */
@@ -216,17 +233,27 @@ export class RemoteRun {
     } catch (error) {
       this.report(error);
     } finally {
-      await this.end();
+      await this.end({ removesProfile: () => this.deleted });
     }
   }
 
-  /** Ends the run without a save: releases the lease, the lock and the signals. Never rejects; may be called twice. */
-  async end(): Promise<void> {
+  /**
+   * Ends the run without a save: releases the lease, the lock and the signals. Never rejects; may be called twice.
+   * @param options.removesProfile whether the local profile is removed before it is released. @default it is kept
+   */
+  async end({ removesProfile = () => false }: { removesProfile?: () => boolean } = {}): Promise<void> {
     this.#phase.end();
     this.interrupt();
     await this.stopBackups();
+    const released = this.#launch.release(async () => {
+      if (removesProfile()) await this.#options.removeProfile();
+    });
+    // A browser that does not end must not keep the lease, too.
+    if (!this.#launch.browserRuns) await released;
     await this.store.close().catch((error) => this.report(error));
+    await released;
     await this.#launch.end();
+    this.hasEnded = true;
     this.#ended.resolve();
   }
 

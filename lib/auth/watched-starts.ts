@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type Deferred, deferred } from "../async/deferred.ts";
 import type { ClientLike } from "../browser/client.ts";
 import { hasLoggedOut } from "../browser/logged-out.ts";
+import { VaultError } from "../errors.ts";
 
 /** A call of `client.initialize()` that has failed. */
 export interface StartFailure {
@@ -16,6 +17,8 @@ interface Start {
   /** That it is, when it is one. */
   readonly restart: Restart | undefined;
   isUnderWay: boolean;
+  /** The processes that it has started. */
+  readonly children: ChildProcess[];
   /** Whether its one call of `inject()` has ended: from then on whatsapp-web.js listens to the page. */
   isPrepared: boolean;
 }
@@ -66,16 +69,23 @@ export class WatchedStarts<T extends object> {
   readonly #client: ClientLike;
   readonly #onFailed: StartListeners<T>["onFailed"];
   readonly #begun = new WeakMap<Start, T>();
+  /** The calls of `client.initialize()` that have begun something and not ended. */
+  readonly #underWay = new Set<Start>();
+  /** Name of the strategy that belongs to another client now. */
+  #retired: string | undefined;
+  /** How many calls of `client.destroy()` have not ended. */
+  #destroys = 0;
   #restart: Restart | undefined;
 
   /**
-   * Replaces `client.initialize` by a method that does the same, and, with `onRestartFailed`, `client.inject` by one that
+   * Replaces `client.initialize` and `client.destroy` by methods that do the same, and, with `onRestartFailed`, `client.inject` by one that
    * does not reject when a restart has failed that nobody awaits, and goes on in a page that has logged itself out.
    */
   constructor(client: ClientLike, listeners: StartListeners<T>) {
     this.#client = client;
     this.#onFailed = listeners.onFailed;
-    const { initialize, inject } = client;
+    const { initialize, inject, destroy } = client;
+    if (typeof destroy === "function") client.destroy = () => this.#destroy(() => destroy.call(client));
     if (typeof initialize === "function") {
       client.initialize = async (...values: []): Promise<void> =>
         await this.#start(() => initialize.apply(client, values));
@@ -95,7 +105,34 @@ export class WatchedStarts<T extends object> {
   /** The call of `client.initialize()` that the current code belongs to has begun `what`. */
   begins(what: T): void {
     const start = this.#context?.start;
-    if (start !== undefined) this.#begun.set(start, what);
+    if (start === undefined) return;
+    this.#begun.set(start, what);
+    if (start.isUnderWay) this.#underWay.add(start);
+  }
+
+  /** Whether a call of `client.destroy()` is under way. */
+  get isDestroying(): boolean {
+    return this.#destroys > 0;
+  }
+
+  /** Whether the current code belongs to a call of `client.initialize()` that has prepared no page yet. */
+  get isStarting(): boolean {
+    const start = this.#context?.start;
+    return start?.isUnderWay === true && !start.isPrepared;
+  }
+
+  /** Whether a call of `client.initialize()` that has begun `what` is under way. */
+  isBeingStarted(what: T): boolean {
+    return [...this.#underWay].some((start) => this.#begun.get(start) === what);
+  }
+
+  /**
+   * The current call of `client.initialize()` has begun `what` already: a subclass has caught the error of that attempt, and
+   * tries again.
+   */
+  triedBefore(what: T): StartFailure | undefined {
+    const start = this.#context?.start;
+    return start?.isUnderWay === true && this.#begun.get(start) === what ? { children: start.children } : undefined;
   }
 
   /**
@@ -120,7 +157,16 @@ export class WatchedStarts<T extends object> {
     this.#restart = undefined;
   }
 
+  /** The strategy belongs to another client from now on: this one can start no browser with it any more. */
+  retire(strategy: string): void {
+    this.#retired = strategy;
+  }
+
   async #start(initialize: () => Promise<void>): Promise<void> {
+    if (this.#retired !== undefined) {
+      const message = `The ${this.#retired} of this client belongs to another client now.`;
+      throw new VaultError("INVALID", message, { hint: `Make a new ${this.#retired} for each client.` });
+    }
     try {
       return await this.#join(initialize);
     } catch (error) {
@@ -183,9 +229,18 @@ export class WatchedStarts<T extends object> {
     return await restart.result;
   }
 
+  async #destroy(destroy: () => Promise<void>): Promise<void> {
+    this.#destroys += 1;
+    try {
+      return await destroy();
+    } finally {
+      this.#destroys -= 1;
+    }
+  }
+
   async #watch(initialize: () => Promise<void>, restart?: Restart): Promise<void> {
     const children: ChildProcess[] = [];
-    const start: Start = { restart, isUnderWay: true, isPrepared: false };
+    const start: Start = { restart, children, isUnderWay: true, isPrepared: false };
     const note = (message: unknown): void => {
       if (this.#context?.start === start) children.push((message as { process: ChildProcess }).process);
     };
@@ -198,6 +253,7 @@ export class WatchedStarts<T extends object> {
       throw error;
     } finally {
       start.isUnderWay = false;
+      this.#underWay.delete(start);
       unsubscribe(CHILD_PROCESS, note);
     }
   }

@@ -12,6 +12,7 @@ import type { BrowserLike, ClientLike } from "./client.ts";
 const CRASH_GRACE_MS = 1_500;
 
 const GROUP_POLL_MS = 50;
+const UNHURRIED_POLL_MS = 1_000;
 
 /** Tells whether the browser of a client runs, and when it has died. */
 export class BrowserWatch {
@@ -66,14 +67,24 @@ export class BrowserWatch {
   }
 }
 
-/** Resolves when the process and its group have ended, or after `limitMs`. Never rejects. */
-export async function processesExit(child: ChildProcess, limitMs: number): Promise<void> {
+/**
+ * Resolves when the process and its group have ended, or after `limitMs`. Never rejects.
+ * @param options.keepsAlive whether this process stays for the time of the wait. @default true
+ */
+export async function processesExit(
+  child: ChildProcess,
+  limitMs: number,
+  { keepsAlive = true }: { keepsAlive?: boolean } = {},
+): Promise<void> {
   const until = performance.now() + limitMs;
   if (isProcessRunning(child)) {
-    await once(child, "exit", { signal: AbortSignal.timeout(limitMs) }).catch(() => undefined);
+    const signal = Number.isFinite(limitMs) ? AbortSignal.timeout(limitMs) : undefined;
+    await once(child, "exit", signal && { signal }).catch(() => undefined);
   }
   // Chromium writes its storage in a process of its own, which may end a moment later than the main process.
-  while (isGroupRunning(child.pid) && performance.now() < until) await delay(GROUP_POLL_MS);
+  while (isGroupRunning(child.pid) && performance.now() < until) {
+    await delay(keepsAlive ? GROUP_POLL_MS : UNHURRIED_POLL_MS, undefined, { ref: keepsAlive });
+  }
 }
 
 /** Whether the process, or another one of its group, runs. */

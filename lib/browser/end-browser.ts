@@ -19,16 +19,17 @@ function isStartedOn({ pid, spawnargs }: ChildProcess, dir: string): boolean {
   return pid !== undefined && opened !== undefined && resolve(opened) === resolve(dir);
 }
 
-async function endBrowser(child: ChildProcess): Promise<void> {
+/** Asks the browser to end, and kills it when it does not. Never rejects. */
+export async function endBrowser(child: ChildProcess): Promise<void> {
   child.kill("SIGTERM");
   await processesExit(child, END_MS);
   if (!isRunning(child)) return;
-  kill(child);
+  killBrowser(child);
   await processesExit(child, END_MS);
 }
 
-/** Kills the process and its group, as puppeteer makes one for each browser. */
-function kill(child: ChildProcess): void {
+/** Kills the browser at once: its process and its group, as puppeteer makes one for each browser. */
+export function killBrowser(child: ChildProcess): void {
   try {
     if (process.platform !== "win32" && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   } catch {

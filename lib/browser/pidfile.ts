@@ -1,74 +1,47 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
-import { identify, isAlive, isProcessId, type ProcessId } from "../disk/process-id.ts";
-import { browserOf } from "./singleton-lock.ts";
+import { identify, isProcessId, type ProcessId } from "../disk/process-id.ts";
 
 /** Name of the file inside the profile. */
 const NAME = ".wa-vault-browser.json";
-/** How long a browser may take to end after each signal, in milliseconds. */
-const END_MS = 5_000;
-const POLL_MS = 50;
 
-interface Owner {
+/** Who has opened a profile last: the content of the file. */
+export interface BrowserRecord {
   readonly bot: ProcessId;
   /** Absent while the browser is being started. */
   readonly browser?: ProcessId | undefined;
+  /** Id of the claim of that run; absent in files of earlier versions. */
+  readonly claim?: string | undefined;
 }
 
 /**
  * Records the browser that has the profile at `dir` open, and the bot (this process) that started it.
- * @param browserPid `undefined` while the browser is being started: then the browser's own lock names it
+ * @param run `browserPid` is absent while the browser is being started; `claim` is the id of the claim on the profile
  * @throws `UNAVAILABLE` or `DENIED` when the disk refuses
  */
-export async function recordBrowser(dir: string, browserPid?: number): Promise<void> {
+export async function recordBrowser(dir: string, run: { browserPid?: number; claim?: string } = {}): Promise<void> {
+  const { browserPid, claim } = run;
   const bot = await identify(process.pid);
-  const owner: Owner = browserPid === undefined ? { bot } : { bot, browser: await identify(browserPid) };
-  await writeFile(join(dir, NAME), JSON.stringify(owner), { mode: 0o600 }).catch((cause) => {
+  const browser = browserPid === undefined ? undefined : await identify(browserPid);
+  const record: BrowserRecord = { bot, browser, claim };
+  await writeFile(join(dir, NAME), JSON.stringify(record), { mode: 0o600 }).catch((cause) => {
     throw diskError(`write into the profile ${dir}`, cause);
   });
 }
 
-/**
- * Ends the browser that has the profile at `dir` open when the bot that started it has provably ended: a killed bot
- * leaves its Chromium running, and the profile locked. A browser whose bot runs is left alone, and so is every browser
- * on systems where a process cannot be told from a later process with the same number. Never rejects.
- */
-export async function endOrphanedBrowser(dir: string): Promise<void> {
-  const owner = await readOwner(dir);
-  if (owner === undefined || (await isAlive(owner.bot))) return;
-  const browser = owner.browser ?? (await identifyByLock(dir));
-  for (const signal of browser?.startedAt === undefined ? [] : (["SIGTERM", "SIGKILL"] as const)) {
-    for (let waited = 0; browser && waited < END_MS && (await isAlive(browser)); waited += POLL_MS) {
-      if (waited === 0) kill(browser.pid, signal);
-      await delay(POLL_MS);
-    }
-  }
-  await rm(join(dir, NAME), { force: true }).catch(() => undefined);
-}
-
-/** The browser that Chromium's lock names, for a bot that died before it knew the number of its browser. */
-async function identifyByLock(dir: string): Promise<ProcessId | undefined> {
-  const pid = await browserOf(dir).catch(() => undefined);
-  return pid === undefined ? undefined : await identify(pid);
-}
-
-async function readOwner(dir: string): Promise<Owner | undefined> {
+/** @returns `undefined` when there is no record, or a torn one: no browser is known then. Never rejects. */
+export async function readRecord(dir: string): Promise<BrowserRecord | undefined> {
   try {
-    const { bot, browser } = JSON.parse(await readFile(join(dir, NAME), "utf8")) as Partial<Owner>;
+    const { bot, browser, claim } = JSON.parse(await readFile(join(dir, NAME), "utf8")) as Partial<BrowserRecord>;
     if (!isProcessId(bot) || (browser !== undefined && !isProcessId(browser))) return undefined;
-    return { bot, browser };
+    return { bot, browser, claim: typeof claim === "string" ? claim : undefined };
   } catch {
-    // Missing or torn: no browser is known, and none is ended.
     return undefined;
   }
 }
 
-function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // The process has just ended by itself.
-  }
+/** Removes the record. Never rejects. */
+export async function removeRecord(dir: string): Promise<void> {
+  await rm(join(dir, NAME), { force: true }).catch(() => undefined);
 }

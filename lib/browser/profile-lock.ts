@@ -1,145 +1,172 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { removeJudged } from "../disk/durable.ts";
-import { codeOf, diskError } from "../disk/errors.ts";
-import { identify, isAlive, isProcessId, type ProcessId } from "../disk/process-id.ts";
+import { diskError } from "../disk/errors.ts";
+import { identify, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
+import { type Claim, createClaim, type FoundClaim, readClaim, removeClaim } from "./claim-file.ts";
+import { ClaimKeeper, TOUCH_MS } from "./claim-keeper.ts";
+import { changesWithin, LOOK_TIMES, printOfProfile } from "./look.ts";
+import { readRecord } from "./pidfile.ts";
 
-/** Locks a profile while a start chooses, repairs and replaces it, until the browser has it open. */
+/** Locks a profile from the choice of its files until its browser has ended. */
 export interface ProfileLock {
+  /** Id of the claim. */
+  readonly id: string;
+  /** Whether the files of the profile were looked at for a while, and nobody has used them. */
+  readonly hasLooked: boolean;
+  /** Aborts, with a `LEASE_LOST`, when another process has taken the lock over because it took this process for dead. */
+  readonly lost: AbortSignal;
   /**
-   * Must be called before the profile is replaced.
-   * @throws `LEASE_HELD` when another process has taken the lock over, because it took this process for dead.
+   * Must be called before the profile is replaced or opened.
+   * @throws `LEASE_HELD` when another process has taken the lock over
    */
   check(): Promise<void>;
-  /** The profile is chosen: a later start of this same process may take the lock over, if this start got no browser. */
-  chosen(): void;
+  /** The profile is recorded as this run's, and is being opened: a lock file that vanishes is made again from now on. */
+  opened(): void;
   /** Releases the lock. Never rejects; may be called twice. */
   release(): Promise<void>;
 }
 
-interface Owner extends ProcessId {
-  readonly id: string;
-  readonly host: string;
+export interface LockOptions {
+  /** Ends the wait for the lock, with the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long a claim of another machine or container is looked at, in milliseconds. @default 10000 */
+  readonly claimMs?: number | undefined;
+  /** How often the own claim is touched, in milliseconds. @default 2000 */
+  readonly touchMs?: number | undefined;
+  /** Called with warnings for a person. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** The content of a lock file; `owner` is `undefined` when the file is torn. */
-interface Found {
-  readonly text: string;
-  readonly owner: Owner | undefined;
-  readonly ageMs: number;
-}
+const ATTEMPTS = 5;
 
-/** How long a torn lock file counts as held, in milliseconds: its owner writes the file right after creating it. */
-const UNREADABLE_MS = 10_000;
-/** The same for a lock whose process cannot be told from a later process with the same number. */
-const UNPROVEN_MS = 3_600_000;
-const ATTEMPTS = 3;
-
-/** Ids of the locks of this process whose profile is still being chosen. */
-const choosing = new Set<string>();
+/** Ids of the claims of the runs of this process. All copies of this package that a process has loaded share them. */
+const KEY = Symbol.for("wa-vault.claims");
+const shared = globalThis as { [KEY]?: Set<string> };
+shared[KEY] ??= new Set();
+const living: Set<string> = shared[KEY];
 
 /**
- * Locks the profile at `dir`, by a file beside it. Of several processes that start on one profile at once only one gets
- * the lock. The lock of a process that has ended, or that ran on another machine, is taken over.
- * @throws `LEASE_HELD` when another start is under way; `UNAVAILABLE` or `DENIED` when the disk refuses.
+ * Locks the profile at `dir`, by a file beside it that is touched every two seconds. Of several processes that open one
+ * profile only one gets the lock, also when they run on several machines or in several containers. The lock of a process
+ * that has ended is taken over: at once when the process is known to have ended, else when nobody has touched the lock or
+ * a file of the profile for ten seconds.
+ * @throws `LEASE_HELD` when another run has the profile; `UNAVAILABLE` or `DENIED` when the disk refuses; the reason of
+ *   the signal
  */
-export async function lockProfile(dir: string): Promise<ProfileLock> {
+export async function lockProfile(dir: string, options: LockOptions = {}): Promise<ProfileLock> {
   const path = `${dir}.claim`;
   const id = randomBytes(8).toString("hex");
-  const owner: Owner = { ...(await identify(process.pid)), id, host: hostname() };
-  choosing.add(id);
+  const claim: Claim = { id, host: hostname(), ...(await identify(process.pid)) };
+  living.add(id);
+  let hasLooked: boolean;
   try {
     await mkdir(dirname(dir), { recursive: true });
-    await create(path, dir, owner);
+    hasLooked = await take(path, dir, claim, options);
   } catch (cause) {
-    choosing.delete(id);
+    living.delete(id);
+    if (options.signal?.aborted) throw options.signal.reason;
     throw diskError(`lock the profile ${dir}`, cause);
   }
+  const lost = new AbortController();
+  const keeper = new ClaimKeeper({
+    path,
+    claim,
+    touchMs: options.touchMs ?? TOUCH_MS,
+    async isAlone() {
+      const record = await readRecord(dir);
+      if (record === undefined) return true;
+      return record.claim === undefined ? isSameProcess(record.bot, claim) : record.claim === id;
+    },
+    onLost: (by) => lost.abort(takenOver(dir, by)),
+    onTrouble: (code) => options.onWarning?.(troubleWith(path, code)),
+  });
   return {
+    id,
+    hasLooked,
+    lost: lost.signal,
     async check() {
-      const found = await read(path).catch((cause) => {
+      const found = await readClaim(path).catch((cause) => {
         throw diskError(`read the lock of the profile ${dir}`, cause);
       });
-      if (found?.owner?.id !== id) throw held(dir, found?.owner);
+      if (found?.claim?.id !== id) throw held(dir, found?.claim);
     },
-    chosen: () => void choosing.delete(id),
+    opened: () => keeper.opened(),
     async release() {
-      choosing.delete(id);
-      const found = await read(path).catch(() => undefined);
-      if (found?.owner?.id === id) await rm(path, { force: true }).catch(() => undefined);
+      keeper.stop();
+      const found = await readClaim(path).catch(() => undefined);
+      if (found?.claim?.id === id) await removeClaim(path, found.text).catch(() => undefined);
+      living.delete(id);
     },
   };
 }
 
-async function create(path: string, dir: string, owner: Owner): Promise<void> {
+/** @returns whether it has looked at the profile for a while */
+async function take(path: string, dir: string, own: Claim, { signal, claimMs }: LockOptions): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
-    if (await createOnce(path, JSON.stringify(owner))) return;
-    const found = await read(path);
+    signal?.throwIfAborted();
+    if (await createClaim(path, own)) return false;
+    const found = await readClaim(path);
     if (found === undefined) continue;
-    if (attempt === ATTEMPTS || !(await isFree(found, owner))) throw held(dir, found.owner);
-    await remove(path, found.text, dir);
+    const state = await stateOfRun(found, own);
+    if (state === "running" || attempt >= ATTEMPTS) throw held(dir, found.claim);
+    if (state === "unknown") {
+      const isUsed = await changesWithin(claimMs ?? LOOK_TIMES.claimMs, () => printOf(path, dir), signal);
+      const later = isUsed ? await readClaim(path) : found;
+      // Released, written to the end, or taken by another process: that is judged anew.
+      if (later?.text !== found.text) continue;
+      if (isUsed) throw held(dir, found.claim);
+    }
+    if (!(await removeClaim(path, found.text))) throw held(dir, (await readClaim(path))?.claim);
+    if (state === "unknown" && (await createClaim(path, own))) return true;
   }
 }
 
-/** Creates the lock file, and removes it again when it cannot be written. @returns `false` when there was one */
-async function createOnce(path: string, text: string): Promise<boolean> {
-  const file = await open(path, "wx", 0o600).catch((cause: unknown) => {
-    if (codeOf(cause) !== "EEXIST") throw cause;
+async function printOf(path: string, dir: string): Promise<string> {
+  const found = await readClaim(path);
+  return `${found?.text} ${found?.touched}\n${await printOfProfile(dir)}`;
+}
+
+/** The state of the run that a claim is of. */
+async function stateOfRun({ claim }: FoundClaim, own: Claim): Promise<ProcessState> {
+  // Torn: its owner may be writing it.
+  if (claim === undefined) return "unknown";
+  // Of this process: other threads have runs of their own.
+  if (isSameProcess(claim, own)) return living.has(claim.id) ? "running" : "unknown";
+  if (own.boot !== undefined && claim.boot !== undefined) return await stateOf(claim);
+  if (claim.host !== own.host || claim.boot !== undefined) return "unknown";
+  const state = await stateHere(claim);
+  // An earlier version has written no boot, and may have run in a container of this name.
+  return state === "ended" && own.boot !== undefined ? "unknown" : state;
+}
+
+function held(dir: string, claim: Claim | undefined): VaultError {
+  const holder = nameOf(claim);
+  return new VaultError("LEASE_HELD", `The profile ${dir} is in use by ${holder}.`, {
+    owner: claim && `${claim.host}-${claim.pid}`,
+    hint: `Run one client per session: end ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
   });
-  if (file === undefined) return false;
-  try {
-    await file.writeFile(text);
-  } catch (cause) {
-    await rm(path, { force: true }).catch(() => undefined);
-    throw cause;
-  } finally {
-    await file.close();
-  }
-  return true;
 }
 
-/** Removes the lock with the text `judged` only: a process whose lock is renamed meanwhile learns it by `check`. */
-async function remove(path: string, judged: string, dir: string): Promise<void> {
-  const removed = await removeJudged(path, async (aside) => (await read(aside))?.text === judged);
-  if (removed === "given back") throw held(dir, (await read(path))?.owner);
-}
-
-async function isFree({ owner, ageMs }: Found, own: Owner): Promise<boolean> {
-  if (owner === undefined) return ageMs > UNREADABLE_MS;
-  if (owner.host !== own.host) return true;
-  if (owner.pid === own.pid && owner.startedAt === own.startedAt) return !choosing.has(owner.id);
-  if (!(await isAlive(owner))) return true;
-  return owner.startedAt === undefined && ageMs > UNPROVEN_MS;
-}
-
-async function read(path: string): Promise<Found | undefined> {
-  try {
-    const text = await readFile(path, "utf8");
-    return { text, owner: parse(text), ageMs: Date.now() - (await stat(path)).mtimeMs };
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
-    throw cause;
-  }
-}
-
-function parse(text: string): Owner | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Owner> | null;
-    const { id, host } = value ?? {};
-    if (!isProcessId(value as ProcessId | undefined) || typeof id !== "string" || typeof host !== "string") return;
-    return value as Owner;
-  } catch {
-    return undefined;
-  }
-}
-
-function held(dir: string, owner: Owner | undefined): VaultError {
-  const holder = owner === undefined ? "another process" : `process ${owner.pid} of ${owner.host}`;
-  return new VaultError("LEASE_HELD", `The profile ${dir} is being opened by ${holder}.`, {
-    owner: owner && `${owner.host}-${owner.pid}`,
-    hint: `Run one process per session: end ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
+function takenOver(dir: string, by: Claim | undefined): VaultError {
+  const message = `The profile ${dir} was taken by ${nameOf(by)}, which took this process for dead.`;
+  return new VaultError("LEASE_LOST", message, {
+    owner: by && `${by.host}-${by.pid}`,
+    hint: "The browser of this process was ended without a save. Did the process, or its disk, stand still for a while?",
   });
+}
+
+function nameOf(claim: Claim | undefined): string {
+  if (claim === undefined) return "another process";
+  const isOwn = claim.host === hostname() && claim.pid === process.pid && living.has(claim.id);
+  return isOwn ? "another client of this process" : `process ${claim.pid} of ${claim.host}`;
+}
+
+function troubleWith(path: string, code: string): string {
+  return (
+    `${path} cannot be touched (${code}): until it can, a process on another machine that shares this folder may take ` +
+    "this one for dead."
+  );
 }

@@ -1,25 +1,42 @@
-import { readFile, readlink, realpath, rm } from "node:fs/promises";
+import { readlink, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { removeJudged } from "../disk/durable.ts";
 import { codeOf, isMissing } from "../disk/errors.ts";
+import { isOfHere, type ProcessState, stateOf } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
+import { isBrowserOf } from "./browser-process.ts";
+import { changesWithin, LOOK_TIMES, printOfProfile } from "./look.ts";
+import { readRecord } from "./pidfile.ts";
+
+export interface LockLook {
+  /** How long the profile is looked at when its lock is of another machine, in milliseconds; 0: not at all. @default 5000 */
+  readonly lockMs?: number | undefined;
+  /** Ends the look. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Removes the lock (`SingletonLock`, `SingletonSocket`, `SingletonCookie`) that a browser left in the profile at `dir`,
- * when that browser has ended: it ran on another machine (a container that was replaced has another name), its process
- * does not exist, or another process has its number now. Chromium refuses a profile with the lock of another machine,
- * and kills the process that has the number of the lock on its own machine.
- * @throws `LEASE_HELD` when a browser has the profile open.
+ * when that browser has ended: its process does not exist, another process has its number now, or it ran on another
+ * machine or in another container (a container that was replaced has another name) and no file of the profile changes for
+ * a while. Chromium refuses a profile with the lock of another machine, and kills the process that has the number of the
+ * lock on its own machine.
+ * @throws `LEASE_HELD` when a browser has the profile open; the reason of the signal.
  */
-export async function removeStaleLocks(dir: string): Promise<void> {
+export async function removeStaleLocks(
+  dir: string,
+  { lockMs = LOOK_TIMES.lockMs, signal }: LockLook = {},
+): Promise<void> {
   const lock = join(dir, "SingletonLock");
   const owner = await readLock(lock);
   if (owner === undefined) return;
-  await checkNoBrowser(dir);
-
+  const state = await stateOfOwner(owner, dir);
+  if (state === "running") throw openElsewhere(dir, owner);
+  const isLookedAt = state === "unknown" && lockMs > 0;
+  if (isLookedAt && (await changesWithin(lockMs, () => printOfProfile(dir), signal))) throw openElsewhere(dir, owner);
   const removed = await removeJudged(lock, async (aside) => (await readLock(aside)) === owner);
-  if (removed === "given back") throw held(dir, (await readLock(lock)) ?? "unknown");
+  if (removed === "given back") throw openElsewhere(dir, (await readLock(lock)) ?? owner);
   if (removed === "gone") return;
   for (const path of [join(dir, "SingletonSocket"), join(dir, "SingletonCookie")]) await rm(path, { force: true });
 }
@@ -27,13 +44,13 @@ export async function removeStaleLocks(dir: string): Promise<void> {
 /** Changes nothing. @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open. */
 export async function checkNoBrowser(dir: string): Promise<void> {
   const pid = await browserOf(dir);
-  if (pid !== undefined) throw held(dir, `${hostname()}-${pid}`, pid);
+  if (pid !== undefined) throw openElsewhere(dir, `${hostname()}-${pid}`);
 }
 
 /** The number of the browser that has the profile at `dir` open on this machine; `undefined` when there is none. */
 export async function browserOf(dir: string): Promise<number | undefined> {
-  const owner = await readLock(join(dir, "SingletonLock"));
-  return owner === undefined ? undefined : await livingOwner(owner, dir);
+  const { host, pid } = partsOf((await readLock(join(dir, "SingletonLock"))) ?? "");
+  return host === hostname() && pid !== undefined && (await isOpenIn(pid, dir)) ? pid : undefined;
 }
 
 /** The target of the lock, `<host>-<pid>`; empty when the lock is no symbolic link; `undefined` when it is missing. */
@@ -47,44 +64,47 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-/** The number of the process that holds the lock; `undefined` when that process has provably ended. */
-async function livingOwner(owner: string, dir: string): Promise<number | undefined> {
+function partsOf(owner: string): { host?: string | undefined; pid?: number } {
   const [, host, digits] = /^(.*)-(\d+)$/.exec(owner) ?? [];
   const pid = Number(digits);
-  if (host !== hostname() || !Number.isSafeInteger(pid) || pid < 1) return undefined;
+  return Number.isSafeInteger(pid) && pid >= 1 ? { host, pid } : {};
+}
+
+/** The state of the browser that a lock names. */
+async function stateOfOwner(owner: string, dir: string): Promise<ProcessState> {
+  const { host, pid } = partsOf(owner);
+  // No browser makes such a lock: a copy of a profile has it, as a file.
+  if (pid === undefined) return "ended";
+  const isHere = host === hostname();
+  if (isHere && (await isOpenIn(pid, dir))) return "running";
+  const record = await readRecord(dir);
+  if (record === undefined || (record.browser !== undefined && record.browser.pid !== pid)) {
+    return isHere && process.platform !== "linux" ? "ended" : "unknown";
+  }
+  // The machine may have had another name when its browser was started.
+  if (record.browser !== undefined) {
+    const state = await stateOf(record.browser);
+    // A profile that was copied has the lock and the record of another one.
+    return state === "running" && !(await isBrowserOf(pid, dir)) ? "ended" : state;
+  }
+  return isHere && (await isOfHere(record.bot)) ? "ended" : "unknown";
+}
+
+/** Whether the process of this machine runs, and has this profile open. */
+async function isOpenIn(pid: number, dir: string): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (cause) {
-    if (codeOf(cause) === "ESRCH") return undefined;
+    if (codeOf(cause) === "ESRCH") return false;
   }
-  return (await isBrowserOf(pid, dir)) ? pid : undefined;
+  return await isBrowserOf(pid, dir);
 }
 
-/** Whether the command line of the process names this profile; `true` on systems without command lines in /proc. */
-async function isBrowserOf(pid: number, dir: string): Promise<boolean> {
-  let commandLine: string;
-  try {
-    commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8");
-  } catch (cause) {
-    const gone = isMissing(cause) || codeOf(cause) === "ESRCH";
-    return !gone || process.platform !== "linux";
-  }
-  // A zombie has an empty command line.
-  if (commandLine === "") return false;
-  const directories = commandLine.split("\0").filter((argument) => argument.startsWith("--user-data-dir="));
-  const here = await canonical(dir);
-  for (const argument of directories) {
-    if ((await canonical(argument.slice("--user-data-dir=".length))) === here) return true;
-  }
-  return directories.length === 0 && /chrom|edge|brave/i.test(commandLine.split("\0")[0] ?? "");
-}
-
-async function canonical(path: string): Promise<string> {
-  return await realpath(path).catch(() => path);
-}
-
-function held(dir: string, owner: string, pid?: number): VaultError {
-  const holder = pid === undefined ? "another browser" : `process ${pid}`;
+/** @param owner of the browser, `<host>-<pid>` */
+export function openElsewhere(dir: string, owner: string): VaultError {
+  const { host, pid } = partsOf(owner);
+  const holder =
+    pid === undefined ? "another browser" : host === hostname() ? `process ${pid}` : `process ${pid} of ${host}`;
   return new VaultError("LEASE_HELD", `The profile ${dir} is open in ${holder}.`, {
     owner,
     hint: `End ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,

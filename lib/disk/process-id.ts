@@ -1,17 +1,41 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { codeOf } from "./errors.ts";
 
-/** Identifies a process, also after a later process has taken its number. */
+/** Identifies a process, also after a later process has taken its number, and among several machines and containers. */
 export interface ProcessId {
   readonly pid: number;
   /** When the process started, in clock ticks since boot; `undefined` on systems without /proc. */
   readonly startedAt?: string | undefined;
+  /** Random id of this boot of the machine; `undefined` on systems without /proc. */
+  readonly boot?: string | undefined;
+  /** The namespace in which `pid` counts: a container has one of its own. `undefined` on systems without /proc. */
+  readonly pidNamespace?: string | undefined;
 }
 
-/** The identity of the process that has this number now. */
+/** `unknown`: the process is, or may be, one of another machine or container, or its number may be of a later process. */
+export type ProcessState = "running" | "ended" | "unknown";
+
+type Place = Pick<ProcessId, "boot" | "pidNamespace">;
+
+let own: Promise<Place> | undefined;
+
+/** Where the processes of this machine, or of this container, are numbered. */
+function place(): Promise<Place> {
+  own ??= readPlace();
+  return own;
+}
+
+async function readPlace(): Promise<Place> {
+  // random(4) and pid_namespaces(7). A container that was started anew has the boot of before, and another namespace.
+  const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => undefined);
+  const pidNamespace = await readlink("/proc/self/ns/pid").catch(() => undefined);
+  return { boot: boot?.trim(), pidNamespace };
+}
+
+/** The identity of the process that has this number here and now. */
 export async function identify(pid: number): Promise<ProcessId> {
-  return { pid, startedAt: await startOf(pid) };
+  return { pid, startedAt: await startOf(pid), ...(await place()) };
 }
 
 /** Whether `value`, which may come from a damaged file, names a process. */
@@ -19,29 +43,44 @@ export function isProcessId(value: ProcessId | undefined): value is ProcessId {
   return Number.isSafeInteger(value?.pid) && (value?.pid ?? 0) >= 1;
 }
 
-/** Whether exactly this process runs. Without a start time every process with its number counts as this process. */
-export async function isAlive({ pid, startedAt }: ProcessId): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (codeOf(error) === "ESRCH") return false;
-  }
-  const now = await startOf(pid);
-  return now === undefined ? process.platform !== "linux" : startedAt === undefined || now === startedAt;
+/** Whether both are the same process. */
+export function isSameProcess(one: ProcessId, other: ProcessId): boolean {
+  return one.pid === other.pid && one.startedAt === other.startedAt && isSamePlace(one, other);
+}
+
+function isSamePlace(one: Place, other: Place): boolean {
+  return one.boot === other.boot && one.pidNamespace === other.pidNamespace;
+}
+
+/** Whether the number of the process counts here: the process is of this boot and of this namespace. */
+export async function isOfHere(process: ProcessId): Promise<boolean> {
+  return isSamePlace(process, await place());
+}
+
+/** Whether exactly this process runs. Of two namespaces that have had one number, the first has ended. */
+export async function stateOf(process: ProcessId): Promise<ProcessState> {
+  return (await isOfHere(process)) ? await stateHere(process) : "unknown";
 }
 
 /**
- * Whether exactly this process has ended, for certain: nothing runs under its number, or a process that has started at
- * another time. A process whose start nobody may read (/proc with `hidepid`) counts as running.
+ * As {@link stateOf}, as if the process were of this machine and container.
+ * @returns `unknown` when a process has the number, and nothing tells whether it is a later one
  */
-export async function hasProvablyEnded({ pid, startedAt }: ProcessId): Promise<boolean> {
+export async function stateHere({ pid, startedAt }: ProcessId): Promise<ProcessState> {
+  const stat = await statOf(pid);
+  if (!exists(pid) || stat?.state === "Z") return "ended";
+  // A process whose start nobody may read: /proc with `hidepid`, or no /proc.
+  if (startedAt === undefined || stat === undefined) return "unknown";
+  return stat.startedAt === startedAt ? "running" : "ended";
+}
+
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
-    if (codeOf(error) === "ESRCH") return true;
+    return codeOf(error) !== "ESRCH";
   }
-  const stat = await statOf(pid);
-  return stat !== undefined && (stat.state === "Z" || (startedAt !== undefined && stat.startedAt !== startedAt));
 }
 
 /** When the process started; `undefined` without /proc, and for a process that has ended. */
@@ -50,12 +89,23 @@ async function startOf(pid: number): Promise<string | undefined> {
   return stat?.state === "Z" ? undefined : stat?.startedAt;
 }
 
-/** Fields 3 and 22 of /proc/<pid>/stat (proc(5)): a process that has ended, and was not waited for, has the state `Z`. */
-async function statOf(pid: number): Promise<{ state: string | undefined; startedAt: string | undefined } | undefined> {
+/** The process group of a process; `undefined` without /proc, and when there is no such process. */
+export async function groupOf(pid: number): Promise<number | undefined> {
+  return (await statOf(pid))?.group;
+}
+
+interface Stat {
+  readonly state: string | undefined;
+  readonly group: number;
+  readonly startedAt: string | undefined;
+}
+
+/** Fields 3, 5 and 22 of /proc/<pid>/stat (proc(5)): a process that has ended, and was not waited for, has the state `Z`. */
+async function statOf(pid: number): Promise<Stat | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // The second field is a name in parentheses, which may contain any character.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields && { state: fields[0], startedAt: fields[19] };
+  return fields && { state: fields[0], group: Number(fields[2]), startedAt: fields[19] };
 }
 
 /** Whether a process group has a member that is no zombie (proc(5): state and group are fields 3 and 5). Linux only. */

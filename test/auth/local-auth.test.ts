@@ -116,6 +116,7 @@ describe("LocalAuth", () => {
       await other.auth.afterBrowserInitialized();
       expect(process.listenerCount("SIGTERM")).toBe(before);
       expect(other.client.options.puppeteer?.handleSIGTERM).toBeUndefined();
+      await other.auth.destroy();
     }
   });
 

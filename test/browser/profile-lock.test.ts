@@ -1,14 +1,22 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { recordBrowser } from "../../lib/browser/pidfile.ts";
 import { lockProfile } from "../../lib/browser/profile-lock.ts";
-import { identify } from "../../lib/disk/process-id.ts";
+import { identify, type ProcessId } from "../../lib/disk/process-id.ts";
+import { writeFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { onlyLong } from "../support/length.ts";
 
 const HELD = { code: "LEASE_HELD", hint: expect.any(String) };
+const linux = process.platform === "linux";
+/** A look that need not be long, because nobody uses the profile; and one that only a change ends. */
+const LOOK = { claimMs: 300 };
+const QUICK = { touchMs: 100 };
+const LONG_LOOK = { claimMs: 250_000 };
 let root: string;
 let dir: string;
 let file: string;
@@ -20,9 +28,11 @@ beforeEach(() => {
   file = `${dir}.claim`;
 });
 
-afterEach(() => {
-  vi.useRealTimers();
-});
+/** Calls `work` every so many milliseconds until the test ends. */
+function every(ms: number, work: () => Promise<unknown>): void {
+  const timer = setInterval(() => void work().catch(() => undefined), ms);
+  onTestFinished(() => clearInterval(timer));
+}
 
 /** Writes a lock file as another process leaves it. */
 async function leave(lock: object | string, ageMs = 0): Promise<void> {
@@ -53,18 +63,6 @@ describe("lockProfile", () => {
     await won[0]?.release();
   });
 
-  it("gives the lock to a later start of this process when the first start got no browser", async () => {
-    const first = await lockProfile(dir);
-    first.chosen();
-    const second = await lockProfile(dir);
-    await expect(first.check()).rejects.toMatchObject(HELD);
-    // Only its own.
-    await first.release();
-    await second.check();
-    await second.release();
-    expect(await readdir(join(root, "data"))).toEqual([]);
-  });
-
   it("throws from check() when another process has taken the lock over", async () => {
     const first = await lockProfile(dir);
     await rm(file);
@@ -75,10 +73,11 @@ describe("lockProfile", () => {
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "other" });
   });
 
-  it("keeps the lock file of a running process at any age", async () => {
+  it.runIf(linux)("keeps the lock file of a running process at any age", async () => {
     const owner = await identify(process.ppid);
-    await leave({ ...owner, id: "a", host: hostname() }, owner.startedAt === undefined ? 0 : 10 ** 9);
-    await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
+    // A look would find it free.
+    await leave({ ...owner, id: "a", host: hostname() }, 10 ** 9);
+    await expect(lockProfile(dir, LOOK)).rejects.toMatchObject(HELD);
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "a" });
   });
 
@@ -101,26 +100,100 @@ describe("lockProfile", () => {
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
-  const free: Record<string, [object | string, number]> = {
-    "another machine": [{ pid: process.ppid, id: "a", host: "another" }, 0],
-    "a number that belongs to a later process": [{ pid: process.ppid, startedAt: "1", id: "a", host: hostname() }, 0],
-    "a number that nothing tells apart, from long ago": [{ pid: process.ppid, id: "a", host: hostname() }, 3_700_000],
-    "an unknown process (the file is empty and old)": ["", 11_000],
-    "an unknown process (the file is torn and old)": ['{"pid":1,"id":', 11_000],
-    "an unknown process (the file has other content and is old)": ["null", 11_000],
+  const { ppid } = process;
+  const host = hostname();
+  const free: Record<string, (owner: ProcessId) => object | string> = {
+    "another machine": (owner) => ({ ...owner, boot: "another", id: "a", host: "another" }),
+    "another boot": (owner) => ({ ...owner, boot: "another", id: "a", host }),
+    "another container with the name of this one": (owner) => ({ ...owner, pidNamespace: "pid:[1]", id: "a", host }),
+    "another machine, by an earlier version": ({ pid, startedAt }) => ({ pid, startedAt, id: "a", host: "another" }),
+    "a process that has ended, by an earlier version": () => ({ pid: ppid, startedAt: "1", id: "a", host }),
+    "a number that nothing tells apart": () => ({ pid: ppid, id: "a", host }),
+    "this process, by no run of it": () => ({ ...own, id: "a", host }),
+    "an unknown process (the file is empty)": () => "",
+    "an unknown process (the file is torn)": () => '{"pid":1,"id":',
+    "an unknown process (the file has other content)": () => "null",
   };
-  it.each(Object.entries(free))("is taken over from %s", async (_what, [lock, ageMs]) => {
-    await leave(lock, ageMs);
-    const own = await lockProfile(dir);
-    await own.check();
-    await own.release();
-    expect(await readdir(join(root, "data"))).toEqual([]);
+  const someOf = (all: typeof free): [string, (typeof free)[string]][] => {
+    const entries = Object.entries(all);
+    return [...entries.slice(0, 1), ...onlyLong(...entries.slice(1))];
+  };
+  let own: ProcessId;
+  beforeEach(async () => {
+    own = await identify(process.pid);
   });
 
-  it("counts as held while a process has created the lock file and not yet written it", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
+  it.each(Object.entries(free))("is taken over from %s when nobody uses the profile", async (_what, made) => {
+    await writeFiles({ "Default/file": Buffer.from("x") }, dir);
+    await leave(made(await identify(ppid)));
+    const lock = await lockProfile(dir, LOOK);
+    expect(lock.hasLooked).toBe(true);
+    await lock.check();
+    await lock.release();
+    expect(await readdir(join(root, "data"))).toEqual(["RemoteAuth"]);
+  });
+
+  it.each(someOf(free))("is not taken over from %s whose claim is touched", async (_what, made) => {
+    await leave(made(await identify(ppid)));
+    every(200, () => utimes(file, new Date(), new Date()));
+    await expect(lockProfile(dir, LONG_LOOK)).rejects.toMatchObject(HELD);
+    expect(await readdir(join(root, "data"))).toEqual(["RemoteAuth.claim"]);
+  });
+
+  it.each(someOf(free))("is not taken over from %s who writes into the profile", async (_what, made) => {
+    await writeFiles({ "Default/file": Buffer.from("x") }, dir);
+    await leave(made(await identify(ppid)));
+    every(200, () => appendFile(join(dir, "Default", "file"), "x"));
+    await expect(lockProfile(dir, LONG_LOOK)).rejects.toMatchObject(HELD);
+  });
+
+  it("names the host and the process of the claim", async () => {
+    await leave({ ...(await identify(27)), boot: "another", id: "a", host: "other-container" });
+    every(200, () => utimes(file, new Date(), new Date()));
+    await expect(lockProfile(dir, LONG_LOOK)).rejects.toMatchObject({
+      ...HELD,
+      owner: "other-container-27",
+      message: expect.stringContaining("process 27 of other-container"),
+    });
+  });
+
+  it("looks for ten seconds, unless it is told another time, and believes no clock", async () => {
+    await leave({ ...(await identify(ppid)), boot: "another", id: "a", host: "another" }, -(10 ** 9));
+    const before = performance.now();
+    await (await lockProfile(dir)).release();
+    expect(performance.now() - before).toBeGreaterThanOrEqual(10_000);
+  });
+
+  it("ends the look with its signal, and leaves the claim", async () => {
+    const claim = { ...(await identify(ppid)), boot: "another", id: "a", host: "another" };
+    await leave(claim);
+    const ending = new AbortController();
+    const locked = lockProfile(dir, { ...LONG_LOOK, signal: ending.signal });
+    const reason = new Error("destroyed");
+    setTimeout(() => ending.abort(reason), 100);
+    await expect(locked).rejects.toBe(reason);
+    expect(await readFile(file, "utf8")).toBe(JSON.stringify(claim));
+  });
+
+  it("is given at once when the claim is released during the look", async () => {
+    await leave({ ...(await identify(ppid)), boot: "another", id: "a", host: "another" });
+    setTimeout(() => rm(file), 500);
+    await (await lockProfile(dir, LONG_LOOK)).release();
+  });
+
+  it("is judged anew when the owner of a torn claim has written it", async () => {
     await leave("");
-    await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
+    const whole = JSON.stringify({ ...(await identify(ppid)), id: "b", host });
+    setTimeout(() => writeFile(file, whole), 500);
+    const locked = lockProfile(dir, LONG_LOOK);
+    await expect(locked).rejects.toMatchObject({ ...HELD, owner: `${host}-${ppid}` });
+  });
+
+  it.runIf(linux)("is taken over at once, without a look, when a later process has the owner's number", async () => {
+    await leave({ ...(await identify(ppid)), startedAt: "1", id: "a", host: "a name of before" });
+    const lock = await lockProfile(dir, LONG_LOOK);
+    expect(lock.hasLooked).toBe(false);
+    await lock.release();
   });
 
   it("throws UNAVAILABLE when the lock file cannot be created", async () => {
@@ -129,5 +202,79 @@ describe("lockProfile", () => {
     await rm(join(root, "data"));
     await mkdir(file, { recursive: true });
     await expect(lockProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  });
+});
+
+describe("a lock that is held", () => {
+  it("is touched every two seconds", async () => {
+    const lock = await lockProfile(dir);
+    const before = (await stat(file)).mtimeMs;
+    const text = await readFile(file, "utf8");
+    await expect.poll(async () => (await stat(file)).mtimeMs, { timeout: 120_000 }).toBeGreaterThan(before);
+    expect(await readFile(file, "utf8")).toBe(text);
+    await lock.release();
+  });
+
+  it("is made again when its file vanishes or is torn while the profile is open", async () => {
+    const lock = await lockProfile(dir, QUICK);
+    await mkdir(dir);
+    await recordBrowser(dir, { claim: lock.id });
+    lock.opened();
+    const text = await readFile(file, "utf8");
+    for (const hurt of [() => rm(file), () => writeFile(file, "")]) {
+      await hurt();
+      await expect.poll(() => readFile(file, "utf8").catch(() => ""), { timeout: 120_000 }).toBe(text);
+    }
+    expect(lock.lost.aborted).toBe(false);
+    await lock.release();
+  });
+
+  it("is not made again while the profile is being chosen: its start must notice", async () => {
+    const lock = await lockProfile(dir, QUICK);
+    await rm(file);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await expect(lock.check()).rejects.toMatchObject(HELD);
+    await lock.release();
+  });
+
+  it("is lost when its file vanishes and another run has had the profile", async () => {
+    const lock = await lockProfile(dir, QUICK);
+    await mkdir(dir);
+    lock.opened();
+    await recordBrowser(dir, { claim: "of another run" });
+    await rm(file);
+    await expect.poll(() => lock.lost.aborted, { timeout: 120_000 }).toBe(true);
+    expect(lock.lost.reason).toMatchObject({ code: "LEASE_LOST", hint: expect.any(String) });
+    await lock.release();
+    expect(await readdir(join(root, "data"))).toEqual(["RemoteAuth"]);
+  });
+
+  it("is lost when the claim is somebody else's, which stays untouched", async () => {
+    const lock = await lockProfile(dir, QUICK);
+    lock.opened();
+    await leave({ ...(await identify(27)), id: "other", host: "other-container" }, 10 ** 9);
+    const before = (await stat(file)).mtimeMs;
+    await expect.poll(() => lock.lost.aborted, { timeout: 120_000 }).toBe(true);
+    expect(lock.lost.reason).toMatchObject({
+      code: "LEASE_LOST",
+      owner: "other-container-27",
+      message: expect.stringContaining("process 27 of other-container"),
+    });
+    await lock.release();
+    expect((await stat(file)).mtimeMs).toBe(before);
+  });
+
+  it("is not lost by an error of the disk, of which it warns once", async () => {
+    const warnings: string[] = [];
+    const lock = await lockProfile(dir, { ...QUICK, onWarning: (message) => void warnings.push(message) });
+    lock.opened();
+    await rm(file);
+    await mkdir(file);
+    await expect.poll(() => warnings.length, { timeout: 120_000 }).toBe(1);
+    expect(warnings[0]).toMatch(/RemoteAuth\.claim cannot be touched \(EISDIR\)/);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(warnings).toHaveLength(1);
+    expect(lock.lost.aborted).toBe(false);
+    await lock.release();
   });
 });

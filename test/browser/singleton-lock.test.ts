@@ -1,10 +1,22 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { recordBrowser } from "../../lib/browser/pidfile.ts";
 import { removeStaleLocks } from "../../lib/browser/singleton-lock.ts";
+import { identify } from "../../lib/disk/process-id.ts";
 import { chromiumFlags, findChromium } from "../support/chromium.ts";
 import { useFolder } from "../support/folder.ts";
 import { useRig } from "../support/rig.ts";
@@ -22,11 +34,20 @@ afterEach(() => {
   children = [];
 });
 
+/** A look that need not be long, because nobody uses the profile. */
+const LOOK = { lockMs: 300 };
+
 function lock(owner: string): void {
   symlinkSync(owner, join(profile, "SingletonLock"));
   symlinkSync("123456789", join(profile, "SingletonCookie"));
   symlinkSync("/tmp/gone/SingletonSocket", join(profile, "SingletonSocket"));
   writeFileSync(join(profile, "Last Version"), "156.0.0.0");
+}
+
+/** Calls `work` every so many milliseconds until the test ends. */
+function every(ms: number, work: () => unknown): void {
+  const timer = setInterval(work, ms);
+  onTestFinished(() => clearInterval(timer));
 }
 
 /** A process that idles, with these arguments on its command line. @returns its id */
@@ -47,14 +68,14 @@ describe("removeStaleLocks", () => {
 
   it.each(["another-host", "a-b-c", `${hostname()}x`])("removes the lock of %s, and no other file", async (host) => {
     lock(`${host}-${process.pid}`);
-    await removeStaleLocks(profile);
+    await removeStaleLocks(profile, LOOK);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
   it("removes the lock of a process that has ended", async () => {
     const { pid } = spawnSync("node", ["-e", ""]);
     lock(`${hostname()}-${pid}`);
-    await removeStaleLocks(profile);
+    await removeStaleLocks(profile, LOOK);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
@@ -66,13 +87,13 @@ describe("removeStaleLocks", () => {
 
   it.runIf(linux)("removes the lock when another program has its number now", async () => {
     lock(`${hostname()}-${process.pid}`);
-    await removeStaleLocks(profile);
+    await removeStaleLocks(profile, LOOK);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
   it.runIf(linux)("removes the lock when the browser of another profile has its number now", async () => {
     lock(`${hostname()}-${await idle("--user-data-dir=/elsewhere/session-b")}`);
-    await removeStaleLocks(profile);
+    await removeStaleLocks(profile, LOOK);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
@@ -87,7 +108,7 @@ describe("removeStaleLocks", () => {
     parent.stdin.write("x");
     await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8"), { timeout }).toContain(") Z ");
     lock(`${hostname()}-${pid}`);
-    await removeStaleLocks(profile);
+    await removeStaleLocks(profile, LOOK);
     expect(readdirSync(profile)).toEqual(["Last Version"]);
   });
 
@@ -102,6 +123,81 @@ describe("removeStaleLocks", () => {
       hint: expect.any(String),
     });
     expect(readdirSync(profile)).toEqual(before);
+  });
+
+  it("looks at the lock of another machine for five seconds, unless it is told another time", async () => {
+    lock("another-host-27");
+    const before = performance.now();
+    await removeStaleLocks(profile);
+    expect(performance.now() - before).toBeGreaterThanOrEqual(5_000);
+    expect(readdirSync(profile)).toEqual(["Last Version"]);
+  });
+
+  /** Each may be made again and again: a busy machine takes its first look late. */
+  const changes: Record<string, (file: string, n: number) => unknown> = {
+    "grows in a folder below": (file) => appendFileSync(file, "x"),
+    "is written anew": (file) => writeFileSync(file, "yy"),
+    "is replaced": (file) => {
+      writeFileSync(`${file}.new`, "xx");
+      renameSync(`${file}.new`, file);
+    },
+    "is removed": (file, n) => rmSync(`${file}.${n}`, { force: true }),
+    "comes into being": (file, n) => writeFileSync(`${file}.new.${n}`, ""),
+  };
+  it.each(Object.entries(changes))(
+    "throws LEASE_HELD with the other machine's lock when a file %s",
+    async (_, change) => {
+      const file = join(profile, "Default", "leveldb", "000003.log");
+      mkdirSync(join(profile, "Default", "leveldb"), { recursive: true });
+      writeFileSync(file, "xx");
+      lock("other-container-27");
+      const before = readdirSync(profile);
+      const removed = removeStaleLocks(profile, { lockMs: 250_000 });
+      let n = 0;
+      every(500, () => change(file, n++));
+      await expect(removed).rejects.toMatchObject({
+        code: "LEASE_HELD",
+        message: expect.stringContaining("process 27 of other-container"),
+        owner: "other-container-27",
+        hint: expect.any(String),
+      });
+      expect(readdirSync(profile)).toEqual(before);
+    },
+  );
+
+  it("ends the look with its signal", async () => {
+    lock("other-container-27");
+    const ending = new AbortController();
+    const removed = removeStaleLocks(profile, { lockMs: 250_000, signal: ending.signal });
+    const reason = new Error("destroyed");
+    setTimeout(() => ending.abort(reason), 100);
+    await expect(removed).rejects.toBe(reason);
+    expect(readdirSync(profile)).toContain("SingletonLock");
+  });
+
+  const noLook = { lockMs: 250_000 };
+  it.runIf(linux)("does not look for a browser that this machine has recorded and that has ended", async () => {
+    const { pid = 0 } = spawnSync("node", ["-e", ""]);
+    // Also when the machine has another name since.
+    for (const host of [hostname(), "name-of-before"]) {
+      lock(`${host}-${pid}`);
+      await recordBrowser(profile, { browserPid: pid });
+      await removeStaleLocks(profile, noLook);
+      rmSync(join(profile, "Last Version"));
+    }
+    lock(`${hostname()}-${pid}`);
+    await recordBrowser(profile);
+    await removeStaleLocks(profile, noLook);
+  });
+
+  it.runIf(linux)("does not believe the number of another container with the name of this one", async () => {
+    const { pid = 0 } = spawnSync("node", ["-e", ""]);
+    lock(`${hostname()}-${pid}`);
+    const elsewhere = { ...(await identify(pid)), pidNamespace: "pid:[1]" };
+    writeFileSync(join(profile, ".wa-vault-browser.json"), JSON.stringify({ bot: elsewhere, browser: elsewhere }));
+    const removed = removeStaleLocks(profile, noLook);
+    every(500, () => writeFileSync(join(profile, "Last Version"), "157.0.0.0"));
+    await expect(removed).rejects.toMatchObject({ code: "LEASE_HELD", owner: `${hostname()}-${pid}` });
   });
 
   it("recognises the profile by another path", async () => {
@@ -130,7 +226,7 @@ describe("a real Chromium", () => {
     expect(refused.stdout).not.toContain("<html>");
     expect(refused.status).not.toBe(0);
     expect(readlinkSync(join(profile, "SingletonLock"))).toBe("another-host-7");
-    return removeStaleLocks(profile).then(() => {
+    return removeStaleLocks(profile, LOOK).then(() => {
       const taken = start();
       expect(taken.stdout).toContain("<html>");
       expect(taken.status).toBe(0);

@@ -3,7 +3,6 @@
 // beside the imports of `lib/auth`. Only `lib/auth` may import it.
 import { mkdir } from "node:fs/promises";
 import { withSignal } from "../../async/deadline.ts";
-import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { VaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import { recoverSwap } from "../../profile/swap.ts";
@@ -28,7 +27,6 @@ import { warnOfAbsence } from "./warn-of-absence.ts";
  */
 export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile> {
   const { store, dir, signal, onWarning } = options;
-  await removeStaleLocks(dir);
   await recoverSwap(dir, onWarning);
   const { checked, ended } = beginEarlyCheck(dir, signal);
   const remote = await store.open(signal);
@@ -43,9 +41,9 @@ export async function chooseProfile(options: OpenOptions): Promise<OpenedProfile
  * @param checked files of the local profile that are sound
  */
 async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: CheckedFiles): Promise<OpenedProfile> {
-  const { session, dir, lock, signal } = options;
+  const { session, dir, signal } = options;
   // The store may have taken long, and the next steps change the profile.
-  await mayChange(dir, lock);
+  await mayChange(options);
   const local = await LocalProfile.inspect({ dir, session, signal, refused: options.refused.local, checked });
   warnOfStrangers(options.onWarning, session, local?.strangers ?? []);
   warnWentBack(options, remote, local);

@@ -123,7 +123,7 @@ async function restore(
   local: LocalProfile | undefined,
   version?: StoredVersion,
 ): Promise<OpenedProfile> {
-  const { store, session, dir, lock, signal, onWarning: warn } = options;
+  const { store, session, dir, signal, onWarning: warn } = options;
   const { entry } = remote;
   const staging = newStagingPath(dir);
   const report = await store.restore(staging, signal, version).catch(async (error: unknown) => {
@@ -137,7 +137,7 @@ async function restore(
   await checked.addRestored(staging);
   const beforeMove = async (): Promise<void> => {
     // Another process may have opened the profile during the restore.
-    await mayChange(dir, lock);
+    await mayChange(options);
     const mayBeLost = local?.marker?.isUnsaved || local?.isAhead(remote) || (await local?.mayBeOnlyCopy(signal));
     if (mayBeLost) await setAsideUnsaved(options, "the stored session is used");
   };

@@ -63,8 +63,8 @@ export const UNKNOWN: Omit<OpenedProfile, "checked"> = {
   entry: undefined,
 };
 
-/** @throws `LEASE_HELD` when a browser, or another start, has the profile open */
-export async function mayChange(dir: string, lock: ProfileLock): Promise<void> {
+/** @throws `LEASE_HELD` when a browser, or another run, has the profile open */
+export async function mayChange({ dir, lock, signal }: Pick<OpenOptions, "dir" | "lock" | "signal">): Promise<void> {
   await lock.check();
-  await removeStaleLocks(dir);
+  await removeStaleLocks(dir, { signal });
 }

@@ -1,8 +1,11 @@
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { lockProfile, type ProfileLock } from "../../browser/profile-lock.ts";
+import { removeStaleLocks } from "../../browser/singleton-lock.ts";
 import { uniqueName } from "../../disk/durable.ts";
 import { codeOf } from "../../disk/errors.ts";
+import { isVaultError } from "../../errors.ts";
 
 const RETRY_MS = 100;
 const WEEK_MS = 7 * 86_400_000;
@@ -29,6 +32,24 @@ export async function removeProfile(dir: string, retries: number): Promise<boole
   }
   // A mount point cannot be renamed, but its entries can be deleted.
   return await emptyDirectory(dir, retries);
+}
+
+/**
+ * As {@link removeProfile}, for a profile that this process has not open. Never rejects.
+ * @returns whether there is nothing left to remove: also when somebody else has the profile open, which stays then
+ */
+export async function removeUnused(dir: string, retries: number): Promise<boolean> {
+  if (codeOf(await lstat(dir).catch((cause: unknown) => cause)) === "ENOENT") return true;
+  let lock: ProfileLock | undefined;
+  try {
+    lock = await lockProfile(dir);
+    await removeStaleLocks(dir);
+    return await removeProfile(dir, retries);
+  } catch (error) {
+    return isVaultError(error, "LEASE_HELD");
+  } finally {
+    await lock?.release();
+  }
 }
 
 /** Deletes the files that earlier removals of `dir` left behind. Never rejects. */

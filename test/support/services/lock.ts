@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { identify, isAlive, isProcessId, type ProcessId } from "../../../lib/disk/process-id.ts";
+import { identify, isProcessId, type ProcessId, stateHere } from "../../../lib/disk/process-id.ts";
 import { cacheDirectory } from "./cache.ts";
 
 const POLL_MS = 250;
@@ -35,7 +35,7 @@ async function take(lock: string, name: string): Promise<void> {
       const text = await readFile(lock, "utf8").catch(() => undefined);
       if (text === undefined) continue;
       const owner = parse(text);
-      if (owner === undefined || !(await isAlive(owner))) {
+      if (owner === undefined || (await stateHere(owner)) === "ended") {
         await removeStale(lock, text);
         continue;
       }

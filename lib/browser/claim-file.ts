@@ -1,0 +1,108 @@
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { removeJudged } from "../disk/durable.ts";
+import { codeOf } from "../disk/errors.ts";
+import { isProcessId, type ProcessId } from "../disk/process-id.ts";
+
+/** Who has a profile: the content of the file `<profile>.claim`. */
+export interface Claim extends ProcessId {
+  /** Random, new with each start. */
+  readonly id: string;
+  readonly host: string;
+}
+
+/** A claim file as it was found; `claim` is `undefined` when it is torn. */
+export interface FoundClaim {
+  readonly text: string;
+  readonly claim: Claim | undefined;
+  /** When it was touched last: differs after each touch, and says nothing else, because clocks differ. */
+  readonly touched: string;
+}
+
+/** @returns `undefined` when there is none. @throws the error of the disk */
+export async function readClaim(path: string): Promise<FoundClaim | undefined> {
+  const file = await openThere(path, "r");
+  if (file === undefined) return undefined;
+  try {
+    return await readOpened(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Creates the claim file, and removes it again when it cannot be written. @returns `false` when there was one */
+export async function createClaim(path: string, claim: Claim): Promise<boolean> {
+  const file = await open(path, "wx", 0o600).catch((cause: unknown) => {
+    if (codeOf(cause) !== "EEXIST") throw cause;
+  });
+  if (file === undefined) return false;
+  try {
+    await file.writeFile(JSON.stringify(claim));
+  } catch (cause) {
+    await rm(path, { force: true }).catch(() => undefined);
+    throw cause;
+  } finally {
+    await file.close();
+  }
+  return true;
+}
+
+/**
+ * Removes the claim with the text `judged` only.
+ * @returns `false` when there is another one, which is there as before
+ */
+export async function removeClaim(path: string, judged: string): Promise<boolean> {
+  return (await removeJudged(path, async (aside) => (await readClaim(aside))?.text === judged)) !== "given back";
+}
+
+/**
+ * Shows everybody who looks that the owner of the claim lives, when the claim is still `own`: the times of no other file
+ * can be changed by it.
+ * @returns the claim that is there; `undefined` when there is none
+ * @throws the error of the disk
+ */
+export async function touchClaim(path: string, own: Claim): Promise<FoundClaim | undefined> {
+  const file = await openThere(path, "r+").catch(async (cause: unknown) => {
+    // Also a disk that takes no writes any more may show that the claim is somebody else's.
+    const found = await readClaim(path);
+    if (found?.claim?.id === own.id) throw cause;
+    return found;
+  });
+  if (file === undefined || !("fd" in file)) return file;
+  try {
+    const found = await readOpened(file);
+    if (found.claim?.id === own.id) await touch(file, found.text);
+    return found;
+  } finally {
+    await file.close();
+  }
+}
+
+async function touch(file: FileHandle, text: string): Promise<void> {
+  const now = new Date();
+  // Some network file systems cannot set times: there the same bytes are written again.
+  await file.utimes(now, now).catch(() => file.write(text, 0));
+}
+
+async function openThere(path: string, flags: string): Promise<FileHandle | undefined> {
+  return await open(path, flags).catch((cause: unknown) => {
+    if (codeOf(cause) !== "ENOENT") throw cause;
+    return undefined;
+  });
+}
+
+async function readOpened(file: FileHandle): Promise<FoundClaim> {
+  const text = await file.readFile("utf8");
+  const { mtimeNs } = await file.stat({ bigint: true });
+  return { text, claim: parse(text), touched: String(mtimeNs) };
+}
+
+function parse(text: string): Claim | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Claim> | null;
+    const { id, host } = value ?? {};
+    if (!isProcessId(value as ProcessId | undefined) || typeof id !== "string" || typeof host !== "string") return;
+    return value as Claim;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { groupOf, identify, type ProcessId, stateOf } from "../disk/process-id.ts";
+import { browsersOf, isBrowserOf } from "./browser-process.ts";
+import { readRecord, removeRecord } from "./pidfile.ts";
+import { browserOf, openElsewhere } from "./singleton-lock.ts";
+
+/** How long a browser may take to end after each signal, in milliseconds. */
+const END_MS = 5_000;
+const POLL_MS = 50;
+
+/**
+ * Ends the browser that has the profile at `dir` open when the bot that started it has provably ended: a killed bot
+ * leaves its browser running. A browser of another machine or container is left alone, because its number means another
+ * process here, as is every browser on systems where a process cannot be told from a later process with the same number.
+ * @throws `LEASE_HELD` when a browser of this machine has the profile open all the same, because its bot runs or because
+ *   it does not end; also a browser that keeps no lock in its profile
+ */
+export async function endOrphanedBrowser(dir: string): Promise<void> {
+  const record = await readRecord(dir);
+  const isOrphan = record !== undefined && (await stateOf(record.bot)) === "ended";
+  if (isOrphan) await Promise.all((await orphansOf(dir, record.browser)).map(endProcess));
+  for (const browser of await browsersIn(dir)) {
+    if ((await stateOf(browser)) === "running") throw openElsewhere(dir, `${hostname()}-${browser.pid}`);
+  }
+  if (isOrphan) await removeRecord(dir);
+}
+
+/** The browsers of this machine that have the profile open, by their command lines and by Chromium's own lock. */
+async function browsersIn(dir: string): Promise<ProcessId[]> {
+  const locked = await browserOf(dir).catch(() => undefined);
+  const found = new Set([...(locked === undefined ? [] : [locked]), ...(await browsersOf(dir))]);
+  return await Promise.all([...found].map(identify));
+}
+
+/** @param recorded absent when the bot died before it knew the number of its browser: then it is whichever is open */
+async function orphansOf(dir: string, recorded: ProcessId | undefined): Promise<ProcessId[]> {
+  const open = await browsersIn(dir);
+  if (recorded === undefined) return open;
+  // The bot may have started a script that has started the browser: puppeteer makes a process group of both. No later
+  // process has the number of a group that exists.
+  const groups = await Promise.all(open.map(({ pid }) => groupOf(pid)));
+  const orphans = open.filter(({ pid }, index) => pid !== recorded.pid && groups[index] === recorded.pid);
+  // A profile that was copied has the record of the browser of another one.
+  return (await isBrowserOf(recorded.pid, dir)) ? [recorded, ...orphans] : orphans;
+}
+
+async function endProcess(browser: ProcessId): Promise<void> {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    for (let waited = 0; waited < END_MS && (await stateOf(browser)) === "running"; waited += POLL_MS) {
+      if (waited === 0) kill(browser.pid, signal);
+      await delay(POLL_MS);
+    }
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // The process has just ended by itself.
+  }
+}

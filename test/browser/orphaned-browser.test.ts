@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { browsersOf } from "../../lib/browser/browser-process.ts";
+import { endOrphanedBrowser } from "../../lib/browser/orphaned-browser.ts";
+import { recordBrowser } from "../../lib/browser/pidfile.ts";
+import { useFolder } from "../support/folder.ts";
+
+const record = ".wa-vault-browser.json";
+let dir: string;
+let child: ChildProcess;
+let exited: Promise<unknown>;
+
+const folder = useFolder();
+beforeEach(async () => {
+  dir = folder();
+  const profile = `--user-data-dir=${dir}`;
+  child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", profile], { stdio: "ignore" });
+  await once(child, "spawn");
+  exited = once(child, "exit");
+});
+
+afterEach(async () => {
+  child.kill("SIGKILL");
+  await exited;
+});
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error("not started");
+  return pid;
+}
+
+function expectAlive(): void {
+  expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended, as it should.
+  }
+}
+
+type Id = Record<"startedAt" | "boot" | "pidNamespace", string>;
+interface Forged {
+  bot: Id;
+  browser?: Id;
+}
+
+/** As if the process that started the browser were another one, by number or by start. */
+async function forge(change: (owner: Forged) => void): Promise<void> {
+  await recordBrowser(dir, { browserPid: pidOf(child) });
+  const owner = JSON.parse(await readFile(join(dir, record), "utf8"));
+  change(owner);
+  await writeFile(join(dir, record), JSON.stringify(owner));
+}
+
+describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
+  it("does not end a browser whose bot runs, and throws LEASE_HELD, also without a lock in the profile", async () => {
+    await recordBrowser(dir, { browserPid: pidOf(child) });
+    await expect(endOrphanedBrowser(dir)).rejects.toMatchObject({
+      code: "LEASE_HELD",
+      owner: `${hostname()}-${child.pid}`,
+      hint: expect.any(String),
+    });
+    expectAlive();
+    expect(await readdir(dir)).toEqual([record]);
+  });
+
+  it.each(["boot", "pidNamespace"] as const)("ends no process for the record of another %s", async (place) => {
+    await forge((owner) => {
+      for (const id of [owner.bot, owner.browser]) if (id) id[place] = "another";
+      // The same numbers may start at the same ticks in every machine that is made from one image.
+      owner.bot.startedAt = "1";
+    });
+    await expect(endOrphanedBrowser(dir)).rejects.toMatchObject({ code: "LEASE_HELD" });
+    expectAlive();
+  });
+
+  it("does not end the browser of the profile that this one was copied from", async () => {
+    await forge(({ bot }) => {
+      bot.startedAt = "1";
+    });
+    const copy = folder();
+    await cp(dir, copy, { recursive: true });
+    await endOrphanedBrowser(copy);
+    expectAlive();
+  });
+
+  it("finds a browser that keeps no lock when the bot died before it recorded the number", async () => {
+    await forge((owner) => {
+      owner.bot.startedAt = "1";
+      delete owner.browser;
+    });
+    await endOrphanedBrowser(dir);
+    expect(await exited).toEqual([null, "SIGTERM"]);
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("ends a browser when a later process has its bot's number", async () => {
+    await forge(({ bot }) => {
+      bot.startedAt = "1";
+    });
+    await endOrphanedBrowser(dir);
+    expect(await exited).toEqual([null, "SIGTERM"]);
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("does not end a later process that has the browser's number", async () => {
+    await forge((owner) => {
+      owner.bot.startedAt = "1";
+      if (owner.browser) owner.browser.startedAt = "1";
+    });
+    await expect(endOrphanedBrowser(dir)).rejects.toMatchObject({ code: "LEASE_HELD" });
+    expectAlive();
+  });
+
+  it.each(["", "{", "null", '{"bot":{"pid":"x"},"browser":{"pid":-1}}'])(
+    "ends no process for a record of %j, and throws LEASE_HELD while one has the profile open",
+    async (text) => {
+      await writeFile(join(dir, record), text);
+      await expect(endOrphanedBrowser(dir)).rejects.toMatchObject({ code: "LEASE_HELD" });
+      expectAlive();
+    },
+  );
+
+  it("ends the browser that a script has started, also when the script has ended", async () => {
+    const script = spawn(
+      "sh",
+      ["-c", '"$0" -e "setInterval(() => {}, 1000)" -- "$1" & wait', process.execPath, `--user-data-dir=${dir}`],
+      { stdio: "ignore", detached: true },
+    );
+    const end = once(script, "exit");
+    child.kill("SIGKILL");
+    await exited;
+    await expect.poll(() => browsersOf(dir), { timeout: 120_000 }).toHaveLength(2);
+    const browser = (await browsersOf(dir)).find((pid) => pid !== script.pid) as number;
+    onTestFinished(() => killQuietly(browser));
+    await recordBrowser(dir, { browserPid: pidOf(script) });
+    const text = await readFile(join(dir, record), "utf8");
+    await writeFile(join(dir, record), text.replace(/"startedAt":"\d+"/, '"startedAt":"1"'));
+    script.kill("SIGKILL");
+    await end;
+    await endOrphanedBrowser(dir);
+    expect(await browsersOf(dir)).toEqual([]);
+  });
+
+  it("ends the browser that the profile's lock names when the bot died before it recorded the number", async () => {
+    await forge((owner) => {
+      owner.bot.startedAt = "1";
+      delete owner.browser;
+    });
+    await symlink(`${hostname()}-${pidOf(child)}`, join(dir, "SingletonLock"));
+    await endOrphanedBrowser(dir);
+    expect(await exited).toEqual([null, "SIGTERM"]);
+  });
+
+  it("resolves without a record, and without a profile", async () => {
+    const other = folder();
+    await endOrphanedBrowser(other);
+    await endOrphanedBrowser(join(other, "missing"));
+    expect(await readdir(other)).toEqual([]);
+    expectAlive();
+  });
+});
