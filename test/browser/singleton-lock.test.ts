@@ -149,7 +149,8 @@ describe("removeStaleLocks", () => {
     async (_, change) => {
       const file = join(profile, "Default", "leveldb", "000003.log");
       mkdirSync(join(profile, "Default", "leveldb"), { recursive: true });
-      writeFileSync(file, "xx");
+      const many = Array.from({ length: 100 }, (_, each) => `${file}.${each}`);
+      for (const path of [file, ...many]) writeFileSync(path, "xx");
       lock("other-container-27");
       const before = readdirSync(profile);
       const removed = removeStaleLocks(profile, { lockMs: 250_000 });
@@ -177,11 +178,14 @@ describe("removeStaleLocks", () => {
 
   const noLook = { lockMs: 250_000 };
   it.runIf(linux)("does not look for a browser that this machine has recorded and that has ended", async () => {
-    const { pid = 0 } = spawnSync("node", ["-e", ""]);
+    const pid = await idle(`--user-data-dir=${profile}`);
+    await recordBrowser(profile, { browserPid: pid });
+    const [child] = children as [ChildProcess];
+    child.kill("SIGKILL");
+    await once(child, "exit");
     // Also when the machine has another name since.
     for (const host of [hostname(), "name-of-before"]) {
       lock(`${host}-${pid}`);
-      await recordBrowser(profile, { browserPid: pid });
       await removeStaleLocks(profile, noLook);
       rmSync(join(profile, "Last Version"));
     }
