@@ -54,7 +54,10 @@ function isSamePlace(one: Place, other: Place): boolean {
 
 /** Whether the number of the process counts here: the process is of this boot and of this namespace. */
 export async function isOfHere(process: ProcessId): Promise<boolean> {
-  return isSamePlace(process, await place());
+  const here = await place();
+  // On a system with boots, a process whose namespace nobody can read may be of any container.
+  const isKnown = here.boot === undefined || here.pidNamespace !== undefined;
+  return isKnown && isSamePlace(process, here);
 }
 
 /** Whether exactly this process runs. Of two namespaces that have had one number, the first has ended. */
