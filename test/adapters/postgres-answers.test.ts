@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { PostgresBlobs, type PostgresPool } from "../../adapters/postgres/index.ts";
@@ -128,5 +129,38 @@ describe("errors of PostgreSQL, whichever method is called", () => {
     const beneath = cause as Error;
     const all = [message, stack, beneath.message, beneath.stack, JSON.stringify(beneath)].join("\n");
     expect(all).not.toMatch(/pass|word|s3cret/);
+  });
+
+  it.each(["42P07", "23505", "42710"])("take %s for a table that another one has made meanwhile", async (code) => {
+    const undefinedTable = Object.assign(new Error("relation does not exist"), { code: "42P01" });
+    const answers: Promise<unknown>[] = [
+      Promise.reject(undefinedTable),
+      Promise.reject(Object.assign(new Error("exists"), { code })),
+      Promise.resolve({ rows: [{ standby: "false", hidden: "false", key: null, bytes: null }], rowCount: 1 }),
+    ];
+    for (const answer of answers) answer.catch(() => {});
+    const client = { query: () => answers.shift(), release: () => {}, on: () => {}, removeListener: () => {} };
+    const pool = { connect: async () => client, on: () => {} } as unknown as PostgresPool;
+    expect(await new PostgresBlobs({ pool }).get("s/a")).toBeUndefined();
+    expect(answers).toEqual([]);
+  });
+
+  it("of a connection that breaks during a call end that call, not the process", async () => {
+    const broken = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+    const released: unknown[] = [];
+    const client = Object.assign(new EventEmitter(), {
+      query: () =>
+        new Promise((_, reject) => {
+          setImmediate(() => {
+            client.emit("error", broken);
+            reject(broken);
+          });
+        }),
+      release: (destroy: unknown) => released.push(destroy),
+    });
+    const pool = { connect: async () => client, on: () => {} } as unknown as PostgresPool;
+    await expect(new PostgresBlobs({ pool }).get("s/a")).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(released).toEqual([true]);
+    expect(client.listenerCount("error")).toBe(0);
   });
 });

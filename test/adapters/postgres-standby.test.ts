@@ -44,14 +44,21 @@ await suiteWith("PostgreSQL with a standby", pair, ({ primary, standby }) => {
     const blobs = new PostgresBlobs({ pool: hasty });
     await blobs.put("s/a", value);
     await standby.pause();
-    const put = blobs.put("s/b", value).then(() => "resolved");
+    let hasResolved = false;
+    const put = blobs.put("s/b", value).then(() => {
+      hasResolved = true;
+      return "resolved";
+    });
     const waits = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'hasty' AND wait_event = 'SyncRep'";
     const waiting = async (): Promise<string> => {
-      while ((await onPrimary.query(waits)).rowCount === 0);
+      while (!hasResolved && (await onPrimary.query(waits)).rowCount === 0);
       return "waits";
     };
-    expect(await Promise.race([put, waiting()])).toBe("waits");
-    standby.resume();
+    try {
+      expect(await Promise.race([put, waiting()])).toBe("waits");
+    } finally {
+      standby.resume();
+    }
     expect(await put).toBe("resolved");
   });
 
