@@ -96,7 +96,7 @@ describe("noBrowserWarning", () => {
     expect(await noBrowserWarning(new Error("Code: 127"), folder, {})).toBeUndefined();
     expect(await noBrowserWarning("auth timeout", folder, {})).toBeUndefined();
     const child = await import("node:child_process").then(({ spawn }) =>
-      spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", `--user-data-dir=${folder}`]),
+      spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", `--user-data-dir=${folder}`]),
     );
     try {
       symlinkSync(`${hostname()}-${child.pid}`, join(folder, "SingletonLock"));
