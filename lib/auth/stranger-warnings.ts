@@ -1,8 +1,14 @@
+import { posix } from "node:path";
+import { kindOfName } from "../disk/foreign-names.ts";
+
 /** What each listener was told: a person needs to read once of a file that lies there for good. */
 const told = new WeakMap<(message: string) => void, Set<string>>();
+/** So many kinds are told to one listener: names that differ in a way nobody has thought of must not fill the memory. */
+const MAX_TOLD = 1000;
 
 /**
- * Warns once of each file or folder that lies beside the storage of a profile and is no part of it.
+ * Warns of the files and folders that lie beside the storage of a profile and are no part of it: once for each folder and
+ * kind of name, such as `000003.log.bak` and `000005.log.bak`.
  * @param onWarning the listener of one strategy
  * @param subject the session or the profile
  * @param strangers paths, relative to the profile
@@ -14,10 +20,13 @@ export function warnOfStrangers(
 ): void {
   const known = told.get(onWarning) ?? new Set();
   told.set(onWarning, known);
-  const fresh = strangers.filter((path) => !known.has(path));
-  if (fresh.length === 0) return;
-  for (const path of fresh) known.add(path);
+  const kindOf = (path: string): string => `${subject}\n${posix.dirname(path)}\n${kindOfName(posix.basename(path))}`;
+  const fresh = strangers.filter((path) => !known.has(kindOf(path)));
+  if (fresh.length === 0 || known.size >= MAX_TOLD) return;
+  for (const path of fresh) known.add(kindOf(path));
   const named = fresh.slice(0, 3).join(", ");
   const more = fresh.length > 3 ? ` and ${fresh.length - 3} more` : "";
-  onWarning(`The profile of ${subject} holds ${named}${more}, which no browser has made: left out of every save.`);
+  onWarning(
+    `The profile of ${subject} holds ${named}${more}, which is no part of its storage: left out of every save.`,
+  );
 }

@@ -17,7 +17,7 @@ export function notAsMade(found: Pick<Dirent, "isSymbolicLink" | "isDirectory" |
 
 export function unknownForm(path: string): VaultError {
   return new VaultError("CORRUPT", `The profile holds ${path}, a form of storage that is not known.`, {
-    hint: "This browser is newer than this library knows: update the library, or keep the browser you had. A copy that somebody has made belongs outside of the profile.",
+    hint: `If ${path} is a copy that somebody has made, move it out of the profile. Else this browser is newer than this library knows: update the library, or keep the browser you had.`,
   });
 }
 

@@ -4,8 +4,8 @@ import { basename, join } from "node:path";
 import { turns } from "../async/turns.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { fileSource, readExactly, readInto } from "../disk/file-source.ts";
+import { isForeignName } from "../disk/foreign-names.ts";
 import { type FileIdentity, identifyFile } from "./file-identity.ts";
-import { isForeignName } from "./foreign-names.ts";
 import type { PieceSource } from "./pieces.ts";
 
 /** How often a directory is listed whose entries are deleted meanwhile. */
@@ -121,7 +121,7 @@ function mustListAgain(path: string, cause: unknown, attempt: number): boolean {
 
 /**
  * Paths of all files below the directory `path`, relative to `dir`; symlinks, everything else that is not a file, and
- * names that Chromium cannot have made are left out.
+ * names that are provably somebody else's are left out.
  */
 export async function walk(dir: string, path: string): Promise<string[]> {
   const found: string[] = [];

@@ -3,12 +3,13 @@ import { isVaultError, VaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { CheckedFiles } from "./checked-files.ts";
 import { exactIdentity } from "./file-identity.ts";
+import type { StorageLayout } from "./found-storage.ts";
 import { checkLevelDb, type FileProblem, isUnborn } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";
 import type { PieceSource } from "./pieces.ts";
 import { checkSqlite } from "./sqlite/check.ts";
 import { WalScanner } from "./sqlite/wal.ts";
-import { probeProfile, type StorageLayout } from "./storage-layout.ts";
+import { probeProfile } from "./storage-layout.ts";
 
 /** The result of verifying a profile. */
 export interface VerifyReport {

@@ -1,10 +1,10 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../disk/errors.ts";
+import { isForeignName } from "../../disk/foreign-names.ts";
 import { isVaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Credentials } from "../../profile/credentials.ts";
-import { isForeignName } from "../../profile/foreign-names.ts";
 import { repairProfile } from "../../profile/repair.ts";
 import { damaged, firstProblem, type VerifyReport, verifyProfile } from "../../profile/verify.ts";
 import type { ProfileFacts } from "../../store.ts";

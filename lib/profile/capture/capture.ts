@@ -99,7 +99,8 @@ class ProfileCapture {
         if (!this.#options.live && attempt >= 2 && this.#isDamage()) break;
       }
     }
-    const last = this.#failures.at(-1)?.message ?? "its databases were created and deleted meanwhile";
+    const message = this.#failures.at(-1)?.message ?? "its databases were created and deleted meanwhile";
+    const last = message.replace(/\.$/, "");
     if (this.#isDamage()) {
       throw new VaultError("CORRUPT", `Could not capture the profile: ${last}.`, {
         hint: this.#failures.at(-1)?.hint ?? "The stored session is not touched; restore it to replace this profile.",

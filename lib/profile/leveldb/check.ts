@@ -1,6 +1,7 @@
 import type { FileIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { readAll } from "../sources.ts";
+import { tellsOfLevelDb } from "../storage-names.ts";
 import { checkTables } from "./check-tables.ts";
 import { type CheckedVersion, versionKey } from "./checked-version.ts";
 import { decodeBatch } from "./format.ts";
@@ -146,15 +147,9 @@ export async function checkLevelDb(files: LevelDbFiles, check: LevelDbCheck = {}
   return problems;
 }
 
-/** All that is there before LevelDB has written `CURRENT`, and after that the first log (`DBImpl::NewDB`, `DB::Open`). */
-const BEFORE_CURRENT = ["LOCK", "LOG", "LOG.old", "MANIFEST-000001", "000001.dbtmp"];
-
-/** What may be, or may have been, a part of a database: `CURRENT.bak` is no stranger beside a database without `CURRENT`. */
-const PART_OR_COPY = /^(?:CURRENT|MANIFEST-|\d+\.)/i;
-
 /** Whether nothing was ever written: Chromium has made the directory, and was killed before the database was there. */
 export function isUnborn(files: ReadonlyMap<string, unknown>): boolean {
-  return [...files.keys()].every((name) => BEFORE_CURRENT.includes(name) || !PART_OR_COPY.test(name));
+  return ![...files.keys()].some(tellsOfLevelDb);
 }
 
 /** Checks the tables of a version that are not known to be sound. */

@@ -45,7 +45,9 @@ describe.each(STRANGERS)("with %s (an empty %s or one byte) in the profile", (pa
       await auth.beforeBrowserInitialized();
       await auth.destroy();
     }
-    expect(told).toEqual([`The profile of ${dir} holds ${path}, which no browser has made: left out of every save.`]);
+    expect(told).toEqual([
+      `The profile of ${dir} holds ${path}, which is no part of its storage: left out of every save.`,
+    ]);
     expect(existsSync(join(dir, path))).toBe(true);
   });
 
@@ -63,7 +65,7 @@ describe.each(STRANGERS)("with %s (an empty %s or one byte) in the profile", (pa
     expect(client.errors).toEqual([]);
     const about = told.filter((message) => message.includes(path));
     expect(about).toEqual([
-      `The profile of RemoteAuth-x holds ${path}, which no browser has made: left out of every save.`,
+      `The profile of RemoteAuth-x holds ${path}, which is no part of its storage: left out of every save.`,
     ]);
     const into = join(dataPath, "restored");
     await store.restoreProfile({ session: "RemoteAuth-x", into });

@@ -9,6 +9,7 @@ import { captureProfile } from "../../../lib/profile/capture/capture.ts";
 import { repairProfile } from "../../../lib/profile/repair.ts";
 import { probeProfile } from "../../../lib/profile/storage-layout.ts";
 import { verifyProfile } from "../../../lib/profile/verify.ts";
+import type { ProfileFacts } from "../../../lib/store.ts";
 import { useFolder } from "../../support/folder.ts";
 import {
   BLOBS,
@@ -20,7 +21,7 @@ import {
   writeFiles,
 } from "../support/small-profile.ts";
 
-// Files, folders and other things that lie beside the storage, or in it, and that no browser has made.
+// Files, folders and other things that lie beside the storage, or in it, and are no part of it.
 
 const newFolder = useFolder();
 let dir: string;
@@ -69,7 +70,13 @@ const LEVELDB_ROWS: [path: string, make: Make][] = [
   [`${LOCAL_STORAGE}/000003.log.bak`, file],
   [`${LOCAL_STORAGE}/CURRENT.bak`, file],
   [`${LOCAL_STORAGE}/LOCK (1)`, file],
-  [`${LOCAL_STORAGE}/.nfs000000000000000100000001`, file],
+  ["Default/Local Storage/leveldb_v2", folder],
+  ["Default/LocalStorage_v2", folder],
+  ["Default/Local Storage.bak", fullFolder],
+  [`${IN_INDEXED_DB}/https_web.whatsapp.com_0_default`, folder],
+  ["Default/Local Storage/leveldb.2026-11-28", fullFolder],
+  ["Default/Local Storage/leveldb - Copy (2)", fullFolder],
+  ["Default/Local Storage/Copy of leveldb", fullFolder],
   [`${LOCAL_STORAGE}/000003.sync-conflict-20261129-101010-ABCDEFG.log`, file],
   [`${LOCAL_STORAGE}/@eaDir`, fullFolder],
   [`${INDEXED_DB}/pipe`, pipe],
@@ -81,6 +88,7 @@ const SQLITE_ROWS: [path: string, make: Make][] = [
   [`${SQLITE_DB}.bak`, file],
   [`${SQLITE_DB}-wal.bak`, file],
   [`${dirname(SQLITE_DB)}/pipe`, pipe],
+  [`${SQLITE_DB}.2`, folder],
   ["Default/LocalStorage.bak", file],
   ["Default/LocalStorage-wal.old", file],
 ];
@@ -100,6 +108,78 @@ describe.each([
     await repairProfile(dir);
     expect(await verifyProfile(dir)).toMatchObject({ problems: [], empty: false, strangers: [path] });
   });
+});
+
+describe("what Chromium could have made beside a known storage is a form that is not known", () => {
+  it.each([
+    ["Default/Local Storage/leveldb_v2/CURRENT"],
+    ["Default/Local Storage/sqlite_v1/db"],
+    ["Default/Local Storage/local_storage/db"],
+    ["Default/Local Storage/SQLite/db"],
+    ["Default/Local Storage/sqlite3.v2/db"],
+    ["Default/Local Storage/leveldb.1/CURRENT"],
+    ["Default/Local Storage/leveldb 2/CURRENT"],
+    ["Default/Local Storage/a/b/c/db"],
+    ["Default/Local Storage/LocalStorage.db"],
+    ["Default/LocalStorage_v2"],
+    ["Default/LocalStorage 2/db"],
+    ["Default/Local Storage.sqlite"],
+    [`${IN_INDEXED_DB}/https_web.whatsapp.com_0_default/db`],
+    [`${IN_INDEXED_DB}/https_web.whatsapp.com_0@1/db`],
+    [`${IN_INDEXED_DB}/https_web.whatsapp.com_0.indexeddb_v2.leveldb/CURRENT`],
+    [`${IN_INDEXED_DB}/https_web.whatsapp.com_0 v2/db`],
+  ])("%s", async (path) => {
+    await writeFiles(dir, levelDbProfile());
+    const { facts } = await probeProfile(dir);
+    await writeFiles(dir, { [path]: "x" });
+    await mustBeUnknown(path, facts);
+    // Also where the known storage is gone.
+    rmSync(join(dir, LOCAL_STORAGE), { recursive: true });
+    await mustBeUnknown(path);
+  });
+
+  it.each([[`${SQLITE_DB}.2`], [`${dirname(SQLITE_DB)}/1.db`], ["Default/LocalStorage_v2"]])(
+    "%s in SQLite",
+    async (path) => {
+      await writeFiles(dir, sqliteProfile());
+      await writeFiles(dir, { [path]: "x" });
+      await mustBeUnknown(path);
+    },
+  );
+
+  it("in the place of a LevelDB", async () => {
+    await writeFiles(dir, levelDbProfile());
+    rmSync(join(dir, LOCAL_STORAGE), { recursive: true });
+    await writeFiles(dir, { [`${LOCAL_STORAGE}/db.sqlite`]: "x" });
+    await mustBeUnknown(`${LOCAL_STORAGE}/db.sqlite`);
+  });
+
+  /** `path` or a folder above it is named, with what to do. */
+  async function mustBeUnknown(path: string, expected: ProfileFacts = {}): Promise<void> {
+    const error = await captureProfile(dir, { live: false, expected }).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: "CORRUPT" });
+    const [, named = "?"] = /The profile holds (.*), a form of storage that is not known\.$/.exec(`${error}`) ?? [];
+    expect(path.startsWith(named), named).toBe(true);
+    expect(error).toMatchObject({
+      hint: expect.stringContaining(`If ${named} is a copy that somebody has made, move it out of the profile.`),
+    });
+    expect(await verifyProfile(dir)).toMatchObject({ problems: [expect.anything()], empty: false });
+  }
+});
+
+it.each([
+  [`${LOCAL_STORAGE}/.nfs00000000025a0001`, file],
+  [`${LOCAL_STORAGE}/.fuse_hidden0000000100000001`, file],
+  [`${LOCAL_STORAGE}/.smbdeleteAAA7c1e2`, file],
+  ["Default/Local Storage/.nfs00000000025a0001", file],
+  [`${LOCAL_STORAGE}/lost`, fullFolder],
+])("%s is left out, and never named", async (path, make) => {
+  await writeFiles(dir, levelDbProfile());
+  const before = await captured();
+  await make(join(dir, path));
+  const told: string[] = [];
+  expect(await captured((paths) => told.push(...paths))).toEqual(before);
+  expect(told).toEqual([]);
 });
 
 it.each([
