@@ -1,9 +1,8 @@
 import { type Entry, getFileNameLowLevel, parseExtraFields } from "yauzl";
+import { isSystemName } from "../disk/foreign-names.ts";
 
 const UTF8_NAME = 0x0800;
 const REPLACEMENT = "\ufffd";
-/** What macOS puts beside the files it zips: a folder at the top, and files in every folder. */
-const APPLE = /(?:^|\/)(?:__MACOSX(?:\/|$)|\.DS_Store$|\._[^/]*$)/;
 /** What Chromium puts into its directory for as long as it runs, and makes as links on Linux and macOS. */
 const OF_A_RUN = /(?:^|\/)(?:Singleton(?:Lock|Cookie|Socket)|RunningChromeVersion)$/;
 
@@ -35,7 +34,10 @@ export function plainName(name: string, separator: "/" | "\\"): string {
   return path.replace(/^(?:\.\/)+/, "");
 }
 
-/** Whether the file is nobody's data: a program that makes zips has added it, or it tells that a browser runs. */
+/**
+ * Whether the file is nobody's data: macOS or another system has put it beside the files, such as `__MACOSX/…` and
+ * `.DS_Store`, or it tells that a browser runs.
+ */
 export function isLeftOut(path: string): boolean {
-  return APPLE.test(path) || OF_A_RUN.test(path);
+  return OF_A_RUN.test(path) || path.split("/").some(isSystemName);
 }

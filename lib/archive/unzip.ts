@@ -22,6 +22,8 @@ export interface UnzipReport {
   readonly bytes: number;
   /** Whether the archive holds these files alone and by these names, so that every program reads it as the profile. */
   readonly isPlain: boolean;
+  /** Names in the archive of files beside the profile, which were not unpacked; absent without any. */
+  readonly leftOut?: readonly string[];
 }
 
 /** An entry up to this size is inflated at once, up to four entries at a time; larger entries are streamed. */
@@ -36,8 +38,8 @@ const NEW_FILE = fsConstants.O_CREAT | fsConstants.O_EXCL | fsConstants.O_WRONLY
  * after an error `intoDir` may have some of the files, and must be removed.
  *
  * The files may have a gibibyte and a hundred times the size of the archive, and no two entries may share bytes. Where the
- * archive holds storage of WhatsApp Web in one other place than that of a profile, such as below a folder that was zipped,
- * the files of that place become the profile. What macOS adds, and the links of a browser that runs, are left out.
+ * profile lies below a folder that was zipped, or its `Default` has another name there or none, the files become those of a
+ * profile. What macOS adds, and the links of a browser that runs, are left out.
  * @throws `CORRUPT` when the archive is empty, cut short or damaged; `INVALID` when it is whole but unsafe to unpack, or
  *   not readable: names that are absolute, lead outside or clash (also by case alone), links, encryption, other compressions,
  *   several profiles, one part of several, a bomb, a file that exists already; `UNAVAILABLE` when it cannot be read or the
@@ -90,6 +92,7 @@ async function unpack(zip: Zip, into: string, signal?: AbortSignal): Promise<Unz
     })),
     bytes: files.reduce((sum, entry) => sum + entry.size, 0),
     isPlain: zip.directory.isPlain,
+    ...(zip.directory.leftOut.length > 0 ? { leftOut: zip.directory.leftOut } : {}),
   };
 }
 

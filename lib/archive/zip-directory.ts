@@ -6,7 +6,7 @@ import { SafePaths } from "../disk/safe-paths.ts";
 import { checkEntry, type DirectoryEntry } from "./directory-entry.ts";
 import { isLeftOut, plainName, separatorOf } from "./entry-names.ts";
 import { damaged, HINTS, refused } from "./errors.ts";
-import { pathAt, profilePlaces } from "./profile-place.ts";
+import { findProfile, pathAt } from "./profile-place.ts";
 import { findEnd, type ZipEnd } from "./zip-end.ts";
 import { recordBytes } from "./zip-format.ts";
 
@@ -20,6 +20,8 @@ const FREE_BYTES = 1024 ** 3;
 export interface ZipDirectory {
   /** The files and directories of the profile, in the archive's order; not those that lie beside the profile. */
   readonly entries: readonly DirectoryEntry[];
+  /** Names in the archive of the files that lie beside the profile; not of those that are nobody's data. */
+  readonly leftOut: readonly string[];
   /** Whether the archive holds the profile's files alone, by their names in the profile. */
   readonly isPlain: boolean;
   /**
@@ -31,7 +33,7 @@ export interface ZipDirectory {
 
 /**
  * Reads the central directory of an archive, and checks all of it before a byte is unpacked. Names become those of a
- * profile, wherever in the archive the profile lies: see {@link profilePlaces}.
+ * profile, wherever in the archive the profile lies: see {@link findProfile}.
  * @param zipPath the archive's path in errors
  * @throws `CORRUPT` when the archive is damaged; `INVALID` when it is whole but unsafe to unpack or not readable: unsafe
  *   or clashing names, links, encryption, other compressions, a bomb, several profiles, one part of several.
@@ -48,13 +50,13 @@ export async function readDirectory(handle: FileHandle, zipPath: string): Promis
     checkNames(zipPath, listed);
     const limits = checkPlaces(zipPath, listed, end.offset);
     checkTotal(zipPath, listed, end.size);
-    const entries = inProfile(zipPath, listed);
+    const { entries, leftOut } = inProfile(zipPath, listed);
     const start = async (entry: DirectoryEntry): Promise<number> =>
       end.start + (await readDataStart(zipPath, zip, entry, limits.get(entry.offset) ?? 0));
     const isPlain =
       entries.length === zip.entryCount &&
       entries.every(({ path, name }) => Buffer.from(path).toString("latin1") === name);
-    return { entries, isPlain, dataStart: start };
+    return { entries, leftOut, isPlain, dataStart: start };
   } catch (cause) {
     throw failure(zipPath, cause);
   }
@@ -138,22 +140,31 @@ function checkNames(zipPath: string, entries: readonly DirectoryEntry[]): void {
   }
 }
 
-/** The entries of the profile by their names in it, and nothing that lies beside it or is nobody's data. */
-function inProfile(zipPath: string, entries: readonly DirectoryEntry[]): DirectoryEntry[] {
-  const kept = entries.filter(({ path }) => !isLeftOut(path));
-  const [place, ...others] = profilePlaces(kept.filter(({ directory }) => !directory).map(({ path }) => path));
-  if (place && others.length > 0) {
-    const folders = [place, ...others].map(({ folder }) => JSON.stringify(folder)).sort();
-    throw refused(zipPath, `it holds ${folders.length} profiles: ${shortList(folders)}`, HINTS.several);
+/**
+ * The entries of the profile by their names in it, and nothing that lies beside it or is nobody's data.
+ * @throws `INVALID` when nobody can tell which of several folders is the profile
+ */
+function inProfile(zipPath: string, listed: readonly DirectoryEntry[]): Pick<ZipDirectory, "entries" | "leftOut"> {
+  const kept = listed.filter(({ path }) => !isLeftOut(path));
+  const place = findProfile(kept.filter(({ directory }) => !directory).map(({ path }) => path));
+  if (place === undefined) return { entries: kept, leftOut: [] };
+  if (!("folder" in place)) {
+    const folders = shortList(place.map((folder) => (folder === "" ? "its top" : JSON.stringify(folder))));
+    const why =
+      place.length > 1
+        ? `it holds ${place.length} profiles: ${folders}`
+        : `it holds a profile in ${folders} beside what may be another one`;
+    throw refused(zipPath, why, HINTS.several);
   }
-  if (!place || (place.folder === "" && place.prefix === "")) return kept;
-  const placed: DirectoryEntry[] = [];
+  const entries: DirectoryEntry[] = [];
+  const leftOut: string[] = [];
   for (const entry of kept) {
     const path = pathAt(place, entry.path);
-    if (path !== undefined) placed.push({ ...entry, path });
+    if (path !== undefined) entries.push(path === entry.path ? entry : { ...entry, path });
+    else if (!entry.directory) leftOut.push(entry.path);
   }
-  checkNames(zipPath, placed);
-  return placed;
+  checkNames(zipPath, entries);
+  return { entries, leftOut };
 }
 
 function shortList(texts: readonly string[]): string {

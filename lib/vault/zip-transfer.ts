@@ -19,7 +19,7 @@ import { saveCapture } from "./save.ts";
 export async function saveZip(lease: VaultLease, zip: string): Promise<SaveReport> {
   return inTemporary(zip, async (directory) => {
     const began = performance.now();
-    const { files } = await unzip(zip, directory);
+    const { files, leftOut = [] } = await unzip(zip, directory);
     const verified = await verifyProfile(directory);
     const problem = sessionProblem(verified);
     const capture: Capture = {
@@ -33,6 +33,11 @@ export async function saveZip(lease: VaultLease, zip: string): Promise<SaveRepor
       close: async () => {},
     };
     const report = await saveCapture({ capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
+    if (leftOut.length > 0) {
+      const [first, ...others] = leftOut;
+      const more = others.length > 0 ? ` and ${others.length} more` : "";
+      lease.context.warn(`The zip of ${lease.session} holds ${first}${more} beside the profile: left out.`);
+    }
     if (problem !== undefined) {
       const { n, live, content } = lease.writer.state;
       const kept =

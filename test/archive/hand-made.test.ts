@@ -46,6 +46,11 @@ const below =
   (above: string) =>
   (path: string): string =>
     `${above}${path}`;
+/** The files as those of another folder than `Default`. */
+const other = (files: Files, folderName: string): Files =>
+  Object.fromEntries(
+    Object.entries(files).map(([path, content]) => [`${folderName}/${withoutDefault(path)}`, content]),
+  );
 const ofApple: readonly CraftedEntry[] = [
   folder("__MACOSX/"),
   { path: "__MACOSX/._RemoteAuth-x" },
@@ -64,7 +69,14 @@ describe("a zip that a person has made is the profile in it", () => {
     ["of .wwebjs_auth with one session", entriesOf(whole, below(".wwebjs_auth/session/")), whole],
     ["of several folders above", entriesOf(whole, below("home/bot/.wwebjs_auth/session/")), whole],
     ["of what is in Default", entriesOf(profile, withoutDefault), profile],
-    ["of Default under another name", entriesOf(profile, (path) => `Profile 1/${withoutDefault(path)}`), profile],
+    ["of Default under another name", entriesOf(profile, (path) => `old/${withoutDefault(path)}`), profile],
+    ["of Default in small letters", entriesOf(profile, (path) => `default/${withoutDefault(path)}`), profile],
+    ["of a profile in a folder like another profile", entriesOf(whole, below("Profile 1/")), whole],
+    [
+      "with files of a server and of Windows beside the folder",
+      [...entriesOf(whole, below("x/")), { path: "@eaDir/x/Default/LocalStorage" }, { path: "Thumbs.db" }],
+      whole,
+    ],
     ["with ./ before each name", [folder("./"), ...entriesOf(whole, below("./"))], whole],
     ["with ./ before a folder", [folder("./"), ...entriesOf(whole, below("./RemoteAuth-x/"))], whole],
     ["with macOS's folder beside", [...entriesOf(whole, below("RemoteAuth-x/")), ...ofApple], whole],
@@ -103,13 +115,13 @@ describe("a zip that a person has made is the profile in it", () => {
   });
 
   it("only where it holds storage of the site: nothing else is moved", async () => {
-    const other = {
+    const others = {
       "x/Default/Preferences": Buffer.from("{}"),
       "x/Default/IndexedDB/https_example.com_0.indexeddb.leveldb/CURRENT": Buffer.from("1"),
       "Default/Storage/ext/abc/def/Local Storage/leveldb/CURRENT": Buffer.from("2"),
       "Snapshots/140/Default/Local Storage/leveldb/CURRENT": Buffer.from("3"),
     };
-    expect(await unpacked(craft(entriesOf(other)))).toEqual(treeOf(other));
+    expect(await unpacked(craft(entriesOf(others)))).toEqual(treeOf(others));
   });
 
   it.each([
@@ -118,6 +130,60 @@ describe("a zip that a person has made is the profile in it", () => {
     ["macOS's files only", ofApple],
   ])("and none where it has %s", async (_, entries) => {
     expect(await unpacked(craft(entries))).toEqual({});
+  });
+
+  const noStorage = { "Default/Preferences": Buffer.from("{}"), ...besides };
+  const newForm = { "Default/Local Storage/leveldb_v2/CURRENT": Buffer.from("1") };
+  it.each<[string, readonly CraftedEntry[]]>([
+    ["a copy of Default without storage", [...entriesOf(noStorage), ...entriesOf(profile, below("backup-2024/"))]],
+    ["a copy of storage in a form that is not known", [...entriesOf(newForm), ...entriesOf(profile, below("bak/"))]],
+    ["a copy in Default", [...entriesOf(noStorage), ...entriesOf(profile, below("Default/"))]],
+    ["the profile of a guest", entriesOf({ ...noStorage, ...other(profile, "Guest Profile") })],
+    ["another profile", entriesOf({ ...noStorage, ...other(profile, "Profile 1") })],
+    ["another profile alone", entriesOf({ ...besides, ...other(profile, "Profile 1") })],
+    ["the profile of the system alone", entriesOf(other(profile, "System Profile"))],
+    ["another profile in a folder", entriesOf(other(profile, "x/Profile 12"))],
+    ["storage of an extension", entriesOf({ ...noStorage, ...other(profile, "Default/Extensions/a") })],
+    ["storage of an extension alone", entriesOf(other(profile, "Extensions/a"))],
+  ])("and %s never takes its place", async (_, entries) => {
+    expect(Object.keys(await unpacked(craft(entries))).sort()).toEqual(entries.map(({ path }) => path).sort());
+  });
+
+  it.each<[string, readonly CraftedEntry[], Files]>([
+    ["Default", [...entriesOf(noStorage), ...entriesOf(profile, below("backup/"))], noStorage],
+    ["storage in a new form", [...entriesOf(newForm), ...entriesOf(profile, below("backup/"))], newForm],
+  ])("and is the outermost one below a folder, whatever it holds: %s", async (_, entries, files) => {
+    const found = await unpacked(craft(entries.map((entry) => ({ ...entry, path: `x/${entry.path}` }))));
+    expect(found).toMatchObject(treeOf(files));
+    expect(Object.keys(found)).toHaveLength(entries.length);
+  });
+
+  it("and the files beside it are told", async () => {
+    const place = newFolder();
+    const notes = [{ path: "notes.txt" }, { path: "package.json" }, ...ofApple];
+    await writeFile(join(place, "session.zip"), craft([...notes, ...entriesOf(whole, below("x/"))]));
+    const { leftOut } = await unzip(join(place, "session.zip"), join(place, "into"));
+    expect(leftOut).toEqual(["notes.txt", "package.json"]);
+  });
+
+  const copy = entriesOf(profile, below("old/"));
+  it.each<[string, readonly CraftedEntry[], string]>([
+    ["a file of Local Storage at the top", [{ path: "LocalStorage" }, ...copy], '2 profiles: its top, "old/"'],
+    ["a profile without Default", [...entriesOf(besides), ...copy], 'a profile in "old/" beside'],
+    ["what was in Default", [{ path: "Preferences" }, ...copy], 'a profile in "old/" beside'],
+    ["another folder with a Default", [...entriesOf(noStorage, below("x/")), ...copy], 'a profile in "old/" beside'],
+    ["another folder", [{ path: ".wwebjs_cache/2.3000.html" }, ...copy], 'a profile in "old/" beside'],
+    [
+      "Local Storage that Default lacks",
+      [{ path: storage }, ...entriesOf(profileFiles("linked"), withoutDefault)],
+      '2 profiles: its top, "Default/"',
+    ],
+  ])("and is refused where nobody can tell it from %s", async (_, entries, why) => {
+    expect(await refusal(craft(entries))).toMatchObject({
+      code: "INVALID",
+      message: expect.stringContaining(`it holds ${why}`),
+      hint: expect.stringContaining(HOW_TO_ZIP),
+    });
   });
 
   it("and is refused with two of them", async () => {

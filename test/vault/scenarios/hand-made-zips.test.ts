@@ -52,6 +52,35 @@ describe("a zip that a person has made", () => {
     expect((await store.state({ session }))?.generations).toHaveLength(1);
   });
 
+  it("with a note beside the folder is saved without it, with a warning", async () => {
+    await save({
+      ...renamed(good, (path) => `RemoteAuth-x/${path}`),
+      "notes.txt": Buffer.from("x"),
+      a: Buffer.from("y"),
+    });
+    expect(warnings).toEqual([`The zip of ${session} holds notes.txt and 1 more beside the profile: left out.`]);
+    assertSameFiles(await restored(), good);
+  });
+
+  const preferences = { "Default/Preferences": Buffer.from("{}"), "Last Version": Buffer.from("156.0.8078.73") };
+  const old = profileFiles("old");
+  it.each<[string, Files]>([
+    ["Default without storage", { ...preferences, ...renamed(old, (path) => `backup-2024/${path}`) }],
+    [
+      "storage in a form that is not known",
+      {
+        ...renamed(good, (path) => path.replace("leveldb", "leveldb_v2")),
+        ...renamed(old, (path) => `bak/${path}`),
+      },
+    ],
+    ["a guest's profile", { ...preferences, ...renamed(old, (path) => path.replace("Default", "Guest Profile")) }],
+  ])("with %s beside an older copy takes the place of nothing", async (_, files) => {
+    await save(good);
+    await save(files);
+    expect(warnings).toEqual([expect.stringMatching(/does not verify .*stays the current one/)]);
+    assertSameFiles(await restored(), good);
+  });
+
   it("of two sessions is refused, and leaves what is stored", async () => {
     await save(good);
     const [a, b] = ["a", "b"].map((name) => renamed(profileFiles(name), (path) => `session-${name}/${path}`));
