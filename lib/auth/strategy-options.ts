@@ -48,11 +48,13 @@ export function checkStrategyOptions(options: StrategyOptions): StrategySettings
 }
 
 /**
- * @returns `undefined` when the id is absent; an empty one is left as it is, and counts as absent
+ * @returns `undefined` when the id is absent, which `false` and `NaN` are to whatsapp-web.js, too; an empty one is left as
+ *   it is, and counts as absent. `0`, which is absent there, is an id: databases count from it
  * @throws `INVALID` with whatsapp-web.js's own sentence unless it is a valid id
  */
 function checkedClientId(clientId: StrategyOptions["clientId"]): string | undefined {
-  if (clientId === undefined || clientId === null) return undefined;
+  if (clientId === undefined || clientId === null || (clientId as unknown) === false) return undefined;
+  if (Number.isNaN(clientId)) return undefined;
   if (clientId === "") return clientId;
   // Ids come as numbers from databases. A number that is no whole one, or that is written with an exponent, is none.
   const isWhole = typeof clientId === "bigint" || Number.isSafeInteger(clientId);
