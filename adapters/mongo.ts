@@ -202,17 +202,28 @@ function toVaultError(what: string, error: unknown): VaultError {
 function codeOf(error: unknown, numbers: readonly number[]): VaultErrorCode {
   const { name = "" } = error as { name?: string };
   if (numbers.includes(DUPLICATE_KEY)) return "CONFLICT";
-  if (numbers.some((number) => TOO_LARGE.has(number)) || TOO_LARGE_WORDS.test(messagesOf(error))) return "TOO_LARGE";
+  if (numbers.some((number) => TOO_LARGE.has(number)) || saysTooLarge(messagesOf(error))) return "TOO_LARGE";
   if (numbers.some((number) => DENIED.has(number))) return "DENIED";
   if (name === "MongoInvalidArgumentError" || name === "MongoParseError") return "INVALID";
   return "UNAVAILABLE";
 }
 
-/** BSONObjectTooLarge, the same from older servers, and the 16 of Azure Cosmos DB (its documents are 2 MB at most). */
-const TOO_LARGE = new Set([16, 10_334, 17_280, 17_419, 17_420]);
+/** BSONObjectTooLarge, and the same from older servers. The 16 of Azure Cosmos DB is InvalidLength to others: its words say it. */
+const TOO_LARGE = new Set([10_334, 17_280, 17_419, 17_420]);
+const VALUE = String.raw`\b(request|document|object|message|entity|payload|bson\w*)\b`;
+/** Up to 40 characters without a word of what waits, is counted, lasts or is used up. */
+const BETWEEN = String.raw`(?:(?!\b(rates?|queues?|numbers?|counts?|latency|time\w*|units?|storage|quota|throughput|memory|depth)\b).){0,40}`;
 /** What servers and drivers say of a document or a message that is too large, under numbers of their own or none. */
-const TOO_LARGE_WORDS =
-  /\b(request|document|object|message|entity|bson\w*)\b(?! rate).{0,40}\b(too large|larger than|exceeds?)\b|entity ?too ?large|BSONObj size: \d+ .*invalid|MaxDocumentSize/i;
+const TOO_LARGE_WORDS = [
+  new RegExp(String.raw`${VALUE}${BETWEEN}\b(too (large|big)|larger than)\b`, "i"),
+  new RegExp(String.raw`${VALUE}${BETWEEN}\b(size|length)\b${BETWEEN}\bexceed(s|ed)?\b`, "i"),
+  new RegExp(String.raw`${VALUE}${BETWEEN}\bexceed(s|ed)?\b${BETWEEN}(\b|max\w*)(size|length|bytes|[KM]i?B)\b`, "i"),
+  /entity ?too ?large|BSONObj size: \d+ .*invalid|MaxDocumentSize/i,
+];
+
+function saysTooLarge(messages: string): boolean {
+  return TOO_LARGE_WORDS.some((words) => words.test(messages));
+}
 
 interface ErrorFields {
   code?: unknown;

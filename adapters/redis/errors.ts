@@ -26,16 +26,23 @@ export function codeOf(error: unknown): VaultErrorCode {
   return "UNAVAILABLE";
 }
 
+/** What is too large: a value, or what carries it. Not what waits, is counted, or lasts: a rate, a queue, a time. */
+const VALUE = String.raw`\b(request|record|entry|value|payload|message|string|bulk|argument|command)\b`;
+const NO_SIZE = String.raw`(?!\b(rates?|queues?|backlog|numbers?|counts?|latency|delay|time\w*|took|takes|lag|concurren\w*|quota)\b)`;
+const within = (most: number): string => `(?:${NO_SIZE}.){0,${most}}`;
+
 /**
  * What servers and proxies say of a value that is too large: Redis and what is made of it (`proto-max-bulk-len`), and Upstash
  * of a request and of a record (upstash.com/docs/redis/troubleshooting). A quota that is used up ("max daily request limit
- * exceeded") and a rate that is too large are none of it.
+ * exceeded"), a rate that is too large, and what took too long are none of it.
  */
 const TOO_LARGE = [
   /invalid (multi)?bulk (length|count)/i,
+  /\btoo big (inline request|m?bulk count)/i,
   /\bmax(imum)?\b.{0,20}\b(request|record|entry|value|payload|message) (size|length)\b.{0,12}\bexceed/i,
-  /\bexceeds?\b.{0,12}\bmax(imum)?\b.{0,20}\b(size|length)\b/i,
-  /\b(request|record|entry|value|payload|message|string|bulk|argument|command)\b(?! rate).{0,30}\btoo (large|big|long)\b/i,
+  new RegExp(`${VALUE}${within(30)}\\bexceeds?\\b.{0,12}\\bmax(imum)?\\b${within(20)}\\b(size|length)\\b`, "i"),
+  new RegExp(`${VALUE}${within(30)}\\btoo (large|big)\\b`, "i"),
+  /\b(string|bulk|argument|value|payload)( length)?( is| was)? too long\b/i,
 ];
 
 /** A client's error as a {@link VaultError}. @param what named in the message, e.g. "get" */

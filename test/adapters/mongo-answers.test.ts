@@ -105,7 +105,7 @@ describe("errors of MongoDB, whichever method is called", () => {
     ],
     [
       "the same, whose number is a BSON type",
-      { name: "MongoServerError", code: { _bsontype: "Int32", value: 16, valueOf: () => 16 }, message: "no" },
+      { name: "MongoServerError", code: { _bsontype: "Int32", value: 10334, valueOf: () => 10334 }, message: "no" },
       "TOO_LARGE",
     ],
     ["a document that is too large", { name: "MongoServerError", code: 10334 }, "TOO_LARGE", /maxBlobBytes/],
@@ -137,9 +137,37 @@ describe("errors of MongoDB, whichever method is called", () => {
     ],
     [
       "the same in a single error of a bulk write",
-      { name: "MongoBulkWriteError", message: "write failed", writeErrors: { code: 16, errmsg: "no" } },
+      { name: "MongoBulkWriteError", message: "write failed", writeErrors: { code: 17419, errmsg: "no" } },
       "TOO_LARGE",
     ],
+    ...[
+      "Document exceeds maximum size",
+      "object to insert too large. size in bytes: 17825792, max size: 16777216",
+      "Resulting document after update is larger than 16777216",
+      "The document size of 17825792 bytes exceeds the limit",
+      "BSON document of 17825792 exceeds maxBsonObjectSize",
+      "The request exceeded 2 MB",
+    ].map((message): [string, object, string, RegExp] => [
+      message,
+      { name: "MongoServerError", code: 2, message },
+      "TOO_LARGE",
+      /maxBlobBytes/,
+    ]),
+    ...[
+      "waiting for replication timed out; request latency exceeds wtimeout",
+      "The request exceeds the number of concurrent operations",
+      'Message: {"Errors":["The request exceeds the number of concurrent operations"]}',
+      "The request did not complete because the collection's request rate exceeds provisioned throughput",
+      "The partition key's object storage exceeds 20 GB",
+      "request queue is too large",
+      "Request timed out: the request exceeded its time limit",
+      "Executor error on a document: Sort exceeded memory limit of 104857600 bytes",
+    ].map((message): [string, object, string] => [
+      message,
+      { name: "MongoServerError", code: 2, message },
+      "UNAVAILABLE",
+    ]),
+    ["a 16 without a word of size", { name: "MongoServerError", code: 16, message: "InvalidLength" }, "UNAVAILABLE"],
     [
       "a rate that is too large (Azure Cosmos DB)",
       { name: "MongoServerError", code: 16500, message: "Request rate is too large. The request rate is too large." },
