@@ -1,5 +1,6 @@
+import { lowerMaxBlobBytes } from "../../lib/blobs/size.ts";
 import { safeMessage, VaultError, type VaultErrorCode } from "../../lib/errors.ts";
-import type { Table } from "./table.ts";
+import { PERMANENT, type Table } from "./table.ts";
 
 /** The codes of PostgreSQL that are looked for (Appendix A of its manual, "PostgreSQL Error Codes"). */
 export const UNDEFINED_TABLE = "42P01";
@@ -21,6 +22,8 @@ type Kind = readonly [code: VaultErrorCode, hint?: string];
 
 const FULL = "The disk of the server is full, or a quota is used up.";
 const NOT_OURS = "The table must be as docs/stores.md has it.";
+const LEFT_OPEN =
+  "Some part of the application gives clients back to the pool without COMMIT or ROLLBACK: correct that, or give the store a pool of its own.";
 
 /** By the SQLSTATE, else by its class, which is its first two characters. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -32,6 +35,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   "23": ["INVALID", NOT_OURS],
   "42": ["INVALID", NOT_OURS],
   "23505": ["CONFLICT"],
+  // feature_not_supported: ON CONFLICT on a table with rules, say.
+  "0A": ["INVALID", NOT_OURS],
+  "25P02": ["UNAVAILABLE", LEFT_OPEN],
   "25006": [
     "UNAVAILABLE",
     "The server takes no writes: it is a standby, or `default_transaction_read_only` is on. Give the pool the address of the primary.",
@@ -43,7 +49,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     "UNAVAILABLE",
     "The server has no connection left: give the pools of all processes together a smaller `max` than its `max_connections`, or use PgBouncer.",
   ],
-  "54": ["TOO_LARGE"],
+  "54": ["TOO_LARGE", lowerMaxBlobBytes("the server")],
   // data_corrupted and index_corrupted: the server has read a page that is damaged.
   XX001: ["CORRUPT", "The server has found damage in its files: look at its log, and restore a backup."],
   XX002: ["CORRUPT", "The server has found damage in an index: look at its log, and run REINDEX."],
@@ -105,13 +111,43 @@ export function hidden(what: string, { name }: Table): VaultError {
 /** The table was there before, in this process. */
 export function gone({ name }: Table): VaultError {
   return new VaultError("INVALID", `PostgreSQL call failed: the table ${name} is gone.`, {
-    hint: "It was dropped or renamed while the store was in use: bring it back. It is not made anew, since that would make every session absent.",
+    hint:
+      "It was dropped or renamed while the store was in use, and what may be there now is another table: bring it back. If the " +
+      "one that is there is right, for instance restored from a dump, start again.",
   });
 }
 
-/** A crash empties the table. */
-export function unlogged({ name }: Table): VaultError {
-  return new VaultError("INVALID", `PostgreSQL cannot keep sessions: the table ${name} is unlogged or temporary.`, {
-    hint: `A crash of the server empties such a table. Run: ALTER TABLE ${name} SET LOGGED`,
+/** Its rows may vanish, or not be seen. */
+export function unfit({ name }: Table, { persistence }: { persistence: string | null }): VaultError {
+  if (persistence !== PERMANENT) {
+    return new VaultError("INVALID", `PostgreSQL cannot keep sessions: the table ${name} is unlogged or temporary.`, {
+      hint: `A crash of the server empties such a table. Run: ALTER TABLE ${name} SET LOGGED`,
+    });
+  }
+  return new VaultError("INVALID", `PostgreSQL cannot keep sessions: ${name} is no ordinary table.`, {
+    hint: "A view, a foreign table or one of partitions may hide rows or lose them. Give the store a table as docs/stores.md has it.",
   });
+}
+
+/** A put that changed nothing, with no value in its way. */
+export function keptOut(): VaultError {
+  return new VaultError("INVALID", "PostgreSQL put failed: no row was written.", {
+    hint: "A trigger or a rule of the table keeps rows out.",
+  });
+}
+
+/** A table that the statement found, and did not see yet. */
+export function justMade(what: string, { name }: Table): VaultError {
+  return new VaultError("UNAVAILABLE", `PostgreSQL ${what} failed: the table ${name} was made at this moment.`);
+}
+
+/** What the server says when it makes a table. */
+export function noSchema({ name }: Table): Error {
+  return Object.assign(new Error(`schema ${name.split(".")[0]} does not exist`), { code: "3F000" });
+}
+
+/** A transaction that the application has left open could take a put back that has resolved. */
+export function insideTransaction(): VaultError {
+  const message = "PostgreSQL call failed: a connection of the pool is inside a transaction.";
+  return new VaultError("UNAVAILABLE", message, { hint: LEFT_OPEN });
 }

@@ -1,5 +1,6 @@
 import { withSignal } from "../../lib/async/deadline.ts";
-import { invalidOption, VaultError } from "../../lib/errors.ts";
+import { invalidOption } from "../../lib/errors.ts";
+import { insideTransaction } from "./errors.ts";
 
 /** The methods of a `Pool` of `pg` that are used, so that any version fits, and what is built on it. */
 export interface PostgresPool {
@@ -29,7 +30,6 @@ export interface PostgresStatement {
 /** The columns of rows are text, or null. */
 export interface PostgresResult {
   rows: Record<string, string | null>[];
-  rowCount: number | null;
 }
 
 /** Whatever the application does with values (`pg.types.setTypeParser`, the pool's option `binary`): they stay text. */
@@ -78,8 +78,12 @@ export async function withClient<T>(
   client.on("error", ignore);
   let isFit = false;
   try {
-    assertIdle(client);
-    const result = await withSignal(() => work(client), signal);
+    const result = await withSignal(async () => {
+      await assertIdle(client);
+      return work(client);
+    }, signal);
+    // A BEGIN that nobody waited for may have been sent in between.
+    if (isInside(client.getTransactionStatus?.())) throw insideTransaction();
     isFit = true;
     return result;
   } finally {
@@ -88,11 +92,21 @@ export async function withClient<T>(
   }
 }
 
-/** A transaction that the application has left open could take a put back that has resolved. */
-function assertIdle(client: PostgresClient): void {
+const OUTSIDE = "I";
+
+function isInside(status: string | null | undefined): boolean {
+  return status === "T" || status === "E";
+}
+
+/**
+ * @throws `UNAVAILABLE` inside a transaction that the application has left open: its end could take a put back that has
+ * resolved, and its snapshot may be of long ago
+ */
+async function assertIdle(client: PostgresClient): Promise<void> {
   const status = client.getTransactionStatus?.();
-  if (status !== "T" && status !== "E") return;
-  throw new VaultError("UNAVAILABLE", "PostgreSQL call failed: a connection of the pool is inside a transaction.", {
-    hint: "Some part of the application gives clients back to the pool without COMMIT or ROLLBACK: correct that, or give the store a pool of its own.",
-  });
+  if (status === OUTSIDE) return;
+  if (isInside(status)) throw insideTransaction();
+  // Without parameters it is one message, and the two times are the same unless a transaction began with an earlier one.
+  const asked = await query(client, "SELECT (transaction_timestamp() = statement_timestamp())::text AS outside", []);
+  if (asked.rows[0]?.outside !== "true") throw insideTransaction();
 }

@@ -82,7 +82,9 @@ describe("errors of PostgreSQL, whichever method is called", () => {
     ["no memory", { code: "53200" }, "UNAVAILABLE", /memory/],
     ["too many connections", { code: "53300" }, "UNAVAILABLE", /max_connections/],
     ["a limit of the server's settings", { code: "53400" }, "UNAVAILABLE"],
-    ["a value beyond the server's limits", { code: "54000" }, "TOO_LARGE"],
+    ["a value beyond the server's limits", { code: "54000" }, "TOO_LARGE", /maxBlobBytes/],
+    ["a table with rules", { code: "0A000" }, "INVALID", /stores\.md/],
+    ["a transaction that has failed", { code: "25P02" }, "UNAVAILABLE", /COMMIT or ROLLBACK/],
     ["a statement that was cancelled", { code: "57014" }, "UNAVAILABLE"],
     ["a shutdown", { code: "57P01" }, "UNAVAILABLE"],
     ["a crash of another process of the server", { code: "57P02" }, "UNAVAILABLE"],
@@ -136,12 +138,20 @@ describe("errors of PostgreSQL, whichever method is called", () => {
     const answers: Promise<unknown>[] = [
       Promise.reject(undefinedTable),
       Promise.reject(Object.assign(new Error("exists"), { code })),
-      Promise.resolve({ rows: [{ standby: "false", hidden: "false", key: null, bytes: null }], rowCount: 1 }),
+      Promise.resolve({
+        rows: [{ standby: "false", hidden: "false", oid: "16384", kind: "r", persistence: "p", changed: "1" }],
+      }),
     ];
     for (const answer of answers) answer.catch(() => {});
-    const client = { query: () => answers.shift(), release: () => {}, on: () => {}, removeListener: () => {} };
+    const client = {
+      query: () => answers.shift(),
+      release: () => {},
+      on: () => {},
+      removeListener: () => {},
+      getTransactionStatus: () => "I",
+    };
     const pool = { connect: async () => client, on: () => {} } as unknown as PostgresPool;
-    expect(await new PostgresBlobs({ pool }).get("s/a")).toBeUndefined();
+    await new PostgresBlobs({ pool }).put("s/a", Buffer.from("x"));
     expect(answers).toEqual([]);
   });
 

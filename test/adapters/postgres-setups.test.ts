@@ -1,6 +1,7 @@
 import pg from "pg";
-import { afterAll, afterEach, expect, it } from "vitest";
-import { PostgresBlobs } from "../../adapters/postgres/index.ts";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { PostgresBlobs, PostgresStore } from "../../adapters/postgres/index.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
 import { type Service, startPostgres, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { errorsOf, keysOf } from "./postgres-calls.ts";
@@ -98,6 +99,20 @@ await suiteWith<Service>("PostgreSQL, set up otherwise", shared(startPostgres), 
     expect((await pool.query("SHOW synchronous_commit")).rows).toEqual([{ synchronous_commit: "off" }]);
   });
 
+  it("makes the table by a put: reads and deletions find nothing, and make none", async () => {
+    const table = newTable();
+    const blobs = new PostgresBlobs({ pool: owner, table });
+    const isThere = async () => (await owner.query("SELECT to_regclass($1) AS at", [table])).rows[0].at !== null;
+    expect(await blobs.get("s/a")).toBeUndefined();
+    expect(await keysOf(blobs)).toEqual([]);
+    await blobs.delete(["s/a"]);
+    expect(await blobs.traits()).toMatchObject({ exclusiveCreate: true });
+    expect(await isThere()).toBe(false);
+    await blobs.put("s/a", value, { ifAbsent: true });
+    expect(await isThere()).toBe(true);
+    expect(await blobs.get("s/a")).toEqual(value);
+  });
+
   it("makes the table once for stores that begin at the same time", async () => {
     const table = newTable();
     const stores = Array.from({ length: 8 }, () => new PostgresBlobs({ pool: owner, table }));
@@ -112,6 +127,56 @@ await suiteWith<Service>("PostgreSQL, set up otherwise", shared(startPostgres), 
     for (const error of await errorsOf(blobs)) {
       expect(error).toMatchObject({ code: "INVALID", message: expect.stringMatching(/table .* is gone/) });
     }
+  });
+
+  it("neither reads nor writes another table that has got the name of its own", async () => {
+    const { table, blobs } = await filled();
+    const aside = newTable();
+    await owner.query(`ALTER TABLE "${table}" RENAME TO "${aside}"`);
+    const other = new PostgresBlobs({ pool: owner, table });
+    expect(await other.get("s/a")).toBeUndefined();
+    await other.put("s/b", value);
+    for (const error of await errorsOf(blobs)) {
+      expect(error).toMatchObject({ code: "INVALID", message: expect.stringMatching(/table .* is gone/) });
+      expect(error).toMatchObject({ hint: expect.stringContaining("start again") });
+    }
+    await expect(blobs.put("s/b", Buffer.from("x"))).rejects.toMatchObject({ code: "INVALID" });
+    await expect(blobs.delete(["s/b"])).rejects.toMatchObject({ code: "INVALID" });
+    expect(await keysOf(other)).toEqual(["s/b"]);
+    expect(await other.get("s/b")).toEqual(value);
+    await owner.query(`DROP TABLE "${table}"; ALTER TABLE "${aside}" RENAME TO "${table}"`);
+    expect(await blobs.get("s/a")).toEqual(value);
+  });
+
+  it("knows its table also by a put alone, and keeps it through all that is done to a table in its place", async () => {
+    const table = newTable();
+    const blobs = new PostgresBlobs({ pool: owner, table });
+    await blobs.put("s/a", value);
+    for (const change of ["VACUUM FULL $", "ALTER TABLE $ ADD COLUMN more int", "ALTER TABLE $ SET UNLOGGED"]) {
+      await owner.query(change.replace("$", `"${table}"`));
+    }
+    await owner.query(`ALTER TABLE "${table}" SET LOGGED`);
+    expect(await blobs.get("s/a")).toEqual(value);
+    await owner.query(
+      `DROP TABLE "${table}"; CREATE TABLE "${table}" (key text PRIMARY KEY, bytes bytea, modified_at timestamptz)`,
+    );
+    await expect(blobs.get("s/a")).rejects.toMatchObject({ message: expect.stringContaining("is gone") });
+  });
+
+  it("tells a session from one of a table that is gone, although another process began anew", async () => {
+    const { table } = await filled();
+    const session = "RemoteAuth-bot";
+    const store = new PostgresStore({ pool: owner, table, retries: 0 });
+    const lease = await store.acquire({ session });
+    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
+    await owner.query(`ALTER TABLE "${table}" RENAME TO "${newTable()}"`);
+    const another = new PostgresStore({ pool: owner, table, retries: 0 });
+    expect(await another.sessionExists({ session })).toBe(false);
+    await (await another.acquire({ session })).release();
+    const refused = { code: "INVALID", message: expect.stringContaining("is gone") };
+    await expect(store.state({ session })).rejects.toMatchObject(refused);
+    await expect(store.sessionExists({ session })).rejects.toMatchObject(refused);
+    await lease.release().catch(() => {});
   });
 
   it("looks into the schema that it was given, whatever search_path is", async () => {
@@ -134,16 +199,55 @@ await suiteWith<Service>("PostgreSQL, set up otherwise", shared(startPostgres), 
     await expect(blobs.get("s/a")).rejects.toMatchObject({ code: "CORRUPT" });
   });
 
-  it("refuses a table that a crash empties", async () => {
+  it("refuses a table that a crash empties, whichever method is called", async () => {
     const table = newTable();
     await owner.query(`CREATE UNLOGGED TABLE "${table}" (key text PRIMARY KEY, bytes bytea, modified_at timestamptz)`);
     const blobs = new PostgresBlobs({ pool: owner, table });
-    await expect(blobs.traits()).rejects.toMatchObject({
-      code: "INVALID",
-      hint: expect.stringContaining("SET LOGGED"),
-    });
+    for (const error of await errorsOf(blobs)) {
+      expect(error).toMatchObject({ code: "INVALID", hint: expect.stringContaining("SET LOGGED") });
+    }
+    expect((await owner.query(`SELECT key FROM "${table}"`)).rows).toEqual([]);
     await owner.query(`ALTER TABLE "${table}" SET LOGGED`);
     expect(await blobs.traits()).toEqual({ maxBlobBytes: 8 * 1024 * 1024, exclusiveCreate: true });
+  });
+
+  it.each<[string, string]>([
+    ["a view that filters", "CREATE VIEW $ AS SELECT * FROM # WHERE key LIKE 'other/%'"],
+    ["a view of all rows", "CREATE VIEW $ AS SELECT * FROM #"],
+    ["a materialized view", "CREATE MATERIALIZED VIEW $ AS SELECT * FROM #; CREATE UNIQUE INDEX ON $ (key)"],
+    ["a table of partitions", "CREATE TABLE $ (LIKE # INCLUDING INDEXES) PARTITION BY HASH (key)"],
+  ])("refuses %s, which may hide rows", async (_, make) => {
+    const { table: behind } = await filled();
+    const schema = `s${unique()}`;
+    await owner.query(`CREATE SCHEMA ${schema}`);
+    try {
+      await owner.query(make.replaceAll("$", `${schema}.blobs`).replaceAll("#", `"${behind}"`));
+      for (const error of await errorsOf(new PostgresBlobs({ pool: owner, table: `${schema}.blobs` }))) {
+        expect(error).toMatchObject({ code: "INVALID" });
+      }
+      expect(await keysOf(new PostgresBlobs({ pool: owner, table: behind }))).toEqual(["s/a"]);
+    } finally {
+      await owner.query(`DROP SCHEMA ${schema} CASCADE`);
+    }
+  });
+
+  it("tells a trigger that keeps rows out from a key that is there", async () => {
+    const { table, blobs } = await filled();
+    const trigger = `nope_${unique()}`;
+    await owner.query(
+      `CREATE FUNCTION ${trigger}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+       CREATE TRIGGER nope BEFORE INSERT OR UPDATE ON "${table}" FOR EACH ROW EXECUTE FUNCTION ${trigger}()`,
+    );
+    try {
+      const refused = { code: "INVALID", hint: expect.stringContaining("trigger") };
+      await expect(blobs.put("s/b", value)).rejects.toMatchObject(refused);
+      await expect(blobs.put("s/b", value, { ifAbsent: true })).rejects.toMatchObject(refused);
+      await expect(blobs.put("s/a", value, { ifAbsent: true })).rejects.toMatchObject({ code: "CONFLICT" });
+      const store = new PostgresStore({ pool: owner, table, retries: 0 });
+      await expect(store.acquire({ session: "RemoteAuth-bot" })).rejects.toMatchObject(refused);
+    } finally {
+      await owner.query(`DROP FUNCTION ${trigger}() CASCADE`);
+    }
   });
 
   it("refuses a table of other columns", async () => {
@@ -179,11 +283,11 @@ await suiteWith<Service>("PostgreSQL, set up otherwise", shared(startPostgres), 
     }
   });
 
-  it("is denied a table that it may not make, and says the statement", async () => {
+  it("is denied a table that it may not make, when it has to, and says the statement", async () => {
     const pool = await userWith();
     const table = newTable();
     await owner.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
-    const error = await new PostgresBlobs({ pool, table }).get("s/a").catch((cause: unknown) => cause);
+    const error = await new PostgresBlobs({ pool, table }).put("s/a", value).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: "DENIED", hint: expect.stringContaining("CREATE TABLE IF NOT EXISTS") });
     const [, statement = ""] = /: (CREATE TABLE .*)$/.exec((error as { hint: string }).hint) ?? [];
     await owner.query(`${statement}; GRANT ${ALL} ON "${table}" TO ${roles.at(-1)}`);
@@ -209,7 +313,7 @@ await suiteWith<Service>("PostgreSQL, set up otherwise", shared(startPostgres), 
     const refused = { code: "UNAVAILABLE", message: expect.stringContaining("read-only transaction") };
     expect(await new PostgresBlobs({ pool, table }).get("s/a")).toEqual(value);
     await expect(new PostgresBlobs({ pool, table }).put("s/a", value)).rejects.toMatchObject(refused);
-    await expect(new PostgresBlobs({ pool, table: newTable() }).get("s/a")).rejects.toMatchObject(refused);
+    await expect(new PostgresBlobs({ pool, table: newTable() }).put("s/a", value)).rejects.toMatchObject(refused);
   });
 
   it("lets one of many create a key in the strictest isolation, too", async () => {
@@ -226,19 +330,41 @@ await suiteWith<Service>("PostgreSQL, set up otherwise", shared(startPostgres), 
     }
   });
 
-  it("does not put into a transaction that the application has left open", async () => {
-    const { table } = await filled();
-    const pool = poolOf({ connectionString, max: 1 });
-    for (const left of ["BEGIN", "BEGIN; SELECT 1/0"]) {
-      const client = await pool.connect();
-      await client.query(left).catch(() => {});
-      client.release();
-      const blobs = new PostgresBlobs({ pool, table });
-      await expect(blobs.put("s/b", value)).rejects.toMatchObject({ code: "UNAVAILABLE", hint: /COMMIT or ROLLBACK/ });
-      // That connection is gone.
-      await blobs.put("s/b", value);
+  /** As before pg 8.19: it does not know whether a transaction is open. */
+  class OlderClient extends pg.Client {}
+  Object.defineProperty(OlderClient.prototype, "getTransactionStatus", { value: undefined });
+
+  describe.each([
+    ["the client knows", pg.Client],
+    ["the client does not know", OlderClient],
+  ])("a transaction that the application has left open, where %s", (_, Client) => {
+    const refused = { code: "UNAVAILABLE", hint: expect.stringMatching(/COMMIT or ROLLBACK/) };
+
+    it.each([
+      ["idle", "BEGIN", true],
+      ["idle, in another isolation", "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1", true],
+      ["failed", "BEGIN; SELECT 1/0", true],
+      ["that nobody has waited for", "BEGIN", false],
+    ])("is not used: %s", async (_name, left, isAwaited) => {
+      const { table } = await filled();
+      const pool = poolOf({ connectionString, max: 1, Client });
+      for (const call of [
+        (blobs: PostgresBlobs) => blobs.put("s/b", value),
+        (blobs: PostgresBlobs) => blobs.put("s/c", value, { ifAbsent: true }),
+        (blobs: PostgresBlobs) => blobs.delete(["s/a"]),
+        (blobs: PostgresBlobs) => blobs.get("s/a"),
+      ]) {
+        const client = await pool.connect();
+        const sent = client.query(left).catch(() => {});
+        if (isAwaited) await sent;
+        client.release();
+        await expect(call(new PostgresBlobs({ pool, table }))).rejects.toMatchObject(refused);
+        // That connection is gone, and what it had done.
+        expect(await keysOf(new PostgresBlobs({ pool: owner, table }))).toEqual(["s/a"]);
+      }
+      await new PostgresBlobs({ pool, table }).put("s/b", value);
       expect(await new PostgresBlobs({ pool: owner, table }).get("s/b")).toEqual(value);
-    }
+    });
   });
 
   it("gives a connection up that does not answer, and uses the pool on", async () => {

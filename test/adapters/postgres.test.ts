@@ -57,16 +57,21 @@ describe("PostgresBlobs", () => {
     }
   });
 
-  it.each(["", "a.b.c", ".a", "a.", 'a"b', "a b", "a'b", "a;b", "a".repeat(64), "ä".repeat(32), 5])(
+  it.each(["", "a.b.c", ".a", "a.", 'a"b', "a b", "a'b", "a;b", "pg_temp.a", "a".repeat(64), "ä".repeat(32), 5])(
     "refuses the table %j",
     (table) => {
       expect(() => new PostgresBlobs({ pool, table: table as string })).toThrow("Expected `table` to be");
     },
   );
 
-  it.each([0, -1, 1.5, Number.NaN, 1e9, "8"])("refuses %j for the largest value", (maxBlobBytes) => {
-    expect(() => new PostgresBlobs({ pool, maxBlobBytes: maxBlobBytes as number })).toThrow("Expected `maxBlobBytes`");
-  });
+  it.each([0, -1, 65_535, 65_536.5, Number.NaN, 8 * 1024 * 1024 + 1, "65536"])(
+    "refuses %j for the largest value",
+    (maxBlobBytes) => {
+      expect(() => new PostgresBlobs({ pool, maxBlobBytes: maxBlobBytes as number })).toThrow(
+        "Expected `maxBlobBytes`",
+      );
+    },
+  );
 
   it("listens to a pool once, however many stores it has", () => {
     const one = new pg.Pool();
