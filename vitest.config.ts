@@ -53,6 +53,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     teardownTimeout: 60_000,
+    expect: { poll: { timeout: 240_000 } },
     reporters: ["default", ["json", { outputFile: ".reports/vitest.json" }]],
     projects: [
       {

@@ -57,7 +57,7 @@ describe("ThreadPool", () => {
     // The job that starts it is done by the caller, unless it is large itself.
     expect(await patient.offer(own, { what: "nothing" }, 3)).toBeUndefined();
     expect(patient.size).toBeGreaterThan(0);
-    await vi.waitFor(async () => expect(await patient.offer(own, { what: "nothing" }, 1)).toBeDefined());
+    await vi.waitFor(async () => expect(await patient.offer(own, { what: "nothing" }, 1)).toBeDefined(), 240_000);
     expect(await pool({ startBytes: 10 }).offer(own, { what: "nothing" }, 10)).toBeDefined();
   });
 
@@ -170,7 +170,7 @@ describe("ThreadPool", () => {
   it("ends its threads when there is no work, and starts them again", async () => {
     const idle = pool({ idleMs: 1 });
     await idle.offer(own, { what: "sleep", ms: 20 }, 1);
-    await vi.waitFor(() => expect(idle.size).toBe(0));
+    await vi.waitFor(() => expect(idle.size).toBe(0), 240_000);
     expect(await idle.offer(own, { what: "nothing" }, 1)).toBeDefined();
   });
 
