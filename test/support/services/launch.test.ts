@@ -1,7 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { useFolder } from "../folder.ts";
+import { identify, isAlive, untilGone } from "../process-tree.ts";
+import { findInstalled } from "./path.ts";
 import { freePort, isFree, listensOn } from "./ports.ts";
 import { direct } from "./programs.ts";
 import { type LaunchPlan, launch, standsStill } from "./service.ts";
@@ -53,6 +57,28 @@ describe("starting a server", () => {
     expect(starts()).toHaveLength(1);
     expect(readdirSync(root)).toEqual(["starts"]);
   });
+
+  it.runIf(findInstalled("setpriv") !== undefined)(
+    "ends a server with the process that has started it, however that ends",
+    async () => {
+      const source = `import { launch } from ${JSON.stringify(join(import.meta.dirname, "service.ts"))};
+      import { direct } from ${JSON.stringify(join(import.meta.dirname, "programs.ts"))};
+      const args = ({ port }) => ["-e", "require('node:net').createServer().listen(" + port + ", '127.0.0.1')"];
+      const program = direct(process.execPath, "node");
+      const { pid } = await launch({ name: "small", program, args, address: () => ({}), root: ${JSON.stringify(root)} });
+      process.stdout.write(String(pid));
+      setInterval(() => {}, 1000);`;
+      const starter = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const [said] = await once(starter.stdout, "data");
+      const server = identify(Number(String(said)));
+      expect(isAlive(server)).toBe(true);
+      starter.kill("SIGKILL");
+      await untilGone(server);
+      expect(isAlive(server)).toBe(false);
+    },
+  );
 
   it("says why it could not be run at all", async () => {
     const none = { ...plan(""), program: direct(join(root, "none"), "none") };

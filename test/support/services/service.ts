@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { identify, processTree, untilGone } from "../process-tree.ts";
 import { lastLines } from "./apt.ts";
+import { findInstalled, isExecutable } from "./path.ts";
 import { accepts, freePort, isFree, listensOn } from "./ports.ts";
 import type { Program } from "./programs.ts";
 
@@ -146,7 +147,8 @@ function serviceOf(plan: LaunchPlan, at: Place, first: ChildProcess): OwnService
 async function begin(plan: LaunchPlan, at: Place): Promise<ChildProcess> {
   const log = join(at.dir, "output.log");
   const output = openSync(log, "a");
-  const child = spawn(plan.program.command, [...plan.program.before(at.dir), ...plan.args(at)], {
+  const [command, ...args] = endingWithUs(plan.program);
+  const child = spawn(command, [...args, ...plan.program.before(at.dir), ...plan.args(at)], {
     cwd: at.dir,
     env: { ...process.env, ...plan.env },
     ...plan.user,
@@ -177,6 +179,12 @@ async function begin(plan: LaunchPlan, at: Place): Promise<ChildProcess> {
     if (!ended.has(child)) console.error(`services: ${plan.name} ended by itself: ${fate(child)}: ${said()}`);
   });
   return child;
+}
+
+/** Its command, by util-linux where that is there: of a process that is killed nobody else would end the servers. */
+function endingWithUs({ command, inContainer }: Program): [string, ...string[]] {
+  const setpriv = inContainer || !isExecutable(command) ? undefined : findInstalled("setpriv");
+  return setpriv === undefined ? [command] : [setpriv, "--pdeathsig", "KILL", command];
 }
 
 /** Whether it answers, and it is this one that does. */
