@@ -57,7 +57,9 @@ export async function otherSessions(
 /** The warning of a start that finds its session deleted. */
 export function deletedWarning(session: string, { at, until }: { at: Date; until?: Date | undefined }): string {
   const since = `${session} was deleted at ${at.toISOString()}: this bot links a new device.`;
-  if (until && until.getTime() <= Date.now()) return since;
+  // Deleted for good. Else this clock says nothing: the data stay at least until then, and the store knows how long.
+  if (until && until.getTime() <= at.getTime()) return since;
+  if (until && until.getTime() <= Date.now()) return `${since} \`undelete\` of the store may still bring it back.`;
   return `${since} \`undelete\` of the store brings it back${until ? ` until ${until.toISOString()}` : ""}.`;
 }
 
@@ -82,8 +84,8 @@ async function toldOf(
     return name;
   }
   const { current, deleted, kind } = state ?? {};
-  const until = deleted?.until?.getTime() ?? Number.POSITIVE_INFINITY;
-  const isLeft = deleted !== undefined && kind !== undefined && until > Date.now();
+  // Of a session that is gone for good there is no kind. Until when it can be undeleted, the clock of this host cannot tell.
+  const isLeft = deleted !== undefined && kind !== undefined;
   if (!current && !isLeft) return undefined;
   const isOfBaileys = session.startsWith("Baileys-");
   const marks = [

@@ -30,7 +30,7 @@ describe("the other sessions of a store", () => {
     expect(text).toBe("RemoteAuth-x0, RemoteAuth-x10, RemoteAuth-x11, RemoteAuth-x12, RemoteAuth-x13 and 2994 more");
   });
 
-  it("are named as deleted while `undelete` brings them back, and not after it", async () => {
+  it("are named as deleted while data of them are there, whatever the clock of this host says", async () => {
     const at = new Date();
     const store = storeOf({
       "RemoteAuth-a": { ...DELETED, deleted: { at, until: new Date(Date.now() + HOUR) } },
@@ -38,7 +38,9 @@ describe("the other sessions of a store", () => {
       "RemoteAuth-c": { ...DELETED, deleted: { at } },
       "RemoteAuth-d": { entry: 4, epoch: 1, generations: [], deleted: { at } },
     });
-    expect(await otherSessions(store, "RemoteAuth-x")).toBe("RemoteAuth-a (deleted), RemoteAuth-c (deleted)");
+    expect(await otherSessions(store, "RemoteAuth-x")).toBe(
+      "RemoteAuth-a (deleted), RemoteAuth-b (deleted), RemoteAuth-c (deleted)",
+    );
   });
 
   it("are named with their kind where it is another one", async () => {
@@ -110,12 +112,14 @@ describe("a store that does not list", () => {
 });
 
 describe("the warning of a deletion", () => {
-  it("says until when `undelete` works, as long as it does", () => {
+  it("says until when `undelete` works at least, and that it may work once this clock has passed that", () => {
     const [at, until] = [new Date(0), new Date(Date.now() + HOUR)];
     const told = "x was deleted at 1970-01-01T00:00:00.000Z: this bot links a new device.";
     const brings = "`undelete` of the store brings it back";
     expect(deletedWarning("x", { at })).toBe(`${told} ${brings}.`);
     expect(deletedWarning("x", { at, until })).toBe(`${told} ${brings} until ${until.toISOString()}.`);
     expect(deletedWarning("x", { at, until: at })).toBe(told);
+    const may = "`undelete` of the store may still bring it back";
+    expect(deletedWarning("x", { at, until: new Date(HOUR) })).toBe(`${told} ${may}.`);
   });
 });

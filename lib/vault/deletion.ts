@@ -1,8 +1,7 @@
-import { VaultError } from "../errors.ts";
 import { AbsentSession } from "./absent-session.ts";
 import type { LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
-import { keptFor } from "./kept-until.ts";
+import { isOver, keptFor } from "./kept-until.ts";
 import type { VaultLease } from "./lease.ts";
 import { bytesOf } from "./records/loose-entries.ts";
 import { readRecords } from "./records/read-records.ts";
@@ -61,14 +60,13 @@ function draftDeletion(
   retainMs: number,
   whole: WholeRecords | undefined,
 ): Draft | undefined {
-  const { at } = next;
+  const time = trustedTime(state, next);
+  const { at } = time;
   if (retainMs === 0) {
     return state.content === 0 ? undefined : { kind: "deleted", content: 0, live: [], deleted: { at, until: at } };
   }
   if (!isPresent(state)) return undefined;
-  // By the clock that is ahead: the time must not be over as soon as the other one is trusted.
-  const latest = Math.max(at, trustedTime(state, next).at);
-  const deleted = { at, ...keptFor(retainMs, { ...next, at: latest }) };
+  const deleted = { at, ...keptFor(retainMs, time) };
   return { kind: "deleted", deleted, ...(whole ? draftFold(state, next, whole) : {}) };
 }
 
@@ -79,16 +77,13 @@ function draftDeletion(
 export function draftUndeletion(session: string, state: LogState, next: EntryFacts): Draft | undefined {
   const { content, deleted } = state;
   if (content !== 0 && !deleted) return undefined;
-  if (content !== 0 && deleted && deleted.until > trustedTime(state, next).at) {
+  // Its data may go from the moment on from which it cannot be taken back, and not before.
+  if (content !== 0 && deleted && !isOver(deleted, trustedTime(state, next))) {
     return { kind: "undeleted", deleted: undefined };
   }
   if (!deleted) throw neverSaved(session);
   const ended = `its deletion could be taken back until ${new Date(deleted.until).toISOString()}`;
-  const message = `Could not undelete ${session}: ${ended}.`;
-  if (content === 0) throw new AbsentSession(message);
-  const now = new Date(next.at).toISOString();
-  const hint = `By the clock of this host it is ${now}. If that is wrong, set it: the data are still stored.`;
-  throw new VaultError("ABSENT", message, { hint });
+  throw new AbsentSession(`Could not undelete ${session}: ${ended}.`);
 }
 
 /** Of a name that has no log. */

@@ -53,6 +53,8 @@ export interface Generation {
   /** Until when it is kept, as in {@link KeptUntil}; set once another phone was linked after it. */
   readonly until?: number | undefined;
   readonly untilUptimeMs?: number | undefined;
+  /** When it was saved by the log's own clock, as in {@link LogState}; absent in entries of earlier versions. */
+  readonly uptimeMs?: number | undefined;
 }
 
 /** What names an entry: a number alone can be that of another entry, which has come late to where it was free again. */
@@ -217,7 +219,7 @@ export function sessionState(
   isReleased = false,
 ): SessionState {
   const current = deleted ? undefined : currentOf({ live, content });
-  const kind = records ? "records" : live.length > 0 ? "profile" : undefined;
+  const kind = kindOf({ live, records });
   return {
     entry: n,
     epoch,
@@ -228,6 +230,12 @@ export function sessionState(
     holder: lease ? ownerName(lease) : by,
     ...(lease && !isReleased ? { lease: { owner: ownerName(lease), since: new Date(lease.since) } } : {}),
   };
+}
+
+/** What the session consists of; `undefined` when nothing was saved yet, or nothing is left. */
+export function kindOf({ live, records }: Pick<LogState, "live" | "records">): "records" | "profile" | undefined {
+  if (records) return records.last || live.length > 0 ? "records" : undefined;
+  return live.length > 0 ? "profile" : undefined;
 }
 
 function parse(bytes: Buffer, what: string): Entry & { session?: string } {

@@ -35,9 +35,3 @@ export function withoutOverdue(state: LogState, now: LogTime): readonly Generati
   if (deleted) return isOver(deleted, now) ? [] : live;
   return earlier ? live.filter(({ n }) => n >= since || n === content) : live;
 }
-
-/** Whether data of this state would go if the wall clock alone decided, and stay because it does not. */
-export function endsByWallAlone({ deleted, earlier, live }: LogState, wall: LogTime, trusted: LogTime): boolean {
-  const times = [deleted, earlier, ...live].filter((one): one is KeptUntil => one?.until !== undefined);
-  return times.some((one) => one.until <= wall.at && !isOver(one, trusted));
-}

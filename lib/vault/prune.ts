@@ -1,5 +1,4 @@
 import { VaultError } from "../errors.ts";
-import { warnOfClock } from "./clock-warning.ts";
 import { batchesOf } from "./delete-batches.ts";
 import { type EntryName, entryOf, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
@@ -70,7 +69,6 @@ export async function pruneOverdue(lease: VaultLease, signal?: AbortSignal): Pro
 function draftRetained(lease: VaultLease, state: LogState, next: EntryFacts): Draft | undefined {
   const { live, content, records } = state;
   const time = trustedTime(state, next);
-  warnOfClock(lease, state, next);
   const kept = withoutOverdue(state, time);
   if (kept.length === 0 && live.length > 0) return { kind: "retained", content: 0, live: [] };
   const retained = records ? kept : retain(kept, content, lease.context.options, time);

@@ -29,8 +29,9 @@ export function retain(
   const add = (generation: Generation | undefined): void => {
     if (generation) kept.add(generation.n);
   };
+  const savedAt = latestTimes(generations);
   const addYoung = (generation: Generation | undefined): void => {
-    if (generation && now - generation.at <= maxAgeMs) add(generation);
+    if (generation && now - (savedAt.get(generation) ?? generation.at) <= maxAgeMs) add(generation);
   };
   const phone = phoneOf(generations, current);
   // A generation without a pairing may be of the same phone: it is kept like one, never dropped as another phone's.
@@ -39,9 +40,9 @@ export function retain(
   const good = own.filter(isGood);
   add(good.findLast(({ proven }) => proven));
   for (const age of [HOUR_MS, DAY_MS]) {
-    add(good.findLast(({ at }) => now - at >= age));
+    add(good.findLast((one) => certainAge(one, time) >= age));
     // Without the oldest younger one, no generation would ever become that old.
-    add(good.find(({ at }) => now - at < age));
+    add(good.find((one) => certainAge(one, time) < age));
   }
   for (const generation of [...good.slice(-keep), ...spread(good, keepForMs, now)]) addYoung(generation);
   addYoung(generations.findLast(({ suspect }) => suspect));
@@ -62,6 +63,25 @@ export function retain(
   return generations
     .filter(({ n }) => kept.has(n) || others.has(n))
     .map(({ until: _, untilUptimeMs: __, ...generation }) => ({ ...generation, ...others.get(generation.n) }));
+}
+
+/**
+ * How old a generation is at least, in milliseconds: by the log's own clock, which never runs ahead. A wall clock may have
+ * been wrong when the generation was saved: one that was saved in 1970 is not the one that is a day old.
+ */
+function certainAge({ at, uptimeMs }: Generation, now: LogTime): number {
+  return uptimeMs === undefined || now.uptimeMs === undefined ? now.at - at : now.uptimeMs - uptimeMs;
+}
+
+/** When each was saved: no earlier than those before it, whatever the wall clock of that save said. */
+function latestTimes(generations: readonly Generation[]): Map<Generation, number> {
+  const times = new Map<Generation, number>();
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const generation of generations) {
+    latest = Math.max(latest, generation.at);
+    times.set(generation, latest);
+  }
+  return times;
 }
 
 /** Of the last `forMs`, one generation of each day, and of the last day one of each hour (in UTC); a proven one if any. */

@@ -2,7 +2,6 @@ import { pathProblem } from "../disk/safe-paths.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { Capture, SaveProfileOptions, SaveReport } from "../store.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
-import { warnOfClock } from "./clock-warning.ts";
 import { currentOf, encodeManifest, type Generation, type LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
 import { pairingHash } from "./hash.ts";
@@ -149,10 +148,10 @@ function draftSave(
     ...(wid === undefined ? {} : { pairing: pairingHash(state.salt, wid) }),
     ...(isSuspect ? { suspect: true } : {}),
     ...(keyId === undefined ? {} : { key: keyId }),
+    uptimeMs: next.uptimeMs,
   };
   const content = isSuspect && better ? better.n : n;
   const time = trustedTime(state, next);
-  warnOfClock(lease, state, next);
   return {
     kind: "save",
     content,
@@ -165,11 +164,12 @@ function draftSave(
 
 /** The link before was deleted: its generations stay for as long as the deletion said, from now on. */
 export function newLink(
-  { earlier }: LogState,
+  state: LogState,
   { at, until }: NonNullable<LogState["deleted"]>,
   next: EntryFacts,
 ): Omit<Draft, "kind"> {
-  return { since: next.n, earlier: laterOf(earlier, keptFor(until - at, next)), deleted: undefined };
+  const kept = keptFor(until - at, trustedTime(state, next));
+  return { since: next.n, earlier: laterOf(state.earlier, kept), deleted: undefined };
 }
 
 /** Stores a manifest that is too large for an entry. @returns its chunks, `undefined` when it fits */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../lib/store.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
@@ -342,7 +342,7 @@ describe("pruning", () => {
     await time.advance(8 * DAY);
     await expect(store.undelete({ session, lease })).rejects.toMatchObject({
       code: "ABSENT",
-      hint: "By the clock of this host it is 2026-12-12T10:00:00.000Z. If that is wrong, set it: the data are still stored.",
+      message: `Could not undelete ${session}: its deletion could be taken back until 2026-12-11T10:00:00.000Z.`,
     });
     await store.prune({ session, lease });
     const left: string[] = [];
@@ -403,7 +403,12 @@ describe("restoring while the holder goes on", () => {
     const writer = open({ keep: 1 });
     const lease = await writer.acquire({ session });
     vi.useFakeTimers({ toFake: ["Date"] });
+    const now = performance.now.bind(performance);
+    let heldMs = 0;
+    onTestFinished(() => void vi.mocked(performance.now).mockRestore());
+    vi.spyOn(performance, "now").mockImplementation(() => now() + heldMs);
     const step = async (value: string): Promise<void> => {
+      heldMs += 2 * DAY;
       vi.setSystemTime(Date.now() + 2 * DAY);
       await save(lease, profileFiles(value, { "Default/own.ldb": noise(600_000, value.length) }), writer);
     };

@@ -10,7 +10,6 @@ import { linkedProfile } from "../support/linked-profile.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
 const session = "RemoteAuth";
-const HOUR = 3_600_000;
 const DAY = 86_400_000;
 
 let dataPath: string;
@@ -52,7 +51,7 @@ async function loggedOut({ ofStore, ofStrategy }: Days, options: { archive?: "zi
   return store;
 }
 
-/** Whether the session can be brought back once somebody has had it for an hour, so many days later. */
+/** Whether the session can be brought back once somebody has had it for so many days. */
 async function undeleted(store: Vault, daysLater: number): Promise<"back" | "gone"> {
   if (daysLater > 0) {
     vi.useFakeTimers({ toFake: ["Date"] });
@@ -60,7 +59,7 @@ async function undeleted(store: Vault, daysLater: number): Promise<"back" | "gon
   }
   const lease = await store.acquire({ session });
   const now = performance.now.bind(performance);
-  vi.spyOn(performance, "now").mockImplementation(() => now() + HOUR);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + daysLater * DAY);
   const code = await store.undelete({ session, lease }).then(
     () => undefined,
     (error: { code: string }) => error.code,

@@ -4,10 +4,6 @@ import { Vault } from "../../../lib/vault/vault.ts";
 import { profileStoreContract, storeContract } from "../../contract/index.ts";
 import { letClockJump } from "../../support/jumping-clock.ts";
 import { isLong, times } from "../../support/length.ts";
-import { expectWarning } from "../../support/warnings.ts";
-
-// Data of a deleted session stay.
-expectWarning(/The clock of this host is 30 days ahead/);
 
 /** The whole of a suite with such a clock: `WA_VAULT_CLOCK=jumps npx vitest run test/vault`. */
 const seeds = Array.from({ length: times(1, 20) }, (_, index) => index + 1);
