@@ -225,6 +225,8 @@ export interface SessionFacts {
    * that was killed leaves a lease that has ended.
    */
   readonly lease?: { readonly owner: string; readonly since: Date; readonly expiresAt: Date };
+  /** Why nobody can tell whether there is a lease: what is stored of it cannot be read. */
+  readonly leaseProblem?: VaultError;
   /** The browser and the forms of its storage, where the newest entry is that of the save. */
   readonly profile?: ProfileFacts;
 }

@@ -3,7 +3,7 @@ import { readAhead } from "../async/read-ahead.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
 import type { SessionFacts, SessionSummary } from "../store.ts";
 import type { VaultContext } from "./context.ts";
-import { currentOf, type Entry, generationInfo, type LeaseTerms } from "./entry.ts";
+import { currentOf, type Entry, generationInfo, kindOf, type LeaseTerms } from "./entry.ts";
 import { isSessionName, SESSIONS_PREFIX } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
@@ -33,10 +33,9 @@ export async function* sessionSummaries(context: VaultContext, signal?: AbortSig
   const outage = new OutageCheck(context);
   const read = async (session: string): Promise<SessionSummary | undefined> => {
     try {
-      return await summaryOf(context, session, signal);
+      return await summaryOf(context, session, outage, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (isVaultError(error, "CANCELLED")) throw error;
       if (isVaultError(error, "UNAVAILABLE")) await outage.check(signal);
       return { session, problem: problemOf(session, error) };
     }
@@ -70,27 +69,47 @@ class OutageCheck {
 async function summaryOf(
   context: VaultContext,
   session: string,
+  outage: OutageCheck,
   signal: AbortSignal | undefined,
 ): Promise<SessionSummary | undefined> {
   // Not kept: a store has more sessions than this process runs.
   const frames = context.passingFrames(session);
   const entry = await new SessionLog(context.blobs, frames).newest(signal);
   if (!entry) return undefined;
-  const { lease, live, deleted, by, since = 0, records } = entry;
+  const { lease, live, deleted, by, since = 0 } = entry;
+  const kind = kindOf(entry);
   const saved = currentOf(entry);
+  const blobs = (terms: LeaseTerms): LeaseBlobs => new LeaseBlobs(context, session, entry.epoch, terms, frames);
   const [oldest] = live.filter(({ n }) => n >= since);
   return {
     session,
-    ...(records ? { kind: "records" } : live.length > 0 ? { kind: "profile" } : {}),
+    ...(kind ? { kind } : {}),
     ...(saved ? { saved: generationInfo(saved, since) } : {}),
     generations: live.length,
     ...(oldest ? { oldestAt: new Date(oldest.at) } : {}),
     changedAt: new Date(entry.at),
     ...(deleted ? { deleted: { at: new Date(deleted.at), until: new Date(deleted.until) } } : {}),
     holder: lease ? ownerName(lease) : by,
-    ...(lease ? await leaseOf(new LeaseBlobs(context, session, entry.epoch, lease, frames), lease, signal) : {}),
+    ...(lease ? await leaseIfRead(blobs(lease), lease, session, outage, signal) : {}),
     ...profileOf(entry),
   };
+}
+
+/** As {@link leaseOf}: what is wrong with the lease is told beside the facts, which are those of the newest entry. */
+async function leaseIfRead(
+  blobs: LeaseBlobs,
+  terms: LeaseTerms,
+  session: string,
+  outage: OutageCheck,
+  signal: AbortSignal | undefined,
+): Promise<Pick<SessionFacts, "lease" | "leaseProblem">> {
+  try {
+    return await leaseOf(blobs, terms, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (isVaultError(error, "UNAVAILABLE")) await outage.check(signal);
+    return { leaseProblem: problemOf(`the lease of ${session}`, error) };
+  }
 }
 
 /** @returns nothing when the lease was released */
@@ -111,8 +130,8 @@ function profileOf({ n, content, manifest }: Entry): Pick<SessionFacts, "profile
   return manifest && n === content ? { profile: manifest.profile } : {};
 }
 
-function problemOf(session: string, error: unknown): VaultError {
+function problemOf(what: string, error: unknown): VaultError {
   if (isVaultError(error)) return error;
   // An entry whose JSON is whole and has something else in it than an entry has.
-  return new VaultError("CORRUPT", `Could not read ${session}: ${safeMessage(error)}`, { cause: safeCause(error) });
+  return new VaultError("CORRUPT", `Could not read ${what}: ${safeMessage(error)}`, { cause: safeCause(error) });
 }

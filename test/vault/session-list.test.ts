@@ -147,17 +147,47 @@ describe("the details of a session", () => {
 });
 
 describe("a session that cannot be read", () => {
-  it.each(["UNAVAILABLE", "DENIED", "CORRUPT", "INVALID"] as const)("is listed with its problem: %s", async (code) => {
-    for (const name of ["RemoteAuth-a", "RemoteAuth-b", "RemoteAuth-c"]) await save(name);
-    const problem = new VaultError(code, "as it is");
-    fail("RemoteAuth-b", problem);
-    const found = await listed();
-    expect([...found.keys()].sort()).toEqual(["RemoteAuth-a", "RemoteAuth-b", "RemoteAuth-c"]);
-    expect(found.get("RemoteAuth-b")).toMatchObject({
-      problem: { code, message: expect.stringContaining("as it is") },
-    });
-    for (const name of ["RemoteAuth-a", "RemoteAuth-c"]) expect(found.get(name)?.problem).toBeUndefined();
-  });
+  it.each(["UNAVAILABLE", "DENIED", "CORRUPT", "INVALID", "CANCELLED"] as const)(
+    "is listed with its problem: %s",
+    async (code) => {
+      for (const name of ["RemoteAuth-a", "RemoteAuth-b", "RemoteAuth-c"]) await save(name);
+      const problem = new VaultError(code, "as it is");
+      fail("RemoteAuth-b", problem);
+      const found = await listed();
+      expect([...found.keys()].sort()).toEqual(["RemoteAuth-a", "RemoteAuth-b", "RemoteAuth-c"]);
+      expect(found.get("RemoteAuth-b")).toMatchObject({
+        problem: { code, message: expect.stringContaining("as it is") },
+      });
+      for (const name of ["RemoteAuth-a", "RemoteAuth-c"]) expect(found.get(name)?.problem).toBeUndefined();
+    },
+  );
+
+  it.each(["UNAVAILABLE", "DENIED", "CORRUPT", "CANCELLED"] as const)(
+    "but for its lease is listed with its facts, and what is wrong with the lease: %s",
+    async (code) => {
+      for (const name of ["RemoteAuth-a", "RemoteAuth-b"]) await save(name);
+      const broken = (): Error => new VaultError(code, "as it is");
+      const check = async (): Promise<void> => {
+        const found = await listed();
+        const facts = found.get("RemoteAuth-a");
+        expect(facts).toMatchObject({ kind: "profile", generations: 1, holder: me, leaseProblem: { code } });
+        expect([facts?.problem, Object.hasOwn(facts ?? {}, "lease")]).toEqual([undefined, false]);
+        const other = found.get("RemoteAuth-b");
+        expect(other).toMatchObject({ lease: { owner: me } });
+        expect(Object.hasOwn(other ?? {}, "leaseProblem")).toBe(false);
+      };
+      const isOfLease = (key: string): boolean => key.startsWith("RemoteAuth-a/lease/");
+      requests.intercept = (call, key, go) => (call === "get" && isOfLease(key) ? Promise.reject(broken()) : go());
+      await check();
+      requests.passAll();
+      const { list } = backend;
+      backend.list = (prefix, options) => {
+        if (isOfLease(prefix)) throw broken();
+        return list.call(backend, prefix, options);
+      };
+      await check();
+    },
+  );
 
   it("is listed when its newest entry is damaged, empty, or of something else", async () => {
     for (const name of ["RemoteAuth-a", "RemoteAuth-b", "RemoteAuth-c", "RemoteAuth-d"]) await save(name);
