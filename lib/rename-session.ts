@@ -1,7 +1,7 @@
 import { type CopyProgress, type CopyReport, copySession } from "./copy-session.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { otherSessions } from "./other-sessions.ts";
-import { isProfileStore, type Lease, type ProfileStore } from "./store.ts";
+import { type GenerationInfo, isProfileStore, type Lease, type ProfileStore, type SessionState } from "./store.ts";
 import { sessionName } from "./vault/layout.ts";
 
 /** What {@link renameSession} takes. */
@@ -25,10 +25,11 @@ export type RenameReport = Pick<CopyReport, "session" | "fromSession" | "files" 
  * Gives a session another name in its store: takes it, so that no bot can start it meanwhile, copies it as
  * {@link copySession} does, compares all of it, and only then deletes it under the old name, softly. Whatever ends it before
  * leaves the session whole under the old name; called again, it goes on. Generations before the current one stay under the
- * old name, and go with it.
+ * old name, and go with it: so a session that WhatsApp has refused, and that would go back to an older generation by
+ * itself, is not renamed. That the current generation was proven is said of the copy as well.
  * @throws `LEASE_HELD` when a bot has the session; `CONFLICT` when the store has another session of the new name; `ABSENT`
- *   when it has none of the old one; `INVALID` for names that no bot would find, and for a store without leases; else as
- *   {@link copySession}. Nothing is deleted then.
+ *   when it has none of the old one; `INVALID` for names that no bot would find, for a store without leases, and while an
+ *   older generation is better than the current one; else as {@link copySession}. Nothing is deleted then.
  */
 export async function renameSession(options: RenameSessionOptions): Promise<RenameReport> {
   const { store, signal } = options;
@@ -44,7 +45,10 @@ export async function renameSession(options: RenameSessionOptions): Promise<Rena
   await checkThere(store, call);
   const lease = await store.acquire(call);
   try {
+    const state = await store.state(call);
+    refuseRejected(session, state);
     const { files, bytes } = await copy(options, session, newSession);
+    if (state?.current?.proven) await prove(options, newSession);
     await remove(store, call, lease, newSession);
     return { session: newSession, fromSession: session, files, bytes, ms: performance.now() - began };
   } finally {
@@ -80,6 +84,40 @@ async function checkThere(store: ProfileStore, call: { session: string; signal?:
   const others = await otherSessions(store, session, { signal });
   const hint = others === undefined ? {} : { hint: `The store has ${others}.` };
   throw new VaultError("ABSENT", `Could not rename ${session}: there is no such session.`, hint);
+}
+
+/** Only the current generation is copied: those that a start would go back to must not be left behind. @throws `INVALID` */
+function refuseRejected(session: string, state: SessionState | undefined): void {
+  const { current, generations = [] } = state ?? {};
+  if (!current?.rejected) return;
+  const isBetter = ({ rejected, suspect, beforeDeletion }: GenerationInfo): boolean =>
+    !rejected && !suspect && !beforeDeletion;
+  const better = generations.findLast((one) => one.proven && isBetter(one)) ?? generations.findLast(isBetter);
+  if (!better) return;
+  const { generation } = current;
+  throw new VaultError("INVALID", `Could not rename ${session}: WhatsApp has refused its generation ${generation}.`, {
+    hint:
+      "Nothing was changed. Start the bot once: it goes back to an older generation by itself. Or roll the session back to " +
+      `generation ${better.generation}. Then rename it.`,
+  });
+}
+
+/** Marks the copy as proven. A bot that has the new session by now does so by itself. */
+async function prove({ store, signal }: RenameSessionOptions, session: string): Promise<void> {
+  const call = { session, ...(signal ? { signal } : {}) };
+  try {
+    const lease = await store.acquire(call);
+    try {
+      const { current } = (await store.state(call)) ?? {};
+      if (current && !current.proven && !current.rejected) {
+        await store.mark({ ...call, lease, generation: current.generation, as: "proven" });
+      }
+    } finally {
+      await lease.release();
+    }
+  } catch (error) {
+    if (!isVaultError(error, "LEASE_HELD")) throw error;
+  }
 }
 
 /** The lease is ours: the copy need not ask who has the session. */

@@ -90,6 +90,43 @@ describe("renameSession", () => {
     expect((await store.peekRecords({ session: "Baileys-old" }))?.get("creds")?.toString()).toBe("me");
   });
 
+  it("refuses a session that would heal itself: WhatsApp has refused the current generation, and an older one is better", async () => {
+    for (const isProven of [true, false]) {
+      requests = new Requests(new MemoryBlobs());
+      const store = open();
+      const lease = await store.acquire({ session });
+      const saveAs = async (name: string): Promise<number> =>
+        (await store.saveProfile({ session, capture: captureOf(profileFiles(name)), lease })).generation;
+      const good = await saveAs("good");
+      if (isProven) await store.mark({ session, lease, generation: good, as: "proven" });
+      const bad = await saveAs("bad");
+      await store.mark({ session, lease, generation: bad, as: "rejected" });
+      await lease.release();
+      await expect(renameSession({ store, session, newSession })).rejects.toMatchObject({
+        code: "INVALID",
+        message: `Could not rename ${session}: WhatsApp has refused its generation ${bad}.`,
+        hint: expect.stringContaining(`roll the session back to generation ${good}.`),
+      });
+      expect(await store.state({ session: newSession })).toBeUndefined();
+      const again = await store.acquire({ session });
+      await store.rollback({ session, lease: again, generation: good });
+      await again.release();
+      await renameSession({ store, session, newSession });
+      assertSameFiles(await filesOf(store, newSession), profileFiles("good"));
+      expect((await store.state({ session: newSession }))?.current?.proven).toBe(isProven);
+    }
+  });
+
+  it("renames a refused session that has no better generation", async () => {
+    const store = open();
+    const lease = await store.acquire({ session });
+    const { generation } = await store.saveProfile({ session, capture: captureOf(files), lease });
+    await store.mark({ session, lease, generation, as: "rejected" });
+    await lease.release();
+    await renameSession({ store, session, newSession });
+    assertSameFiles(await filesOf(store, newSession), files);
+  });
+
   it("keeps the session under a name whose own was deleted", async () => {
     const store = open();
     await save(store, session, files);
