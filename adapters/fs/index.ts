@@ -212,16 +212,26 @@ async function* walk(
 /** The directories and blobs in a directory, if there is one; old temporary files are removed. */
 async function namesIn(directory: string): Promise<{ found: Map<string, NameOnDisk> }> {
   const found = new Map<string, NameOnDisk>();
+  const temporary: string[] = [];
   for (const entry of (await unlessAbsent(readdir(directory, { withFileTypes: true }))) ?? []) {
     const name = readName(entry.name, entry.isDirectory());
-    if (name.kind === "temporary") await removeIfStale(join(directory, entry.name));
+    if (name.kind === "temporary") temporary.push(join(directory, entry.name));
     else if (name.kind !== "foreign") found.set(entry.name, name);
   }
+  if (temporary.length > 0) await removeStale(directory, temporary);
   return { found };
 }
 
-async function removeIfStale(path: string): Promise<void> {
-  const info = await unlessAbsent(stat(path));
-  // A file that cannot be removed does not make the listing fail.
-  if (info && Date.now() - info.mtimeMs > STALE_MS) await rm(path, { force: true }).catch(() => {});
+/**
+ * Removes temporary files that were left behind: those that are old by the clock of this host and by that of the disk, which
+ * has noted when the directory was last changed. The clock of this host may be ahead: what others write at this moment stays.
+ * A file that cannot be removed does not make the listing fail.
+ */
+async function removeStale(directory: string, paths: readonly string[]): Promise<void> {
+  const changed = await unlessAbsent(stat(directory));
+  const old = Math.min(Date.now(), changed?.mtimeMs ?? 0) - STALE_MS;
+  for (const path of paths) {
+    const info = await unlessAbsent(stat(path));
+    if (info && info.mtimeMs < old) await rm(path, { force: true }).catch(() => {});
+  }
 }

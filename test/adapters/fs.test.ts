@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -21,6 +21,30 @@ blobContract(runner, {
 });
 
 describe("directory", () => {
+  it("removes temporary files that are old by the disk's clock, too, and none for a clock of this host that is ahead", async () => {
+    const { directory, close } = await temporary();
+    const blobs = new FileBlobs({ directory });
+    await blobs.put("a/b", Buffer.from("x"));
+    const path = join(directory, "a");
+    const [name = ""] = (await readdir(path)).filter((one) => one.startsWith("b"));
+    const written = join(path, `${name}=0123456789abcdef.tmp`);
+    const list = async (): Promise<boolean> => {
+      for await (const _ of blobs.list("a/")) void _;
+      return (await readdir(path)).includes(`${name}=0123456789abcdef.tmp`);
+    };
+    await writeFile(written, "y");
+    const now = Date.now;
+    Date.now = () => now() + 30 * 86_400_000;
+    try {
+      expect(await list()).toBe(true);
+    } finally {
+      Date.now = now;
+    }
+    await utimes(written, 1, 1);
+    expect(await list()).toBe(false);
+    await close();
+  });
+
   it("takes `maxBlobBytes` of 64 KiB to 16 MiB, says it, and writes nothing larger", async () => {
     const { directory, close } = await temporary();
     for (const maxBlobBytes of [65_535, 16 * 1024 * 1024 + 1]) {
