@@ -21,7 +21,8 @@ import { warnOfAbsence } from "./warn-of-absence.ts";
  * Decides which profile the browser opens, and puts it in place: the local profile when it verifies and descends from
  * the stored version (or was saved after it, in a store that has lost that save), else a stored version (see
  * {@link openStored}), else (only when the store knows that it has no session) a local profile that was never stored, or
- * an empty profile. On any error the local profile is left as it was, except for torn ends of logs, which are cut off.
+ * an empty profile. A local profile of which nothing says that it is of a deleted session is kept: the times of two clocks
+ * do not say it, and a page that was logged out asks for a link by itself. On any error the local profile is left as it was, except for torn ends of logs, which are cut off.
  * @throws the error of the disk; `UNAVAILABLE` when the store does not answer; `LEASE_HELD` when a browser has the
  *   profile open; `CORRUPT` when the stored session, or a linked local profile that was never stored, does not verify.
  */
@@ -51,12 +52,12 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: Ch
   const { entry } = remote;
   if (local === undefined || local.empty) return await startEmpty(dir, entry);
   const isAhead = local.isAhead(remote);
-  if (remote.kind === "deleted" && (local.marker !== undefined || (await local.writtenAt()) <= remote.at.getTime())) {
-    if (!isAhead) {
+  if (remote.kind === "deleted") {
+    if (await local.isOfDeleted(remote, signal)) {
       await setAsideDeleted(dir);
       return await startEmpty(dir, entry);
     }
-    if (local.problem === undefined && !(await local.isLinked(signal))) {
+    if (isAhead && local.problem === undefined && !(await local.isLinked(signal))) {
       await setAsideUnsaved(options, "no session is stored");
       return await startEmpty(dir, entry);
     }
@@ -66,10 +67,10 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: Ch
       hint: local.hint ?? `Keep a copy of ${dir}; move it away to link the device again.`,
     });
   }
+  // What the marker names is not stored. As the numbers of the log grow, it would make the deletion look newer than the
+  // profile.
+  if (remote.kind === "deleted") await removeMarker(dir);
   if (isAhead) {
-    // The version that the profile descends from is not stored. As the numbers of the log grow again, the marker would
-    // make the deletion look newer than the profile.
-    if (remote.kind === "deleted") await removeMarker(dir);
     // A log with no entry except this start's is a new store, as after a move: no save is known to be lost.
     if (entry !== 1) warnAhead(options, remote, local);
   }

@@ -1,5 +1,4 @@
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import { codeOf } from "../../disk/errors.ts";
 import { isForeignName } from "../../disk/foreign-names.ts";
 import { isVaultError } from "../../errors.ts";
@@ -129,9 +128,19 @@ export class LocalProfile {
     return this.marker?.session === this.#session && generation >= entry;
   }
 
-  /** When the site's storage was last written, in milliseconds since 1970. */
-  async writtenAt(): Promise<number> {
-    return await lastWrite(join(this.#dir, "Default"));
+  /**
+   * Whether the profile is of the session that was deleted: its marker names a generation of this log from before the
+   * deletion, and no link has come since. Without such a marker nothing can tell.
+   */
+  async isOfDeleted(remote: RemoteSession & { kind: "deleted" }, signal: AbortSignal): Promise<boolean> {
+    const { marker, version } = this;
+    if (marker?.session !== this.#session) return false;
+    // What WhatsApp has refused is not known: it may have been a page without credentials, which was linked then.
+    const mayBeNew = marker.isSuperseded && marker.refusedCredentials === undefined && (await this.isLinked(signal));
+    if (mayBeNew || (await this.mayBeOnlyCopy(signal))) return false;
+    // A profile of which the store has lost a generation has no number; a version of another kind of store has none either.
+    if (version?.generation === undefined && !marker.isUnsaved) return false;
+    return !this.isAhead(remote);
   }
 
   /** Whether the profile may be the only copy of a session. */
@@ -175,21 +184,4 @@ async function repairAndVerify(dir: string, checked: CheckedFiles, signal: Abort
     if (!isVaultError(error, "CORRUPT")) throw error;
     return damaged(error);
   }
-}
-
-/** When the site's storage folders were last modified, in milliseconds since 1970; 0 when they are missing. */
-async function lastWrite(defaultDir: string): Promise<number> {
-  let newest = 0;
-  const visit = async (path: string): Promise<void> => {
-    const found = await lstat(path).catch(() => undefined);
-    if (found === undefined) return;
-    newest = Math.max(newest, found.mtimeMs);
-    // One folder that cannot be read hides no other.
-    const below = found.isDirectory() ? await readdir(path).catch(() => []) : [];
-    for (const name of below) if (!isForeignName(name)) await visit(join(path, name));
-  };
-  for (const name of ["IndexedDB", "Local Storage", "LocalStorage", "LocalStorage-wal"]) {
-    await visit(join(defaultDir, name));
-  }
-  return newest;
 }

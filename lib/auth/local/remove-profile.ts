@@ -12,6 +12,8 @@ const WEEK_MS = 7 * 86_400_000;
 const SUFFIX = ".removed-";
 /** Suffix of the name of a profile that was set aside because its session was deleted. */
 export const DELETED = ".deleted";
+/** The same for a profile that was found to be old enough once. */
+const OLD = `${DELETED}-old-`;
 
 /**
  * Removes the profile at `dir`: renames it first, so that the next start does not find it, and deletes it then. Files
@@ -59,14 +61,17 @@ export async function removeLeftovers(dir: string): Promise<void> {
 
 /**
  * Deletes profiles that were set aside because their session was deleted, once the session cannot be undeleted any
- * more. Never rejects.
+ * more: after a first time, which ends with a rename, and a second one, which begins with it. The clock may have been wrong
+ * when the profile was set aside, or may be wrong now: no one wrong clock ends both times. Never rejects.
  * @param retainMs how long a session can be undeleted, in milliseconds. @default 7 days
  */
 export async function removeDeleted(dir: string, retainMs: number = WEEK_MS): Promise<void> {
   for (const path of await pathsOf(dir, DELETED)) {
-    // The time of the rename: the directory has not changed since.
+    // The time of the last rename: the directory has not changed since.
     const found = await lstat(path).catch(() => undefined);
-    if (found !== undefined && Date.now() - found.ctimeMs >= retainMs) await removeTree(path, 0);
+    if (found === undefined || Date.now() - found.ctimeMs < retainMs) continue;
+    if (path.startsWith(`${dir}${OLD}`)) await removeTree(path, 0);
+    else await rename(path, uniqueName(`${dir}${OLD}`)).catch(() => undefined);
   }
 }
 

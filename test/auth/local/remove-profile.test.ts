@@ -22,7 +22,7 @@ vi.mock("node:fs/promises", async (original) => {
   };
 });
 
-const { removeLeftovers, removeProfile } = await import("../../../lib/auth/local/remove-profile.ts");
+const { removeDeleted, removeLeftovers, removeProfile } = await import("../../../lib/auth/local/remove-profile.ts");
 
 let parent: string;
 let profile: string;
@@ -74,5 +74,43 @@ describe("removeProfile", () => {
     failing.rm = Number.POSITIVE_INFINITY;
     expect(await removeProfile(profile, 1)).toBe(false);
     expect(existsSync(join(profile, "Default", "file"))).toBe(true);
+  });
+});
+
+describe("removeDeleted", () => {
+  const DAY = 86_400_000;
+  const shift = { ms: 0 };
+  beforeEach(() => {
+    const now = Date.now;
+    shift.ms = 0;
+    vi.spyOn(Date, "now").mockImplementation(() => now() + shift.ms);
+  });
+  afterEach(() => vi.restoreAllMocks());
+  const left = (): string[] => readdirSync(parent).filter((name) => name.startsWith("session.deleted"));
+
+  it("removes nothing at the first start whose clock says that it is time, however far ahead that clock is", async () => {
+    mkdirSync(`${profile}.deleted`);
+    mkdirSync(`${profile}.deleted-2`);
+    await removeDeleted(profile);
+    expect(left()).toEqual(["session.deleted", "session.deleted-2"]);
+    shift.ms = 30 * DAY;
+    await removeDeleted(profile);
+    expect(left()).toHaveLength(2);
+    // The clock is right again: the time has begun anew.
+    shift.ms = 0;
+    for (let start = 0; start < 3; start++) await removeDeleted(profile);
+    expect(left()).toHaveLength(2);
+    expect(existsSync(profile)).toBe(true);
+  });
+
+  it("removes at a start that finds a second time over", async () => {
+    mkdirSync(`${profile}.deleted`);
+    shift.ms = 8 * DAY;
+    await removeDeleted(profile);
+    expect(left()).toEqual([expect.stringMatching(/^session\.deleted-old-/)]);
+    await removeDeleted(profile, 9 * DAY);
+    expect(left()).toHaveLength(1);
+    await removeDeleted(profile);
+    expect(left()).toEqual([]);
   });
 });
