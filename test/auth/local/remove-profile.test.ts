@@ -79,13 +79,14 @@ describe("removeProfile", () => {
 
 describe("removeDeleted", () => {
   const DAY = 86_400_000;
-  const shift = { ms: 0 };
+  // The times of files stay as they are, whatever the clock of the run does.
+  const setAhead = (ms: number): unknown =>
+    vi.setSystemTime(Math.ceil(performance.timeOrigin + performance.now()) + ms);
   beforeEach(() => {
-    const now = Date.now;
-    shift.ms = 0;
-    vi.spyOn(Date, "now").mockImplementation(() => now() + shift.ms);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    setAhead(0);
   });
-  afterEach(() => vi.restoreAllMocks());
+  afterEach(() => void vi.useRealTimers());
   const left = (): string[] => readdirSync(parent).filter((name) => name.startsWith("session.deleted"));
 
   it("removes nothing at the first start whose clock says that it is time, however far ahead that clock is", async () => {
@@ -93,11 +94,11 @@ describe("removeDeleted", () => {
     mkdirSync(`${profile}.deleted-2`);
     await removeDeleted(profile);
     expect(left()).toEqual(["session.deleted", "session.deleted-2"]);
-    shift.ms = 30 * DAY;
+    setAhead(30 * DAY);
     await removeDeleted(profile);
     expect(left()).toHaveLength(2);
     // The clock is right again: the time has begun anew.
-    shift.ms = 0;
+    setAhead(0);
     for (let start = 0; start < 3; start++) await removeDeleted(profile);
     expect(left()).toHaveLength(2);
     expect(existsSync(profile)).toBe(true);
@@ -105,7 +106,7 @@ describe("removeDeleted", () => {
 
   it("removes at a start that finds a second time over", async () => {
     mkdirSync(`${profile}.deleted`);
-    shift.ms = 8 * DAY;
+    setAhead(8 * DAY);
     await removeDeleted(profile);
     expect(left()).toEqual([expect.stringMatching(/^session\.deleted-old-/)]);
     await removeDeleted(profile, 9 * DAY);
