@@ -8,12 +8,15 @@ import { zipFiles } from "./archive/zip.ts";
 import { absentIn } from "./copy-session/absent-session.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
-import { untilStored } from "./copy-session/until-stored.ts";
 import { makeTemporary } from "./disk/temporary.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { sessionProblem, verifyProfile } from "./profile/verify.ts";
 import { type CaptureFile, isProfileStore, type RestoreReport, type SessionStore } from "./store.ts";
+import { untilShown } from "./until-shown.ts";
 import { sessionName } from "./vault/layout.ts";
+
+/** How long a target with four methods has, after its `save`, to return what it was given, in milliseconds. */
+const SHOWN_MS = 30_000;
 
 /** What {@link copySession} takes. */
 export interface CopySessionOptions {
@@ -139,10 +142,7 @@ class Copy {
     if (!source.isPlain) await zipFiles(source.files, zip, signal === undefined ? {} : { signal });
     const difference = await this.#write(zip, async () => {
       this.#tell("comparing", source);
-      const compare = (): Promise<string | undefined> => this.#difference(source.files);
-      if (isProfileStore(to)) return await compare();
-      const exists = (): Promise<boolean> => this.#calls.exists(to, this.#session);
-      return await untilStored({ exists, compare, hadAnother, signal: this.#options.signal });
+      return await this.#compare(source.files, hadAnother);
     });
     if (difference !== undefined) {
       const message = `The target returned another ${this.#session} than it was given: ${difference}.`;
@@ -214,6 +214,27 @@ class Copy {
       if (this.#options.signal?.aborted) void saved.then(remove, remove).catch(() => {});
       else await remove();
     }
+  }
+
+  /**
+   * The first difference, once a target with four methods had the time to store what it was given.
+   * @param hadAnother whether the target had another version before, which it may return for a while
+   * @throws at the end of that time what reading it back throws
+   */
+  async #compare(files: readonly CaptureFile[], hadAnother: boolean): Promise<string | undefined> {
+    const { to, signal } = this.#options;
+    if (isProfileStore(to)) return await this.#difference(files);
+    let other: string | undefined;
+    const exists = (): Promise<boolean> => this.#calls.exists(to, this.#session);
+    const compare = async (): Promise<string | undefined> => {
+      other = await this.#difference(files);
+      // Without an earlier version it can only come from this copy: nothing better will follow.
+      return hadAnother ? other : undefined;
+    };
+    const { missing } = await untilShown({ exists, compare, limitMs: SHOWN_MS, signal });
+    if (missing === undefined) return other;
+    if ("error" in missing) throw missing.error;
+    return missing.difference;
   }
 
   /** The first difference between the target's version and these files, `undefined` when there is none. */

@@ -323,6 +323,11 @@ export interface SaveReport {
   readonly id: string;
   /** Nothing had changed: there is no new generation. */
   readonly unchanged: boolean;
+  /**
+   * `true`: a store with whatsapp-web.js's four methods has called the zip saved, and the time of the save ended before the
+   * store had shown it. The next save sends the session again. @default false
+   */
+  readonly unverified?: boolean;
   readonly files: number;
   readonly bytes: number;
   /** Bytes sent to the backend, after compression, the log entry included. */

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { waitAtMost } from "../async/deadline.ts";
+import { removePlacedFiles } from "../disk/placed-files.ts";
 import type { PuppeteerOptions } from "./client.ts";
 import { usersOptions } from "./launch-options.ts";
 
@@ -97,6 +98,8 @@ function letThrough(signal: EndSignal): void {
     return;
   }
   stopListening();
+  // The signal ends the process without its event `exit`.
+  removePlacedFiles();
   // The first process of a container has no default action: without a handler the signal would do nothing. On Windows a
   // process cannot send itself every signal.
   if (process.pid === 1 || process.platform === "win32") process.exit(128 + (constants.signals[signal] ?? 0));

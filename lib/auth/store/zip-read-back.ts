@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { differenceOf } from "../../archive/compare-files.ts";
 import { unzip } from "../../archive/unzip.ts";
 import { safeMessage } from "../../errors.ts";
 import type { CaptureFile } from "../../store.ts";
+import { WrittenFiles } from "./written-files.ts";
 
 export interface ZipReadBackOptions {
   /** The zip that the store was given. */
   readonly zip: { readonly path: string; readonly sha256: string };
   /** What is read goes to new files whose paths begin so. */
   readonly prefix: string;
-  /** Asks the store to write its zip at a path. */
-  readonly read: (path: string, signal: AbortSignal) => Promise<void>;
+  /** Asks the store to write its zip to one of the files. */
+  readonly read: (files: WrittenFiles, signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -23,41 +23,37 @@ export interface ZipReadBackOptions {
  */
 export class ZipReadBack {
   readonly #options: ZipReadBackOptions;
-  readonly #paths: string[] = [];
+  readonly #written: WrittenFiles;
   /** Hashes of zips with other content. */
   readonly #others = new Set<string>();
 
   constructor(options: ZipReadBackOptions) {
     this.#options = options;
+    this.#written = new WrittenFiles(options.prefix);
   }
 
   /** @returns what is wrong, as a clause; `undefined` when the store has returned the zip, or one with the same files */
   async look(signal: AbortSignal): Promise<string | undefined> {
-    if (this.#paths.length === 0) await this.close();
-    const path = `${this.#options.prefix}${this.#paths.length + 1}.zip`;
-    this.#paths.push(path);
-    const failure = await this.#options.read(path, signal).then(
+    const failure = await this.#options.read(this.#written, signal).then(
       () => undefined,
       (error: unknown) => `its extract failed: ${safeMessage(error).replace(/\.$/, "")}`,
     );
     signal.throwIfAborted();
     let found = false;
-    for (const written of this.#paths) {
-      const sha256 = await sha256Of(written).catch(() => undefined);
+    for (const path of this.#written.paths) {
+      const sha256 = await sha256Of(path).catch(() => undefined);
       if (sha256 === this.#options.zip.sha256) return undefined;
       found ||= sha256 !== undefined;
-      if (sha256 !== undefined && (await this.#hasTheSameFiles(written, sha256, signal))) return undefined;
+      if (sha256 !== undefined && (await this.#hasTheSameFiles(path, sha256, signal))) return undefined;
     }
     return failure ?? (found ? "its extract wrote another zip" : "its extract wrote no file");
   }
 
-  /** Removes the files, also those of a process that was killed. Never rejects. */
+  /** Removes the files, and those that the store writes later once it has ended. Never rejects. */
   async close(): Promise<void> {
-    const { prefix } = this.#options;
-    const names = await readdir(dirname(prefix)).catch(() => []);
-    const ours = names.filter((name) => name.startsWith(basename(prefix)));
-    for (const name of ours) {
-      await rm(join(dirname(prefix), name), { force: true, recursive: true }).catch(() => undefined);
+    await this.#written.close();
+    for (const path of [this.#unpackedAt("returned"), this.#unpackedAt("given")]) {
+      await rm(path, { force: true, recursive: true }).catch(() => undefined);
     }
   }
 
@@ -77,9 +73,13 @@ export class ZipReadBack {
   }
 
   async #unpacked(path: string, name: string, signal: AbortSignal): Promise<readonly CaptureFile[]> {
-    const into = `${this.#options.prefix}${name}`;
+    const into = this.#unpackedAt(name);
     await rm(into, { force: true, recursive: true });
     return (await unzip(path, into, { signal })).files;
+  }
+
+  #unpackedAt(name: string): string {
+    return `${this.#options.prefix}${name}`;
   }
 }
 

@@ -4,27 +4,47 @@ import { HOW_TO_ZIP } from "../../archive/errors.ts";
 import { unzip } from "../../archive/unzip.ts";
 import { zipFiles } from "../../archive/zip.ts";
 import { withSignal } from "../../async/deadline.ts";
-import type { Release } from "../../async/mutex.ts";
+import { diskError } from "../../disk/errors.ts";
+import { PlacedFiles } from "../../disk/placed-files.ts";
+import type { ReplaceableFile } from "../../disk/replaceable-file.ts";
 import { VaultError } from "../../errors.ts";
 import { sessionProblem, verifyProfile } from "../../profile/verify.ts";
-import type { Capture, RestoreReport, SaveReport, SessionStore } from "../../store.ts";
-import { ReplaceableFile } from "./replaceable-file.ts";
+import { type Capture, isProfileStore, type RestoreReport, type SaveReport, type SessionStore } from "../../store.ts";
 import type { RemoteSession, SaveOptions, StoreSession } from "./store-session.ts";
+import { WrittenFiles } from "./written-files.ts";
 import { sha256Of } from "./zip-read-back.ts";
 import { LIMITS, ZipStoreClient } from "./zip-store-client.ts";
 
+const WRITABLE =
+  "Stores with four methods read the zip from the working directory: start the bot in a writable directory.";
+
 type ZipSaveOptions = Omit<SaveOptions, "wid">;
+
+/** A zip at the paths that stores read. */
+interface PlacedZip {
+  readonly all: readonly ReplaceableFile[];
+  /** The one that the store may have read. */
+  readonly seen: ReplaceableFile;
+}
+
+/** How far a save is. */
+interface Sending {
+  files?: PlacedZip;
+  /** The store's own call. */
+  sent?: Promise<void>;
+}
 
 /**
  * A session in a store that has only whatsapp-web.js's four methods: whole zips, no generations, no lease.
  *
  * Published stores open `<session>.zip` in the working directory and ignore `path` (wwebjs-mongo 1.1.0,
  * wwebjs-aws-s3 1.0.2), and a missing file there is an unhandled stream error that ends the process. So the zip is also
- * put there, and stays until the store's own promise has settled, even after the save was aborted. Sessions of one name
- * take turns there; a zip that another process has put there is only noticed after the save.
+ * put there. Sessions of one name take turns there; a zip that another process has put there is only noticed after the save.
  *
- * Some stores resolve before they open the zip, or never open it (streams that nobody waits for). So a save counts, and the
- * zip is removed, once the store shows it: once in a process by returning it, after that by saying that it has the session.
+ * Some stores resolve before they open the zip, or never open it (streams that nobody waits for). No answer of a store tells
+ * that it will not open the zip later. So the zip stays for some time after each call of `save` (see {@link PlacedFiles}),
+ * and a save counts once the store shows it: the first one of a run, the first one after a failure, and one in ten by
+ * returning it, the others by saying that it has the session.
  */
 export class ZipSession implements StoreSession {
   /** Never aborts: there is no lease. */
@@ -36,10 +56,11 @@ export class ZipSession implements StoreSession {
   /** The path that the store is given. */
   readonly #path: string;
   readonly #inWorkingDirectory: boolean;
-  /** Zips that the store may read yet, although it has called them saved. */
-  #left: readonly ReplaceableFile[] = [];
-  /** The zip that `open` fetched, until it was restored or the local profile was chosen. */
-  #fetched: { path: string; sha256: string } | undefined;
+  readonly #placed: PlacedFiles;
+  /** How long the store may open a zip after its `save` has ended, in milliseconds. */
+  readonly #graceMs: number;
+  /** What `open` fetches, until it was restored or the local profile was chosen. */
+  #fetched: { files: WrittenFiles; path: string; sha256: string } | undefined;
 
   constructor(
     store: SessionStore,
@@ -53,6 +74,26 @@ export class ZipSession implements StoreSession {
     this.#dataPath = dataPath;
     this.#path = join(dataPath, `${session}.zip`);
     this.#inWorkingDirectory = inWorkingDirectory;
+    this.#placed = new PlacedFiles(join(dataPath, `${session}.placed.json`));
+    this.#graceMs = isProfileStore(store) ? 0 : limits.graceMs;
+  }
+
+  /** The path at which the store may look for the zip all the same. */
+  get #publishedStorePath(): string {
+    return this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : this.#path;
+  }
+
+  /** No other process uses this name; the files at the other names may be replaced at any time. */
+  get #made(): string {
+    return join(this.#dataPath, `${this.#session}.made.zip`);
+  }
+
+  get #fetchedPrefix(): string {
+    return join(this.#dataPath, `${this.#session}.fetched-`);
+  }
+
+  get #returnedPrefix(): string {
+    return join(this.#dataPath, `${this.#session}.returned-`);
   }
 
   /** Four methods list nothing. */
@@ -62,19 +103,21 @@ export class ZipSession implements StoreSession {
     await this.close();
     // A zip that an earlier run is still sending may be about to replace the stored one.
     await this.#store.idle(signal);
+    this.#placed.removeLeft();
+    for (const prefix of [this.#fetchedPrefix, this.#returnedPrefix]) await WrittenFiles.removeLeft(prefix);
+    await rm(this.#made, { force: true }).catch(() => undefined);
     if (!(await this.#store.exists(signal))) return { kind: "absent" };
     await mkdir(this.#dataPath, { recursive: true });
-    // Always the same name, so that killed processes leave one file at most.
-    const path = join(this.#dataPath, `${this.#session}.fetched.zip`);
-    await rm(path, { force: true });
-    this.#fetched = { path, sha256: "" };
-    await this.#store.extract(path, signal);
+    const files = new WrittenFiles(this.#fetchedPrefix);
+    this.#fetched = { files, path: "", sha256: "" };
+    await this.#store.extract(files, signal);
+    const [path = ""] = files.paths;
     const sha256 = await sha256Of(path).catch((cause: unknown) => {
       const message = `The store did not write the zip of ${this.#session}, and reported no error.`;
       throw new VaultError("UNAVAILABLE", message, { cause });
     });
-    this.#fetched = { path, sha256 };
-    return { kind: "current", id: this.#fetched.sha256 };
+    this.#fetched = { files, path, sha256 };
+    return { kind: "current", id: sha256 };
   }
 
   async restore(into: string, signal: AbortSignal): Promise<RestoreReport> {
@@ -105,48 +148,30 @@ export class ZipSession implements StoreSession {
   }
 
   async save(capture: Capture, options: ZipSaveOptions): Promise<SaveReport> {
-    return await this.#store.saving([this.#path, this.#publishedStorePath], options.signal, (signal, end) =>
-      this.#save(capture, { ...options, signal }, end),
-    );
-  }
-
-  /** The path at which the store may look for the zip all the same. */
-  get #publishedStorePath(): string {
-    return this.#inWorkingDirectory ? resolve(`${this.#session}.zip`) : this.#path;
-  }
-
-  /**
-   * Calls `end` once the store's promise has settled, also after a failure, and removes the zip then, unless the store may
-   * read it yet.
-   */
-  async #save(capture: Capture, options: ZipSaveOptions, end: Release): Promise<SaveReport> {
-    const startedAt = performance.now();
-    const { signal } = options;
-    // No other process uses this name; the files at the other names may be replaced at any time.
-    const made = join(this.#dataPath, `${this.#session}.made.zip`);
-    const placed: ReplaceableFile[] = [];
-    let sent: Promise<unknown> = Promise.resolve();
-    let isRead = true;
-    try {
-      const { bytes, sha256 } = await zipFiles(capture.files, made, { signal });
-      const unchanged = await this.#isUnchanged(sha256, options);
-      if (!unchanged) {
-        const seen = await this.#place(made, placed);
-        options.beforeCommit();
-        sent = this.#send(seen).then(async () => {
-          const { isPrompt } = this.#store;
-          isRead = false;
-          await this.#shown(seen, sha256, signal).finally(() => {
-            isRead = isPrompt && signal.aborted;
-          });
-          isRead = true;
-        });
-        await withSignal(sent, signal);
+    const paths = [this.#path, this.#publishedStorePath];
+    return await this.#store.saving(paths, options.signal, async (signal, end) => {
+      const sending: Sending = {};
+      try {
+        return await this.#save(capture, { ...options, signal }, sending);
+      } finally {
+        const ended = this.#ended(sending).finally(end);
+        // The store's own call may take longer than the save.
+        if (!signal.aborted) await ended;
       }
+    });
+  }
+
+  async #save(capture: Capture, options: ZipSaveOptions, sending: Sending): Promise<SaveReport> {
+    const startedAt = performance.now();
+    try {
+      const { bytes, sha256 } = await zipFiles(capture.files, this.#made, { signal: options.signal });
+      const unchanged = await this.#isUnchanged(sha256, options);
+      const isShown = unchanged || (await this.#deliver(sha256, options, sending));
       return {
         generation: 0,
         id: sha256,
         unchanged,
+        ...(isShown ? {} : { unverified: true }),
         files: capture.files.length,
         bytes: capture.files.reduce((sum, file) => sum + file.size, 0),
         bytesSent: unchanged ? 0 : bytes,
@@ -156,15 +181,7 @@ export class ZipSession implements StoreSession {
         ms: performance.now() - startedAt,
       };
     } finally {
-      await rm(made, { force: true }).catch(() => undefined);
-      const cleanedUp = sent
-        .catch(() => undefined)
-        .then(() => {
-          if (!isRead) this.#left = placed;
-          else for (const file of placed) file.remove();
-        })
-        .finally(end);
-      if (!signal.aborted) await cleanedUp;
+      await rm(this.#made, { force: true }).catch(() => undefined);
     }
   }
 
@@ -174,20 +191,43 @@ export class ZipSession implements StoreSession {
     return sha256 === stored && !this.#store.unsure && (await this.#store.exists(signal));
   }
 
-  /** Puts the zip at the paths that stores read. @returns the file that the store may have read */
-  async #place(made: string, placed: ReplaceableFile[]): Promise<ReplaceableFile> {
-    const ours = await ReplaceableFile.move(made, this.#path);
-    placed.push(ours);
-    const publishedStorePath = this.#publishedStorePath;
-    if (publishedStorePath === this.#path) return ours;
-    const copy = await ReplaceableFile.copy(this.#path, publishedStorePath).catch((cause) => {
-      throw new VaultError("DENIED", `The zip of ${this.#session} cannot be put where the store looks for it.`, {
+  /**
+   * Puts the zip where stores read it, and sends it.
+   * @returns whether the store has shown it; `false` when the store has called it saved, and then the signal has aborted
+   */
+  async #deliver(sha256: string, { beforeCommit, signal }: ZipSaveOptions, sending: Sending): Promise<boolean> {
+    const files = await this.#place();
+    sending.files = files;
+    beforeCommit();
+    sending.sent = this.#send(files.seen);
+    await withSignal(sending.sent, signal);
+    const zip = { path: files.seen.path, sha256 };
+    return await this.#store.shown(zip, this.#returnedPrefix, signal).catch((cause: unknown) => {
+      // A store that reads late may have read that one.
+      throw signal.aborted || files.seen.isThere() ? cause : this.#replaced(files.seen, cause);
+    });
+  }
+
+  /** Resolves when the store's own call has ended: from now on the zip stays for the time in which the store may open it. */
+  async #ended({ files, sent }: Sending): Promise<void> {
+    await sent?.catch(() => undefined);
+    if (files !== undefined) this.#placed.release(files.all, sent === undefined ? 0 : this.#graceMs);
+  }
+
+  /** Puts the zip at the paths that stores read. */
+  async #place(): Promise<PlacedZip> {
+    const published = this.#publishedStorePath;
+    const others = published === this.#path ? [] : [published];
+    const all = await this.#placed.put(this.#made, [this.#path, ...others]).catch((cause: unknown) => {
+      const { code, hint } = diskError("put the zip there", cause);
+      throw new VaultError(code, `The zip of ${this.#session} cannot be put where the store looks for it.`, {
         cause,
-        hint: "Stores with four methods read the zip from the working directory: start the bot in a writable directory.",
+        hint: code === "DENIED" ? WRITABLE : hint,
       });
     });
-    placed.push(copy);
-    return copy;
+    const seen = all.find(({ path }) => path === resolve(published));
+    if (seen === undefined) throw new Error(`No zip was put at ${published}.`);
+    return { all, seen };
   }
 
   /** @param seen the file that the store may have read */
@@ -198,16 +238,6 @@ export class ZipSession implements StoreSession {
     );
     if (!seen.isThere()) throw this.#replaced(seen, failure?.cause);
     if (failure !== undefined) throw failure.cause;
-  }
-
-  /** Waits until the store shows that it has the zip. */
-  async #shown(seen: ReplaceableFile, sha256: string, signal: AbortSignal): Promise<void> {
-    const zip = { path: seen.path, sha256 };
-    const prefix = join(this.#dataPath, `${this.#session}.returned-`);
-    await this.#store.shown(zip, prefix, signal).catch((cause: unknown) => {
-      // A store that reads late may have read that one.
-      throw signal.aborted || seen.isThere() ? cause : this.#replaced(seen, cause);
-    });
   }
 
   #replaced(seen: ReplaceableFile, cause: unknown): VaultError {
@@ -229,10 +259,10 @@ export class ZipSession implements StoreSession {
   /** Does nothing: a store with four methods keeps the newest zip alone. */
   async rollBack(): Promise<undefined> {}
 
+  /** Removes the zips that are left on the disk, too. */
   async delete(retainMs?: number): Promise<void> {
     await this.#store.delete(retainMs);
-    for (const file of this.#left) file.remove();
-    this.#left = [];
+    this.#placed.removeAll();
   }
 
   async keepLocal(): Promise<void> {
@@ -242,6 +272,6 @@ export class ZipSession implements StoreSession {
   async close(): Promise<void> {
     const fetched = this.#fetched;
     this.#fetched = undefined;
-    if (fetched !== undefined) await rm(fetched.path, { force: true }).catch(() => undefined);
+    await fetched?.files.close();
   }
 }

@@ -1,8 +1,9 @@
 import { withDeadline, withSignal } from "../../async/deadline.ts";
-import { lookAgain } from "../../async/look-again.ts";
 import { lockAll, Mutex, mutexesOf, type Release } from "../../async/mutex.ts";
 import { isVaultError, noAnswer, safeCause, safeMessage, VaultError } from "../../errors.ts";
 import { isProfileStore, type SessionStore } from "../../store.ts";
+import { type NotShown, untilShown } from "../../until-shown.ts";
+import type { WrittenFiles } from "./written-files.ts";
 import { ZipReadBack } from "./zip-read-back.ts";
 
 /** The longest time of each call of a store, in milliseconds: the store may have no limits of its own. */
@@ -15,7 +16,12 @@ export const LIMITS = {
   deleteMs: 30_000,
   /** From the end of `save` until the store shows what it has: some resolve first and read the zip later. */
   shownMs: 30_000,
+  /** From the end of each call of `save`, how long the zip stays: some open it only then, and a missing file ends the process. */
+  graceMs: 60_000,
 };
+
+/** Of the saves of a store that has returned the last zip it was asked for, one in so many is read back: zips are large. */
+const READ_BACK_EVERY = 10;
 
 /** The state of one session of one store that all runs of this process share. */
 class SharedState {
@@ -23,11 +29,10 @@ class SharedState {
   readonly writes: Mutex = new Mutex();
   /** Whether the stored zip may differ from the last zip that the store has confirmed. */
   unsure = false;
-  /**
-   * Whether the store has returned a zip that it was given, at the first look after a save. The others are asked to return
-   * each one.
-   */
-  isPrompt = false;
+  /** How many of the next saves need not be read back: none after a save that has failed. */
+  believed = 0;
+  /** Whether the store has been seen to show a zip only some time after it called it saved: it is asked to return each. */
+  isLate = false;
 }
 
 const shared = new WeakMap<SessionStore, Map<string, SharedState>>();
@@ -49,6 +54,8 @@ export class ZipStoreClient {
   readonly #session: string;
   readonly #limits: typeof LIMITS;
   readonly #shared: SharedState;
+  /** Whether the store has returned a zip that it was given through this object. */
+  #hasReturned = false;
 
   constructor(store: SessionStore, session: string, limits: typeof LIMITS) {
     this.#store = store;
@@ -76,13 +83,14 @@ export class ZipStoreClient {
     throw noAnswer(`Could not look for the session ${this.#session}`, answer);
   }
 
-  async extract(path: string, signal: AbortSignal): Promise<void> {
-    await this.#read(path, signal);
+  /** Has the store write its zip to one of the files. */
+  async extract(files: WrittenFiles, signal: AbortSignal): Promise<void> {
+    await this.#read(files, signal);
     this.#shared.unsure = false;
   }
 
-  async #read(path: string, signal: AbortSignal): Promise<void> {
-    const read = (): Promise<unknown> => this.#store.extract({ session: this.#session, path });
+  async #read(files: WrittenFiles, signal: AbortSignal): Promise<void> {
+    const read = (): Promise<unknown> => files.write((path) => this.#store.extract({ session: this.#session, path }));
     await this.#callWithin("read the session", this.#limits.transferMs, signal, read);
   }
 
@@ -105,46 +113,57 @@ export class ZipStoreClient {
     await this.#call("save the session", () => this.#store.save({ session: this.#session, path }));
   }
 
-  /** Whether the store reads a zip before it calls it saved, as far as is known. */
-  get isPrompt(): boolean {
-    return this.#shared.isPrompt || isProfileStore(this.#store);
-  }
-
   /**
    * To be called when `save` has resolved: waits until the store shows that it has taken the zip. It is not
    * {@link unsure} any more then. A store of this package proves its saves itself.
    * @param zip as it lies on the disk
    * @param prefix of the paths to which the store writes its zip
-   * @throws `UNAVAILABLE` when it does not show that within the limit
+   * @returns `false` when the signal has aborted before the store was asked, or while it has not answered yet
+   * @throws `UNAVAILABLE` when it does not show that within the limit; the reason of the signal when it has aborted after a
+   *   look that has missed the zip
    */
-  async shown(zip: { path: string; sha256: string }, prefix: string, signal: AbortSignal): Promise<void> {
-    if (!isProfileStore(this.#store)) await this.#untilShown(zip, prefix, signal);
-    this.#shared.unsure = false;
-  }
-
-  async #untilShown(zip: { path: string; sha256: string }, prefix: string, signal: AbortSignal): Promise<void> {
-    const back = new ZipReadBack({ zip, prefix, read: (path, limited) => this.#read(path, limited) });
-    const look = async (): Promise<string | undefined> => {
-      const missing = await this.#missing(signal);
-      return missing === undefined && !this.#shared.isPrompt ? await back.look(signal) : missing;
-    };
-    try {
-      signal.throwIfAborted();
-      const { looks, missing } = await lookAgain(look, { limitMs: this.#limits.shownMs, signal });
-      this.#shared.isPrompt = looks === 1 && missing === undefined;
-      if (missing !== undefined) throw notShown(this.#session, zip.path, missing);
-    } finally {
-      await back.close();
+  async shown(zip: { path: string; sha256: string }, prefix: string, signal: AbortSignal): Promise<boolean> {
+    const shared = this.#shared;
+    if (!isProfileStore(this.#store)) {
+      const { believed } = shared;
+      shared.believed = 0;
+      const isReadBack = !this.#hasReturned || shared.isLate || believed === 0;
+      const missed: NotShown[] = [];
+      try {
+        await this.#untilShown(zip, isReadBack ? prefix : undefined, missed, signal);
+      } catch (error) {
+        if (signal.aborted && missed.length === 0) return false;
+        throw error;
+      }
+      shared.isLate ||= missed.some((each) => "difference" in each);
+      this.#hasReturned = true;
+      shared.believed = isReadBack ? READ_BACK_EVERY - 1 : believed - 1;
     }
+    shared.unsure = false;
+    return true;
   }
 
-  /** Why the store may not have the session, as a clause. */
-  async #missing(signal: AbortSignal): Promise<string | undefined> {
+  /** @param prefix `undefined`: the zip is not read back */
+  async #untilShown(
+    zip: { path: string; sha256: string },
+    prefix: string | undefined,
+    missed: NotShown[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const read = (files: WrittenFiles, limited: AbortSignal): Promise<void> => this.#read(files, limited);
+    const back = prefix === undefined ? undefined : new ZipReadBack({ zip, prefix, read });
     try {
-      return (await this.exists(signal)) ? undefined : "its sessionExists answers false";
-    } catch (error) {
       signal.throwIfAborted();
-      return `its sessionExists fails: ${safeMessage(error).replace(/\.$/, "")}`;
+      const { missing } = await untilShown({
+        exists: () => this.exists(signal),
+        compare: back && (() => back.look(signal)),
+        limitMs: this.#limits.shownMs,
+        signal,
+        onMissing: (each) => void missed.push(each),
+      });
+      if (missing !== undefined) throw notShown(this.#session, missing, this.#limits.graceMs);
+    } finally {
+      await back?.close();
     }
   }
 
@@ -209,11 +228,15 @@ export class ZipStoreClient {
   }
 }
 
-function notShown(session: string, path: string, missing: string): VaultError {
-  const message = `Session ${session} may not be stored: the store called it saved, and ${missing}.`;
+function notShown(session: string, missing: NotShown, graceMs: number): VaultError {
+  const why =
+    "difference" in missing
+      ? missing.difference
+      : `its sessionExists fails: ${safeMessage(missing.error).replace(/\.$/, "")}`;
+  const message = `Session ${session} may not be stored: the store called it saved, and ${why}.`;
   return new VaultError("UNAVAILABLE", message, {
     hint:
-      `Its \`save\` must resolve when it has read and stored the zip, not before. The zip stays at ${path} until the next ` +
-      "save, which sends it again; the local profile is kept.",
+      "Its `save` must resolve when it has read and stored the zip, not before. The zip stays where the store looks for it " +
+      `for ${graceMs / 1_000} s, the next save sends the session again, and the local profile is kept.`,
   });
 }

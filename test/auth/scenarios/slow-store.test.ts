@@ -23,7 +23,7 @@ beforeEach(() => {
 function linkTo(store: Partial<SessionStore>): ZipSession {
   const nothing = async (): Promise<void> => {};
   const whole: SessionStore = { sessionExists: () => true, save: nothing, extract: nothing, delete: nothing, ...store };
-  const limits = { answerMs: 20, transferMs: 20, deleteMs: 20, shownMs: 20 };
+  const limits = { answerMs: 20, transferMs: 20, deleteMs: 20, shownMs: 20, graceMs: 0 };
   return new ZipSession(whole, session, dataPath, false, limits);
 }
 

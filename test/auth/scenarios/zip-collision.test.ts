@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
+import { LIMITS } from "../../../lib/auth/store/zip-store-client.ts";
 import type { SaveReport, SessionStore } from "../../../lib/store.ts";
 import { captureOf } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
@@ -14,6 +15,8 @@ import { linkedProfile } from "../support/linked-profile.ts";
 const signal = new AbortController().signal;
 const session = "RemoteAuth";
 const zip = `${session}.zip`;
+/** A zip goes as soon as its save has ended. */
+const limits = { ...LIMITS, graceMs: 0 };
 const home = process.cwd();
 /** What would go wrong would have by then; nothing that goes well waits for it. */
 const LONG_ENOUGH_MS = times(200, 1_000);
@@ -84,7 +87,7 @@ it.each([
     const dataPath = join(root, String(dataPaths[n]));
     await mkdir(dataPath, { recursive: true });
     if (n === 1) await Promise.race([first.opened, saves[0]]);
-    return (await save(new ZipSession(store, session, dataPath, true), `bot ${n}`)).id;
+    return (await save(new ZipSession(store, session, dataPath, true, limits), `bot ${n}`)).id;
   });
   expect(await Promise.all(saves)).toEqual(stores.map(({ blob }) => sha256(blob)));
   expect(await readdir(".")).toEqual([]);
@@ -103,7 +106,7 @@ describe("a zip with which another process replaces this process's zip", () => {
   ])("%s, fails the save, stays, and makes the next save send again", async (_, replace) => {
     let disturb = async (): Promise<void> => {};
     const store = new OldStore(() => disturb());
-    const run = new ZipSession(store, session, root, true);
+    const run = new ZipSession(store, session, root, true, limits);
     const { id } = await save(run, "one");
     disturb = replace;
     await expect(save(run, "two")).rejects.toMatchObject(replaced);
@@ -128,7 +131,7 @@ describe("a zip with which another process replaces this process's zip", () => {
       stop.abort(new Error("enough"));
       await ended.opened;
     });
-    const run = new ZipSession(store, session, root, true);
+    const run = new ZipSession(store, session, root, true, limits);
     await expect(save(run, "one", undefined, stop.signal)).rejects.toThrow("enough");
     ended.open();
     // It waits until the zip was let go of.
@@ -144,7 +147,7 @@ it("is replaced atomically by this process's zip: a reader of the old zip reads 
   const store = new OldStore(async () => {
     beside = await readdir(".");
   });
-  const { id } = await save(new ZipSession(store, session, root, true), "one");
+  const { id } = await save(new ZipSession(store, session, root, true, limits), "one");
   expect(sha256(store.blob)).toBe(id);
   expect(await readFile("being-read.zip", "utf8")).toBe("another bot's");
   expect(beside.sort()).toEqual([zip, "being-read.zip"].sort());

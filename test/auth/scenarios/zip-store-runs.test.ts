@@ -175,7 +175,7 @@ describe("a save that its run has aborted", () => {
       message: expect.stringContaining("to an earlier call"),
       hint: expect.stringContaining("restart the process"),
     };
-    const next = runOn(store, { answerMs: 20, transferMs: 20, deleteMs: 20, shownMs: 20 });
+    const next = runOn(store, { answerMs: 20, transferMs: 20, deleteMs: 20, shownMs: 20, graceMs: 0 });
     await expect(next.open(signal)).rejects.toMatchObject(busy);
     await expect(save(next, "new")).rejects.toMatchObject(busy);
     await expect(next.delete()).rejects.toMatchObject(busy);

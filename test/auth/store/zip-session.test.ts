@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ZipSession } from "../../../lib/auth/store/zip-session.ts";
+import { LIMITS } from "../../../lib/auth/store/zip-store-client.ts";
 import type { VaultError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../lib/store.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
@@ -31,7 +32,7 @@ class KeptZip {
 }
 
 function linkTo(store: Partial<SessionStore>): ZipSession {
-  return new ZipSession({ ...new KeptZip(), ...store }, session, dataPath, false);
+  return new ZipSession({ ...new KeptZip(), ...store }, session, dataPath, false, { ...LIMITS, graceMs: 0 });
 }
 
 const notLinked = new Error("not linked");
@@ -136,11 +137,39 @@ describe("a store that answers neither true nor false whether it has a session",
 
 describe("a fetched zip", () => {
   it("is removed when the local profile is kept, and there is at most one", async () => {
-    await writeFile(join(dataPath, `${session}.fetched.zip`), "of a process that was killed");
+    for (const kind of ["fetched-1.zip", "returned-1.zip", "made.zip"]) {
+      await writeFile(join(dataPath, `${session}.${kind}`), "of a process that was killed");
+    }
     const link = linkTo({ sessionExists: () => true, extract: ({ path }) => writeFile(path, "zip") });
     expect(await link.open(signal)).toMatchObject({ kind: "current" });
-    expect(await readdir(dataPath)).toEqual([`${session}.fetched.zip`]);
+    expect(await readdir(dataPath)).toEqual([expect.stringMatching(/^RemoteAuth-zip\.fetched-[0-9a-f]{12}\.zip$/)]);
     await link.keepLocal();
     expect(await readdir(dataPath)).toEqual([]);
+  });
+
+  it("is removed when the store writes it after the start was given up, and disturbs no later one", async () => {
+    const [asked, ended] = [gate(), gate()];
+    let [written, answer] = ["late", ended.opened];
+    const extract = async ({ path }: { path: string }): Promise<void> => {
+      const text = written;
+      asked.open();
+      await answer;
+      await writeFile(path, text);
+    };
+    const link = linkTo({ sessionExists: () => true, extract });
+    const stop = new AbortController();
+    const opened = link.open(stop.signal);
+    await Promise.race([asked.opened, opened]);
+    stop.abort(new Error("enough"));
+    await expect(opened).rejects.toThrow("enough");
+    await link.close();
+    [written, answer] = ["next", Promise.resolve()];
+    const next = linkTo({ sessionExists: () => true, extract });
+    await next.open(signal);
+    ended.open();
+    const [name = ""] = (await readdir(dataPath)).filter((each) => each.includes(".fetched-"));
+    expect(await readFile(join(dataPath, name), "utf8")).toBe("next");
+    await next.close();
+    await expect.poll(() => readdir(dataPath), { timeout: 240_000 }).toEqual([]);
   });
 });
