@@ -15,9 +15,6 @@ import { WrittenFiles } from "./written-files.ts";
 import { sha256Of } from "./zip-read-back.ts";
 import { LIMITS, ZipStoreClient } from "./zip-store-client.ts";
 
-const WRITABLE =
-  "Stores with four methods read the zip from the working directory: start the bot in a writable directory.";
-
 type ZipSaveOptions = Omit<SaveOptions, "wid">;
 
 /** A zip at the paths that stores read. */
@@ -219,10 +216,11 @@ export class ZipSession implements StoreSession {
     const published = this.#publishedStorePath;
     const others = published === this.#path ? [] : [published];
     const all = await this.#placed.put(this.#made, [this.#path, ...others]).catch((cause: unknown) => {
-      const { code, hint } = diskError("put the zip there", cause);
-      throw new VaultError(code, `The zip of ${this.#session} cannot be put where the store looks for it.`, {
+      const failure = diskError(`put the zip of ${this.#session} where the store looks for it`, cause);
+      if (failure.code !== "DENIED") throw failure;
+      throw new VaultError("DENIED", `The zip of ${this.#session} cannot be put where the store looks for it.`, {
         cause,
-        hint: code === "DENIED" ? WRITABLE : hint,
+        hint: "Stores with four methods read the zip from the working directory: start the bot in a writable directory.",
       });
     });
     const seen = all.find(({ path }) => path === resolve(published));
