@@ -1,6 +1,5 @@
 import { readdir } from "node:fs/promises";
 import { codeOf } from "../../disk/errors.ts";
-import { isForeignName } from "../../disk/foreign-names.ts";
 import { isVaultError } from "../../errors.ts";
 import { CheckedFiles } from "../../profile/checked-files.ts";
 import type { Credentials } from "../../profile/credentials.ts";
