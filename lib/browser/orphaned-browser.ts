@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { groupOf, identify, type ProcessId, stateOf } from "../disk/process-id.ts";
-import { browsersOf, isBrowserOf } from "./browser-process.ts";
+import { groupOf, identify, type ProcessId, parentOf, stateOf } from "../disk/process-id.ts";
+import { browsersOf, isBrowserOf, isStarter, looksLikeBrowser } from "./browser-process.ts";
 import { readRecord, removeRecord } from "./pidfile.ts";
 import { browserOf, openElsewhere } from "./singleton-lock.ts";
 
@@ -36,13 +36,31 @@ async function browsersIn(dir: string): Promise<ProcessId[]> {
 /** @param recorded absent when the bot died before it knew the number of its browser: then it is whichever is open */
 async function orphansOf(dir: string, recorded: ProcessId | undefined): Promise<ProcessId[]> {
   const open = await browsersIn(dir);
-  if (recorded === undefined) return open;
+  if (recorded === undefined) return await browsersAmong(open);
   // The bot may have started a script that has started the browser: puppeteer makes a process group of both. No later
   // process has the number of a group that exists.
   const groups = await Promise.all(open.map(({ pid }) => groupOf(pid)));
   const orphans = open.filter(({ pid }, index) => pid !== recorded.pid && groups[index] === recorded.pid);
   // A profile that was copied has the record of the browser of another one.
   return (await isBrowserOf(recorded.pid, dir)) ? [recorded, ...orphans] : orphans;
+}
+
+/**
+ * Those that are browsers, and the scripts that have started one: another program, as a test or a server, may have the
+ * option on its command line.
+ */
+async function browsersAmong(open: readonly ProcessId[]): Promise<ProcessId[]> {
+  const found = await Promise.all(
+    open.map(async (each) => ({
+      each,
+      parent: await parentOf(each.pid),
+      isBrowser: await looksLikeBrowser(each.pid),
+      isStarter: await isStarter(each.pid),
+    })),
+  );
+  const parents = new Set(found.filter(({ isBrowser }) => isBrowser).map(({ parent }) => parent));
+  const ours = found.filter((one) => one.isBrowser || (parents.has(one.each.pid) && !one.isStarter));
+  return ours.map(({ each }) => each);
 }
 
 async function endProcess(browser: ProcessId): Promise<void> {

@@ -97,18 +97,24 @@ export async function groupOf(pid: number): Promise<number | undefined> {
   return (await statOf(pid))?.group;
 }
 
+/** The number of the process that has started a process; `undefined` as for {@link groupOf}. */
+export async function parentOf(pid: number): Promise<number | undefined> {
+  return (await statOf(pid))?.parent;
+}
+
 interface Stat {
   readonly state: string | undefined;
+  readonly parent: number;
   readonly group: number;
   readonly startedAt: string | undefined;
 }
 
-/** Fields 3, 5 and 22 of /proc/<pid>/stat (proc(5)): a process that has ended, and was not waited for, has the state `Z`. */
+/** Fields 3, 4, 5 and 22 of /proc/<pid>/stat (proc(5)): a process that has ended, and was not waited for, has the state `Z`. */
 async function statOf(pid: number): Promise<Stat | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // The second field is a name in parentheses, which may contain any character.
   const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields && { state: fields[0], group: Number(fields[2]), startedAt: fields[19] };
+  return fields && { state: fields[0], parent: Number(fields[1]), group: Number(fields[2]), startedAt: fields[19] };
 }
 
 /** Whether a process group has a member that is no zombie (proc(5): state and group are fields 3 and 5). Linux only. */

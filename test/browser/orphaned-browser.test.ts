@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { browsersOf } from "../../lib/browser/browser-process.ts";
 import { endOrphanedBrowser } from "../../lib/browser/orphaned-browser.ts";
@@ -18,8 +18,7 @@ const folder = useFolder();
 beforeEach(async () => {
   dir = folder();
   const profile = `--user-data-dir=${dir}`;
-  child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "--", profile], { stdio: "ignore" });
-  await once(child, "spawn");
+  child = await idle("chromium", profile);
   exited = once(child, "exit");
 });
 
@@ -27,6 +26,15 @@ afterEach(async () => {
   child.kill("SIGKILL");
   await exited;
 });
+
+/** A process that idles, by the name `argv0`. */
+async function idle(argv0: string, profile: string, cwd = dir): Promise<ChildProcess> {
+  const args = ["-e", "setInterval(() => {}, 1000)", "--", profile];
+  const started = spawn(process.execPath, args, { argv0, cwd, stdio: "ignore" });
+  onTestFinished(() => void started.kill("SIGKILL"));
+  await once(started, "spawn");
+  return started;
+}
 
 function pidOf({ pid }: ChildProcess): number {
   if (pid === undefined) throw new Error("not started");
@@ -99,6 +107,32 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     await endOrphanedBrowser(dir);
     expect(await exited).toEqual([null, "SIGTERM"]);
     expect(await readdir(dir)).toEqual([]);
+  });
+
+  it("ends no other program that has the option on its command line, when the bot died before it recorded a number", async () => {
+    await forge((owner) => {
+      owner.bot.startedAt = "1";
+      delete owner.browser;
+    });
+    const other = await idle("node", `--user-data-dir=${dir}`);
+    await expect(endOrphanedBrowser(dir)).rejects.toMatchObject({
+      code: "LEASE_HELD",
+      owner: `${hostname()}-${other.pid}`,
+    });
+    expect([other.exitCode, other.signalCode]).toEqual([null, null]);
+    expect(await exited).toEqual([null, "SIGTERM"]);
+  });
+
+  it("takes a relative path as the process that has it takes it", async () => {
+    const here = relative("", dir);
+    // From there the path leads to no folder.
+    const deep = join(folder(), ...here.split(sep).map(() => "a"));
+    await mkdir(deep, { recursive: true });
+    const elsewhere = await idle("chromium", `--user-data-dir=${here}`, deep);
+    expect(await browsersOf(dir)).toEqual([child.pid]);
+    const same = await idle("chromium", `--user-data-dir=${basename(dir)}`, dirname(dir));
+    expect((await browsersOf(dir)).sort()).toEqual([child.pid, same.pid].sort());
+    expect([elsewhere.exitCode, elsewhere.signalCode]).toEqual([null, null]);
   });
 
   it("ends a browser when a later process has its bot's number", async () => {
