@@ -9,6 +9,7 @@ const ALONE = [
   "test/adapters/fs-faults.test.ts",
   "test/auth/scenarios/{linked-anew,power-loss}.test.ts",
   "test/auth/local/remove-profile.test.ts",
+  "test/browser/look.test.ts",
   "test/profile/synced-files.test.ts",
   "test/profile/leveldb/without-native.test.ts",
   "test/vault/out-of-memory.test.ts",

@@ -2,7 +2,7 @@ import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { forEachConcurrent } from "../async/semaphore.ts";
-import { codeOf, isMissing } from "../disk/errors.ts";
+import { codeOf } from "../disk/errors.ts";
 
 /**
  * How long somebody else's files are looked at, in milliseconds by the monotonic clock: whoever uses them on another
@@ -44,11 +44,12 @@ export async function printOfProfile(dir: string): Promise<string> {
   const lines: string[] = [];
   const folders = [dir];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    const parent = folder;
+    // A folder that this user may not read, as the `lost+found` of a disk: nobody else can be seen in it either.
     const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-      if (!isMissing(error)) throw error;
+      lines.push(`${parent} ${codeOf(error) ?? "unknown"}`);
       return [];
     });
-    const parent = folder;
     folders.push(...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(parent, name)));
     await forEachConcurrent(entries, FILES_AT_ONCE, async (entry) => {
       const path = join(parent, entry.name);
