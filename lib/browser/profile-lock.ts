@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
 import { identify, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
@@ -41,6 +42,8 @@ export interface LockOptions {
 }
 
 const ATTEMPTS = 5;
+/** The pause after a claim that was gone when it was read, in milliseconds. */
+const GONE_MS = 50;
 
 /** Ids of the claims of the runs of this process. All copies of this package that a process has loaded share them. */
 const KEY = Symbol.for("wa-vault.claims");
@@ -109,7 +112,12 @@ async function take(path: string, dir: string, own: Claim, { signal, claimMs }: 
     signal?.throwIfAborted();
     if (await createClaim(path, own)) return false;
     const found = await readClaim(path);
-    if (found === undefined) continue;
+    if (found === undefined) {
+      // Released just now; or the name is there, and no file: a link that leads nowhere.
+      if (attempt >= ATTEMPTS) throw noClaimThere(path);
+      await delay(GONE_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+      continue;
+    }
     const state = await stateOfRun(found, own);
     if (state === "running" || attempt >= ATTEMPTS) throw held(dir, found.claim);
     if (state === "unknown") {
@@ -162,6 +170,16 @@ function nameOf(claim: Claim | undefined): string {
   if (claim === undefined) return "another process";
   const isOwn = claim.host === hostname() && claim.pid === process.pid && living.has(claim.id);
   return isOwn ? "another client of this process" : `process ${claim.pid} of ${claim.host}`;
+}
+
+function noClaimThere(path: string): VaultError {
+  return new VaultError(
+    "UNAVAILABLE",
+    `${path} can be neither made nor read: a link that leads nowhere may have its name.`,
+    {
+      hint: "Remove that link: the lock of a profile is a file beside it.",
+    },
+  );
 }
 
 function troubleWith(path: string, code: string): string {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -194,6 +194,16 @@ describe("lockProfile", () => {
     const lock = await lockProfile(dir, LONG_LOOK);
     expect(lock.hasLooked).toBe(false);
     await lock.release();
+  });
+
+  it("throws UNAVAILABLE when a link that leads nowhere has the name of the lock file", async () => {
+    await mkdir(join(root, "data"), { recursive: true });
+    await symlink(join(root, "nowhere", "x"), file);
+    await expect(lockProfile(dir, LONG_LOOK)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      message: expect.stringContaining(file),
+      hint: expect.stringContaining("link"),
+    });
   });
 
   it("throws UNAVAILABLE when the lock file cannot be created", async () => {
