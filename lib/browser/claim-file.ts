@@ -47,11 +47,15 @@ export async function createClaim(path: string, claim: Claim): Promise<boolean> 
 }
 
 /**
- * Removes the claim with the text `judged` only.
+ * Removes the claim with the text of `judged` only, which nobody has touched since when `judged` says when it was touched.
  * @returns `false` when there is another one, which is there as before
  */
-export async function removeClaim(path: string, judged: string): Promise<boolean> {
-  return (await removeJudged(path, async (aside) => (await readClaim(aside))?.text === judged)) !== "given back";
+export async function removeClaim(path: string, judged: { text: string; touched?: string }): Promise<boolean> {
+  const isJudged = async (at: string): Promise<boolean> => {
+    const found = await readClaim(at);
+    return found?.text === judged.text && (judged.touched ?? found.touched) === found.touched;
+  };
+  return (await removeJudged(path, isJudged)) !== "given back";
 }
 
 /**

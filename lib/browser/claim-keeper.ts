@@ -79,10 +79,10 @@ export class ClaimKeeper {
     if (!this.#hasOpened || (found !== undefined && found.text !== torn)) return;
     if (!(await this.#options.isAlone())) return this.#lose(undefined);
     if (this.#isStopped) return;
-    if (found !== undefined) await removeClaim(path, found.text);
+    if (found !== undefined) await removeClaim(path, { text: found.text });
     await createClaim(path, claim);
     // It was released meanwhile.
-    if (this.#isStopped) await removeClaim(path, JSON.stringify(claim));
+    if (this.#isStopped) await removeClaim(path, { text: JSON.stringify(claim) });
   }
 
   #lose(by: Claim | undefined): void {

@@ -44,6 +44,8 @@ export interface LockOptions {
 const ATTEMPTS = 5;
 /** The pause after a claim that was gone when it was read, in milliseconds. */
 const GONE_MS = 50;
+/** How long a claim may be without its name while another start judges it, in milliseconds. */
+const ASIDE_MS = 1_000;
 
 /** Ids of the claims of the runs of this process. All copies of this package that a process has loaded share them. */
 const KEY = Symbol.for("wa-vault.claims");
@@ -91,7 +93,7 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
     hasLooked,
     lost: lost.signal,
     async check() {
-      const found = await readClaim(path).catch((cause) => {
+      const found = await readBackClaim(path).catch((cause) => {
         throw diskError(`read the lock of the profile ${dir}`, cause);
       });
       if (found?.claim?.id !== id) throw held(dir, found?.claim);
@@ -99,11 +101,26 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
     opened: () => keeper.opened(),
     async release() {
       keeper.stop();
-      const found = await readClaim(path).catch(() => undefined);
-      if (found?.claim?.id === id) await removeClaim(path, found.text).catch(() => undefined);
+      if (!(await removeOwn(path, id))) setTimeout(() => void removeOwn(path, id), ASIDE_MS).unref();
       living.delete(id);
     },
   };
+}
+
+/** As {@link readClaim}: a claim that another start has judged wrongly has no name for a moment. */
+async function readBackClaim(path: string): Promise<FoundClaim | undefined> {
+  for (let waited = 0; ; waited += GONE_MS) {
+    const found = await readClaim(path);
+    if (found !== undefined || waited >= ASIDE_MS) return found;
+    await delay(GONE_MS);
+  }
+}
+
+/** Never rejects. @returns whether there was a claim, which was removed when it was that of the run `id` */
+async function removeOwn(path: string, id: string): Promise<boolean> {
+  const found = await readClaim(path).catch(() => undefined);
+  if (found?.claim?.id !== id) return found !== undefined;
+  return await removeClaim(path, { text: found.text }).catch(() => false);
 }
 
 /** @returns whether it has looked at the profile for a while */
@@ -127,7 +144,7 @@ async function take(path: string, dir: string, own: Claim, { signal, claimMs }: 
       if (later?.text !== found.text) continue;
       if (isUsed) throw held(dir, found.claim);
     }
-    if (!(await removeClaim(path, found.text))) throw held(dir, (await readClaim(path))?.claim);
+    if (!(await removeClaim(path, found))) throw held(dir, (await readClaim(path))?.claim);
     if (state === "unknown" && (await createClaim(path, own))) return true;
   }
 }

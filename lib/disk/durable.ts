@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { forEachConcurrent } from "../async/semaphore.ts";
@@ -131,9 +131,9 @@ export async function replaceFile<T>(
 }
 
 /**
- * Removes the file at `path` if it is still the file that the caller has judged. The file is renamed first and checked
- * then, because another process may have replaced it meanwhile: such a file is renamed back.
- * @param isJudged whether the renamed file is the judged one
+ * Removes the file at `path` if it is still the file that the caller has judged. The file is renamed and checked again
+ * then, because another process may have replaced it meanwhile: such a file gets its name back, unless a newer one has it.
+ * @param isJudged whether the file at the given path is the judged one; called before and after the rename
  * @returns `removed`; `gone` when there was no file; `given back` when there was another file
  */
 export async function removeJudged(
@@ -142,6 +142,8 @@ export async function removeJudged(
 ): Promise<"removed" | "gone" | "given back"> {
   const aside = uniqueName(`${path}.`);
   try {
+    await lstat(path);
+    if (!(await isJudged(path))) return "given back";
     await rename(path, aside);
   } catch (cause) {
     if (isMissing(cause)) return "gone";
@@ -151,8 +153,19 @@ export async function removeJudged(
     await rm(aside, { force: true });
     return "removed";
   }
-  await rename(aside, path);
+  await giveBack(aside, path);
   return "given back";
+}
+
+async function giveBack(aside: string, path: string): Promise<void> {
+  try {
+    // Replaces no file, as a rename would.
+    await link(aside, path);
+  } catch (cause) {
+    // Not every disk has links.
+    if (codeOf(cause) !== "EEXIST") return await rename(aside, path);
+  }
+  await rm(aside, { force: true });
 }
 
 /** Writes all of `bytes`: one call of the system may write fewer. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -223,6 +223,18 @@ describe("a lock that is held", () => {
     await expect.poll(async () => (await stat(file)).mtimeMs, { timeout: 120_000 }).toBeGreaterThan(before);
     expect(await readFile(file, "utf8")).toBe(text);
     await lock.release();
+  });
+
+  it("is checked, and released, when its file has no name for a moment: another start judges it", async () => {
+    const lock = await lockProfile(dir);
+    const aside = `${file}.aside`;
+    await rename(file, aside);
+    setTimeout(() => rename(aside, file), 200);
+    await lock.check();
+    await rename(file, aside);
+    await lock.release();
+    await rename(aside, file);
+    await expect.poll(() => readdir(join(root, "data")), { timeout: 120_000 }).toEqual([]);
   });
 
   it("is made again when its file vanishes or is torn while the profile is open", async () => {

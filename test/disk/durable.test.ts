@@ -133,7 +133,7 @@ describe("removeJudged", () => {
     const seen: string[] = [];
     const judge = async (aside: string): Promise<boolean> => seen.push(await readFile(aside, "utf8")) > 0;
     expect(await removeJudged(path, judge)).toBe("removed");
-    expect(seen).toEqual(["old"]);
+    expect(seen).toEqual(["old", "old"]);
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -141,6 +141,19 @@ describe("removeJudged", () => {
     expect(await removeJudged(path, async () => false)).toBe("given back");
     expect(await readFile(path, "utf8")).toBe("old");
     expect(await readdir(folder)).toEqual(["file"]);
+  });
+
+  it("gives back what was replaced before its rename, unless there is a newer one", async () => {
+    for (const newer of ["newer", undefined]) {
+      const judge = async (at: string): Promise<boolean> => {
+        if (at === path) return true;
+        if (newer !== undefined) await writeFile(path, newer);
+        return false;
+      };
+      expect(await removeJudged(path, judge)).toBe("given back");
+      expect(await readFile(path, "utf8")).toBe("newer");
+      expect(await readdir(folder)).toEqual(["file"]);
+    }
   });
 
   it("finds what is not there gone, and judges nothing", async () => {
