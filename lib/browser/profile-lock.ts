@@ -35,6 +35,8 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long a claim of another machine or container is looked at, in milliseconds. @default 10000 */
   readonly claimMs?: number | undefined;
+  /** How long a claim of a running process is waited for, which may just be ending, in milliseconds. @default 4000 */
+  readonly heldMs?: number | undefined;
   /** How often the own claim is touched, in milliseconds. @default 2000 */
   readonly touchMs?: number | undefined;
   /** Called with warnings for a person. */
@@ -42,6 +44,8 @@ export interface LockOptions {
 }
 
 const ATTEMPTS = 5;
+/** A bot that was told to end a moment ago ends its browser first. */
+const HELD_MS = 4_000;
 /** The pause after a claim that was gone when it was read, in milliseconds. */
 const GONE_MS = 50;
 /** How long a claim may be without its name while another start judges it, in milliseconds. */
@@ -57,7 +61,7 @@ const living: Set<string> = shared[KEY];
  * Locks the profile at `dir`, by a file beside it that is touched every two seconds. Of several processes that open one
  * profile only one gets the lock, also when they run on several machines or in several containers. The lock of a process
  * that has ended is taken over: at once when the process is known to have ended, else when nobody has touched the lock or
- * a file of the profile for ten seconds.
+ * a file of the profile for ten seconds. A run that is just ending is waited for.
  * @throws `LEASE_HELD` when another run has the profile; `UNAVAILABLE` or `DENIED` when the disk refuses; the reason of
  *   the signal
  */
@@ -124,7 +128,8 @@ async function removeOwn(path: string, id: string): Promise<boolean> {
 }
 
 /** @returns whether it has looked at the profile for a while */
-async function take(path: string, dir: string, own: Claim, { signal, claimMs }: LockOptions): Promise<boolean> {
+async function take(path: string, dir: string, own: Claim, { signal, claimMs, heldMs = HELD_MS }: LockOptions): Promise<boolean> {
+  let hasWaited = heldMs === 0;
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     if (await createClaim(path, own)) return false;
@@ -136,6 +141,10 @@ async function take(path: string, dir: string, own: Claim, { signal, claimMs }: 
       continue;
     }
     const state = await stateOfRun(found, own);
+    if (state === "running" && !hasWaited) {
+      hasWaited = true;
+      if (await changesWithin(heldMs, () => printOfRun(path, own), signal)) continue;
+    }
     if (state === "running" || attempt >= ATTEMPTS) throw held(dir, found.claim);
     if (state === "unknown") {
       const isUsed = await changesWithin(claimMs ?? LOOK_TIMES.claimMs, () => printOf(path, dir), signal);
@@ -152,6 +161,11 @@ async function take(path: string, dir: string, own: Claim, { signal, claimMs }: 
 async function printOf(path: string, dir: string): Promise<string> {
   const found = await readClaim(path);
   return `${found?.text} ${found?.touched}\n${await printOfProfile(dir)}`;
+}
+
+async function printOfRun(path: string, own: Claim): Promise<string> {
+  const found = await readClaim(path);
+  return found === undefined ? "released" : `${await stateOfRun(found, own)} ${found.text}`;
 }
 
 /** The state of the run that a claim is of. */

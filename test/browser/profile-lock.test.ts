@@ -17,6 +17,7 @@ const linux = process.platform === "linux";
 const LOOK = { claimMs: 300 };
 const QUICK = { touchMs: 100 };
 const LONG_LOOK = { claimMs: 250_000 };
+const AT_ONCE = { heldMs: 0 };
 let root: string;
 let dir: string;
 let file: string;
@@ -45,7 +46,7 @@ async function leave(lock: object | string, ageMs = 0): Promise<void> {
 describe("lockProfile", () => {
   it("locks for one start at a time, also within one process", async () => {
     const first = await lockProfile(dir);
-    await expect(lockProfile(dir)).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.pid}` });
+    await expect(lockProfile(dir, AT_ONCE)).rejects.toMatchObject({ ...HELD, owner: `${hostname()}-${process.pid}` });
     await first.check();
     await first.release();
     await first.release();
@@ -54,8 +55,17 @@ describe("lockProfile", () => {
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
 
+  it("waits for a run that is just ending, until its signal", async () => {
+    const first = await lockProfile(dir);
+    setTimeout(() => void first.release(), 300);
+    const second = await lockProfile(dir, { heldMs: 250_000 });
+    const signal = AbortSignal.timeout(100);
+    await expect(lockProfile(dir, { heldMs: 250_000, signal })).rejects.toMatchObject({ name: "TimeoutError" });
+    await second.release();
+  });
+
   it("gives the lock to one of many starts", async () => {
-    const locks = await Promise.allSettled(Array.from({ length: 20 }, () => lockProfile(dir)));
+    const locks = await Promise.allSettled(Array.from({ length: 20 }, () => lockProfile(dir, AT_ONCE)));
     const won = locks.flatMap((lock) => (lock.status === "fulfilled" ? [lock.value] : []));
     expect(won).toHaveLength(1);
     for (const lock of locks) if (lock.status === "rejected") expect(lock.reason).toMatchObject(HELD);
@@ -86,10 +96,10 @@ describe("lockProfile", () => {
     await once(child, "spawn");
     const owner = await identify(child.pid as number);
     await leave({ ...owner, id: "a", host: hostname() });
-    await expect(lockProfile(dir)).rejects.toMatchObject(HELD);
+    await expect(lockProfile(dir, AT_ONCE)).rejects.toMatchObject(HELD);
     child.kill("SIGKILL");
     await once(child, "exit");
-    const locks = await Promise.allSettled(Array.from({ length: 10 }, () => lockProfile(dir)));
+    const locks = await Promise.allSettled(Array.from({ length: 10 }, () => lockProfile(dir, AT_ONCE)));
     const valid = await Promise.allSettled(
       locks.map(async (lock) => (lock.status === "fulfilled" ? await lock.value.check() : Promise.reject())),
     );

@@ -44,7 +44,7 @@ export async function removeUnused(dir: string, retries: number): Promise<boolea
   if (codeOf(await lstat(dir).catch((cause: unknown) => cause)) === "ENOENT") return true;
   let lock: ProfileLock | undefined;
   try {
-    lock = await lockProfile(dir);
+    lock = await lockProfile(dir, { heldMs: 0 });
     await removeStaleLocks(dir);
     return await removeProfile(dir, retries);
   } catch (error) {
