@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { removeJudged } from "../disk/durable.ts";
 import { codeOf } from "../disk/errors.ts";
@@ -8,6 +9,8 @@ export interface Claim extends ProcessId {
   /** Random, new with each start. */
   readonly id: string;
   readonly host: string;
+  /** The file that it was written to, by its device and number: a copy is another one. Absent in files of earlier versions. */
+  readonly file?: string | undefined;
 }
 
 /** A claim file as it was found; `claim` is `undefined` when it is torn. */
@@ -16,6 +19,8 @@ export interface FoundClaim {
   readonly claim: Claim | undefined;
   /** When it was touched last: differs after each touch, and says nothing else, because clocks differ. */
   readonly touched: string;
+  /** As {@link Claim.file}, of the file that was read. */
+  readonly file: string;
 }
 
 /** @returns `undefined` when there is none. @throws the error of the disk */
@@ -36,7 +41,7 @@ export async function createClaim(path: string, claim: Claim): Promise<boolean> 
   });
   if (file === undefined) return false;
   try {
-    await file.writeFile(JSON.stringify(claim));
+    await file.writeFile(JSON.stringify({ ...claim, file: fileOf(await file.stat({ bigint: true })) }));
   } catch (cause) {
     await rm(path, { force: true }).catch(() => undefined);
     throw cause;
@@ -44,6 +49,13 @@ export async function createClaim(path: string, claim: Claim): Promise<boolean> 
     await file.close();
   }
   return true;
+}
+
+/** Removes the claim of the run `id`, and no other one. @returns whether there was a claim */
+export async function removeOwnClaim(path: string, id: string): Promise<boolean> {
+  const found = await readClaim(path);
+  if (found?.claim?.id !== id) return found !== undefined;
+  return await removeClaim(path, { text: found.text });
 }
 
 /**
@@ -96,8 +108,12 @@ async function openThere(path: string, flags: string): Promise<FileHandle | unde
 
 async function readOpened(file: FileHandle): Promise<FoundClaim> {
   const text = await file.readFile("utf8");
-  const { mtimeNs } = await file.stat({ bigint: true });
-  return { text, claim: parse(text), touched: String(mtimeNs) };
+  const stats = await file.stat({ bigint: true });
+  return { text, claim: parse(text), touched: String(stats.mtimeNs), file: fileOf(stats) };
+}
+
+function fileOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
 }
 
 function parse(text: string): Claim | undefined {

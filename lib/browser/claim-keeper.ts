@@ -1,5 +1,6 @@
 import { codeOf } from "../disk/errors.ts";
-import { type Claim, createClaim, removeClaim, touchClaim } from "./claim-file.ts";
+import { type Claim, createClaim, removeClaim, removeOwnClaim, touchClaim } from "./claim-file.ts";
+import { touchRecord } from "./pidfile.ts";
 
 /** How often a claim is touched, in milliseconds: several times within the time for which others look at it. */
 export const TOUCH_MS = 2_000;
@@ -8,6 +9,8 @@ export interface ClaimKeeperOptions {
   /** Path of the claim file. */
   readonly path: string;
   readonly claim: Claim;
+  /** Path of the profile, whose record is touched with the claim. */
+  readonly dir: string;
   /** How often the claim is touched, in milliseconds. */
   readonly touchMs: number;
   /**
@@ -73,7 +76,8 @@ export class ClaimKeeper {
     const found = await touchClaim(path, claim);
     const torn = this.#torn;
     this.#torn = found?.claim === undefined ? found?.text : undefined;
-    if (this.#isStopped || found?.claim?.id === claim.id) return;
+    if (this.#isStopped) return;
+    if (found?.claim?.id === claim.id) return await this.#touchRecord();
     if (found?.claim !== undefined) return this.#lose(found.claim);
     // Until the profile is opened, its start checks the claim before each change: who made it vanish may have come and gone.
     if (!this.#hasOpened || (found !== undefined && found.text !== torn)) return;
@@ -82,7 +86,17 @@ export class ClaimKeeper {
     if (found !== undefined) await removeClaim(path, { text: found.text });
     await createClaim(path, claim);
     // It was released meanwhile.
-    if (this.#isStopped) await removeClaim(path, { text: JSON.stringify(claim) });
+    if (this.#isStopped) await removeOwnClaim(path, claim.id);
+  }
+
+  /** The claim of another container may lie beside a profile that is shared alone: then only the record tells of it. */
+  async #touchRecord(): Promise<void> {
+    const { dir, claim } = this.#options;
+    if (!this.#hasOpened) return;
+    // An error of the disk is told of the claim.
+    const record = await touchRecord(dir, claim.id).catch(() => undefined);
+    if (this.#isStopped || record?.claim === undefined || record.claim === claim.id) return;
+    this.#lose({ ...record.bot, id: record.claim, host: record.host ?? "another machine" });
   }
 
   #lose(by: Claim | undefined): void {

@@ -4,12 +4,12 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
-import { identify, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
+import { identify, isOfHere, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
-import { type Claim, createClaim, type FoundClaim, readClaim, removeClaim } from "./claim-file.ts";
+import { type Claim, createClaim, type FoundClaim, readClaim, removeClaim, removeOwnClaim } from "./claim-file.ts";
 import { ClaimKeeper, TOUCH_MS } from "./claim-keeper.ts";
 import { changesWithin, LOOK_TIMES, printOfProfile } from "./look.ts";
-import { readRecord } from "./pidfile.ts";
+import { type BrowserRecord, readRecord, removeRecordOf } from "./pidfile.ts";
 
 /** Locks a profile from the choice of its files until its browser has ended. */
 export interface ProfileLock {
@@ -74,6 +74,7 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
   try {
     await mkdir(dirname(dir), { recursive: true });
     hasLooked = await take(path, dir, claim, options);
+    hasLooked ||= await lookAtRecord(path, dir, claim, options);
   } catch (cause) {
     living.delete(id);
     if (options.signal?.aborted) throw options.signal.reason;
@@ -83,6 +84,7 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
   const keeper = new ClaimKeeper({
     path,
     claim,
+    dir,
     touchMs: options.touchMs ?? TOUCH_MS,
     async isAlone() {
       const record = await readRecord(dir);
@@ -105,6 +107,7 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
     opened: () => keeper.opened(),
     async release() {
       keeper.stop();
+      await removeRecordOf(dir, id);
       if (!(await removeOwn(path, id))) setTimeout(() => void removeOwn(path, id), ASIDE_MS).unref();
       living.delete(id);
     },
@@ -122,13 +125,16 @@ async function readBackClaim(path: string): Promise<FoundClaim | undefined> {
 
 /** Never rejects. @returns whether there was a claim, which was removed when it was that of the run `id` */
 async function removeOwn(path: string, id: string): Promise<boolean> {
-  const found = await readClaim(path).catch(() => undefined);
-  if (found?.claim?.id !== id) return found !== undefined;
-  return await removeClaim(path, { text: found.text }).catch(() => false);
+  return await removeOwnClaim(path, id).catch(() => false);
 }
 
 /** @returns whether it has looked at the profile for a while */
-async function take(path: string, dir: string, own: Claim, { signal, claimMs, heldMs = HELD_MS }: LockOptions): Promise<boolean> {
+async function take(
+  path: string,
+  dir: string,
+  own: Claim,
+  { signal, claimMs, heldMs = HELD_MS }: LockOptions,
+): Promise<boolean> {
   let hasWaited = heldMs === 0;
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
@@ -158,6 +164,29 @@ async function take(path: string, dir: string, own: Claim, { signal, claimMs, he
   }
 }
 
+/**
+ * Where the profile alone is shared, as a volume, each container has a folder of its own beside it, and sees no claim but
+ * its own: then the record in the profile, which its run touches too, tells of a run elsewhere.
+ * @returns whether it has looked at the profile for a while
+ */
+async function lookAtRecord(path: string, dir: string, own: Claim, options: LockOptions): Promise<boolean> {
+  const record = await readRecord(dir);
+  // Earlier versions do not touch it, and leave it when they end.
+  if (record?.claim === undefined || (await isOfHere(record.bot))) return false;
+  try {
+    const { claimMs = LOOK_TIMES.claimMs, signal } = options;
+    if (!(await changesWithin(claimMs, () => printOfProfile(dir), signal))) return true;
+    throw held(dir, ownerOf(record, record.claim));
+  } catch (error) {
+    await removeOwn(path, own.id);
+    throw error;
+  }
+}
+
+function ownerOf({ bot, host }: BrowserRecord, id: string): Claim {
+  return { ...bot, id, host: host ?? "another machine" };
+}
+
 async function printOf(path: string, dir: string): Promise<string> {
   const found = await readClaim(path);
   return `${found?.text} ${found?.touched}\n${await printOfProfile(dir)}`;
@@ -169,7 +198,14 @@ async function printOfRun(path: string, own: Claim): Promise<string> {
 }
 
 /** The state of the run that a claim is of. */
-async function stateOfRun({ claim }: FoundClaim, own: Claim): Promise<ProcessState> {
+async function stateOfRun(found: FoundClaim, own: Claim): Promise<ProcessState> {
+  const state = await stateOfOwner(found, own);
+  // The folder was copied while that run had the original, where it goes on.
+  const isCopy = found.claim?.file !== undefined && found.claim.file !== found.file;
+  return isCopy && state === "running" ? "unknown" : state;
+}
+
+async function stateOfOwner({ claim }: FoundClaim, own: Claim): Promise<ProcessState> {
   // Torn: its owner may be writing it.
   if (claim === undefined) return "unknown";
   // Of this process: other threads have runs of their own.

@@ -1,6 +1,18 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -54,6 +66,22 @@ describe("lockProfile", () => {
     await second.release();
     expect(await readdir(join(root, "data"))).toEqual([]);
   });
+
+  it.runIf(linux)(
+    "takes a copy of the claim of a running process over, when nobody uses the copied folder",
+    async () => {
+      const first = await lockProfile(dir);
+      const copy = join(root, "copy");
+      await cp(join(root, "data"), copy, { recursive: true });
+      const second = await lockProfile(join(copy, "RemoteAuth"), { ...LOOK, ...AT_ONCE });
+      expect(second.hasLooked).toBe(true);
+      await first.check();
+      await second.check();
+      await second.release();
+      await first.release();
+      expect([await readdir(join(root, "data")), await readdir(copy)]).toEqual([[], []]);
+    },
+  );
 
   it("waits for a run that is just ending, until its signal", async () => {
     const first = await lockProfile(dir);
@@ -225,6 +253,57 @@ describe("lockProfile", () => {
   });
 });
 
+describe("lockProfile where only the profile is shared (a volume that is mounted at it)", () => {
+  const record = (): string => join(dir, ".wa-vault-browser.json");
+  beforeEach(async () => {
+    await mkdir(dir, { recursive: true });
+    const bot = { ...(await identify(27)), boot: "another" };
+    await writeFile(record(), JSON.stringify({ bot, claim: "a", host: "other-container" }));
+  });
+
+  it("throws LEASE_HELD while the record of a run elsewhere is touched, and leaves no claim", async () => {
+    every(200, () => utimes(record(), new Date(), new Date()));
+    await expect(lockProfile(dir, LONG_LOOK)).rejects.toMatchObject({ ...HELD, owner: "other-container-27" });
+    expect(await readdir(join(root, "data"))).toEqual(["RemoteAuth"]);
+  });
+
+  it("is given after a look when nobody uses the profile", async () => {
+    const lock = await lockProfile(dir, LOOK);
+    expect(lock.hasLooked).toBe(true);
+    await lock.release();
+  });
+
+  it("ends the look with its signal, and leaves no claim", async () => {
+    await expect(lockProfile(dir, { ...LONG_LOOK, signal: AbortSignal.timeout(100) })).rejects.toThrow();
+    expect(await readdir(join(root, "data"))).toEqual(["RemoteAuth"]);
+  });
+
+  it("does not look after a run that ended in order: its record is removed", async () => {
+    const first = await lockProfile(dir, LOOK);
+    await recordBrowser(dir, { claim: first.id });
+    await first.release();
+    expect(await readdir(dir)).toEqual([]);
+    const second = await lockProfile(dir, LONG_LOOK);
+    expect(second.hasLooked).toBe(false);
+    await second.release();
+  });
+
+  it("touches the record with the claim, and is lost when another run has recorded itself", async () => {
+    const lock = await lockProfile(dir, { ...LOOK, ...QUICK });
+    await recordBrowser(dir, { claim: lock.id });
+    lock.opened();
+    const before = (await stat(record())).mtimeMs;
+    await expect.poll(async () => (await stat(record())).mtimeMs, { timeout: 120_000 }).toBeGreaterThan(before);
+    expect(lock.lost.aborted).toBe(false);
+    const other = JSON.stringify({ bot: await identify(27), claim: "b", host: "other-container" });
+    await writeFile(record(), other);
+    await expect.poll(() => lock.lost.aborted, { timeout: 120_000 }).toBe(true);
+    expect(lock.lost.reason).toMatchObject({ code: "LEASE_LOST", owner: "other-container-27" });
+    await lock.release();
+    expect(await readFile(record(), "utf8")).toBe(other);
+  });
+});
+
 describe("a lock that is held", () => {
   it("is touched every two seconds", async () => {
     const lock = await lockProfile(dir);
@@ -255,7 +334,8 @@ describe("a lock that is held", () => {
     const text = await readFile(file, "utf8");
     for (const hurt of [() => rm(file), () => writeFile(file, "")]) {
       await hurt();
-      await expect.poll(() => readFile(file, "utf8").catch(() => ""), { timeout: 120_000 }).toBe(text);
+      const read = async (): Promise<unknown> => JSON.parse((await readFile(file, "utf8").catch(() => "")) || "{}");
+      await expect.poll(read, { timeout: 120_000 }).toMatchObject({ ...JSON.parse(text), file: expect.any(String) });
     }
     expect(lock.lost.aborted).toBe(false);
     await lock.release();
