@@ -47,7 +47,7 @@ export class LocalAuth extends BaseAuth {
   );
   /** Whether a start has opened the profile. */
   #hasStarted = false;
-  readonly #use: OneClient = new OneClient("LocalAuth");
+  readonly #use: OneClient = new OneClient(this, "LocalAuth");
   #launch: ProfileLaunch | undefined;
   /** The launch whose page was ready last. */
   #ready: ProfileLaunch | undefined;
@@ -74,7 +74,7 @@ export class LocalAuth extends BaseAuth {
     this.#starts = new WatchedStarts(this.client, {
       onFailed: async (launch, { children }, error) => {
         await launch.giveUp(children, error);
-        if (launch.isOver) this.#use.ended();
+        if (launch.isOver) this.#use.ended(client);
         this.#failed = launch;
       },
     });
@@ -95,8 +95,9 @@ export class LocalAuth extends BaseAuth {
    */
   override async beforeBrowserInitialized(): Promise<void> {
     // At each start, as whatsapp-web.js does: a subclass may have changed the fields.
+    const { client } = this;
     const dir = join(resolve(this.dataPath), sessionNameOf("session", this.clientId));
-    checkLaunchable(this.client.options.puppeteer, "LocalAuth", dir);
+    checkLaunchable(client.options.puppeteer, "LocalAuth", dir);
     this.userDataDir = dir;
     this.#use.started();
     try {
@@ -107,7 +108,7 @@ export class LocalAuth extends BaseAuth {
       const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise, isLaunching };
       await this.#guards.start(start, () => this.#begin(dir));
     } catch (error) {
-      if (this.#launch === undefined) this.#use.ended();
+      if (this.#launch === undefined) this.#use.ended(client);
       throw error;
     }
   }
@@ -185,6 +186,7 @@ export class LocalAuth extends BaseAuth {
 
   /** @param last called before the profile is released. @returns whether the profile was open */
   async #end(last: () => Promise<void>): Promise<boolean> {
+    const { client } = this.#use;
     const launch = this.#launch;
     this.#launch = undefined;
     this.#guards.destroyed();
@@ -192,9 +194,11 @@ export class LocalAuth extends BaseAuth {
     // once both have ended.
     if (launch !== undefined) await launch.end(last);
     else if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
-    this.#use.ended();
-    this.#closed?.resolve();
-    this.#closed = undefined;
+    this.#use.ended(client);
+    if (client === this.#use.client) {
+      this.#closed?.resolve();
+      this.#closed = undefined;
+    }
     return launch !== undefined;
   }
 

@@ -45,7 +45,7 @@ export class RemoteAuth extends BaseAuth {
   /** Path of the local profile. */
   readonly userDataDir: string;
   readonly #settings: RemoteAuthSettings;
-  readonly #use: OneClient = new OneClient("RemoteAuth");
+  readonly #use: OneClient = new OneClient(this, "RemoteAuth");
   #run: RemoteRun | undefined;
   /** The run whose browser whatsapp-web.js is about to close. */
   #closing: RemoteRun | undefined;
@@ -127,7 +127,7 @@ export class RemoteAuth extends BaseAuth {
         (step) => this.#hooks.run(step),
       );
     } catch (error) {
-      if (this.#run === undefined) this.#use.ended();
+      if (this.#run === undefined) this.#use.ended(client);
       throw error;
     }
   }
@@ -222,6 +222,7 @@ export class RemoteAuth extends BaseAuth {
 
   /** Saves a last time when the session is linked, and releases the lease. Never rejects. */
   override async destroy(): Promise<void> {
+    const { client } = this.#use;
     const interrupted = this.#run;
     this.#guards.destroyed();
     this.#starts?.destroyed();
@@ -230,7 +231,7 @@ export class RemoteAuth extends BaseAuth {
       const run = this.#run;
       this.#run = undefined;
       await run?.finish();
-      this.#use.ended();
+      this.#use.ended(client);
     });
   }
 
@@ -241,6 +242,7 @@ export class RemoteAuth extends BaseAuth {
    *   open, where whatsapp-web.js catches no error, the error is emitted as `remote_session_error`.
    */
   override async logout(): Promise<void> {
+    const { client } = this.#use;
     const run = this.#run;
     const browserOpen = this.#guards.loggedOut();
     run?.unlink();
@@ -260,7 +262,7 @@ export class RemoteAuth extends BaseAuth {
             await run?.end({ removesProfile: () => true });
             if (this.#run === run) this.#run = undefined;
             if (run === undefined) await removeUnused(this.userDataDir, this.rmMaxRetries);
-            this.#use.ended();
+            this.#use.ended(client);
           }
         }
       });

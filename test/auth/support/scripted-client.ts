@@ -46,11 +46,11 @@ export class ScriptedClient extends EventEmitter {
   /** Names of the events seen. */
   readonly seen: string[] = [];
   readonly errors: unknown[] = [];
-  readonly #strategy: BaseAuth;
+  authStrategy: BaseAuth;
 
   constructor(strategy: BaseAuth) {
     super();
-    this.#strategy = strategy;
+    this.authStrategy = strategy;
     strategy.setup(this as never);
     for (const name of ["saved", "restored", "error", "interrupted", "lost", "deleted"]) {
       this.on(`remote_session_${name}`, (value) => {
@@ -68,9 +68,9 @@ export class ScriptedClient extends EventEmitter {
     pages: Page | readonly Page[],
     launch = async (): Promise<ScriptedBrowser> => new ScriptedBrowser(),
   ): Promise<void> {
-    await this.#strategy.beforeBrowserInitialized();
+    await this.authStrategy.beforeBrowserInitialized();
     this.pupBrowser = await launch();
-    await this.#strategy.afterBrowserInitialized();
+    await this.authStrategy.afterBrowserInitialized();
     await this.#inject([pages].flat(), launch);
   }
 
@@ -79,7 +79,7 @@ export class ScriptedClient extends EventEmitter {
     if (page === "auth timeout") throw "auth timeout";
     if (page === "navigated") throw new Error(NAVIGATED);
     if (page === "linked") return await this.ready();
-    const answer: AuthenticationAnswer = await this.#strategy.onAuthenticationNeeded();
+    const answer: AuthenticationAnswer = await this.authStrategy.onAuthenticationNeeded();
     if (!answer.failed) return void this.emit("qr");
     this.emit("auth_failure", answer.failureEventPayload);
     await this.destroy();
@@ -89,25 +89,25 @@ export class ScriptedClient extends EventEmitter {
 
   /** `change:hasSynced`. whatsapp-web.js does not wait for the hook. */
   async ready(): Promise<void> {
-    await this.#strategy.getAuthEventPayload();
+    await this.authStrategy.getAuthEventPayload();
     this.emit("ready");
-    await this.#strategy.afterAuthReady();
+    await this.authStrategy.afterAuthReady();
   }
 
   async destroy(): Promise<void> {
     if (this.pupBrowser?.isConnected()) await this.pupBrowser.close();
-    await this.#strategy.destroy();
+    await this.authStrategy.destroy();
   }
 
   async logout(): Promise<void> {
     await this.pupBrowser?.close();
-    await this.#strategy.logout();
+    await this.authStrategy.logout();
   }
 
   /** `change:state`, to one that whatsapp-web.js does not go on in. */
   async state(name: string): Promise<void> {
     this.emit("change_state", name);
-    await this.#strategy.disconnect();
+    await this.authStrategy.disconnect();
     this.emit("disconnected", name);
     await this.destroy();
   }
@@ -116,9 +116,9 @@ export class ScriptedClient extends EventEmitter {
   async loggedOut(): Promise<void> {
     this.lastLoggedOut = true;
     this.emit("disconnected", "LOGOUT");
-    await this.#strategy.logout();
-    await this.#strategy.beforeBrowserInitialized();
-    await this.#strategy.afterBrowserInitialized();
+    await this.authStrategy.logout();
+    await this.authStrategy.beforeBrowserInitialized();
+    await this.authStrategy.afterBrowserInitialized();
     this.lastLoggedOut = false;
     if (this.pupBrowser?.isConnected()) await this.#inject(["qr"], async () => new ScriptedBrowser());
   }
