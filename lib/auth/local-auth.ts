@@ -4,7 +4,6 @@ import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { PublicClient } from "../browser/client.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
-import { ProfileLaunch } from "../browser/profile-launch.ts";
 import { checkNoBrowser } from "../browser/singleton-lock.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
@@ -12,6 +11,7 @@ import { firstProblem, verifyProfile } from "../profile/verify.ts";
 import type { ProfileFacts } from "../store.ts";
 import { BaseAuth } from "./base-auth.ts";
 import { alreadyOpen, HookGuards } from "./hook-guards.ts";
+import { LocalRun } from "./local/local-run.ts";
 import { removeLeftovers, removeProfile, removeUnused } from "./local/remove-profile.ts";
 import { warnOfAbsentProfile } from "./local/warn-of-absence.ts";
 import { OneClient } from "./one-client.ts";
@@ -48,12 +48,8 @@ export class LocalAuth extends BaseAuth {
   /** Whether a start has opened the profile. */
   #hasStarted = false;
   readonly #use: OneClient = new OneClient(this, "LocalAuth");
-  #launch: ProfileLaunch | undefined;
-  /** The launch whose page was ready last. */
-  #ready: ProfileLaunch | undefined;
-  /** The launch of the last start that whatsapp-web.js has given up. */
-  #failed: ProfileLaunch | undefined;
-  #starts: WatchedStarts<ProfileLaunch> | undefined;
+  #run: LocalRun | undefined;
+  #starts: WatchedStarts<LocalRun> | undefined;
   /** Resolves when the browser is closed; set from the call of `disconnect` until the call of `destroy`. */
   #closed: Deferred | undefined;
 
@@ -67,15 +63,14 @@ export class LocalAuth extends BaseAuth {
 
   /** @throws `INVALID` when another client uses this strategy */
   override setup(client: PublicClient): void {
-    const isOther = this.#use.setUp(client, this.#launch?.isOver === true);
+    const isOther = this.#use.setUp(client, this.#run?.isOver === true);
     super.setup(client);
     if (this.#starts?.watches(this.client)) return;
     if (isOther) this.#forgetClient();
     this.#starts = new WatchedStarts(this.client, {
-      onFailed: async (launch, { children }, error) => {
-        await launch.giveUp(children, error);
-        if (launch.isOver) this.#use.ended(client);
-        this.#failed = launch;
+      onFailed: async (run, failure, error) => {
+        await run.startFailed(failure, error);
+        if (run.isOver) this.#use.ended(client);
       },
     });
   }
@@ -83,7 +78,9 @@ export class LocalAuth extends BaseAuth {
   #forgetClient(): void {
     this.#starts?.retire("LocalAuth");
     this.#guards.clientChanged();
-    this.#launch = undefined;
+    // Its browser has died, or is closed: the next start waits for the end.
+    void this.#run?.end();
+    this.#run = undefined;
     this.#closed = undefined;
   }
 
@@ -105,46 +102,48 @@ export class LocalAuth extends BaseAuth {
       if (endFailed !== undefined) await endFailed();
       if (this.#starts?.isDestroying) this.#closed ??= deferred();
       const isLaunching = this.#starts?.isStarting === true;
-      const start = { isFirst: this.#launch === undefined, previous: this.#closed?.promise, isLaunching };
+      const start = { isFirst: this.#run === undefined, previous: this.#closed?.promise, isLaunching };
       await this.#guards.start(start, () => this.#begin(dir));
     } catch (error) {
-      if (this.#launch === undefined) this.#use.ended(client);
+      if (this.#run === undefined) this.#use.ended(client);
       throw error;
     }
   }
 
   /** The end of a start that has failed and has left its browser, unless its page was ready all the same. */
   #endOfFailed(): (() => Promise<void>) | undefined {
-    const launch = this.#launch;
-    if (launch === undefined || launch === this.#ready) return undefined;
-    const before = this.#starts?.triedBefore(launch);
-    if (before === undefined && launch !== this.#failed) return undefined;
+    const run = this.#run;
+    if (run === undefined || run.wasReady) return undefined;
+    const before = this.#starts?.triedBefore(run);
+    if (before === undefined && !run.hasFailed) return undefined;
     return async () => {
-      await launch.endFailed(before?.children);
-      if (this.#launch === launch) this.#launch = undefined;
+      await run.endFailed(before?.children);
+      if (this.#run === run) this.#run = undefined;
     };
   }
 
   async #begin(dir: string): Promise<void> {
-    const previous = this.#launch;
+    const previous = this.#run;
     if (previous !== undefined) {
-      // The launch before continues, and this start fails. Without a call of initialize() no hook tells of a browser that is
+      // The run before continues, and this start fails. Without a call of initialize() no hook tells of a browser that is
       // just starting, only its lock.
       if (this.#starts?.isBeingStarted(previous) && !this.#starts.triedBefore(previous))
         throw alreadyOpen(`The profile ${dir}`);
+      if (previous.isOver) await previous.end();
       await checkNoBrowser(dir);
       await previous.end();
     }
     const options = { ...this.#settings, client: this.client, dir, destroy: () => this.destroy() };
     const starts = this.#starts;
-    const launch: ProfileLaunch = new ProfileLaunch(options, {
-      isBeingStarted: () => starts?.isBeingStarted(launch) === true,
+    const run: LocalRun = new LocalRun(options, {
+      isBeingStarted: () => starts?.isBeingStarted(run) === true,
       onLost: (lost) => void this.#lose(lost),
+      onGone: () => this.#use.ended(options.client),
     });
-    this.#launch = launch;
-    starts?.begins(launch);
+    this.#run = run;
+    starts?.begins(run);
     try {
-      await launch.prepare(async () => {
+      await run.prepare(async () => {
         await removeLeftovers(dir);
         await mkdir(dir, { recursive: true });
         // A later start finds what the start before, or a logout, has left.
@@ -153,7 +152,7 @@ export class LocalAuth extends BaseAuth {
       });
       this.#hasStarted = true;
     } catch (error) {
-      if (this.#launch === launch) this.#launch = undefined;
+      if (this.#run === run) this.#run = undefined;
       throw error;
     }
   }
@@ -165,14 +164,14 @@ export class LocalAuth extends BaseAuth {
   }
 
   override async afterBrowserInitialized(): Promise<void> {
-    const launch = this.#launch;
-    const browser = await this.#guards.started(launch !== undefined);
-    if (browser !== undefined) await launch?.started(browser);
+    const run = this.#run;
+    const browser = await this.#guards.started(run !== undefined);
+    if (browser !== undefined) await run?.started(browser);
   }
 
   /** Called at every READY. */
   override async afterAuthReady(): Promise<void> {
-    this.#ready = this.#launch;
+    this.#run?.ready();
   }
 
   /** Called before `destroy()` when the connection has ended for good. */
@@ -184,22 +183,23 @@ export class LocalAuth extends BaseAuth {
     await this.#end(async () => undefined);
   }
 
-  /** @param last called before the profile is released. @returns whether the profile was open */
+  /** @param last called before the profile is released. @returns whether it was called: else the profile was free */
   async #end(last: () => Promise<void>): Promise<boolean> {
     const { client } = this.#use;
-    const launch = this.#launch;
-    this.#launch = undefined;
+    const run = this.#run;
+    this.#run = undefined;
     this.#guards.destroyed();
     // Chromium writes its storage in a process of its own, which may outlive the main process: the profile is at rest
     // once both have ended.
-    if (launch !== undefined) await launch.end(last);
+    let hasReleased = false;
+    if (run !== undefined) hasReleased = await run.end(last);
     else if (!this.client.pupBrowser?.isConnected()) await new BrowserWatch(this.client).exit(EXIT_WAIT_MS);
     this.#use.ended(client);
     if (client === this.#use.client) {
       this.#closed?.resolve();
       this.#closed = undefined;
     }
-    return launch !== undefined;
+    return hasReleased;
   }
 
   /**
