@@ -1,6 +1,10 @@
 /** Whose names begin so: `session` is a profile of `LocalAuth`, in a folder. */
 const PREFIX = /^(?:(RemoteAuth|session|Baileys)(?:-|$))+/i;
 
+/** How many slips of the pen a misspelt name has at most, and how many letters there are for each. */
+const MOST_EDITS = 2;
+const LETTERS_PER_EDIT = 4;
+
 /** What whatsapp-web.js and Baileys put before the name that a person chose. */
 type Family = "browser" | "baileys" | undefined;
 
@@ -52,6 +56,25 @@ export class NearestNames {
   get names(): string[] {
     return this.#nearest.map(({ name }) => name);
   }
+}
+
+/**
+ * Whether one name is likely to be the other one, misspelt or written in another way. Numbers tell names apart, as those of
+ * the customers of a server do: `customer-7` is not near to `customer-8`.
+ */
+export function isNear(one: string, other: string): boolean {
+  const [a, b] = [partsOf(one).bare, partsOf(other).bare];
+  if (a === b) return true;
+  if (lettersOf(a) === lettersOf(b)) return numbersOf(a) === numbersOf(b);
+  return editsBetween(a, b) <= Math.min(MOST_EDITS, Math.floor(Math.min(a.length, b.length) / LETTERS_PER_EDIT));
+}
+
+function lettersOf(name: string): string {
+  return name.replaceAll(/[-\d]/g, "");
+}
+
+function numbersOf(name: string): string {
+  return name.replaceAll(/\D/g, "");
 }
 
 function byDistance(

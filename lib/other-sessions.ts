@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { withSignal } from "./async/deadline.ts";
-import { NearestNames } from "./nearest-names.ts";
+import { isNear, NearestNames } from "./nearest-names.ts";
 import type { ProfileStore, SessionState } from "./store.ts";
 
 /** How many names are told at most. */
@@ -11,6 +11,11 @@ const MOST_LOOKED_AT = 8;
 const LIMIT_MS = 3_000;
 /** No other text reaches a message. */
 const NAME = /^[-\w]{1,128}$/;
+
+/** One name in a text, with what a person must know of it. */
+const TOLD = /[-\w]+(?: \([^)]*\))?/g;
+/** The end of a text that does not name all. */
+const REST = / and (?:\d+ )?more$/;
 
 /** The part of a store that lists sessions; a store without `sessions` tells nothing. */
 export type ListingStore = Pick<ProfileStore, "state" | "sessions">;
@@ -67,6 +72,16 @@ export function deletedWarning(session: string, { at, until }: { at: Date; until
 export function namesText(names: readonly string[], rest: number | undefined): string {
   const more = rest === undefined ? " and more" : rest > 0 ? ` and ${rest} more` : "";
   return `${names.join(", ")}${more}`;
+}
+
+/**
+ * Of a text of {@link namesText}, the names that are near to `name`.
+ * @returns `undefined` when there are none
+ */
+export function nearNames(name: string, text: string): string | undefined {
+  const told = text.replace(REST, "").match(TOLD) ?? [];
+  const near = told.filter((one) => isNear(name, one.replace(/ .*/, "")));
+  return near.length === 0 ? undefined : namesText(near, 0);
 }
 
 /** The name, with what a person must know of it; `undefined` when nothing is stored under it. */

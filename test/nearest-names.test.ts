@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NearestNames } from "../lib/nearest-names.ts";
+import { isNear, NearestNames } from "../lib/nearest-names.ts";
 
 function nearest(name: string, names: readonly string[], most = 5): string[] {
   const found = new NearestNames(name, most);
@@ -58,5 +58,28 @@ describe("names that are not meant", () => {
     for (let n = 10_000; n > 0; n--) found.add(`RemoteAuth-${n}`);
     expect(found.count).toBe(9_999);
     expect(found.names).toEqual([10, 11, 12, 13, 14].map((n) => `RemoteAuth-${n}`));
+  });
+});
+
+describe("isNear", () => {
+  it.each([
+    ["RemoteAuth-supprot", "RemoteAuth-support"],
+    ["RemoteAuth-Support", "support"],
+    ["session-my_bot", "RemoteAuth-my-bot"],
+    ["RemoteAuth-suport", "Baileys-support"],
+    ["RemoteAuth-bot-7", "RemoteAuth-bot7"],
+  ])("%s and %s", (one, other) => {
+    expect([isNear(one, other), isNear(other, one)]).toEqual([true, true]);
+  });
+
+  it.each([
+    ["RemoteAuth-customer-7", "RemoteAuth-customer-8"],
+    ["RemoteAuth-customer-7", "RemoteAuth-customer-71"],
+    ["RemoteAuth-15550001111", "RemoteAuth-15550001112"],
+    ["RemoteAuth-a", "RemoteAuth-b"],
+    ["RemoteAuth", "RemoteAuth-a"],
+    ["RemoteAuth-sales", "RemoteAuth-support"],
+  ])("not %s and %s", (one, other) => {
+    expect([isNear(one, other), isNear(other, one)]).toEqual([false, false]);
   });
 });

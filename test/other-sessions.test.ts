@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { VaultError } from "../lib/errors.ts";
-import { deletedWarning, type ListingStore, otherSessions } from "../lib/other-sessions.ts";
+import { deletedWarning, type ListingStore, nearNames, otherSessions } from "../lib/other-sessions.ts";
 import type { SessionState } from "../lib/store.ts";
 
 const current = { generation: 2 } as SessionState["current"];
@@ -121,5 +121,13 @@ describe("the warning of a deletion", () => {
     expect(deletedWarning("x", { at, until: at })).toBe(told);
     const may = "`undelete` of the store may still bring it back";
     expect(deletedWarning("x", { at, until: new Date(HOUR) })).toBe(`${told} ${may}.`);
+  });
+});
+
+describe("nearNames", () => {
+  it("takes the names that are near out of a text, with what is told of them", () => {
+    const text = "RemoteAuth-Support, Baileys-support (of Baileys, deleted), RemoteAuth-sales (deleted) and 7 more";
+    expect(nearNames("RemoteAuth-support", text)).toBe("RemoteAuth-Support, Baileys-support (of Baileys, deleted)");
+    expect(nearNames("RemoteAuth-more", "RemoteAuth-a and more")).toBeUndefined();
   });
 });

@@ -1,12 +1,17 @@
 import { lstat, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { NearestNames } from "../../nearest-names.ts";
-import { deletedWarning, namesText } from "../../other-sessions.ts";
+import { deletedWarning, namesText, nearNames } from "../../other-sessions.ts";
 import type { RemoteSession } from "../store/store-session.ts";
 import type { OpenOptions } from "./opened-profile.ts";
 
 /** How many folders are named at most. */
 const MOST_NAMES = 5;
+/**
+ * The folders of profiles of which this process has told what there is. On a server that links one customer after another
+ * each of them would be told of all the others: from the second one on, only names that are near are told.
+ */
+const told = new Set<string>();
 /** The folders that strategies keep profiles in. */
 const PROFILE = /^(?:RemoteAuth|session)(?:-[-\w]+)?$/;
 /** Of those, the folders of `LocalAuth`. */
@@ -20,8 +25,10 @@ const LOCAL_AUTH = /^session/;
 export async function warnOfAbsence(options: OpenOptions, remote: RemoteSession): Promise<void> {
   const { store, session, dir, signal, onWarning } = options;
   if (remote.kind === "deleted") return onWarning(deletedWarning(session, remote));
-  const [stored, beside] = await Promise.all([store.others(signal), profilesBeside(dir, store.canList)]);
-  if (signal.aborted || (stored === undefined && beside === undefined)) return;
+  const found = await Promise.all([store.others(signal), profilesBeside(dir, store.canList)]);
+  if (signal.aborted) return;
+  const [stored, beside] = worthTelling(dir, session, found);
+  if (stored === undefined && beside === undefined) return;
   const has = stored === undefined ? "" : ` It has ${stored}.`;
   const folders = beside === undefined ? "" : ` ${dirname(dir)} has the profiles ${beside}.`;
   onWarning(`The store has no session ${session}: this bot links a new device.${has}${folders}`);
@@ -30,9 +37,21 @@ export async function warnOfAbsence(options: OpenOptions, remote: RemoteSession)
 /** As {@link warnOfAbsence}, for a bot of `LocalAuth`, when there is no profile at `dir`. */
 export async function warnOfAbsentProfile(dir: string, onWarning: (message: string) => void): Promise<void> {
   if (await isProfile(dir)) return;
-  const beside = await profilesBeside(dir, false);
+  const [beside] = worthTelling(dir, basename(dir), [await profilesBeside(dir, false)]);
   if (beside === undefined) return;
   onWarning(`There is no profile at ${dir}: this bot links a new device. Beside it are the profiles ${beside}.`);
+}
+
+/**
+ * What is to be told of the names that were found: all of them once in a process and for each folder of profiles, since a name may
+ * have been changed to any other.
+ */
+function worthTelling(dir: string, name: string, found: readonly (string | undefined)[]): (string | undefined)[] {
+  if (found.every((text) => text === undefined)) return [];
+  const place = dirname(dir);
+  if (told.has(place)) return found.map((text) => text && nearNames(name, text));
+  told.add(place);
+  return [...found];
 }
 
 /**

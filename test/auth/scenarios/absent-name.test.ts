@@ -117,6 +117,16 @@ describe("RemoteAuth whose session is absent", () => {
     expect(warned).toHaveLength(1);
   });
 
+  it("names those of a shared store once, and later only one that is near", async () => {
+    for (const name of ["RemoteAuth-berlin", "RemoteAuth-customer-7"]) await save(name);
+    for (const name of ["paris", "rome", "customer-8", "1"]) await start(name);
+    expect(warned).toEqual([expect.stringMatching(/RemoteAuth-paris: .* It has RemoteAuth-berlin, /)]);
+    await start("berlni");
+    expect(warned.slice(1)).toEqual([
+      "The store has no session RemoteAuth-berlni: this bot links a new device. It has RemoteAuth-berlin.",
+    ]);
+  });
+
   it("says that the session was deleted, and until when that can be taken back", async () => {
     for (const name of ["RemoteAuth-sales", "RemoteAuth-support"]) await save(name);
     await store.delete({ session: "RemoteAuth-support" });
@@ -155,6 +165,20 @@ describe("LocalAuth whose profile is absent", () => {
     await startLocal("support");
     expect(warned).toEqual([
       `There is no profile at ${join(dataPath, "session-support")}: this bot links a new device. Beside it are the profiles session-Support, session-sales, RemoteAuth-zz.`,
+    ]);
+  });
+
+  it("names those beside it once, and later only one that is near", async () => {
+    for (const name of ["session-berlin", "session-customer-7", "RemoteAuth-Oslo"]) {
+      await writeFiles(linkedProfile("one"), join(dataPath, name));
+    }
+    for (const name of ["paris", "rome", "customer-8", "1"]) await startLocal(name);
+    expect(warned).toEqual([expect.stringMatching(/session-paris: .* profiles .*session-berlin/)]);
+    await startLocal("berlin-");
+    await startLocal("oslo");
+    expect(warned.slice(1)).toEqual([
+      expect.stringMatching(/Beside it are the profiles session-berlin\.$/),
+      expect.stringMatching(/Beside it are the profiles RemoteAuth-Oslo\.$/),
     ]);
   });
 
