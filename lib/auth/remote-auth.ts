@@ -5,7 +5,7 @@ import { checkLaunchable } from "../browser/launch-options.ts";
 import { checkNoBrowser } from "../browser/singleton-lock.ts";
 import { VaultError } from "../errors.ts";
 import { discardReplaced } from "../profile/swap.ts";
-import { isProfileStore, type SaveReport, type SessionStore } from "../store.ts";
+import type { SaveReport, SessionStore } from "../store.ts";
 import { type AuthenticationAnswer, BaseAuth } from "./base-auth.ts";
 import { emitEvent } from "./client-events.ts";
 import { alreadyOpen, HookGuards } from "./hook-guards.ts";
@@ -15,9 +15,8 @@ import { OneClient } from "./one-client.ts";
 import { checkOptions, type RemoteAuthOptions, type RemoteAuthSettings } from "./remote-auth-options.ts";
 import { RemoteRun } from "./remote-run.ts";
 import { restartFailed } from "./run-errors.ts";
-import { ProfileSession } from "./store/profile-session.ts";
+import { sessionOfStore } from "./store/session-of-store.ts";
 import type { StoredVersion, StoreSession } from "./store/store-session.ts";
-import { ZipSession } from "./store/zip-session.ts";
 import { sessionNameOf } from "./strategy-options.ts";
 import { WatchedStarts } from "./watched-starts.ts";
 
@@ -307,10 +306,7 @@ export class RemoteAuth extends BaseAuth {
   }
 
   #storeSession(): StoreSession {
-    const { store } = this;
-    if (!this.#settings.zip && isProfileStore(store)) {
-      return new ProfileSession(store, this.sessionName, { ...this.#settings, unrecorded: this.#unrecorded });
-    }
-    return new ZipSession(store, this.sessionName, this.dataPath, !isProfileStore(store));
+    const { dataPath, sessionName: session } = this;
+    return sessionOfStore(this.store, { ...this.#settings, session, dataPath, unrecorded: this.#unrecorded });
   }
 }
