@@ -1,5 +1,6 @@
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { removeJudged } from "../disk/durable.ts";
 import { codeOf } from "../disk/errors.ts";
 import { isProcessId, type ProcessId } from "../disk/process-id.ts";
@@ -49,6 +50,14 @@ export async function createClaim(path: string, claim: Claim): Promise<boolean> 
     await file.close();
   }
   return true;
+}
+
+/** Paths of the claims that other starts have set aside to judge them. Never rejects. */
+export async function asidesOf(path: string): Promise<string[]> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  const prefix = `${basename(path)}.`;
+  const isAside = (name: string): boolean => name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length));
+  return names.filter(isAside).map((name) => join(dirname(path), name));
 }
 
 /** Removes the claim of the run `id`, and no other one. @returns whether there was a claim */

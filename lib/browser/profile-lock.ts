@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
 import { identify, isOfHere, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
-import { type Claim, createClaim, type FoundClaim, readClaim, removeClaim, removeOwnClaim } from "./claim-file.ts";
+import { asidesOf, type Claim, createClaim, type FoundClaim, readClaim, removeClaim, removeOwnClaim } from "./claim-file.ts";
 import { ClaimKeeper, TOUCH_MS } from "./claim-keeper.ts";
 import { changesWithin, LOOK_TIMES, printOfProfile } from "./look.ts";
 import { type BrowserRecord, readRecord, removeRecordOf } from "./pidfile.ts";
@@ -78,9 +78,11 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
   } catch (cause) {
     living.delete(id);
     if (options.signal?.aborted) throw options.signal.reason;
-    throw diskError(`lock the profile ${dir}`, cause);
+    throw lockError(dir, cause);
   }
   const lost = new AbortController();
+  const begun = performance.now();
+  const asides = await asidesOf(path);
   const keeper = new ClaimKeeper({
     path,
     claim,
@@ -110,6 +112,9 @@ export async function lockProfile(dir: string, options: LockOptions = {}): Promi
       await removeRecordOf(dir, id);
       if (!(await removeOwn(path, id))) setTimeout(() => void removeOwn(path, id), ASIDE_MS).unref();
       living.delete(id);
+      // No start judges a claim for so long: it was killed meanwhile.
+      if (performance.now() - begun < ASIDE_MS) return;
+      for (const aside of asides) await rm(aside, { force: true }).catch(() => undefined);
     },
   };
 }
@@ -212,6 +217,8 @@ async function stateOfOwner({ claim }: FoundClaim, own: Claim): Promise<ProcessS
   if (isSameProcess(claim, own)) return living.has(claim.id) ? "running" : "unknown";
   if (own.boot !== undefined && claim.boot !== undefined) return await stateOf(claim);
   if (claim.host !== own.host || claim.boot !== undefined) return "unknown";
+  // Containers may have one name; where a namespace is not known, nothing tells them apart.
+  if ((claim.pidNamespace ?? own.pidNamespace) !== (own.pidNamespace ?? claim.pidNamespace)) return "unknown";
   const state = await stateHere(claim);
   // An earlier version has written no boot, and may have run in a container of this name.
   return state === "ended" && own.boot !== undefined ? "unknown" : state;
@@ -237,6 +244,16 @@ function nameOf(claim: Claim | undefined): string {
   if (claim === undefined) return "another process";
   const isOwn = claim.host === hostname() && claim.pid === process.pid && living.has(claim.id);
   return isOwn ? "another client of this process" : `process ${claim.pid} of ${claim.host}`;
+}
+
+/** The lock lies beside the profile: the rights of the folder above decide, also when a volume is mounted at the profile. */
+function lockError(dir: string, cause: unknown): VaultError {
+  const error = diskError(`lock the profile ${dir}`, cause);
+  if (error === cause || error.code !== "DENIED") return error;
+  const hint =
+    `The lock is a file beside the profile: let this user write into ${dirname(dir)}. If a volume is mounted at the ` +
+    "profile, mount it at `dataPath` instead.";
+  return new VaultError("DENIED", error.message, { cause, hint });
 }
 
 function noClaimThere(path: string): VaultError {

@@ -14,8 +14,8 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { basename, join } from "node:path";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { recordBrowser } from "../../lib/browser/pidfile.ts";
 import { lockProfile } from "../../lib/browser/profile-lock.ts";
 import { identify, type ProcessId } from "../../lib/disk/process-id.ts";
@@ -146,6 +146,9 @@ describe("lockProfile", () => {
     "another container with the name of this one": (owner) => ({ ...owner, pidNamespace: "pid:[1]", id: "a", host }),
     "another machine, by an earlier version": ({ pid, startedAt }) => ({ pid, startedAt, id: "a", host: "another" }),
     "a process that has ended, by an earlier version": () => ({ pid: ppid, startedAt: "1", id: "a", host }),
+    "another container whose boot is not known": ({ pid, startedAt }) => {
+      return { pid, startedAt, pidNamespace: "pid:[1]", id: "a", host };
+    },
     "a number that nothing tells apart": () => ({ pid: ppid, id: "a", host }),
     "this process, by no run of it": () => ({ ...own, id: "a", host }),
     "an unknown process (the file is empty)": () => "",
@@ -244,6 +247,14 @@ describe("lockProfile", () => {
     });
   });
 
+  it.runIf(linux)("throws DENIED, and names the folder above, when that takes no file: a volume is mounted at the profile", async () => {
+    // Nobody can make a file there.
+    await expect(lockProfile("/sys/kernel/RemoteAuth")).rejects.toMatchObject({
+      code: "DENIED",
+      hint: expect.stringMatching(/let this user write into \/sys\/kernel\. .*mount it at `dataPath`/),
+    });
+  });
+
   it("throws UNAVAILABLE when the lock file cannot be created", async () => {
     await writeFile(join(root, "data"), "a file");
     await expect(lockProfile(dir)).rejects.toMatchObject({ code: "UNAVAILABLE" });
@@ -324,6 +335,22 @@ describe("a lock that is held", () => {
     await lock.release();
     await rename(aside, file);
     await expect.poll(() => readdir(join(root, "data")), { timeout: 120_000 }).toEqual([]);
+  });
+
+  it("removes, when it is released, the claims that starts have set aside and left because they were killed", async () => {
+    const [killed, other] = [`${file}.0123456789ab`, `${file}.txt`];
+    await mkdir(join(root, "data"));
+    for (const path of [killed, other]) await writeFile(path, "");
+    let at = 0;
+    const now = vi.spyOn(performance, "now").mockImplementation(() => at);
+    onTestFinished(() => now.mockRestore());
+    const brief = await lockProfile(dir);
+    await brief.release();
+    expect(await readdir(join(root, "data"))).toContain(basename(killed));
+    const lock = await lockProfile(dir);
+    at = 1_001;
+    await lock.release();
+    expect(await readdir(join(root, "data"))).toEqual([basename(other)]);
   });
 
   it("is made again when its file vanishes or is torn while the profile is open", async () => {
