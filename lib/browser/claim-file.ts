@@ -56,7 +56,8 @@ export async function createClaim(path: string, claim: Claim): Promise<boolean> 
 export async function asidesOf(path: string): Promise<string[]> {
   const names = await readdir(dirname(path)).catch(() => []);
   const prefix = `${basename(path)}.`;
-  const isAside = (name: string): boolean => name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length));
+  const isAside = (name: string): boolean =>
+    name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length));
   return names.filter(isAside).map((name) => join(dirname(path), name));
 }
 

@@ -6,7 +6,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
 import { identify, isOfHere, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
 import { VaultError } from "../errors.ts";
-import { asidesOf, type Claim, createClaim, type FoundClaim, readClaim, removeClaim, removeOwnClaim } from "./claim-file.ts";
+import {
+  asidesOf,
+  type Claim,
+  createClaim,
+  type FoundClaim,
+  readClaim,
+  removeClaim,
+  removeOwnClaim,
+} from "./claim-file.ts";
 import { ClaimKeeper, TOUCH_MS } from "./claim-keeper.ts";
 import { changesWithin, LOOK_TIMES, printOfProfile } from "./look.ts";
 import { type BrowserRecord, readRecord, removeRecordOf } from "./pidfile.ts";
@@ -48,6 +56,10 @@ const ATTEMPTS = 5;
 const HELD_MS = 4_000;
 /** The pause after a claim that was gone when it was read, in milliseconds. */
 const GONE_MS = 50;
+/** After how long a look is told of, in milliseconds. */
+const SAY_MS = 2_000;
+/** How long a torn claim is looked at, in milliseconds: its owner, if it lives, makes it anew at its second touch. */
+const TORN_MS = 5_000;
 /** How long a claim may be without its name while another start judges it, in milliseconds. */
 const ASIDE_MS = 1_000;
 
@@ -133,13 +145,29 @@ async function removeOwn(path: string, id: string): Promise<boolean> {
   return await removeOwnClaim(path, id).catch(() => false);
 }
 
-/** @returns whether it has looked at the profile for a while */
-async function take(
-  path: string,
+/** As {@link changesWithin}; says so, because nothing else is heard of a start that looks. */
+async function looksUsed(
   dir: string,
-  own: Claim,
-  { signal, claimMs, heldMs = HELD_MS }: LockOptions,
+  ms: number,
+  print: () => Promise<string>,
+  options: LockOptions,
 ): Promise<boolean> {
+  const { signal, onWarning = () => undefined } = options;
+  const say = (): void => {
+    const seconds = Math.ceil(ms / 1_000);
+    onWarning(`Looking for up to ${seconds} s whether another machine or container uses the profile ${dir}.`);
+  };
+  const timer = ms > SAY_MS ? setTimeout(say, SAY_MS) : undefined;
+  try {
+    return await changesWithin(ms, print, signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns whether it has looked at the profile for a while */
+async function take(path: string, dir: string, own: Claim, options: LockOptions): Promise<boolean> {
+  const { signal, claimMs = LOOK_TIMES.claimMs, heldMs = HELD_MS } = options;
   let hasWaited = heldMs === 0;
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
@@ -158,7 +186,8 @@ async function take(
     }
     if (state === "running" || attempt >= ATTEMPTS) throw held(dir, found.claim);
     if (state === "unknown") {
-      const isUsed = await changesWithin(claimMs ?? LOOK_TIMES.claimMs, () => printOf(path, dir), signal);
+      const lookMs = found.claim === undefined ? Math.min(claimMs, TORN_MS) : claimMs;
+      const isUsed = await looksUsed(dir, lookMs, () => printOf(path, dir), options);
       const later = isUsed ? await readClaim(path) : found;
       // Released, written to the end, or taken by another process: that is judged anew.
       if (later?.text !== found.text) continue;
@@ -179,8 +208,8 @@ async function lookAtRecord(path: string, dir: string, own: Claim, options: Lock
   // Earlier versions do not touch it, and leave it when they end.
   if (record?.claim === undefined || (await isOfHere(record.bot))) return false;
   try {
-    const { claimMs = LOOK_TIMES.claimMs, signal } = options;
-    if (!(await changesWithin(claimMs, () => printOfProfile(dir), signal))) return true;
+    const { claimMs = LOOK_TIMES.claimMs } = options;
+    if (!(await looksUsed(dir, claimMs, () => printOfProfile(dir), options))) return true;
     throw held(dir, ownerOf(record, record.claim));
   } catch (error) {
     await removeOwn(path, own.id);

@@ -205,6 +205,25 @@ describe("lockProfile", () => {
     expect(performance.now() - before).toBeGreaterThanOrEqual(10_000);
   });
 
+  it("says that it looks, once it has looked for a moment", async () => {
+    await leave({ ...(await identify(ppid)), boot: "another", id: "a", host: "another" });
+    const ending = new AbortController();
+    const warnings: string[] = [];
+    const onWarning = (message: string): void => {
+      warnings.push(message);
+      ending.abort(new Error("heard"));
+    };
+    await expect(lockProfile(dir, { ...LONG_LOOK, signal: ending.signal, onWarning })).rejects.toThrow("heard");
+    expect(warnings).toEqual([`Looking for up to 250 s whether another machine or container uses the profile ${dir}.`]);
+  });
+
+  it("looks no longer than five seconds at a claim that stays torn", async () => {
+    await leave("");
+    const lock = await lockProfile(dir, LONG_LOOK);
+    expect(lock.hasLooked).toBe(true);
+    await lock.release();
+  });
+
   it("ends the look with its signal, and leaves the claim", async () => {
     const claim = { ...(await identify(ppid)), boot: "another", id: "a", host: "another" };
     await leave(claim);
@@ -247,13 +266,16 @@ describe("lockProfile", () => {
     });
   });
 
-  it.runIf(linux)("throws DENIED, and names the folder above, when that takes no file: a volume is mounted at the profile", async () => {
-    // Nobody can make a file there.
-    await expect(lockProfile("/sys/kernel/RemoteAuth")).rejects.toMatchObject({
-      code: "DENIED",
-      hint: expect.stringMatching(/let this user write into \/sys\/kernel\. .*mount it at `dataPath`/),
-    });
-  });
+  it.runIf(linux)(
+    "throws DENIED, and names the folder above, when that takes no file: a volume is mounted at the profile",
+    async () => {
+      // Nobody can make a file there.
+      await expect(lockProfile("/sys/kernel/RemoteAuth")).rejects.toMatchObject({
+        code: "DENIED",
+        hint: expect.stringMatching(/let this user write into \/sys\/kernel\. .*mount it at `dataPath`/),
+      });
+    },
+  );
 
   it("throws UNAVAILABLE when the lock file cannot be created", async () => {
     await writeFile(join(root, "data"), "a file");

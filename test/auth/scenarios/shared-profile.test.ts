@@ -28,7 +28,8 @@ beforeEach(() => {
 });
 
 function make(kind: Kind, options: LocalAuthOptions = {}): LocalAuth | RemoteAuth {
-  const common = { clientId: "x", dataPath, ...options };
+  // A start that looks says so.
+  const common = { clientId: "x", dataPath, onWarning: () => undefined, ...options };
   if (kind === "LocalAuth") return new LocalAuth(common);
   return new RemoteAuth({ ...common, store: new MemoryStore(), backupSyncIntervalMs: 60_000 });
 }
