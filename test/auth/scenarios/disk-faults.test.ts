@@ -12,10 +12,13 @@ import { assertSameFiles, type Files, filesIn, noise, writeFiles, writeZip } fro
 import { BLOBS, INDEXED_DB } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { mountMemory, mountsBelow } from "../../support/mount.ts";
+import { useOwnDirectory } from "../../support/own-directory.ts";
 import { scratchFolder } from "../../support/scratch.ts";
 import { expectWarning } from "../../support/warnings.ts";
 import { ZipFolder } from "../../support/zip-folder.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "../support/linked-profile.ts";
+
+useOwnDirectory();
 
 const session = "RemoteAuth";
 const blob = `${BLOBS}/1/00/1`;

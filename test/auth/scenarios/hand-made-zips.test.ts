@@ -13,7 +13,10 @@ import { Vault } from "../../../lib/vault/vault.ts";
 import { craft } from "../../archive/support.ts";
 import { assertSameFiles, type Files, filesIn } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
+import { useOwnDirectory } from "../../support/own-directory.ts";
 import { linkedProfile, sessionOf } from "../support/linked-profile.ts";
+
+useOwnDirectory();
 
 const session = "RemoteAuth";
 const linked = linkedProfile("linked");

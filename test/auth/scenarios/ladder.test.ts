@@ -10,9 +10,12 @@ import type { SessionStore } from "../../../lib/store.ts";
 import { writeFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { keyIdOf, testKey } from "../../support/keys.ts";
+import { useOwnDirectory } from "../../support/own-directory.ts";
 import { kept, NotedStore, nameOf, PHONE, type Stored, session, storeGenerations } from "../support/ladder.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 import { type Page, ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
+
+useOwnDirectory();
 
 let dataPath: string;
 let dir: string;

@@ -8,10 +8,13 @@ import { assertSameFiles, filesIn, writeFiles } from "../../contract/profile.ts"
 import { INDEXED_DB, LOCAL_STORAGE } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { gate } from "../../support/gate.ts";
+import { useOwnDirectory } from "../../support/own-directory.ts";
 import { expectWarning } from "../../support/warnings.ts";
 import { ZipFolder } from "../../support/zip-folder.ts";
 import { linkedProfile, sessionOf, storeProfile } from "../support/linked-profile.ts";
 import { ScriptedBrowser, ScriptedClient } from "../support/scripted-client.ts";
+
+useOwnDirectory();
 
 /** The synced files with their content at that time, by path and in order; and a replacement for the sync. */
 const disk = vi.hoisted(() => ({
