@@ -83,7 +83,7 @@ describe("permits that several users share", () => {
 });
 
 describe("acquireWithin", () => {
-  beforeEach(() => void vi.useFakeTimers());
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
   afterEach(() => void vi.useRealTimers());
 
   it("says whether a permit was free in time, and leaves no place in the line", async () => {

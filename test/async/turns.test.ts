@@ -1,25 +1,21 @@
 import { setImmediate } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { beforeEach, expect, it } from "vitest";
 import { turns } from "../../lib/async/turns.ts";
-
-/** What `performance.now` says. */
-let now = performance.now();
+import { holdTime, passTime } from "../support/monotonic-clock.ts";
 
 beforeEach(async () => {
-  vi.spyOn(performance, "now").mockImplementation(() => now);
+  holdTime();
   // A stretch begins now.
-  now += 60_000;
+  passTime(60_000);
   await turns.next();
 });
-
-afterEach(() => void vi.restoreAllMocks());
 
 it("pauses once some milliseconds have passed, and not before", async () => {
   let others = 0;
   void setImmediate().then(() => others++);
   for (let i = 0; i < 1_000; i++) await turns.next();
   expect(others).toBe(0);
-  now += 5;
+  passTime(5);
   await turns.next();
   expect(others).toBe(1);
 });
@@ -28,10 +24,10 @@ it("counts the work of all who share the thread as one stretch", async () => {
   let others = 0;
   void setImmediate().then(() => others++);
   await turns.next();
-  now += 2;
+  passTime(2);
   await turns.next();
   expect(others).toBe(0);
-  now += 2;
+  passTime(2);
   // Somebody else, who has done nothing yet.
   await turns.next();
   expect(others).toBe(1);
@@ -39,12 +35,12 @@ it("counts the work of all who share the thread as one stretch", async () => {
 
 it("lets one of many go on after each pause, in order", async () => {
   const happened: string[] = [];
-  now += 5;
+  passTime(5);
   const work = ["a", "b", "c"].map(async (name) => {
     await turns.next();
     happened.push(name);
     // Each takes as long as a stretch may.
-    now += 5;
+    passTime(5);
   });
   const rest = (async () => {
     for (let turn = 1; turn <= 3; turn++) {

@@ -15,13 +15,14 @@ import {
 } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
-import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { recordBrowser } from "../../lib/browser/pidfile.ts";
 import { lockProfile } from "../../lib/browser/profile-lock.ts";
 import { identify, type ProcessId } from "../../lib/disk/process-id.ts";
 import { writeFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { onlyLong } from "../support/length.ts";
+import { holdTime, passTime } from "../support/monotonic-clock.ts";
 
 const HELD = { code: "LEASE_HELD", hint: expect.any(String) };
 const linux = process.platform === "linux";
@@ -363,14 +364,12 @@ describe("a lock that is held", () => {
     const [killed, other] = [`${file}.0123456789ab`, `${file}.txt`];
     await mkdir(join(root, "data"));
     for (const path of [killed, other]) await writeFile(path, "");
-    let at = 0;
-    const now = vi.spyOn(performance, "now").mockImplementation(() => at);
-    onTestFinished(() => now.mockRestore());
+    holdTime();
     const brief = await lockProfile(dir);
     await brief.release();
     expect(await readdir(join(root, "data"))).toContain(basename(killed));
     const lock = await lockProfile(dir);
-    at = 1_001;
+    passTime(1_001);
     await lock.release();
     expect(await readdir(join(root, "data"))).toEqual([basename(other)]);
   });

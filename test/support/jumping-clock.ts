@@ -1,10 +1,9 @@
+import { rightTime } from "./monotonic-clock.ts";
+
 /** Milliseconds that the clock is set back or forward. */
 const JUMPS = [0, -3_600_000, 30 * 86_400_000];
 /** How often a call that asks for the time finds it set. */
 const SHARE = 0.1;
-
-/** Also where a test replaces the clock of the process. */
-const monotonicMs = performance.now.bind(performance);
 
 /**
  * From now on the wall clock of this process jumps at random moments: an hour back, a month forward, and to the right time.
@@ -18,7 +17,7 @@ export function letClockJump(seed: number): () => void {
   let aheadMs = 0;
   const now = (): number => {
     if (next() < SHARE) aheadMs = JUMPS[Math.floor(next() * JUMPS.length)] ?? 0;
-    return Math.floor(performance.timeOrigin + monotonicMs()) + aheadMs;
+    return Math.floor(rightTime()) + aheadMs;
   };
   globalThis.Date = new Proxy(RealDate, {
     get: (target, name, receiver) => (name === "now" ? now : Reflect.get(target, name, receiver)),

@@ -3,6 +3,7 @@
 import { afterAll, afterEach, expect } from "vitest";
 import { letClockJump } from "./jumping-clock.ts";
 import { endRenewals } from "./leases.ts";
+import "./monotonic-clock.ts";
 import { expectWarning, takeWarnings } from "./warnings.ts";
 
 // `jumps-17`: the seed is 17. See CONTRIBUTING.md.

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { Lease, SaveReport } from "../../lib/store.ts";
 import { entryKey } from "../../lib/vault/layout.ts";
@@ -7,6 +7,7 @@ import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { gate } from "../support/gate.ts";
+import { passTime } from "../support/monotonic-clock.ts";
 import { takeOver } from "../support/take-over.ts";
 import { FakeTime } from "./support/fake-time.ts";
 import { failAll, holdBack, loseAnswers, outage, Requests } from "./support/requests.ts";
@@ -403,12 +404,8 @@ describe("restoring while the holder goes on", () => {
     const writer = open({ keep: 1 });
     const lease = await writer.acquire({ session });
     vi.useFakeTimers({ toFake: ["Date"] });
-    const now = performance.now.bind(performance);
-    let heldMs = 0;
-    onTestFinished(() => void vi.mocked(performance.now).mockRestore());
-    vi.spyOn(performance, "now").mockImplementation(() => now() + heldMs);
     const step = async (value: string): Promise<void> => {
-      heldMs += 2 * DAY;
+      passTime(2 * DAY);
       vi.setSystemTime(Date.now() + 2 * DAY);
       await save(lease, profileFiles(value, { "Default/own.ldb": noise(600_000, value.length) }), writer);
     };

@@ -18,6 +18,7 @@ import { type Clock, systemClock } from "../../lib/vault/clock.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, type Files, filesIn, profileFiles, writeZip } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { rightTime } from "../support/monotonic-clock.ts";
 
 const session = "RemoteAuth-bot";
 const file = `${session}.zip`;
@@ -39,8 +40,7 @@ beforeEach(async () => {
 afterEach(() => process.chdir(home));
 
 /** The clock of the files, also where a run lets `Date` jump. */
-const realNow = (): number => performance.timeOrigin + performance.now();
-const realClock: Clock = { ...systemClock, wallMs: realNow };
+const realClock: Clock = { ...systemClock, wallMs: rightTime };
 
 function open(clock: Clock = realClock): Vault {
   return new Vault({ blobs: new MemoryBlobs(), onWarning: (message) => warnings.push(message) }, { clock });
@@ -52,14 +52,14 @@ class SetClock implements Clock {
   /** Since the store was made. */
   passedMs = 0;
   monotonicMs = (): number => systemClock.monotonicMs() + this.passedMs;
-  wallMs = (): number => realNow() + this.aheadMs + this.passedMs;
+  wallMs = (): number => rightTime() + this.aheadMs + this.passedMs;
   sleep = systemClock.sleep;
   after = systemClock.after;
 }
 
 /** Sets the time of a file's content, from now. */
 async function date(path: string, ms: number): Promise<void> {
-  const at = new Date(realNow() + ms);
+  const at = new Date(rightTime() + ms);
   await utimes(path, at, at);
 }
 

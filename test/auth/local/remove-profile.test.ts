@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { useFolder } from "../../support/folder.ts";
+import { rightTime } from "../../support/monotonic-clock.ts";
 
 const { failing } = vi.hoisted(() => ({ failing: { rename: 0, rm: 0 } }));
 const busy = () => Object.assign(new Error("EBUSY: resource busy or locked"), { code: "EBUSY" });
@@ -80,8 +81,7 @@ describe("removeProfile", () => {
 describe("removeDeleted", () => {
   const DAY = 86_400_000;
   // The times of files stay as they are, whatever the clock of the run does.
-  const setAhead = (ms: number): unknown =>
-    vi.setSystemTime(Math.ceil(performance.timeOrigin + performance.now()) + ms);
+  const setAhead = (ms: number): unknown => vi.setSystemTime(Math.ceil(rightTime()) + ms);
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["Date"] });
     setAhead(0);

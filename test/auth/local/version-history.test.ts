@@ -1,16 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { VersionHistory } from "../../../lib/auth/local/version-history.ts";
 import type { StoredVersion } from "../../../lib/auth/store/store-session.ts";
+import { holdTime, passTime } from "../../support/monotonic-clock.ts";
 
 const MINUTE_MS = 60_000;
 
-beforeEach(() => {
-  // Time passes only when a test advances it.
-  vi.spyOn(performance, "now").mockReturnValue(performance.now());
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+beforeEach(holdTime);
 
 function version(generation: number): StoredVersion {
   return { id: `id ${generation}`, generation };
@@ -88,7 +83,7 @@ describe("the candidates for a rollback", () => {
     for (let generation = 2; generation < 1_000; generation++) history.add(version(generation));
     const now = performance.now();
     expect(history.rollbackCandidates(now)).toEqual([version(1)]);
-    vi.mocked(performance.now).mockReturnValue(now + 2 * MINUTE_MS);
+    passTime(2 * MINUTE_MS);
     history.add(version(1_000));
     const candidates = history.rollbackCandidates(now + 2 * MINUTE_MS);
     expect(candidates).toEqual([version(1), ...Array.from({ length: 300 }, (_, index) => version(700 + index))]);

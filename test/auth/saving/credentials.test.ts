@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { CredentialsCheck } from "../../../lib/auth/saving/credentials.ts";
 import { captureProfile } from "../../../lib/profile/capture/capture.ts";
 import { bothDatabases, VALUE, WID } from "../../profile/support/credentials.ts";
@@ -11,6 +11,7 @@ import {
   youngLevelDb,
 } from "../../profile/support/small-profile.ts";
 import { useFolder } from "../../support/folder.ts";
+import { holdTime, passTime } from "../../support/monotonic-clock.ts";
 
 const linked = youngLevelDb([[WID, VALUE]]);
 const gone = youngLevelDb([[WID, VALUE], [WID]]);
@@ -25,13 +26,8 @@ let check: CredentialsCheck;
 const folder = useFolder();
 beforeEach(() => {
   dir = folder();
-  // Time passes only when a test advances it.
-  later(0);
+  holdTime();
   check = new CredentialsCheck({ session: "RemoteAuth", dir });
-});
-
-afterEach(async () => {
-  vi.restoreAllMocks();
 });
 
 async function put(localStorage: Files): Promise<void> {
@@ -50,18 +46,13 @@ async function save(localStorage: Files, linkedSince: number = performance.now()
   }
 }
 
-function later(ms: number): void {
-  const now = performance.now();
-  vi.spyOn(performance, "now").mockImplementation(() => now + ms);
-}
-
 describe("CredentialsCheck", () => {
   it("refuses captures without credentials for ten minutes after the last look that found some", async () => {
     const since = performance.now();
     await save(linked, since);
-    later(500_000);
+    passTime(500_000);
     await save(linked, since);
-    later(590_000);
+    passTime(590_000);
     await expect(save(gone, since)).rejects.toMatchObject({
       code: "UNAVAILABLE",
       message: "Session RemoteAuth is not saved: Local Storage is not on disk.",
@@ -75,7 +66,7 @@ describe("CredentialsCheck", () => {
   it("allows a capture without credentials when the page has stayed linked for longer than the limit", async () => {
     const since = performance.now();
     await save(linked, since);
-    later(700_000);
+    passTime(700_000);
     await save(gone, since);
   });
 
@@ -86,7 +77,7 @@ describe("CredentialsCheck", () => {
       message: expect.stringContaining("is not saved yet: "),
     });
     await save(youngLevelDb([["VERSION", "1"]]), since - 61_000);
-    later(61_000);
+    passTime(61_000);
     await save(youngLevelDb([["VERSION", "1"]]), since);
   });
 

@@ -6,6 +6,7 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { captureOf } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
+import { passTime } from "../../support/monotonic-clock.ts";
 import { linkedProfile } from "../support/linked-profile.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
@@ -58,13 +59,11 @@ async function undeleted(store: Vault, daysLater: number): Promise<"back" | "gon
     vi.setSystemTime(Date.now() + daysLater * DAY);
   }
   const lease = await store.acquire({ session });
-  const now = performance.now.bind(performance);
-  vi.spyOn(performance, "now").mockImplementation(() => now() + daysLater * DAY);
+  passTime(daysLater * DAY);
   const code = await store.undelete({ session, lease }).then(
     () => undefined,
     (error: { code: string }) => error.code,
   );
-  vi.mocked(performance.now).mockRestore();
   await lease.release();
   if (code === undefined) {
     await store.restoreProfile({ session, into: join(dataPath, "back") });

@@ -6,6 +6,7 @@ import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 import { assertSameFiles, captureOf, type Files, filesIn, profileFiles, writeZip } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
+import { rightTime } from "../../support/monotonic-clock.ts";
 import { Requests } from "../support/requests.ts";
 
 const session = "RemoteAuth-bot";
@@ -69,7 +70,7 @@ describe("zips, as whatsapp-web.js's own RemoteAuth saves and extracts them", ()
 
   it("are the newest of those where several are new, and a warning says so", async () => {
     await writeZip(profileFiles("old"), `${session}.zip`);
-    await utimes(`${session}.zip`, new Date(), new Date(performance.timeOrigin + performance.now() - 1_000));
+    await utimes(`${session}.zip`, new Date(), new Date(rightTime() - 1_000));
     await writeZip(profileFiles("new"), join(".wwebjs_auth", `${session}.zip`));
     await store.save({ session });
     assertSameFiles(await extracted(), profileFiles("new"));
