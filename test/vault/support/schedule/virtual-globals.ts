@@ -20,7 +20,7 @@ export function useVirtualGlobals(simulation: Simulation): () => void {
   const restores = [
     replace(globalThis, "setTimeout", setVirtual),
     replace(globalThis, "clearTimeout", (timer?: { cancel?: () => void }) => timer?.cancel?.()),
-    replace(globalThis.performance, "now", () => simulation.nowMs),
+    replace(globalThis, "performance", { now: () => simulation.nowMs }),
     replace(Date, "now", () => own(({ clock }) => clock.wallMs(), simulation.wallMs())),
     replace(Math, "random", () => random.next()),
     replace(AbortSignal, "timeout", (ms: number) => {
