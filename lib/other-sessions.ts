@@ -12,11 +12,6 @@ const LIMIT_MS = 3_000;
 /** No other text reaches a message. */
 const NAME = /^[-\w]{1,128}$/;
 
-/** One name in a text, with what a person must know of it. */
-const TOLD = /[-\w]+(?: \([^)]*\))?/g;
-/** The end of a text that does not name all. */
-const REST = / and (?:\d+ )?more$/;
-
 /** The part of a store that lists sessions; a store without `sessions` tells nothing. */
 export type ListingStore = Pick<ProfileStore, "state" | "sessions">;
 
@@ -26,9 +21,41 @@ export interface OtherSessionsOptions {
   readonly limitMs?: number;
 }
 
+/** A name that a person is told of. */
+export interface OtherName {
+  readonly name: string;
+  /** What a person must know of it, as `deleted`. @default nothing */
+  readonly marks?: readonly string[];
+}
+
+/** The names of other sessions, or of other profiles, nearest first. As text: `a, b (deleted) and 7 more`. */
+export class OtherNames {
+  readonly #names: readonly OtherName[];
+  readonly #rest: number | undefined;
+
+  /** @param rest how many there are beside the names; `undefined` when nobody knows */
+  constructor(names: readonly OtherName[], rest: number | undefined) {
+    this.#names = names;
+    this.#rest = rest;
+  }
+
+  /** Those that are near to `name`; `undefined` when there are none. */
+  nearTo(name: string): OtherNames | undefined {
+    const near = this.#names.filter((one) => isNear(name, one.name));
+    return near.length === 0 ? undefined : new OtherNames(near, 0);
+  }
+
+  toString(): string {
+    const names = this.#names.map(({ name, marks = [] }) =>
+      marks.length === 0 ? name : `${name} (${marks.join(", ")})`,
+    );
+    const more = this.#rest === undefined ? " and more" : this.#rest > 0 ? ` and ${this.#rest} more` : "";
+    return names.join(", ") + more;
+  }
+}
+
 /**
- * The names that a store has beside `session`, nearest first, as text: `RemoteAuth-a, RemoteAuth-b (deleted) and 7 more`.
- * Of names that a person cannot mean, nothing is stored or left.
+ * The names that a store has beside `session`, a few at most. Of names that a person cannot mean, nothing is stored or left.
  * @returns `undefined` when there are none, or the store does not list them: it refuses, fails, or takes too long. Never
  *   rejects.
  */
@@ -36,7 +63,7 @@ export async function otherSessions(
   store: ListingStore,
   session: string,
   { signal, limitMs = LIMIT_MS }: OtherSessionsOptions = {},
-): Promise<string | undefined> {
+): Promise<OtherNames | undefined> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), limitMs);
   const limited = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
@@ -50,10 +77,10 @@ export async function otherSessions(
     const isWhole = await withSignal(list(), limited).catch(() => false);
     if (!isWhole && !late.signal.aborted) return undefined;
     const told = await Promise.all(nearest.names.map((name) => toldOf(store, session, name, limited)));
-    const there = told.filter((text) => text !== undefined);
+    const there = told.filter((one) => one !== undefined);
     if (there.length === 0) return undefined;
     const rest = nearest.count - (told.length - there.length) - Math.min(there.length, MOST_NAMES);
-    return namesText(there.slice(0, MOST_NAMES), isWhole ? rest : undefined);
+    return new OtherNames(there.slice(0, MOST_NAMES), isWhole ? rest : undefined);
   } finally {
     clearTimeout(timer);
   }
@@ -68,35 +95,19 @@ export function deletedWarning(session: string, { at, until }: { at: Date; until
   return `${since} \`undelete\` of the store brings it back${until ? ` until ${until.toISOString()}` : ""}.`;
 }
 
-/** @param rest how many there are beside the names; `undefined` when nobody knows */
-export function namesText(names: readonly string[], rest: number | undefined): string {
-  const more = rest === undefined ? " and more" : rest > 0 ? ` and ${rest} more` : "";
-  return `${names.join(", ")}${more}`;
-}
-
-/**
- * Of a text of {@link namesText}, the names that are near to `name`.
- * @returns `undefined` when there are none
- */
-export function nearNames(name: string, text: string): string | undefined {
-  const told = text.replace(REST, "").match(TOLD) ?? [];
-  const near = told.filter((one) => isNear(name, one.replace(/ .*/, "")));
-  return near.length === 0 ? undefined : namesText(near, 0);
-}
-
 /** The name, with what a person must know of it; `undefined` when nothing is stored under it. */
 async function toldOf(
   store: ListingStore,
   session: string,
   name: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<OtherName | undefined> {
   let state: SessionState | undefined;
   try {
     state = await withSignal(store.state({ session: name, signal }), signal);
   } catch {
     // It is there, and something is wrong with it or with the store: whoever opens it is told.
-    return name;
+    return { name };
   }
   const { current, deleted, kind } = state ?? {};
   // Of a session that is gone for good there is no kind. Until when it can be undeleted, the clock of this host cannot tell.
@@ -111,5 +122,5 @@ async function toldOf(
         : []),
     ...(current ? [] : ["deleted"]),
   ];
-  return marks.length === 0 ? name : `${name} (${marks.join(", ")})`;
+  return { name, marks };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { VaultError } from "../lib/errors.ts";
-import { deletedWarning, type ListingStore, nearNames, otherSessions } from "../lib/other-sessions.ts";
+import { deletedWarning, type ListingStore, OtherNames, otherSessions } from "../lib/other-sessions.ts";
 import type { SessionState } from "../lib/store.ts";
 
 const current = { generation: 2 } as SessionState["current"];
@@ -18,15 +18,20 @@ function storeOf(states: Record<string, SessionState | undefined>): ListingStore
   };
 }
 
+/** What a person is told. */
+async function told(...args: Parameters<typeof otherSessions>): Promise<string | undefined> {
+  return (await otherSessions(...args))?.toString();
+}
+
 describe("the other sessions of a store", () => {
   it("are named, nearest first", async () => {
     const store = storeOf({ "RemoteAuth-zz": STORED, "RemoteAuth-bit": STORED, "RemoteAuth-bot": STORED });
-    expect(await otherSessions(store, "RemoteAuth-bot")).toBe("RemoteAuth-bit, RemoteAuth-zz");
+    expect(await told(store, "RemoteAuth-bot")).toBe("RemoteAuth-bit, RemoteAuth-zz");
   });
 
   it("are five at most, and how many more there are", async () => {
     const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`RemoteAuth-x${n}`, STORED]));
-    const text = await otherSessions(storeOf(many), "RemoteAuth-x1");
+    const text = await told(storeOf(many), "RemoteAuth-x1");
     expect(text).toBe("RemoteAuth-x0, RemoteAuth-x10, RemoteAuth-x11, RemoteAuth-x12, RemoteAuth-x13 and 2994 more");
   });
 
@@ -38,33 +43,33 @@ describe("the other sessions of a store", () => {
       "RemoteAuth-c": { ...DELETED, deleted: { at } },
       "RemoteAuth-d": { entry: 4, epoch: 1, generations: [], deleted: { at } },
     });
-    expect(await otherSessions(store, "RemoteAuth-x")).toBe(
+    expect(await told(store, "RemoteAuth-x")).toBe(
       "RemoteAuth-a (deleted), RemoteAuth-b (deleted), RemoteAuth-c (deleted)",
     );
   });
 
   it("are named with their kind where it is another one", async () => {
     const store = storeOf({ "Baileys-a": { ...STORED, kind: "records" }, "RemoteAuth-a": STORED });
-    expect(await otherSessions(store, "RemoteAuth-a")).toBe("Baileys-a (of Baileys)");
-    expect(await otherSessions(store, "Baileys-a")).toBe("RemoteAuth-a (of a browser)");
+    expect(await told(store, "RemoteAuth-a")).toBe("Baileys-a (of Baileys)");
+    expect(await told(store, "Baileys-a")).toBe("RemoteAuth-a (of a browser)");
   });
 
   it("are none where nothing was saved", async () => {
     const store = storeOf({ "RemoteAuth-a": { entry: 1, epoch: 1, generations: [] }, "RemoteAuth-b": undefined });
-    expect(await otherSessions(store, "RemoteAuth-x")).toBeUndefined();
-    expect(await otherSessions(storeOf({ "RemoteAuth-x": STORED }), "RemoteAuth-x")).toBeUndefined();
+    expect(await told(store, "RemoteAuth-x")).toBeUndefined();
+    expect(await told(storeOf({ "RemoteAuth-x": STORED }), "RemoteAuth-x")).toBeUndefined();
   });
 
   it("are named although one of them cannot be read", async () => {
     const store = storeOf({ "RemoteAuth-a": STORED });
     store.state = () => Promise.reject(new VaultError("CORRUPT", "damaged"));
-    expect(await otherSessions(store, "RemoteAuth-x")).toBe("RemoteAuth-a");
+    expect(await told(store, "RemoteAuth-x")).toBe("RemoteAuth-a");
   });
 
   it("never reach a message when their names are none", async () => {
     const names = ["a\nb", "a b", "", "\u001b[2J", "ä", "x".repeat(129), "../x"];
     const store = storeOf(Object.fromEntries(names.map((name) => [name, STORED])));
-    expect(await otherSessions(store, "RemoteAuth-x")).toBeUndefined();
+    expect(await told(store, "RemoteAuth-x")).toBeUndefined();
   });
 });
 
@@ -75,15 +80,15 @@ describe("a store that does not list", () => {
       yield "RemoteAuth-a";
       throw new VaultError(code, "no");
     };
-    expect(await otherSessions(store, "RemoteAuth-x")).toBeUndefined();
+    expect(await told(store, "RemoteAuth-x")).toBeUndefined();
     store.sessions = () => {
       throw new VaultError(code, "no");
     };
-    expect(await otherSessions(store, "RemoteAuth-x")).toBeUndefined();
+    expect(await told(store, "RemoteAuth-x")).toBeUndefined();
   });
 
   it("because it cannot, tells nothing", async () => {
-    expect(await otherSessions({ state: async () => STORED }, "RemoteAuth-x")).toBeUndefined();
+    expect(await told({ state: async () => STORED }, "RemoteAuth-x")).toBeUndefined();
   });
 
   it("in time, tells what it has listed by then", async () => {
@@ -92,11 +97,11 @@ describe("a store that does not list", () => {
       yield "RemoteAuth-a";
       await new Promise(() => {});
     };
-    expect(await otherSessions(store, "RemoteAuth-x", { limitMs: 50 })).toBe("RemoteAuth-a and more");
+    expect(await told(store, "RemoteAuth-x", { limitMs: 50 })).toBe("RemoteAuth-a and more");
     store.sessions = async function* () {
       await new Promise(() => {});
     };
-    expect(await otherSessions(store, "RemoteAuth-x", { limitMs: 50 })).toBeUndefined();
+    expect(await told(store, "RemoteAuth-x", { limitMs: 50 })).toBeUndefined();
   });
 
   it("is not waited for after an abort", async () => {
@@ -107,7 +112,7 @@ describe("a store that does not list", () => {
       controller.abort(new Error("over"));
       await new Promise(() => {});
     };
-    expect(await otherSessions(store, "RemoteAuth-x", controller)).toBeUndefined();
+    expect(await told(store, "RemoteAuth-x", controller)).toBeUndefined();
   });
 });
 
@@ -124,10 +129,16 @@ describe("the warning of a deletion", () => {
   });
 });
 
-describe("nearNames", () => {
-  it("takes the names that are near out of a text, with what is told of them", () => {
-    const text = "RemoteAuth-Support, Baileys-support (of Baileys, deleted), RemoteAuth-sales (deleted) and 7 more";
-    expect(nearNames("RemoteAuth-support", text)).toBe("RemoteAuth-Support, Baileys-support (of Baileys, deleted)");
-    expect(nearNames("RemoteAuth-more", "RemoteAuth-a and more")).toBeUndefined();
+describe("names near to one", () => {
+  it("are told as they are among the others, and how many others there are is left out", () => {
+    const [support, baileys] = [
+      { name: "RemoteAuth-Support" },
+      { name: "Baileys-support", marks: ["of Baileys", "deleted"] },
+    ];
+    const names = new OtherNames([support, baileys, { name: "RemoteAuth-sales", marks: ["deleted"] }], 7);
+    const near = "RemoteAuth-Support, Baileys-support (of Baileys, deleted)";
+    expect(String(names)).toBe(`${near}, RemoteAuth-sales (deleted) and 7 more`);
+    expect(String(names.nearTo("RemoteAuth-support"))).toBe(near);
+    expect(new OtherNames([{ name: "RemoteAuth-a" }], undefined).nearTo("RemoteAuth-more")).toBeUndefined();
   });
 });

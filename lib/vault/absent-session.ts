@@ -1,5 +1,5 @@
 import { VaultError } from "../errors.ts";
-import { type ListingStore, otherSessions } from "../other-sessions.ts";
+import { type ListingStore, type OtherNames, otherSessions } from "../other-sessions.ts";
 
 /** Nothing is stored under the name of the session. */
 export class AbsentSession extends VaultError {
@@ -26,6 +26,6 @@ export async function namingOthers<T>(
   }
 }
 
-function othersHint(others: string | undefined): { hint?: string } {
+function othersHint(others: OtherNames | undefined): { hint?: string } {
   return others === undefined ? {} : { hint: `The store has ${others}.` };
 }

@@ -1,7 +1,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { NearestNames } from "../../nearest-names.ts";
-import { deletedWarning, namesText, nearNames } from "../../other-sessions.ts";
+import { deletedWarning, OtherNames } from "../../other-sessions.ts";
 import type { RemoteSession } from "../store/store-session.ts";
 import type { OpenOptions } from "./opened-profile.ts";
 
@@ -46,19 +46,23 @@ export async function warnOfAbsentProfile(dir: string, onWarning: (message: stri
  * What is to be told of the names that were found: all of them once in a process and for each folder of profiles, since a name may
  * have been changed to any other.
  */
-function worthTelling(dir: string, name: string, found: readonly (string | undefined)[]): (string | undefined)[] {
-  if (found.every((text) => text === undefined)) return [];
+function worthTelling(
+  dir: string,
+  name: string,
+  found: readonly (OtherNames | undefined)[],
+): readonly (OtherNames | undefined)[] {
+  if (found.every((names) => names === undefined)) return [];
   const place = dirname(dir);
-  if (told.has(place)) return found.map((text) => text && nearNames(name, text));
+  if (told.has(place)) return found.map((names) => names?.nearTo(name));
   told.add(place);
-  return [...found];
+  return found;
 }
 
 /**
- * The profiles beside `dir`, nearest name first, as text.
+ * The profiles beside `dir`.
  * @param onlyLocalAuth leaves out those of `RemoteAuth`, which a store has as well
  */
-async function profilesBeside(dir: string, onlyLocalAuth: boolean): Promise<string | undefined> {
+async function profilesBeside(dir: string, onlyLocalAuth: boolean): Promise<OtherNames | undefined> {
   const entries = await readdir(dirname(dir), { withFileTypes: true }).catch(() => []);
   const nearest = new NearestNames(basename(dir), MOST_NAMES);
   for (const entry of entries) {
@@ -66,8 +70,8 @@ async function profilesBeside(dir: string, onlyLocalAuth: boolean): Promise<stri
     if (!entry.isDirectory() || !PROFILE.test(entry.name)) continue;
     if (await isProfile(join(dirname(dir), entry.name))) nearest.add(entry.name);
   }
-  const { names, count } = nearest;
-  return count === 0 ? undefined : namesText(names, count - names.length);
+  const names = nearest.names.map((name) => ({ name }));
+  return names.length === 0 ? undefined : new OtherNames(names, nearest.count - names.length);
 }
 
 /** Whether there is more than an empty folder. */

@@ -3,7 +3,7 @@
 // `lib/async`, the types of stores and the errors. Only `lib/auth` may import it.
 import { waitAtMost, withDeadline, withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
-import { otherSessions } from "../../other-sessions.ts";
+import { type OtherNames, otherSessions } from "../../other-sessions.ts";
 import type {
   Capture,
   GenerationInfo,
@@ -120,7 +120,7 @@ export class ProfileSession implements StoreSession {
     return typeof this.#store.sessions === "function";
   }
 
-  async others(signal: AbortSignal): Promise<string | undefined> {
+  async others(signal: AbortSignal): Promise<OtherNames | undefined> {
     return this.canList ? await otherSessions(this.#store, this.#session, { signal }) : undefined;
   }
 

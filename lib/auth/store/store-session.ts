@@ -1,3 +1,4 @@
+import type { OtherNames } from "../../other-sessions.ts";
 import type { Capture, RestoreReport, SaveReport } from "../../store.ts";
 
 /** One version of a session that a store has, or had. */
@@ -61,10 +62,9 @@ export interface StoreSession {
    */
   restore(into: string, signal: AbortSignal, version?: StoredVersion): Promise<RestoreReport>;
   /**
-   * The other sessions that the store has, nearest name first, as text for a person: at most a few names, after a few
-   * seconds. `undefined` when there are none, or the store does not tell. Never rejects.
+   * The other sessions that the store has, for a person: at most a few names, after a few seconds. `undefined` when there are none, or the store does not tell. Never rejects.
    */
-  others(signal: AbortSignal): Promise<string | undefined>;
+  others(signal: AbortSignal): Promise<OtherNames | undefined>;
   /** Whether the store can list sessions. */
   readonly canList: boolean;
   /** Commits a capture. */
