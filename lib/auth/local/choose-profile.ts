@@ -70,10 +70,8 @@ async function chooseOf(options: OpenOptions, remote: RemoteSession, checked: Ch
   // What the marker names is not stored. As the numbers of the log grow, it would make the deletion look newer than the
   // profile.
   if (remote.kind === "deleted") await removeMarker(dir);
-  if (isAhead) {
-    // A log with no entry except this start's is a new store, as after a move: no save is known to be lost.
-    if (entry !== 1) warnAhead(options, remote, local);
-  }
+  // A log with no entry except this start's is a new store, as after a move: no save is known to be lost.
+  if (isAhead && entry !== 1) warnAhead(options, remote, local);
   const { profile } = local;
   return { ...UNKNOWN, entry, profile, checked, linked: await local.isLinked(signal) };
 }
