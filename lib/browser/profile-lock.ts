@@ -4,8 +4,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { diskError } from "../disk/errors.ts";
-import { identify, isOfHere, isSameProcess, type ProcessState, stateHere, stateOf } from "../disk/process-id.ts";
-import { VaultError } from "../errors.ts";
+import { identify, isOfHere, isSameProcess } from "../disk/process-id.ts";
 import {
   asidesOf,
   type Claim,
@@ -15,9 +14,11 @@ import {
   removeClaim,
   removeOwnClaim,
 } from "./claim-file.ts";
+import { living, stateOfRun } from "./claim-judge.ts";
 import { ClaimKeeper, TOUCH_MS } from "./claim-keeper.ts";
 import { changesWithin, LOOK_TIMES, printOfProfile } from "./look.ts";
 import { type BrowserRecord, readRecord, removeRecordOf } from "./pidfile.ts";
+import { held, lockError, noClaimThere, takenOver, troubleWith } from "./profile-lock-errors.ts";
 
 /** Locks a profile from the choice of its files until its browser has ended. */
 export interface ProfileLock {
@@ -62,12 +63,6 @@ const SAY_MS = 2_000;
 const TORN_MS = 5_000;
 /** How long a claim may be without its name while another start judges it, in milliseconds. */
 const ASIDE_MS = 1_000;
-
-/** Ids of the claims of the runs of this process. All copies of this package that a process has loaded share them. */
-const KEY = Symbol.for("wa-vault.claims");
-const shared = globalThis as { [KEY]?: Set<string> };
-shared[KEY] ??= new Set();
-const living: Set<string> = shared[KEY];
 
 /**
  * Locks the profile at `dir`, by a file beside it that is touched every two seconds. Of several processes that open one
@@ -229,75 +224,4 @@ async function printOf(path: string, dir: string): Promise<string> {
 async function printOfRun(path: string, own: Claim): Promise<string> {
   const found = await readClaim(path);
   return found === undefined ? "released" : `${await stateOfRun(found, own)} ${found.text}`;
-}
-
-/** The state of the run that a claim is of. */
-async function stateOfRun(found: FoundClaim, own: Claim): Promise<ProcessState> {
-  const state = await stateOfOwner(found, own);
-  // The folder was copied while that run had the original, where it goes on.
-  const isCopy = found.claim?.file !== undefined && found.claim.file !== found.file;
-  return isCopy && state === "running" ? "unknown" : state;
-}
-
-async function stateOfOwner({ claim }: FoundClaim, own: Claim): Promise<ProcessState> {
-  // Torn: its owner may be writing it.
-  if (claim === undefined) return "unknown";
-  // Of this process: other threads have runs of their own.
-  if (isSameProcess(claim, own)) return living.has(claim.id) ? "running" : "unknown";
-  if (own.boot !== undefined && claim.boot !== undefined) return await stateOf(claim);
-  if (claim.host !== own.host || claim.boot !== undefined) return "unknown";
-  // Containers may have one name; where a namespace is not known, nothing tells them apart.
-  if ((claim.pidNamespace ?? own.pidNamespace) !== (own.pidNamespace ?? claim.pidNamespace)) return "unknown";
-  const state = await stateHere(claim);
-  // An earlier version has written no boot, and may have run in a container of this name.
-  return state === "ended" && own.boot !== undefined ? "unknown" : state;
-}
-
-function held(dir: string, claim: Claim | undefined): VaultError {
-  const holder = nameOf(claim);
-  return new VaultError("LEASE_HELD", `The profile ${dir} is in use by ${holder}.`, {
-    owner: claim && `${claim.host}-${claim.pid}`,
-    hint: `Run one client per session: end ${holder}, or give this client another \`clientId\` or \`dataPath\`.`,
-  });
-}
-
-function takenOver(dir: string, by: Claim | undefined): VaultError {
-  const message = `The profile ${dir} was taken by ${nameOf(by)}, which took this process for dead.`;
-  return new VaultError("LEASE_LOST", message, {
-    owner: by && `${by.host}-${by.pid}`,
-    hint: "The browser of this process was ended without a save. Did the process, or its disk, stand still for a while?",
-  });
-}
-
-function nameOf(claim: Claim | undefined): string {
-  if (claim === undefined) return "another process";
-  const isOwn = claim.host === hostname() && claim.pid === process.pid && living.has(claim.id);
-  return isOwn ? "another client of this process" : `process ${claim.pid} of ${claim.host}`;
-}
-
-/** The lock lies beside the profile: the rights of the folder above decide, also when a volume is mounted at the profile. */
-function lockError(dir: string, cause: unknown): VaultError {
-  const error = diskError(`lock the profile ${dir}`, cause);
-  if (error === cause || error.code !== "DENIED") return error;
-  const hint =
-    `The lock is a file beside the profile: let this user write into ${dirname(dir)}. If a volume is mounted at the ` +
-    "profile, mount it at `dataPath` instead.";
-  return new VaultError("DENIED", error.message, { cause, hint });
-}
-
-function noClaimThere(path: string): VaultError {
-  return new VaultError(
-    "UNAVAILABLE",
-    `${path} can be neither made nor read: a link that leads nowhere may have its name.`,
-    {
-      hint: "Remove that link: the lock of a profile is a file beside it.",
-    },
-  );
-}
-
-function troubleWith(path: string, code: string): string {
-  return (
-    `${path} cannot be touched (${code}): until it can, a process on another machine that shares this folder may take ` +
-    "this one for dead."
-  );
 }
