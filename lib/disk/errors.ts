@@ -1,6 +1,6 @@
-// `lib/disk` holds errors of the disk with a hint, writes that survive a power failure, reads of exact lengths, and
-// names that every disk takes. It imports `lib/async` and the errors. Every folder except `lib/async` and `lib/blobs`
-// may import it.
+// `lib/disk` holds errors of the disk with a hint, writes that survive a power failure, reads of exact lengths, names that
+// every disk takes, and what tells whether a file is still the same one. It imports `lib/async` and the errors. Every folder
+// except `lib/async` and `lib/blobs` may import it.
 import { isVaultError, VaultError, type VaultErrorCode } from "../errors.ts";
 
 interface Refusal {

@@ -1,5 +1,5 @@
 import { type BigIntStats, lstatSync } from "node:fs";
-import { isMissing } from "../disk/errors.ts";
+import { isMissing } from "./errors.ts";
 
 /**
  * Age in milliseconds below which a timestamp proves nothing: a disk's clock ticks every 2 s or faster, and two writes

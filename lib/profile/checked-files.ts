@@ -1,4 +1,4 @@
-import { exactIdentity, type FileIdentity, hasIdentity } from "./file-identity.ts";
+import { exactIdentity, type FileIdentity, hasIdentity } from "../disk/file-identity.ts";
 import type { CheckedVersion } from "./leveldb/checked-version.ts";
 import { parseLevelDbName } from "./leveldb/manifest.ts";
 import { filesOf } from "./listing.ts";

@@ -3,9 +3,9 @@ import { lstat, open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { turns } from "../async/turns.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
+import { type FileIdentity, identifyFile } from "../disk/file-identity.ts";
 import { fileSource, readExactly, readInto } from "../disk/file-source.ts";
 import { isForeignName } from "../disk/foreign-names.ts";
-import { type FileIdentity, identifyFile } from "./file-identity.ts";
 import type { PieceSource } from "./pieces.ts";
 
 /** How often a directory is listed whose entries are deleted meanwhile. */

@@ -1,8 +1,8 @@
 import { isOutOfMemory } from "../async/memory.ts";
+import { exactIdentity } from "../disk/file-identity.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { ProfileFacts } from "../store.ts";
 import type { CheckedFiles } from "./checked-files.ts";
-import { exactIdentity } from "./file-identity.ts";
 import type { StorageLayout } from "./found-storage.ts";
 import { checkLevelDb, type FileProblem, isUnborn } from "./leveldb/check.ts";
 import { filesOf, type IdentifiedFile } from "./listing.ts";

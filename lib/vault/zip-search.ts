@@ -2,6 +2,7 @@ import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { diskError, isMissing } from "../disk/errors.ts";
+import { exactIdentity, identifyFile } from "../disk/file-identity.ts";
 import { VaultError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import { sessionName } from "./layout.ts";
@@ -87,7 +88,7 @@ export class ZipSearch {
       if (this.#seen.has(path)) continue;
       try {
         const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-        this.#note(path, found && identityOf(found), found ? this.#firstStanding(found) : "old");
+        this.#note(path, found && exactIdentity(identifyFile(found)), found ? this.#firstStanding(found) : "old");
       } catch {
         // Of a place that cannot be looked at, a save tells.
       }
@@ -97,7 +98,7 @@ export class ZipSearch {
   /** This store has written a zip there: to be saved, it must change, or be the only one. Never rejects. */
   async wrote(path: string): Promise<void> {
     const found = await statOf(path).catch(() => undefined);
-    if (found) this.#note(resolve(path), identityOf(found), "saved");
+    if (found) this.#note(resolve(path), exactIdentity(identifyFile(found)), "saved");
   }
 
   /**
@@ -154,7 +155,7 @@ export class ZipSearch {
       this.#note(path, undefined, "old");
       return undefined;
     }
-    const [identity, before] = [identityOf(found), this.#seen.get(path)];
+    const [identity, before] = [exactIdentity(identifyFile(found)), this.#seen.get(path)];
     const isKnown = before?.identity === identity;
     const standing = before ? (isKnown ? before.standing : "changed") : this.#firstStanding(found);
     return { path, identity, standing, mtimeNs: found.mtimeNs };
@@ -194,10 +195,6 @@ async function statOf(path: string): Promise<BigIntStats | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
 function byTime(one: Candidate, other: Candidate): number {

@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { expect, it } from "vitest";
-import { identifyFile, prefixIdentity } from "../../lib/profile/file-identity.ts";
-import { stopClock } from "./support/clock.ts";
+import { identifyFile, prefixIdentity } from "../../lib/disk/file-identity.ts";
+import { stopClock } from "../profile/support/clock.ts";
 
 const NOW = 1_700_000_000_000;
 

@@ -1,8 +1,8 @@
 import { lstat, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { exactIdentity, type FileIdentity, identifyFile } from "../../lib/disk/file-identity.ts";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
-import { exactIdentity, type FileIdentity, identifyFile } from "../../lib/profile/file-identity.ts";
 import { type CheckedVersion, versionKey } from "../../lib/profile/leveldb/checked-version.ts";
 import { WalScanner } from "../../lib/profile/sqlite/wal.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";

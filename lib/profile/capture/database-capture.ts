@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { type FileIdentity, hasIdentity, prefixIdentity } from "../../disk/file-identity.ts";
 import type { FileSource } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
 import type { CheckedFiles } from "../checked-files.ts";
-import { type FileIdentity, hasIdentity, prefixIdentity } from "../file-identity.ts";
 import { walk, walkSync } from "../listing.ts";
 import { bufferSource } from "../sources.ts";
 import { InconsistentCapture } from "./errors.ts";

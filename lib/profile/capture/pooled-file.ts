@@ -1,5 +1,5 @@
+import type { FileIdentity } from "../../disk/file-identity.ts";
 import type { DescribedPlace } from "../../disk/file-source.ts";
-import type { FileIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 
 /** A file that can be read after it was renamed or deleted. */

@@ -3,12 +3,12 @@
 import { type Dirent, fstatSync, readdirSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { type FileIdentity, identifyFile, prefixIdentity } from "../../disk/file-identity.ts";
 import { readExactly } from "../../disk/file-source.ts";
 import type { CaptureFile } from "../../store.ts";
 import { captureFile, DatabaseCapture, heldFile, type PollResult, smallFile } from "../capture/database-capture.ts";
 import { InconsistentCapture } from "../capture/errors.ts";
 import type { PooledFile } from "../capture/pooled-file.ts";
-import { type FileIdentity, identifyFile, prefixIdentity } from "../file-identity.ts";
 import { entriesOf } from "../listing.ts";
 import { checkLogs } from "./check.ts";
 import { checkTables } from "./check-tables.ts";

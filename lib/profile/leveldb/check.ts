@@ -1,4 +1,4 @@
-import type { FileIdentity } from "../file-identity.ts";
+import type { FileIdentity } from "../../disk/file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import { readAll } from "../sources.ts";
 import { tellsOfLevelDb } from "../storage-names.ts";

@@ -1,4 +1,4 @@
-import { exactIdentity, type FileIdentity } from "../file-identity.ts";
+import { exactIdentity, type FileIdentity } from "../../disk/file-identity.ts";
 import type { Version } from "./manifest.ts";
 
 /** What the manifest and the logs of a LevelDB say, once they were checked. */

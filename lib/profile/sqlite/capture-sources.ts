@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
+import type { FileIdentity } from "../../disk/file-identity.ts";
 import { StaleRead } from "../capture/errors.ts";
 import type { FilePool } from "../capture/file-pool.ts";
-import type { FileIdentity } from "../file-identity.ts";
 import type { PieceSource } from "../pieces.ts";
 import type { FilePart } from "./check-trees-job.ts";
 

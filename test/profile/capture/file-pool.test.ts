@@ -1,10 +1,10 @@
 import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { prefixIdentity } from "../../../lib/disk/file-identity.ts";
 import { StaleRead } from "../../../lib/profile/capture/errors.ts";
 import { FilePool } from "../../../lib/profile/capture/file-pool.ts";
 import type { PooledFile } from "../../../lib/profile/capture/pooled-file.ts";
-import { prefixIdentity } from "../../../lib/profile/file-identity.ts";
 import { useFolder } from "../../support/folder.ts";
 import { stopClock, trustFiles } from "../support/clock.ts";
 import { useSameTimes } from "../support/same-times.ts";
