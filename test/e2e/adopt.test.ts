@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
-import { linkAndSave, openRemote, savedSession } from "../support/remote.ts";
+import { writesSoon } from "../support/chromium.ts";
+import { localStorageOnDisk } from "../support/local-storage.ts";
+import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
@@ -14,10 +16,12 @@ expectWarning(/was deleted at .*: this bot links a new device/);
 describe("a local profile that was never stored", () => {
   it("of LocalAuth is adopted and stored, without a QR, once it has RemoteAuth's name", async () => {
     const dataPath = rig.folder();
-    const before = rig.open({ authStrategy: new LocalAuth({ dataPath, clientId: "bot" }) });
+    const authStrategy = new LocalAuth({ dataPath, clientId: "bot" });
+    const before = rig.open({ authStrategy, puppeteer: { args: writesSoon } });
     await before.until("qr");
     await before.phone.pair();
     await before.until("ready");
+    await localStorageOnDisk(dataPath);
     const { sequence } = await before.phone.write();
     await before.close();
     await rename(join(dataPath, "session-bot"), join(dataPath, "RemoteAuth-bot"));
@@ -61,7 +65,7 @@ describe("a local profile that is no copy of the stored session", () => {
   it("is replaced by the stored session, and set aside", async () => {
     const store = rig.folder();
     const stored = await savedSession(rig, store);
-    const other = await linkAndSave(rig, { store: rig.folder(), wid: "15550005678@c.us" });
+    const other = await savedSession(rig, rig.folder(), { wid: "15550005678@c.us" });
     await rm(join(other.profile, ".wa-vault.json"));
     expectWarning(/no copy of the stored session/);
     const client = openRemote(rig, { store, dataPath: other.dataPath });

@@ -1,6 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { writesSoon } from "../support/chromium.ts";
 import { onlyLong } from "../support/length.ts";
+import { localStorageOnDisk } from "../support/local-storage.ts";
 import { openRemote, type RemoteClient, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { expectWarning } from "../support/warnings.ts";
@@ -10,7 +12,7 @@ const rig = useRig();
 expectWarning(/was deleted at .*: this bot links a new device/);
 
 async function ready(folder: string, dataPath = rig.folder()): Promise<RemoteClient> {
-  const client = openRemote(rig, { store: folder, dataPath });
+  const client = openRemote(rig, { store: folder, dataPath, puppeteer: { args: writesSoon } });
   await client.until("ready");
   expect(client.count("qr")).toBe(0);
   return client;
@@ -91,6 +93,7 @@ describe("logout", () => {
     expect(client.count("remote_session_deleted")).toBe(1);
     await client.phone.pair({ wid: "15550009999@c.us" });
     await client.until("ready", undefined, 2);
+    await localStorageOnDisk(client.strategy.userDataDir, "15550009999");
     const { sequence } = await client.phone.write();
     await client.close();
     expect(client.count("remote_session_error")).toBe(0);
@@ -138,10 +141,12 @@ describe("a QR", () => {
       store: folder,
       dataPath: rig.folder(),
       client: { pairWithPhoneNumber: { phoneNumber: "15550004444" } },
+      puppeteer: { args: writesSoon },
     });
     await client.until("code");
     await client.phone.pair();
     await client.until("ready");
+    await localStorageOnDisk(client.strategy.userDataDir);
     await client.close();
     const again = await ready(folder);
     expect(await again.phone.verdict()).toMatchObject({ ...wholeVerdict, wid: "15550004444@c.us" });

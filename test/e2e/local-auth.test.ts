@@ -2,9 +2,10 @@ import { cp, readdir, readlink, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LocalAuth } from "../../lib/auth/local-auth.ts";
-import { storageForms } from "../support/chromium.ts";
+import { storageForms, writesSoon } from "../support/chromium.ts";
 import { inTime, SIGNAL_LIMIT_MS } from "../support/in-time.ts";
 import { isLong, onlyLong } from "../support/length.ts";
+import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { type WhatsappVersion, whatsapp, whatsappVersionsHere } from "../support/whatsapp.ts";
@@ -28,11 +29,16 @@ async function makeLink(dataPath: string, args: string[]): Promise<string> {
 }
 
 async function linked(dataPath: string, version: WhatsappVersion = "1.34.7", args: string[] = []) {
-  const client = rig.open({ version, authStrategy: new LocalAuth({ dataPath }), puppeteer: { args } });
+  const client = rig.open({
+    version,
+    authStrategy: new LocalAuth({ dataPath }),
+    puppeteer: { args: [...args, ...writesSoon] },
+  });
   await client.until("qr");
   await client.phone.pair();
   await client.until("ready");
   await client.phone.fill(300_000);
+  await localStorageOnDisk(dataPath);
   return client;
 }
 
@@ -53,10 +59,12 @@ describe.each(whatsappVersionsHere)("our LocalAuth with whatsapp-web.js %s", (ve
     const theirs = rig.open({
       version,
       authStrategy: new (whatsapp(version).LocalAuth)({ dataPath, clientId: "moved" }),
+      puppeteer: { args: writesSoon },
     });
     await theirs.until("qr");
     await theirs.phone.pair();
     await theirs.until("ready");
+    await localStorageOnDisk(dataPath);
     await theirs.close();
     const ours = rig.open({ version, authStrategy: new LocalAuth({ dataPath, clientId: "moved" }) });
     await ours.until("ready");
@@ -117,6 +125,7 @@ describe("our LocalAuth", () => {
     await client.until("injected", undefined, 2);
     await client.phone.pair({ wid: "15550009999@c.us" });
     await client.until("ready", undefined, 2);
+    await localStorageOnDisk(dataPath, "15550009999");
     await client.close();
     const second = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
     await second.until("ready");

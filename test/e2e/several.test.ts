@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { SaveReport } from "../../lib/store.ts";
+import { writesSoon } from "../support/chromium.ts";
 import { onlyLong } from "../support/length.ts";
+import { localStorageOnDisk } from "../support/local-storage.ts";
 import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
@@ -13,12 +15,14 @@ describe("several sessions", () => {
     const store = rig.folder();
     const dataPath = rig.folder();
     const names = ["a", "A", ...onlyLong("a-b")];
-    const open = (clientId: string) => openRemote(rig, { store, dataPath, auth: { clientId } });
+    const puppeteer = { args: writesSoon };
+    const open = (clientId: string) => openRemote(rig, { store, dataPath, auth: { clientId }, puppeteer });
     const clients = names.map(open);
     for (const [n, client] of clients.entries()) {
       await client.until("qr");
       await client.phone.pair({ wid: `1555000000${n}@c.us` });
       await client.until("ready");
+      await localStorageOnDisk(dataPath, `1555000000${n}`);
     }
     for (const client of clients) await client.close();
     await rm(dataPath, { recursive: true, maxRetries: 10 });

@@ -45,12 +45,13 @@ describe.each(whatsappVersionsHere)("whatsapp-web.js %s on the stand-in", (versi
   it("links by QR, and is ready without one after a restart", async () => {
     const dataPath = rig.folder();
     const strategy = () => new (whatsapp(version).LocalAuth)({ dataPath });
-    const first = rig.open({ version, authStrategy: strategy() });
+    const first = rig.open({ version, authStrategy: strategy(), puppeteer: { args: writesSoon } });
     expect(String((await first.until("qr")).values[0]).split(",")).toHaveLength(5);
     await first.phone.pair({ wid: "15550002222@c.us" });
     await first.until("authenticated");
     await first.until("ready");
     const { sequence, hash } = await first.phone.write();
+    await localStorageOnDisk(dataPath);
     await first.close();
 
     const second = rig.open({ version, authStrategy: strategy() });

@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { S3Store } from "../../adapters/s3/index.ts";
 import { copySession } from "../../lib/copy-session.ts";
+import { writesSoon } from "../support/chromium.ts";
+import { localStorageOnDisk } from "../support/local-storage.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
 import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";
@@ -17,10 +19,11 @@ describe("moving here", () => {
   it("from the shipped LocalAuth takes the name of a folder", async () => {
     const cwd = rig.folder();
     const dataPath = join(cwd, ".wwebjs_auth");
-    const before = rig.start({ strategy: "shipped-local", clientId: "support", dataPath, cwd });
+    const before = rig.start({ strategy: "shipped-local", clientId: "support", dataPath, cwd, args: writesSoon });
     await before.until("qr");
     await before.phone.pair();
     await before.until("ready");
+    await localStorageOnDisk(dataPath);
     await before.close();
     renameSync(join(dataPath, "session-support"), join(dataPath, session));
 

@@ -72,7 +72,7 @@ export interface LinkOptions {
 const LINKS = 3;
 
 /** Links a client, fills and writes a little, and destroys it: its last save has everything. */
-export async function linkAndSave(rig: Rig, options: LinkOptions): Promise<LinkedSession> {
+async function linkAndSave(rig: Rig, options: LinkOptions): Promise<LinkedSession> {
   const linked = await linkOnce(rig, options);
   await mustHaveCredentials(linked.profile);
   const store = typeof options.store === "string" ? new FileStore({ directory: options.store }) : options.store;
@@ -106,7 +106,7 @@ async function linkOnce(rig: Rig, options: LinkOptions): Promise<LinkedSession> 
 }
 
 /** Of a session that many tests begin with. */
-export interface SavedOptions extends Pick<LinkOptions, "fillBytes" | "puppeteer"> {
+export interface SavedOptions extends Pick<LinkOptions, "wid" | "fillBytes" | "puppeteer"> {
   /** The store in a folder, always the same function for the same kind. @default a `FileStore` */
   open?: (folder: string) => SessionStore;
 }

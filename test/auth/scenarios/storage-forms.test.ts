@@ -1,8 +1,9 @@
 import { cpSync } from "node:fs";
 import { expect, it } from "vitest";
 import { LocalAuth } from "../../../lib/auth/local-auth.ts";
-import { storageForms } from "../../support/chromium.ts";
+import { storageForms, writesSoon } from "../../support/chromium.ts";
 import { onlyLong } from "../../support/length.ts";
+import { localStorageOnDisk } from "../../support/local-storage.ts";
 import { useRig } from "../../support/rig.ts";
 import { scratchFolder } from "../../support/scratch.ts";
 import { whatsapp } from "../../support/whatsapp.ts";
@@ -22,10 +23,11 @@ async function linkedFolder(form: Form): Promise<string> {
 
 async function link(args: readonly string[]): Promise<string> {
   const dataPath = scratchFolder("form-");
-  const client = rig.open({ authStrategy: new LocalAuth({ dataPath }), puppeteer: { args: [...args] } });
+  const client = rig.open({ authStrategy: new LocalAuth({ dataPath }), puppeteer: { args: [...args, ...writesSoon] } });
   await client.until("qr");
   await client.phone.pair();
   await client.until("ready");
+  await localStorageOnDisk(dataPath);
   await client.close();
   return dataPath;
 }
