@@ -1,6 +1,7 @@
 // The public names. Each store has an entry of its own (`wa-vault/fs`, `/s3`, …), so that this entry loads no client
 // library.
 
+export { type AddressedStore, type StoreFromUrlOptions, storeFromUrl } from "../address/store-from-url.ts";
 export { type AuthenticationAnswer, BaseAuth } from "./auth/base-auth.ts";
 export { LocalAuth, type LocalAuthOptions } from "./auth/local-auth.ts";
 export { NoAuth } from "./auth/no-auth.ts";
