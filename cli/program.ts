@@ -1,0 +1,24 @@
+import { Command } from "commander";
+import type { Cli } from "./cli.ts";
+import { addLs } from "./commands/ls.ts";
+
+/** Adds one command to the program. */
+export type AddCommand = (program: Command, cli: Cli) => void;
+
+const COMMANDS: readonly AddCommand[] = [addLs];
+
+/** The command with all its commands. */
+export function program(cli: Cli): Command {
+  const made = new Command("wa-vault")
+    .description("WhatsApp sessions that survive their machine: link, look, keep, move and repair them.")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => cli.out.write(text),
+      writeErr: (text) => cli.err.write(text),
+      getOutHelpWidth: () => Math.min(cli.out.width, 100),
+      getErrHelpWidth: () => Math.min(cli.err.width, 100),
+    })
+    .showHelpAfterError("Run the command with --help for its options.");
+  for (const add of COMMANDS) add(made, cli);
+  return made;
+}

@@ -1,0 +1,58 @@
+import { styleText } from "node:util";
+
+/** The colours that the command uses, by what they say. */
+const STYLES = { good: "green", bad: "red", warning: "yellow", faint: "dim", strong: "bold" } as const;
+
+/** What a colour says. */
+export type Meaning = keyof typeof STYLES;
+
+/** Where the command writes: `process.stdout` or `process.stderr`. */
+export type Stream = NodeJS.WritableStream & Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns" | "hasColors">>;
+
+/** How wide text is made where nobody says: a file, a pipe. */
+const WIDE = 1_000;
+
+/** One stream of a terminal, a file or a pipe. What is written after its reader has gone is dropped. */
+export class Output {
+  readonly #stream: Stream;
+  readonly #isColoured: boolean;
+  #isClosed = false;
+
+  /** @param color whether colours are wanted; `undefined` goes by the stream, NO_COLOR and FORCE_COLOR */
+  constructor(stream: Stream, color?: boolean) {
+    this.#stream = stream;
+    this.#isColoured = color ?? stream.hasColors?.() ?? false;
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // `wa-vault ls | head`: the reader has what it wants. A command that changes something finishes its work.
+      if (error.code !== "EPIPE") throw error;
+      this.#isClosed = true;
+    });
+  }
+
+  /** Whether a person sits before it. */
+  get isTerminal(): boolean {
+    return this.#stream.isTTY === true;
+  }
+
+  /** Whether its reader has gone. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** In characters. */
+  get width(): number {
+    return this.#stream.columns ?? WIDE;
+  }
+
+  line(text = ""): void {
+    this.write(`${text}\n`);
+  }
+
+  write(text: string): void {
+    if (!this.#isClosed) this.#stream.write(text);
+  }
+
+  paint(meaning: Meaning, text: string): string {
+    return this.#isColoured ? styleText(STYLES[meaning], text, { validateStream: false }) : text;
+  }
+}
