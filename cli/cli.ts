@@ -19,6 +19,7 @@ export class Cli {
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
   readonly #stdin: NodeJS.ReadStream;
+  readonly #stderr: NodeJS.WritableStream;
   readonly #opened: AddressedStore[] = [];
 
   constructor(parts: {
@@ -27,12 +28,14 @@ export class Cli {
     signal: AbortSignal;
     env: NodeJS.ProcessEnv;
     stdin: NodeJS.ReadStream;
+    stderr: NodeJS.WritableStream;
   }) {
     this.out = parts.out;
     this.err = parts.err;
     this.signal = parts.signal;
     this.env = parts.env;
     this.#stdin = parts.stdin;
+    this.#stderr = parts.stderr;
   }
 
   /** Opens the store that the person names; it is closed when the command ends. */
@@ -66,7 +69,7 @@ export class Cli {
     if (this.#stdin.isTTY !== true || !this.err.isTerminal) {
       throw new VaultError("INVALID", `Nobody is there to be asked: ${question}`, { hint: "Say yes with `--yes`." });
     }
-    const reader = createInterface({ input: this.#stdin, output: process.stderr });
+    const reader = createInterface({ input: this.#stdin, output: this.#stderr });
     try {
       const answer = await reader.question(`${question} [y/N] `, { signal: this.signal });
       if (!/^y(?:es)?$/i.test(answer.trim())) throw new VaultError("CANCELLED", "Nothing was changed.");

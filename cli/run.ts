@@ -20,7 +20,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const { stdin, stdout, stderr, env, signal } = surroundings;
   const color = args.includes("--no-color") ? false : undefined;
   const [out, err] = [new Output(stdout, color), new Output(stderr, color)];
-  const cli = new Cli({ out, err, signal, env, stdin });
+  const cli = new Cli({ out, err, signal, env, stdin, stderr });
   try {
     await program(cli).parseAsync(args, { from: "user" });
     return 0;
