@@ -3,12 +3,14 @@ import { hasSecret, parseAddress } from "../address/parse-address.ts";
 import { type AddressedStore, storeFromUrl } from "../address/store-from-url.ts";
 import { VaultError } from "../lib/errors.ts";
 import type { Output } from "./terminal/output.ts";
+import { Progress } from "./terminal/progress.ts";
 
 /** The options that every command takes. */
 export interface CommonOptions {
   readonly store?: string;
   readonly json?: boolean;
   readonly yes?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** What a command works with. */
@@ -54,6 +56,21 @@ export class Cli {
   /** Prints a value for programs: one line of JSON. */
   json(value: unknown): void {
     this.out.line(JSON.stringify(value));
+  }
+
+  /** Runs long work, and shows a person how far it is while it runs. */
+  async progress<T>(work: (show: (text: string) => void) => Promise<T>): Promise<T> {
+    const progress = new Progress(this.err);
+    try {
+      return await work((text) => progress.show(text));
+    } finally {
+      progress.end();
+    }
+  }
+
+  /** Tells a person something that is neither the result nor an error. */
+  note(text: string): void {
+    this.err.line(text);
   }
 
   warn(message: string): void {

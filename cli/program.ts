@@ -19,6 +19,7 @@ export function program(cli: Cli): Command {
       getErrHelpWidth: () => Math.min(cli.err.width, 100),
     })
     .showHelpAfterError("Run the command with --help for its options.");
+  made.option("--no-color", "print without colours [env: NO_COLOR]");
   for (const add of COMMANDS) add(made, cli);
   return made;
 }

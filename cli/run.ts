@@ -28,11 +28,18 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     // Help and versions end so; what is wrong with the arguments has been printed.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.INVALID;
     const shown = signal.aborted && error === signal.reason ? new VaultError("CANCELLED", "Ended.") : error;
-    print(err, shown);
+    if (args.includes("--json")) err.line(JSON.stringify({ error: asJson(shown) }));
+    else print(err, shown);
     return exitCodeOf(shown);
   } finally {
     await cli.close();
   }
+}
+
+/** An error for programs. docs/command.md describes it. */
+function asJson(error: unknown): { code: string; message: string; hint?: string | undefined } {
+  if (isVaultError(error)) return { code: error.code, message: error.message, hint: error.hint };
+  return { code: "UNKNOWN", message: error instanceof Error ? error.message : String(error) };
 }
 
 function print(err: Output, error: unknown): void {

@@ -1,14 +1,19 @@
 import type { Command } from "commander";
 import type { SessionSummary } from "../../lib/store.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
-import { withStore } from "../options.ts";
+import { withExamples, withStore } from "../options.ts";
 import { table } from "../terminal/table.ts";
 import { ageWords, sizeWords } from "../terminal/words.ts";
 
 export function addLs(program: Command, cli: Cli): void {
-  withStore(program.command("ls"))
+  const command = withStore(program.command("ls"))
     .description("List the sessions of a store.")
+    .helpGroup("Look:")
     .action((options: CommonOptions) => list(cli, options));
+  withExamples(command, [
+    ["ls --store file:./sessions", "the sessions of a directory"],
+    ["ls --store s3://bucket/bots?region=eu-central-1 --json", "those of a bucket, for a script"],
+  ]);
 }
 
 async function list(cli: Cli, options: CommonOptions): Promise<void> {
