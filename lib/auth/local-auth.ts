@@ -72,6 +72,7 @@ export class LocalAuth extends BaseAuth {
         await run.startFailed(failure, error);
         if (run.isOver) this.#use.ended(client);
       },
+      beforeDestroy: () => this.#run?.writeStorage(),
     });
   }
 

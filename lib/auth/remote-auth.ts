@@ -91,6 +91,7 @@ export class RemoteAuth extends BaseAuth {
     this.#starts = new WatchedStarts(this.client, {
       onFailed: (run, failure, error) => this.#inTurn(run, () => run.startFailed(failure, error)),
       onRestartFailed: (error) => this.#restartFailed(restartFailed(this.sessionName, error)),
+      beforeDestroy: () => this.#run?.writeStorage(),
     });
   }
 

@@ -7,6 +7,7 @@ import type { RestoreReport, SaveReport } from "../store.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
 import { emitEvent, type RemoteSessionEvent } from "./client-events.ts";
 import { FailedStart } from "./failed-start.ts";
+import { writeLateStorage } from "./late-storage.ts";
 import { chooseProfile } from "./local/choose-profile.ts";
 import type { OpenOptions } from "./local/opened-profile.ts";
 import { browserGone, clientDestroyed, leaseLost } from "./run-errors.ts";
@@ -45,6 +46,7 @@ export class RemoteRun {
   /** Whether the lease, the lock of the profile and the signal handlers are released. */
   hasEnded = false;
   #finished: Promise<void> | undefined;
+  #written: Promise<void> | undefined;
   #startedBrowser: BrowserLike | undefined;
   #failed: FailedStart | undefined;
 
@@ -210,6 +212,18 @@ export class RemoteRun {
     await this.#link.forget();
     // If the deletion failed, the next start finds the stored session, and must know this profile as its descendant.
     if (this.deleted) await this.#saver.forget();
+  }
+
+  /** The client is about to close its browser: see {@link writeLateStorage}. */
+  writeStorage(): Promise<void> | undefined {
+    if (!this.#phase.isLinked || this.isEnding) return undefined;
+    const { client } = this.#options;
+    this.#written ??= writeLateStorage({
+      client,
+      readyAt: this.#link.readyAt,
+      isOnDisk: (signal) => this.#saver.hasCredentials(signal),
+    });
+    return this.#written;
   }
 
   /** The client is being destroyed: aborts the operations under way, so that `finish` need not wait for them. */

@@ -59,6 +59,8 @@ export interface StartListeners<T> {
   readonly onFailed: (what: T, failure: StartFailure, error: unknown) => Promise<void>;
   /** whatsapp-web.js has started the client again, nobody awaits that start, and it has failed. Must not throw. */
   readonly onRestartFailed?: (error: unknown) => void;
+  /** `client.destroy()` was called, and closes the browser once what this returns has ended. Must not reject. */
+  readonly beforeDestroy?: () => Promise<void> | undefined;
 }
 
 /**
@@ -68,6 +70,7 @@ export interface StartListeners<T> {
 export class WatchedStarts<T extends object> {
   readonly #client: ClientLike;
   readonly #onFailed: StartListeners<T>["onFailed"];
+  readonly #beforeDestroy: StartListeners<T>["beforeDestroy"];
   readonly #begun = new WeakMap<Start, T>();
   /** The calls of `client.initialize()` that have begun something and not ended. */
   readonly #underWay = new Set<Start>();
@@ -84,6 +87,7 @@ export class WatchedStarts<T extends object> {
   constructor(client: ClientLike, listeners: StartListeners<T>) {
     this.#client = client;
     this.#onFailed = listeners.onFailed;
+    this.#beforeDestroy = listeners.beforeDestroy;
     const { initialize, inject, destroy } = client;
     if (typeof destroy === "function") client.destroy = () => this.#destroy(() => destroy.call(client));
     if (typeof initialize === "function") {
@@ -232,6 +236,9 @@ export class WatchedStarts<T extends object> {
   async #destroy(destroy: () => Promise<void>): Promise<void> {
     this.#destroys += 1;
     try {
+      // A handler of `ready` calls it before whatsapp-web.js tells the strategy of READY, which it does in the same turn.
+      await undefined;
+      await this.#beforeDestroy?.();
       return await destroy();
     } finally {
       this.#destroys -= 1;

@@ -40,7 +40,7 @@ export interface PublicClient {
 /** whatsapp-web.js's `Client` at run time, with fields that its published types do not declare. */
 export interface ClientLike extends PublicClient {
   options: { puppeteer?: PuppeteerOptions | undefined };
-  pupPage?: { url?(): string } | null | undefined;
+  pupPage?: { url?(): string; close?(): Promise<void> } | null | undefined;
   /** Set when the page logs out, and cleared after the navigation that follows. */
   lastLoggedOut?: boolean;
   /** Prepares a page that was loaded; called by `initialize()`, and not awaited at every later navigation. */

@@ -68,9 +68,6 @@ export interface LinkOptions {
   puppeteer?: OpenClientOptions["puppeteer"];
 }
 
-/** How often a link is tried whose Local Storage a browser has not written at its end. */
-const LINKS = 3;
-
 /** Links a client, fills and writes a little, and destroys it: its last save has everything. */
 async function linkAndSave(rig: Rig, options: LinkOptions): Promise<LinkedSession> {
   const linked = await linkOnce(rig, options);
@@ -134,17 +131,7 @@ export async function savedSession(rig: Rig, store: string, options: SavedOption
   return { ...linked, dataPath, profile: join(dataPath, "RemoteAuth") };
 }
 
-/** On a busy machine a browser may end before it has written Local Storage: such a seed is made again. */
-async function makeSeed(rig: Rig, options: SavedOptions, attempt = 1): Promise<Seed> {
-  try {
-    return await makeSeedOnce(rig, options);
-  } catch (error) {
-    if (attempt === LINKS) throw error;
-    return await makeSeed(rig, options, attempt + 1);
-  }
-}
-
-async function makeSeedOnce(rig: Rig, { open, ...options }: SavedOptions): Promise<Seed> {
+async function makeSeed(rig: Rig, { open, ...options }: SavedOptions): Promise<Seed> {
   const folder = scratchFolder("seed-");
   const store = join(folder, "store");
   const linked = await linkAndSave(rig, {

@@ -1,8 +1,10 @@
 import { BrowserWatch } from "../../browser/browser-watch.ts";
-import type { BrowserLike } from "../../browser/client.ts";
+import type { BrowserLike, ClientLike } from "../../browser/client.ts";
 import { type LaunchListeners, ProfileLaunch, type ProfileLaunchOptions } from "../../browser/profile-launch.ts";
+import { probeCredentials } from "../../profile/credentials.ts";
 import type { ProfileFacts } from "../../store.ts";
 import { FailedStart } from "../failed-start.ts";
+import { writeLateStorage } from "../late-storage.ts";
 import type { StartFailure } from "../watched-starts.ts";
 
 export interface LocalRunListeners extends LaunchListeners {
@@ -18,6 +20,7 @@ const leaving = new Map<string, Set<LocalRun>>();
  * frees its profile within seconds, or at once for a start of this process.
  */
 export class LocalRun {
+  readonly #client: ClientLike;
   readonly #dir: string;
   readonly #launch: ProfileLaunch;
   readonly #watch: BrowserWatch;
@@ -25,9 +28,11 @@ export class LocalRun {
   #failed: FailedStart | undefined;
   #ended: Promise<void> | undefined;
   #hasFailed = false;
-  #wasReady = false;
+  #readyAt: number | undefined;
+  #written: Promise<void> | undefined;
 
   constructor(options: ProfileLaunchOptions, listeners: LocalRunListeners) {
+    this.#client = options.client;
     this.#dir = options.dir;
     this.#launch = new ProfileLaunch(options, listeners);
     this.#watch = new BrowserWatch(options.client, async () => {
@@ -55,24 +60,34 @@ export class LocalRun {
   async startFailed({ children }: StartFailure, error: unknown): Promise<void> {
     await this.#launch.giveUp(children, error);
     this.#hasFailed = true;
-    if (this.#ended !== undefined || this.#wasReady) return;
+    if (this.#ended !== undefined || this.wasReady) return;
     const browser = this.#browser;
     if (!browser?.isConnected()) await this.end();
-    else this.#failed = new FailedStart(browser, () => this.#wasReady);
+    else this.#failed = new FailedStart(browser, () => this.wasReady);
   }
 
   /** Whether whatsapp-web.js has given up the start, and its page was not ready all the same. */
   get hasFailed(): boolean {
-    return this.#hasFailed && !this.#wasReady;
+    return this.#hasFailed && !this.wasReady;
   }
 
   get wasReady(): boolean {
-    return this.#wasReady;
+    return this.#readyAt !== undefined;
   }
 
   /** READY was seen. */
   ready(): void {
-    this.#wasReady = true;
+    this.#readyAt ??= performance.now();
+  }
+
+  /** The client is about to close its browser: see {@link writeLateStorage}. */
+  writeStorage(): Promise<void> | undefined {
+    this.#written ??= writeLateStorage({
+      client: this.#client,
+      readyAt: this.#readyAt,
+      isOnDisk: async (signal) => (await probeCredentials(this.#dir, { signal })).hasCredentials,
+    });
+    return this.#written;
   }
 
   /** Ends the browser of a start that has failed, and the run. Never rejects. */
