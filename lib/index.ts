@@ -14,6 +14,7 @@ export {
   type BrokenLease,
   type Capture,
   type CaptureFile,
+  type GenerationCheck,
   type GenerationInfo,
   type HistoryEntry,
   isProfileStore,
@@ -22,6 +23,7 @@ export {
   type ProfileStore,
   type RestoreReport,
   type SaveReport,
+  type SessionDetails,
   type SessionFacts,
   type SessionState,
   type SessionStore,
@@ -29,4 +31,11 @@ export {
   type StorageBackend,
   type UnreadableSession,
 } from "./store.ts";
-export { type Encryption, type EncryptionKey, type RekeyReport, Vault, type VaultOptions } from "./vault/vault.ts";
+export {
+  type Encryption,
+  type EncryptionKey,
+  type RekeyReport,
+  Vault,
+  type VaultOptions,
+  type VerifyProgress,
+} from "./vault/vault.ts";

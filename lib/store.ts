@@ -231,6 +231,34 @@ export interface SessionFacts {
   readonly profile?: ProfileFacts;
 }
 
+/** All that is known of one session without its contents. */
+export type SessionDetails = SessionFacts & {
+  /** All generations that are kept, oldest first; of a deleted session those that `undelete` brings back. */
+  readonly kept: readonly GenerationInfo[];
+  /** What the store has of the session, as it is stored: entries, chunks and leases. Sizes are bytes. */
+  readonly stored: { readonly values: number; readonly bytes: number };
+  /** Of a session of records: how many pieces they are put together in, and how many entries came after those. */
+  readonly folds?: { readonly segments: number; readonly entriesAfter: number };
+};
+
+/** What the check of one generation has found. */
+export interface GenerationCheck {
+  readonly generation: GenerationInfo;
+  /** Whether a restore brings it. */
+  readonly isCurrent: boolean;
+  /** How many chunks it needs. */
+  readonly chunks: number;
+  /** How many of these are missing or damaged. */
+  readonly damagedChunks: number;
+  /**
+   * When the databases of a profile were verified: `now`, or `before` they were stored, where the hashes have shown that
+   * these are the same bytes. Absent when there is a problem, and of records.
+   */
+  readonly databases?: "now" | "before";
+  /** What is wrong: `CORRUPT`, or `WRONG_KEY` where its key was not given. Absent when all is good. */
+  readonly problem?: VaultError;
+}
+
 /** One restorable version of a session. */
 export interface GenerationInfo {
   /** Its number: grows, with gaps. */

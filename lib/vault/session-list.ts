@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { readAhead } from "../async/read-ahead.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
-import type { SessionFacts, SessionSummary } from "../store.ts";
+import type { SessionDetails, SessionFacts, SessionSummary } from "../store.ts";
 import type { VaultContext } from "./context.ts";
-import { currentOf, type Entry, generationInfo, kindOf, type LeaseTerms } from "./entry.ts";
-import { isSessionName, SESSIONS_PREFIX } from "./layout.ts";
+import { currentOf, type Entry, entryOf, generationInfo, kindOf, type LeaseTerms } from "./entry.ts";
+import { manifestOf } from "./generations.ts";
+import { isSessionName, SESSIONS_PREFIX, sessionPrefix } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
 import { SessionLog } from "./log.ts";
@@ -65,17 +66,70 @@ class OutageCheck {
   }
 }
 
+/** What is known of one session; `undefined` when nothing was ever written for it. @throws when it cannot be read */
+export async function sessionDetails(
+  context: VaultContext,
+  session: string,
+  signal?: AbortSignal,
+): Promise<SessionDetails | undefined> {
+  const log = new SessionLog(context.blobs, context.frames(session));
+  const entry = await log.newest(signal);
+  if (!entry) return undefined;
+  const stored = { values: 0, bytes: 0 };
+  for await (const { size } of context.blobs.list(sessionPrefix(session), { signal })) {
+    stored.values++;
+    stored.bytes += size;
+  }
+  const facts = await factsOf(context, session, entry, new OutageCheck(context), signal);
+  const kept = entry.live.map((one) => generationInfo(one, entry.since));
+  return { ...facts, ...(await partsOf(context, log, entry, signal)), kept, stored };
+}
+
+/** What the entry of the current generation tells of its parts; nothing when that entry cannot be read. */
+async function partsOf(
+  context: VaultContext,
+  log: SessionLog,
+  newest: Entry,
+  signal: AbortSignal | undefined,
+): Promise<Pick<SessionDetails, "profile" | "folds">> {
+  const { records } = newest;
+  const current = currentOf(newest);
+  try {
+    const entry = current && (await log.read(entryOf(current).n, signal));
+    if (records) {
+      const entriesAfter = newest.n - records.through;
+      return { folds: { segments: entry?.fold?.segments.length ?? 0, entriesAfter } };
+    }
+    const manifest = entry && (await manifestOf(context, log.session, entry, signal));
+    return manifest ? { profile: manifest.profile } : {};
+  } catch (error) {
+    // It is a listing of facts: `verifySession` tells what is damaged.
+    if (!isVaultError(error, "CORRUPT") && !isVaultError(error, "WRONG_KEY")) throw error;
+    return {};
+  }
+}
+
 /** @returns `undefined` when the session has gone since it was listed */
 async function summaryOf(
   context: VaultContext,
   session: string,
   outage: OutageCheck,
   signal: AbortSignal | undefined,
-): Promise<SessionSummary | undefined> {
+): Promise<SessionFacts | undefined> {
   // Not kept: a store has more sessions than this process runs.
   const frames = context.passingFrames(session);
   const entry = await new SessionLog(context.blobs, frames).newest(signal);
-  if (!entry) return undefined;
+  return entry && (await factsOf(context, session, entry, outage, signal));
+}
+
+async function factsOf(
+  context: VaultContext,
+  session: string,
+  entry: Entry,
+  outage: OutageCheck,
+  signal: AbortSignal | undefined,
+): Promise<SessionFacts> {
+  const frames = context.passingFrames(session);
   const { lease, live, deleted, by, since = 0 } = entry;
   const kind = kindOf(entry);
   const saved = currentOf(entry);

@@ -2,6 +2,7 @@ import type { BlobStore } from "../blobs.ts";
 import { VaultError } from "../errors.ts";
 import type {
   BrokenLease,
+  GenerationCheck,
   HistoryEntry,
   Lease,
   MarkOptions,
@@ -10,6 +11,7 @@ import type {
   RestoreReport,
   SaveProfileOptions,
   SaveReport,
+  SessionDetails,
   SessionState,
   SessionSummary,
 } from "../store.ts";
@@ -31,9 +33,10 @@ import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { presentState, refuseRecords, refuseRollback, restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
-import { sessionNames, sessionSummaries } from "./session-list.ts";
+import { sessionDetails, sessionNames, sessionSummaries } from "./session-list.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
+import { type VerifyGenerations, verifyGenerations } from "./verify-session.ts";
 import { ZipSearch } from "./zip-search.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
@@ -41,6 +44,7 @@ export type { Encryption } from "./encryption.ts";
 export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
 export type { RekeyReport } from "./rekey.ts";
+export type { VerifyProgress } from "./verify-session.ts";
 
 /**
  * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and a
@@ -172,6 +176,33 @@ export class Vault implements ProfileStore {
    */
   async *history({ session, signal }: { session: string; signal?: AbortSignal }): AsyncGenerator<HistoryEntry> {
     yield* readHistory(this.#log(session), signal);
+  }
+
+  /**
+   * All that is known of a session without its contents; `undefined` when nothing was ever written for it. Takes a listing of
+   * the session beside the requests that a listing of all sessions makes for each.
+   * @throws `CORRUPT` or `WRONG_KEY` when its newest entry cannot be read
+   */
+  async details({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionDetails | undefined> {
+    return await sessionDetails(this.#context, sessionName(session), signal);
+  }
+
+  /**
+   * Reads what is stored of a session and checks it: every chunk against its id, and records for gaps. The databases of a
+   * profile are verified too, unless they were before they were stored; for that the profile is written to a private folder
+   * below the system's folder for temporary files, which is removed in any case. Reads only: another process may hold the
+   * session. Of a deleted session the generation is checked that `undelete` brings back.
+   * @param options.all whether every generation that is kept is checked, newest first. @default false, the current one
+   * @param options.deep whether databases are verified that were verified before. @default false
+   * @returns what was found of each generation; none when nothing is saved
+   * @throws `CORRUPT` or `WRONG_KEY` when the newest entry of the session cannot be read; `UNAVAILABLE` or `DENIED` when the
+   *   store, or the disk for temporary files, does not answer
+   */
+  async *verifySession({
+    session,
+    ...options
+  }: { session: string } & VerifyGenerations): AsyncGenerator<GenerationCheck, void, undefined> {
+    yield* verifyGenerations(this.#context, sessionName(session), options);
   }
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
