@@ -1,11 +1,13 @@
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
 import { addLs } from "./commands/ls.ts";
+import { addShow } from "./commands/show.ts";
+import { addVerify } from "./commands/verify.ts";
 
 /** Adds one command to the program. */
 export type AddCommand = (program: Command, cli: Cli) => void;
 
-const COMMANDS: readonly AddCommand[] = [addLs];
+const COMMANDS: readonly AddCommand[] = [addLs, addShow, addVerify];
 
 /** The command with all its commands. */
 export function program(cli: Cli): Command {

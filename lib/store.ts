@@ -233,6 +233,15 @@ export interface SessionFacts {
 
 /** All that is known of one session without its contents. */
 export type SessionDetails = SessionFacts & {
+  /** Number of the newest log entry. */
+  readonly entry: number;
+  /** The newest fencing number. */
+  readonly epoch: number;
+  /**
+   * Numbers of the generations that a restore tries, in this order, when those before do not verify. Empty when the session
+   * is deleted, or nothing is saved.
+   */
+  readonly restores: readonly number[];
   /** All generations that are kept, oldest first; of a deleted session those that `undelete` brings back. */
   readonly kept: readonly GenerationInfo[];
   /** What the store has of the session, as it is stored: entries, chunks and leases. Sizes are bytes. */

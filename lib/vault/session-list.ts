@@ -9,6 +9,7 @@ import { isSessionName, SESSIONS_PREFIX, sessionPrefix } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
 import { SessionLog } from "./log.ts";
+import { candidatesOf } from "./restore.ts";
 
 /** How many sessions are read at once. */
 const AT_ONCE = 8;
@@ -82,7 +83,10 @@ export async function sessionDetails(
   }
   const facts = await factsOf(context, session, entry, new OutageCheck(context), signal);
   const kept = entry.live.map((one) => generationInfo(one, entry.since));
-  return { ...facts, ...(await partsOf(context, log, entry, signal)), kept, stored };
+  const { n, epoch, deleted, records } = entry;
+  const current = deleted ? undefined : currentOf(entry);
+  const restores = !current ? [] : records ? [current.n] : candidatesOf(session, entry, undefined).map((one) => one.n);
+  return { ...facts, ...(await partsOf(context, log, entry, signal)), entry: n, epoch, restores, kept, stored };
 }
 
 /** What the entry of the current generation tells of its parts; nothing when that entry cannot be read. */

@@ -27,6 +27,9 @@ describe("details of a session", () => {
       kind: "profile",
       saved: state?.current,
       kept: state?.generations,
+      entry: state?.entry,
+      epoch: state?.epoch,
+      restores: state?.generations.map(({ generation }) => generation).reverse(),
       profile: { browserVersion: "156.0.8078.73", localStorage: "leveldb" },
       lease: { owner: state?.lease?.owner, expiresAt: expect.any(Date) },
     });
@@ -36,7 +39,7 @@ describe("details of a session", () => {
     await lease.release();
     await store.delete({ session });
     const deleted = await store.details({ session });
-    expect(deleted).toMatchObject({ deleted: { until: expect.any(Date) }, saved: { proven: true } });
+    expect(deleted).toMatchObject({ deleted: { until: expect.any(Date) }, saved: { proven: true }, restores: [] });
     expect(deleted?.kept.map(({ generation }) => generation)).toEqual(
       state?.generations.map(({ generation }) => generation),
     );

@@ -129,6 +129,21 @@ describe("verifySession", () => {
     expect(told.length).toBeGreaterThan(3);
   });
 
+  it("ends while the databases are written to a folder, which is removed", async () => {
+    await save("one", { "Default/large": noise(9_000_000) });
+    const ended = new AbortController();
+    let isWriting = false;
+    requests.intercept = async (call, _key, go) => {
+      const found = await go();
+      if (call !== "get" || (await readdir(temporary)).length === 0) return found;
+      isWriting = true;
+      ended.abort();
+      return found;
+    };
+    await expect(verify({ signal: ended.signal })).rejects.toSatisfy((error) => error === ended.signal.reason);
+    expect(isWriting).toBe(true);
+  });
+
   it("tells an outage and a missing key from damage", async () => {
     await save("one");
     failAll(requests, "get");
