@@ -3,6 +3,7 @@ import { withSignal } from "../async/deadline.ts";
 import { discard } from "../async/memory.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
+import { named } from "../blobs/named.ts";
 import { type RetriedBlobs, retry } from "../blobs/retry.ts";
 import { LEAST_BLOB_BYTES } from "../blobs/size.ts";
 import { timeout } from "../blobs/timeout.ts";
@@ -95,7 +96,8 @@ export class VaultContext {
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>
       isUrgent(key) ? attemptTimeoutMs : attemptTimeoutMs + Math.ceil(bytes / 1024) * MS_PER_KIB;
     // The limit counts attempts: a call holds no permit while it waits for its next attempt.
-    this.blobs = retry(limit(timeout(blobs, { attemptTimeoutMs: attemptMs }), { concurrency, urgent: isUrgent }), {
+    const limited = limit(timeout(blobs, { attemptTimeoutMs: attemptMs }), { concurrency, urgent: isUrgent });
+    this.blobs = retry(named(limited, blobs.name), {
       retries,
       retryDelayMs,
       giveUpAfterMs: 2 * attemptTimeoutMs,
