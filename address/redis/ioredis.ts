@@ -18,6 +18,8 @@ function single({ kind, hosts, database, tls, master, ...who }: RedisTarget, Cli
     lazyConnect: true,
     connectTimeout: CONNECT_WITHIN_MS,
     retryStrategy: pause,
+    // What a broken connection has not answered fails at once, and is asked again by the store.
+    maxRetriesPerRequest: 0,
     db: database,
     ...credentials(who),
     ...(tls === undefined ? {} : { tls }),

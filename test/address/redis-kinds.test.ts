@@ -9,6 +9,7 @@ import { openIoredis } from "../../address/redis/ioredis.ts";
 import { openNodeRedis } from "../../address/redis/node-redis.ts";
 import { type RedisTarget, redisTarget } from "../../address/redis/redis-address.ts";
 import { Vault } from "../../lib/vault/vault.ts";
+import { CLOSED_PORT } from "../support/closed-port.ts";
 import {
   command,
   type RedisNodes,
@@ -150,5 +151,28 @@ await suiteWith<RedisNodes>("Redis Cluster by its address", startRedisCluster, (
       new RedisStore({ client, prefix }),
     );
     expect(await command(nodes[0]?.port ?? 0, ["CLUSTER", "INFO"])).toContain("cluster_state:ok");
+  });
+});
+
+describe("a Redis that is away", () => {
+  const addresses = [
+    `redis://127.0.0.1:${CLOSED_PORT}`,
+    `redis+cluster://127.0.0.1:${CLOSED_PORT},localhost:${CLOSED_PORT}`,
+    `redis+sentinel://127.0.0.1:${CLOSED_PORT}/m`,
+  ];
+  const cases = addresses.flatMap((address) => [...LIBRARIES.keys()].map((library) => [address, library] as const));
+
+  it.each(cases)("%s is UNAVAILABLE with %s", async (address, library) => {
+    const { store, close } = await openWith(library, address);
+    const calls = [store.state({ session }), store.sessions().next()];
+    await Promise.all(
+      calls.map((call) =>
+        expect(call).rejects.toMatchObject({
+          code: "UNAVAILABLE",
+          message: expect.stringContaining(`The store is ${address}.`),
+        }),
+      ),
+    );
+    await close();
   });
 });
