@@ -10,6 +10,15 @@ export type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOpti
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
 export { type RenameReport, type RenameSessionOptions, renameSession } from "./rename-session.ts";
+export { type ExportReport, type ExportSessionOptions, exportSession } from "./session-file/export-session.ts";
+export {
+  type ImportReport,
+  type ImportSessionOptions,
+  importSession,
+  type ReadSessionFileOptions,
+  readSessionFile,
+  type SessionFileFacts,
+} from "./session-file/import-session.ts";
 export {
   type BrokenLease,
   type Capture,

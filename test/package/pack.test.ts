@@ -50,11 +50,12 @@ describe("the package", () => {
     const files = run("tar", ["-tzf", packed.tarball], folder).split("\n").filter(Boolean);
     const top = new Set(files.map((file) => file.split("/").slice(0, 3).join("/")));
     for (const file of ["LICENSE", "README.md", "package.json"]) expect(top).toContain(`package/${file}`);
-    expect(files).toContain("package/lib/vault/FORMAT.md");
+    const formats = ["package/lib/session-file/FORMAT.md", "package/lib/vault/FORMAT.md"];
+    for (const format of formats) expect(files).toContain(format);
     const others = files.filter(
       (file) => !/^package\/((dist|docs|examples)\/|LICENSE$|[A-Z]+\.md$|package\.json$)/.test(file),
     );
-    expect(others).toEqual(["package/lib/vault/FORMAT.md"]);
+    expect(others.sort()).toEqual(formats);
     const tests = files.filter((file) => file.includes("/test/") && !file.startsWith("package/dist/test/contract/"));
     expect(tests).toEqual([]);
   });

@@ -1,0 +1,32 @@
+import { VaultError } from "../errors.ts";
+import type { SessionStore } from "../store.ts";
+import { phoneOf } from "./phone.ts";
+
+/** A session in a store. */
+interface Stored {
+  readonly store: SessionStore;
+  readonly session: string;
+}
+
+/** @throws `CONFLICT` when both sessions tell whose they are, and the target is that of another phone */
+export async function refuseOtherPhone(source: Stored, target: Stored, signal: AbortSignal | undefined): Promise<void> {
+  if ((await target.store.sessionExists({ session: target.session })) !== true) return;
+  const [own, other] = [
+    await phoneOf(source.store, source.session, signal),
+    await phoneOf(target.store, target.session, signal),
+  ];
+  if (own === undefined || other === undefined || own === other) return;
+  const [from, to] = [ending(own), ending(other)];
+  throw new VaultError(
+    "CONFLICT",
+    `The target has ${target.session} of another phone (…${to}), and the source is that of …${from}.`,
+    {
+      hint: "Nothing was changed. Import it under another name, or set `otherPhone` to replace the session of that phone.",
+    },
+  );
+}
+
+/** Enough for a person to tell two phones apart, and too little to call one. */
+function ending(phone: string): string {
+  return phone.slice(-4);
+}
