@@ -59,6 +59,7 @@ const DURABLE = { ...PLAIN, writeConcern: { w: "majority" } } as const;
 /** Blobs as documents of a MongoDB collection. */
 export class MongoBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
+  readonly kind = "mongo";
   readonly #database: () => Promise<MongoDatabase>;
   readonly #name: string;
   readonly #maxBlobBytes: number;

@@ -8,6 +8,27 @@ export { NoAuth } from "./auth/no-auth.ts";
 export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
 export type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "./blobs.ts";
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
+export type {
+  BlobEvent,
+  CallEvent,
+  CopyEvent,
+  DeleteEvent,
+  DiagnosticsEvents,
+  ErrorEvent,
+  LeaseEvent,
+  LinkEvent,
+  MarkEvent,
+  Operation,
+  OperationContext,
+  ProfileForm,
+  PruneEvent,
+  RecordsEvent,
+  RekeyEvent,
+  RestoreEvent,
+  RollbackEvent,
+  SaveEvent,
+  SessionEvent,
+} from "./diagnostics/events.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
 export { type RenameReport, type RenameSessionOptions, renameSession } from "./rename-session.ts";
 export { type ExportReport, type ExportSessionOptions, exportSession } from "./session-file/export-session.ts";

@@ -1,4 +1,5 @@
 import { type CopyProgress, type CopyReport, copySession } from "./copy-session.ts";
+import { kindOf, observe } from "./diagnostics/observe.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { otherSessions } from "./other-sessions.ts";
 import { type GenerationInfo, isProfileStore, type Lease, type ProfileStore, type SessionState } from "./store.ts";
@@ -40,6 +41,12 @@ export async function renameSession(options: RenameSessionOptions): Promise<Rena
       hint: "Stop the bot, copy the session with `copySession`, and delete it under the old name.",
     });
   }
+  const place = { session, store: kindOf(store), signal };
+  return await observe("rename", place, () => rename(options, session, newSession));
+}
+
+async function rename(options: RenameSessionOptions, session: string, newSession: string): Promise<RenameReport> {
+  const { store, signal } = options;
   const call = { session, ...(signal ? { signal } : {}) };
   const began = performance.now();
   await checkThere(store, call);
