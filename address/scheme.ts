@@ -3,6 +3,7 @@ import type { VaultOptions } from "../lib/vault/vault.ts";
 
 /** The options that each scheme passes on to its blobs. */
 export interface SchemeOptions {
+  /** The largest value that is sent, in bytes. @default the most that the store can send */
   maxBlobBytes?: number | undefined;
 }
 

@@ -6,6 +6,7 @@ export { type AuthenticationAnswer, BaseAuth } from "./auth/base-auth.ts";
 export { LocalAuth, type LocalAuthOptions } from "./auth/local-auth.ts";
 export { NoAuth } from "./auth/no-auth.ts";
 export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
+export type { StrategyOptions } from "./auth/strategy-options.ts";
 export type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "./blobs.ts";
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
 export type {
@@ -44,14 +45,18 @@ export {
   type BrokenLease,
   type Capture,
   type CaptureFile,
+  type EntryKind,
   type GenerationCheck,
   type GenerationInfo,
   type HistoryEntry,
   isProfileStore,
   type Lease,
+  type MarkOptions,
   type ProfileFacts,
   type ProfileStore,
+  type RestoreProfileOptions,
   type RestoreReport,
+  type SaveProfileOptions,
   type SaveReport,
   type SessionDetails,
   type SessionFacts,
@@ -62,8 +67,12 @@ export {
   type UnreadableSession,
 } from "./store.ts";
 export {
+  type AcquireOptions,
   type Encryption,
   type EncryptionKey,
+  type EncryptionWays,
+  type LeasedOptions,
+  type OpenRecordsOptions,
   type RekeyReport,
   Vault,
   type VaultOptions,
