@@ -47,6 +47,11 @@ export class Cli {
         hint: "Put the address into WA_VAULT_STORE, or into a file that WA_VAULT_STORE_FILE names.",
       });
     }
+    if (store === undefined && this.env.WA_VAULT_STORE === undefined && this.env.WA_VAULT_STORE_FILE === undefined) {
+      throw new VaultError("INVALID", "No store is named.", {
+        hint: "Name it with `--store file:./sessions` or another address, or set WA_VAULT_STORE (docs/stores.md).",
+      });
+    }
     const onWarning = (message: string): void => this.warn(message);
     const opened = await storeFromUrl(store, { env: this.env, onWarning });
     this.#opened.push(opened);

@@ -3,6 +3,7 @@ import type { Cli } from "./cli.ts";
 import { addLs } from "./commands/ls.ts";
 import { addShow } from "./commands/show.ts";
 import { addVerify } from "./commands/verify.ts";
+import { packageVersion } from "./version.ts";
 
 /** Adds one command to the program. */
 export type AddCommand = (program: Command, cli: Cli) => void;
@@ -21,6 +22,7 @@ export function program(cli: Cli): Command {
       getErrHelpWidth: () => Math.min(cli.err.width, 100),
     })
     .showHelpAfterError("Run the command with --help for its options.");
+  made.version(packageVersion(), "-V, --version", "print the version");
   made.option("--no-color", "print without colours [env: NO_COLOR]");
   for (const add of COMMANDS) add(made, cli);
   return made;

@@ -91,10 +91,10 @@ describe("the package", () => {
   it("installs no other packages than docs/dependencies.md says", () => {
     const { packages } = JSON.parse(readFileSync(join(project, "node_modules/.package-lock.json"), "utf8"));
     expect(Object.keys(packages).sort()).toEqual(
-      ["pend", "wa-vault", "yauzl", "zstddec"].map((name) => `node_modules/${name}`),
+      ["commander", "pend", "uqr", "wa-vault", "yauzl", "zstddec"].map((name) => `node_modules/${name}`),
     );
     const page = readFileSync(join(installed, "docs/dependencies.md"), "utf8");
-    for (const name of ["yauzl", "pend", "zstddec"]) expect(page).toContain(`\`${name}\``);
+    for (const name of ["commander", "pend", "uqr", "yauzl", "zstddec"]) expect(page).toContain(`\`${name}\``);
   });
 
   it("loads yauzl with itself, and reads zips with it", () => {
