@@ -63,6 +63,20 @@ describe("the examples", () => {
     expect(second.events).not.toContain("qr");
   });
 
+  it("by-address.mts comes back without its machine, from the store that the environment names", async () => {
+    const [store, name] = [rig.folder(), join(rig.folder(), "address")];
+    writeFileSync(name, `file:${store}\n`);
+    const start = (): Example => new Example("by-address.mts", rig.folder(), [], { WA_VAULT_STORE_FILE: name });
+    const first = start();
+    await first.until("remote_session_saved");
+    expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
+    expect(first.output).toContain(`sessions are in file:${store}\n`);
+    const second = start();
+    await second.until("ready");
+    await second.end("SIGTERM");
+    expect(second.events).not.toContain("qr");
+  });
+
   it("start-all.mts starts each linked session, one that is damaged stopping no other", async () => {
     const cwd = rig.folder();
     cpSync((await secondOf("remote-auth.mts", "volume")).cwd, cwd, { recursive: true, preserveTimestamps: true });
