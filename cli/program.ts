@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addLs } from "./commands/ls.ts";
 import { addShow } from "./commands/show.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -8,7 +9,7 @@ import { packageVersion } from "./version.ts";
 /** Adds one command to the program. */
 export type AddCommand = (program: Command, cli: Cli) => void;
 
-const COMMANDS: readonly AddCommand[] = [addLs, addShow, addVerify];
+const COMMANDS: readonly AddCommand[] = [addLs, addShow, addVerify, addDoctor];
 
 /** The command with all its commands. */
 export function program(cli: Cli): Command {

@@ -52,6 +52,8 @@ export {
   isProfileStore,
   type Lease,
   type MarkOptions,
+  type ProbeStep,
+  type ProbeStepName,
   type ProfileFacts,
   type ProfileStore,
   type RestoreProfileOptions,
@@ -64,6 +66,7 @@ export {
   type SessionStore,
   type SessionSummary,
   type StorageBackend,
+  type StoreProbe,
   type UnreadableSession,
 } from "./store.ts";
 export {

@@ -273,6 +273,52 @@ export type SessionDetails = SessionFacts & {
   readonly folds?: { readonly segments: number; readonly entriesAfter: number };
 };
 
+/** What {@link StoreProbe} tries, in this order. */
+export type ProbeStepName =
+  /** Lists the sessions. */
+  | "list"
+  /** Reads and deletes a key that is absent. */
+  | "read"
+  | "delete"
+  /** Writes a small value, reads it, finds it in a listing, removes it. */
+  | "write"
+  | "readBack"
+  | "findInListing"
+  | "remove"
+  /** Lets a few create one and the same key at once. */
+  | "exclusiveCreate"
+  /** Writes a value of the largest size that a vault writes. */
+  | "largest";
+
+/** One thing that was tried. */
+export interface ProbeStep {
+  readonly name: ProbeStepName;
+  /** How long it took, in milliseconds. */
+  readonly ms: number;
+  /** Why it has failed; absent when it has not. */
+  readonly error?: VaultError;
+}
+
+/** What a store can do, as far as trying shows. */
+export interface StoreProbe {
+  /** What was tried, in order; steps that need an earlier one which has failed are left out. */
+  readonly steps: readonly ProbeStep[];
+  /** Whether a key can be created exclusively: without that there are no leases. Absent when it was not tried. */
+  readonly exclusiveCreate?: boolean;
+  /** Why not, and what to do. */
+  readonly exclusiveCreateHint?: string;
+  /** The largest value that the store says it takes, and the one that was written, in bytes. */
+  readonly maxBlobBytes?: number;
+  readonly largestBytes?: number;
+  /**
+   * By how much the clock of the store is ahead of that of this host, in milliseconds; negative when it is behind, 0 when
+   * they agree within a second, or when the store goes by the clock of this host. Absent when it was not told.
+   */
+  readonly clockAheadMs?: number;
+  /** The key of a small value that could not be removed. */
+  readonly leftBehind?: string;
+}
+
 /** What the check of one generation has found. */
 export interface GenerationCheck {
   readonly generation: GenerationInfo;

@@ -18,6 +18,7 @@ import type {
   SessionDetails,
   SessionState,
   SessionSummary,
+  StoreProbe,
 } from "../store.ts";
 import { callListener } from "../warnings.ts";
 import { AbsentSession, namingOthers } from "./absent-session.ts";
@@ -31,6 +32,7 @@ import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
+import { probeStore } from "./probe-store.ts";
 import { pruneOverdue, pruneWhenDue, pruneWhole } from "./prune.ts";
 import { peekRecords } from "./records/read-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
@@ -271,6 +273,15 @@ export class Vault implements ProfileStore {
     ...options
   }: { session: string } & VerifyGenerations): AsyncGenerator<GenerationCheck, void, undefined> {
     yield* verifyGenerations(this.#context, sessionName(session), options);
+  }
+
+  /**
+   * Tries all that a vault asks of its store: lists, reads, writes, deletes, creates one key several times at once. Its keys
+   * begin with `_vault/probe`, and are removed. No session is touched, nothing is tried again, and each request has 10 s.
+   * @throws the reason of `signal`; what the store refuses is told by the steps
+   */
+  async probe({ signal }: { signal?: AbortSignal } = {}): Promise<StoreProbe> {
+    return await probeStore(this.#context, signal);
   }
 
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
