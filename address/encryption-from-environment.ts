@@ -3,34 +3,38 @@ import type { Encryption } from "../lib/vault/encryption.ts";
 import { parseKey, parsePassphrase } from "../lib/vault/key-text.ts";
 import { type Environment, fromEnvironment } from "./environment.ts";
 
-const [KEY, PASSPHRASE] = ["WA_VAULT_KEY", "WA_VAULT_PASSPHRASE"] as const;
-
 /**
  * The key of `WA_VAULT_KEY`, or the passphrase of `WA_VAULT_PASSPHRASE`, or that of the file whose path is in the variable of
  * that name with `_FILE` behind. Several keys are separated by commas or line breaks: the first one encrypts.
+ * @param prefix what the names of the variables begin with. @default "WA_VAULT"
  * @returns `undefined` when no variable is set: nothing is encrypted
  * @throws `INVALID` when a variable is set and has no key, or when both are set; the error of a file that cannot be read
  */
-export async function encryptionFromEnvironment(env: Environment): Promise<Encryption | undefined> {
-  const key = await fromEnvironment(env, KEY);
-  const passphrase = await fromEnvironment(env, PASSPHRASE);
+export async function encryptionFromEnvironment(
+  env: Environment,
+  prefix = "WA_VAULT",
+): Promise<Encryption | undefined> {
+  const [keyName, passphraseName] = [`${prefix}_KEY`, `${prefix}_PASSPHRASE`];
+  const key = await fromEnvironment(env, keyName);
+  const passphrase = await fromEnvironment(env, passphraseName);
   if (key !== undefined && passphrase !== undefined) {
-    throw new VaultError("INVALID", `A key (${KEY}) and a passphrase (${PASSPHRASE}) are both set.`, {
+    throw new VaultError("INVALID", `A key (${keyName}) and a passphrase (${passphraseName}) are both set.`, {
       hint: "Unset the one that does not encrypt the store.",
     });
   }
+  const words = { env, passphraseName };
   if (passphrase !== undefined) {
-    return { passphrase: inWordsOf(env, PASSPHRASE, (name) => parsePassphrase(name, passphrase)) };
+    return { passphrase: inWordsOf(words, passphraseName, (name) => parsePassphrase(name, passphrase)) };
   }
   if (key === undefined) return undefined;
   const keys = key
     .split(/[,\r\n]+/)
     .map((one) => one.trim())
     .filter((one) => one !== "");
-  for (const one of keys) inWordsOf(env, KEY, (name) => parseKey(name, one));
+  for (const one of keys) inWordsOf(words, keyName, (name) => parseKey(name, one));
   const [first, ...others] = keys;
   if (first === undefined) {
-    throw new VaultError("INVALID", `${variableOf(env, KEY)} names no key.`, {
+    throw new VaultError("INVALID", `${variableOf(env, keyName)} names no key.`, {
       hint: "Make a key with `openssl rand -base64 32`; several are separated by commas.",
     });
   }
@@ -38,7 +42,11 @@ export async function encryptionFromEnvironment(env: Environment): Promise<Encry
 }
 
 /** The checks speak of options: here the same is wrong with a variable. */
-function inWordsOf<T>(env: Environment, name: string, check: (variable: string) => T): T {
+function inWordsOf<T>(
+  { env, passphraseName }: { env: Environment; passphraseName: string },
+  name: string,
+  check: (variable: string) => T,
+): T {
   const variable = variableOf(env, name);
   try {
     return check(variable);
@@ -46,7 +54,7 @@ function inWordsOf<T>(env: Environment, name: string, check: (variable: string) 
     if (!isVaultError(error)) throw error;
     const hint = error.hint
       ?.replace(/Give its content: .*/, `Set ${name}_FILE to it.`)
-      .replace("goes into `passphrase`", `goes into ${PASSPHRASE}`)
+      .replace("goes into `passphrase`", `goes into ${passphraseName}`)
       .replace(/A file often ends with a line break: .*/, "Remove it.");
     throw new VaultError(error.code, error.message, { hint });
   }

@@ -1,15 +1,37 @@
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { addCopy } from "./commands/copy.ts";
+import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addLs } from "./commands/ls.ts";
+import { addPrune } from "./commands/prune.ts";
+import { addRekey } from "./commands/rekey.ts";
+import { addRename } from "./commands/rename.ts";
+import { addRollback } from "./commands/rollback.ts";
 import { addShow } from "./commands/show.ts";
+import { addUndelete } from "./commands/undelete.ts";
+import { addUnlock } from "./commands/unlock.ts";
 import { addVerify } from "./commands/verify.ts";
 import { packageVersion } from "./version.ts";
 
 /** Adds one command to the program. */
 export type AddCommand = (program: Command, cli: Cli) => void;
 
-const COMMANDS: readonly AddCommand[] = [addLs, addShow, addVerify, addDoctor];
+/** In the order of the help. */
+const COMMANDS: readonly AddCommand[] = [
+  addLs,
+  addShow,
+  addVerify,
+  addCopy,
+  addRename,
+  addRollback,
+  addDelete,
+  addUndelete,
+  addPrune,
+  addRekey,
+  addUnlock,
+  addDoctor,
+];
 
 /** The command with all its commands. */
 export function program(cli: Cli): Command {

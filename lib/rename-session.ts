@@ -13,6 +13,8 @@ export interface RenameSessionOptions {
   session: string;
   /** Its new name, which begins as the old one: with `RemoteAuth` or `Baileys-`. */
   newSession: string;
+  /** How long to wait for a bot that has the session, in milliseconds. @default 0 */
+  waitMs?: number | undefined;
   /** Told at the beginning of each step of the copy. */
   onProgress?: ((progress: CopyProgress) => void) | undefined;
   /** Ends the rename at once, with its reason; a call that the store has not answered by then may still take effect. */
@@ -50,7 +52,7 @@ async function rename(options: RenameSessionOptions, session: string, newSession
   const call = { session, ...(signal ? { signal } : {}) };
   const began = performance.now();
   await checkThere(store, call);
-  const lease = await store.acquire(call);
+  const lease = await store.acquire(options.waitMs === undefined ? call : { ...call, waitMs: options.waitMs });
   try {
     const state = await store.state(call);
     refuseRejected(session, state);

@@ -247,7 +247,15 @@ export interface SessionFacts {
    * As that of {@link SessionState}, with the time at which it ends unless it is renewed, by the clock of its owner. An owner
    * that was killed leaves a lease that has ended.
    */
-  readonly lease?: { readonly owner: string; readonly since: Date; readonly expiresAt: Date };
+  readonly lease?: {
+    readonly owner: string;
+    readonly since: Date;
+    readonly expiresAt: Date;
+    /** How long it lasts after each renewal, in milliseconds. Its owner renews it three times in that time. */
+    readonly ttlMs: number;
+    /** Grows with each renewal: when it does, the owner is alive. */
+    readonly renewals: number;
+  };
   /** Why nobody can tell whether there is a lease: what is stored of it cannot be read. */
   readonly leaseProblem?: VaultError;
   /** The browser and the forms of its storage, where the newest entry is that of the save. */

@@ -45,6 +45,23 @@ export async function* sessionSummaries(context: VaultContext, signal?: AbortSig
   for await (const summary of readAhead(sessionNames(context, signal), AT_ONCE, read)) if (summary) yield summary;
 }
 
+/**
+ * What the newest entry of one session tells; `undefined` when nothing was ever written for it.
+ * @throws what is wrong with the session, or the store
+ */
+export async function sessionFacts(
+  context: VaultContext,
+  session: string,
+  signal?: AbortSignal,
+): Promise<SessionFacts | undefined> {
+  try {
+    return await summaryOf(context, session, new OutageCheck(context), signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw problemOf(session, error);
+  }
+}
+
 /** A store that does not answer any more must not be asked for each of a thousand sessions. */
 class OutageCheck {
   readonly #context: VaultContext;
@@ -180,7 +197,8 @@ async function leaseOf(
   if (isReleased) return {};
   const { since, ttlMs } = terms;
   const expiresAt = (turn === 0 ? undefined : await blobs.expiresAt(turn, signal)) ?? since + ttlMs;
-  return { lease: { owner: ownerName(terms), since: new Date(since), expiresAt: new Date(expiresAt) } };
+  const times = { since: new Date(since), expiresAt: new Date(expiresAt) };
+  return { lease: { owner: ownerName(terms), ...times, ttlMs, renewals: turn } };
 }
 
 /** What the manifest in the entry says: only the entry of a save has one. */

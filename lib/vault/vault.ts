@@ -16,6 +16,7 @@ import type {
   SaveProfileOptions,
   SaveReport,
   SessionDetails,
+  SessionFacts,
   SessionState,
   SessionSummary,
   StoreProbe,
@@ -39,7 +40,7 @@ import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { presentState, refuseRecords, refuseRollback, restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
-import { sessionDetails, sessionNames, sessionSummaries } from "./session-list.ts";
+import { sessionDetails, sessionFacts, sessionNames, sessionSummaries } from "./session-list.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
 import { type VerifyGenerations, verifyGenerations } from "./verify-session.ts";
@@ -108,6 +109,15 @@ export class Vault implements ProfileStore {
       const lease = new LeaseBlobs(this.#context, sessionName(session), newest.epoch, newest.lease);
       return sessionState(newest, await lease.isReleased(signal));
     });
+  }
+
+  /**
+   * What the newest entry of the session tells, and its lease, as {@link sessions} with `details` does of each; `undefined`
+   * when nothing was ever written for it. Reads no chunk, and writes nothing.
+   * @throws what is wrong with the session, or with the store
+   */
+  async facts({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionFacts | undefined> {
+    return await sessionFacts(this.#context, sessionName(session), signal);
   }
 
   async acquire(options: AcquireOptions): Promise<Lease> {
