@@ -21,7 +21,6 @@ const ALSO: Readonly<Record<string, Scheme>> = {
   pgsql: "postgres",
   postgre: "postgres",
   psql: "postgres",
-  jdbc: "postgres",
   aws: "s3",
   minio: "s3",
   r2: "s3",

@@ -1,3 +1,4 @@
+import { withSignal } from "../../lib/async/deadline.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { hostOf, hostsOf } from "../hosts.ts";
 import { loadLibrary } from "../load-library.ts";
@@ -39,10 +40,24 @@ export async function openMongo(address: Address, options: SchemeOptions): Promi
       load: async () => (await import("mongoose")).default.mongo.MongoClient as never,
     },
   ]);
-  const { MongoBlobs } = await import("../../adapters/mongo.ts");
+  const { MongoBlobs, toVaultError } = await import("../../adapters/mongo.ts");
   const wait = address.parameters.has("serverSelectionTimeoutMS") ? {} : { serverSelectionTimeoutMS: SELECT_WITHIN_MS };
   const client = made(address, () => new MongoClient(uri, wait));
-  return { blobs: new MongoBlobs({ ...options, db: client.db(), collection }), close: () => client.close() };
+  let isConnected = false;
+  return {
+    blobs: new MongoBlobs({ ...options, db: client.db(), collection }),
+    // A call that finds no server as the first one leaves a client that finds none any more: only `connect` begins anew.
+    connected: async (signal) => {
+      if (isConnected) return;
+      try {
+        await withSignal(client.connect(), signal);
+        isConnected = true;
+      } catch (error) {
+        throw signal.aborted ? signal.reason : toVaultError("connect", error);
+      }
+    },
+    close: () => client.close(),
+  };
 }
 
 /** The address for the driver, which refuses a user or a password that is not encoded as it likes. */
@@ -68,6 +83,7 @@ function connectionString(address: Address): string {
       `The address of the store (\`${name}:\`) names a database with a blank, or one of \`. $ " \\\`.`,
     );
   }
+  if (user === "" && password !== "") throw wrongAddress(name, "has a password, and no user", "mongodb");
   const who =
     user === "" ? "" : `${encodeURIComponent(user)}${password === "" ? "" : `:${encodeURIComponent(password)}`}@`;
   const others = parameters.without(["collection"]);

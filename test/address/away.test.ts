@@ -81,6 +81,21 @@ for (const kind of kinds) {
       await store.close();
     });
 
+    it("that is away at first answers when it is there", async () => {
+      await line.cut();
+      const store = await open(kind.addressOf(service, { port: line.port, name }), { retries: 1, retryDelayMs: 50 });
+      const refused = { code: "UNAVAILABLE", message: expect.stringMatching(/connect|ECONN/) };
+      await Promise.all([0, 1].map(() => expect(store.state({ session })).rejects.toMatchObject(refused)));
+      await line.heal();
+      const answers = async (): Promise<boolean> =>
+        store.state({ session }).then(
+          () => true,
+          () => false,
+        );
+      await expect.poll(answers, { timeout: 120_000 }).toBe(true);
+      await store.close();
+    });
+
     it("ends a call that waits for an answer when it is closed", async () => {
       const store = await open(kind.addressOf(service, { port: line.port, name }));
       await store.state({ session });

@@ -95,6 +95,7 @@ const WRONG: Record<string, readonly (readonly [address: string, message: string
     ["mongodb://host/a/b", "more than one name"],
     ["mongodb://host/my.db", "names a database with"],
     ["mongodb:///db", "has no host"],
+    ["mongodb://:hush@host/db", "a password, and no user"],
     ["mongodb://user:hush/slash@host/db", "cannot be read", "`%2F`"],
     ["mongodb://user:hu?hush@host/db", "cannot be read", "`%3F`"],
     ["mongodb://user:hush#x@host/db", "cannot be read", "`%23`"],
