@@ -1,3 +1,4 @@
+import { hintOf } from "./hints.ts";
 import { isVaultError, safeMessage } from "../lib/errors.ts";
 
 /** An error as programs get it. docs/command.md describes it. */
@@ -9,6 +10,6 @@ export interface ErrorJson {
 
 /** An error for programs. */
 export function errorJson(error: unknown): ErrorJson {
-  if (isVaultError(error)) return { code: error.code, message: error.message, hint: error.hint };
+  if (isVaultError(error)) return { code: error.code, message: error.message, hint: hintOf(error) };
   return { code: "UNKNOWN", message: safeMessage(error) };
 }

@@ -4,6 +4,7 @@ import { addCopy } from "./commands/copy.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addLs } from "./commands/ls.ts";
+import { addMigrate } from "./commands/migrate.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addRekey } from "./commands/rekey.ts";
 import { addRename } from "./commands/rename.ts";
@@ -23,6 +24,7 @@ const COMMANDS: readonly AddCommand[] = [
   addShow,
   addVerify,
   addCopy,
+  addMigrate,
   addRename,
   addRollback,
   addDelete,

@@ -3,6 +3,7 @@ import { isVaultError, VaultError } from "../lib/errors.ts";
 import { Cli } from "./cli.ts";
 import { errorJson } from "./error-json.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import { hintOf } from "./hints.ts";
 import { program } from "./program.ts";
 import { Output, type Stream } from "./terminal/output.ts";
 
@@ -45,5 +46,6 @@ function print(err: Output, error: unknown): void {
     return;
   }
   err.line(`${err.paint("bad", `${error.code}:`)} ${error.message}`);
-  if (error.hint !== undefined) err.line(err.paint("faint", error.hint));
+  const hint = hintOf(error);
+  if (hint !== undefined) err.line(err.paint("faint", hint));
 }

@@ -1,3 +1,4 @@
+import type { MongoClient } from "mongodb";
 import { withSignal } from "../../lib/async/deadline.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { hostOf, hostsOf } from "../hosts.ts";
@@ -28,21 +29,9 @@ const KNOWN = [
 
 /** `mongodb://…/database` or `mongodb+srv://…/database`, with `collection`; the other parameters are the driver's. */
 export async function openMongo(address: Address, options: SchemeOptions): Promise<OpenedBlobs> {
-  address.parameters.refuseOthers(address.shown, KNOWN, ["readPreferenceTags"]);
   const collection = address.parameters.get("collection");
-  const uri = connectionString(address);
-  const MongoClient = await loadLibrary("A store in MongoDB", [
-    { name: "mongodb", least: "6.0.0", load: async () => (await import("mongodb")).MongoClient },
-    // It has the driver, of a version of its own.
-    {
-      name: "mongoose",
-      least: "8.0.0",
-      load: async () => (await import("mongoose")).default.mongo.MongoClient as never,
-    },
-  ]);
+  const client = await mongoClient(address);
   const { MongoBlobs, toVaultError } = await import("../../adapters/mongo.ts");
-  const wait = address.parameters.has("serverSelectionTimeoutMS") ? {} : { serverSelectionTimeoutMS: SELECT_WITHIN_MS };
-  const client = made(address, () => new MongoClient(uri, wait));
   let isConnected = false;
   return {
     blobs: new MongoBlobs({ ...options, db: client.db(), collection }),
@@ -58,6 +47,23 @@ export async function openMongo(address: Address, options: SchemeOptions): Promi
     },
     close: () => client.close(),
   };
+}
+
+/** A client for the servers that an address of MongoDB names. @throws `INVALID` */
+export async function mongoClient(address: Address): Promise<MongoClient> {
+  address.parameters.refuseOthers(address.shown, KNOWN, ["readPreferenceTags"]);
+  const uri = connectionString(address);
+  const MongoClient = await loadLibrary("A store in MongoDB", [
+    { name: "mongodb", least: "6.0.0", load: async () => (await import("mongodb")).MongoClient },
+    // It has the driver, of a version of its own.
+    {
+      name: "mongoose",
+      least: "8.0.0",
+      load: async () => (await import("mongoose")).default.mongo.MongoClient as never,
+    },
+  ]);
+  const wait = address.parameters.has("serverSelectionTimeoutMS") ? {} : { serverSelectionTimeoutMS: SELECT_WITHIN_MS };
+  return made(address, () => new MongoClient(uri, wait));
 }
 
 /** The address for the driver, which refuses a user or a password that is not encoded as it likes. */

@@ -1,3 +1,4 @@
+import type { S3Client } from "@aws-sdk/client-s3";
 import { VaultError } from "../../lib/errors.ts";
 import { loadLibrary } from "../load-library.ts";
 import { decoded } from "../parameters.ts";
@@ -11,6 +12,21 @@ const CONNECT_WITHIN_MS = 10_000;
  * the SDK: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, `~/.aws`, the role of the machine.
  */
 export async function openS3(address: Address, options: SchemeOptions): Promise<OpenedBlobs> {
+  const { client, bucket, prefix } = await openBucket(address);
+  const { S3Blobs } = await import("../../adapters/s3/index.ts");
+  return { blobs: new S3Blobs({ ...options, client, bucket, prefix }), close: async () => client.destroy() };
+}
+
+/** A folder of a bucket, and a client for it. */
+export interface OpenedBucket {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** The folder with `/` at its end; "" for all of the bucket. */
+  readonly prefix: string;
+}
+
+/** Opens what an address of S3 names. @throws `INVALID` */
+export async function openBucket(address: Address): Promise<OpenedBucket> {
   const { shown, parameters, user, host: bucket } = address;
   if (user !== "" || parameters.hasSecret) {
     throw new VaultError("INVALID", "The address of a bucket has no user, password or keys in it.", {
@@ -21,11 +37,11 @@ export async function openS3(address: Address, options: SchemeOptions): Promise<
   refuseBucket(bucket);
   const prefix = prefixOf(address);
   const settings = settingsOf(address);
-  const { S3Client, S3Blobs } = await loadLibrary("A store in S3", [
+  const { S3Client } = await loadLibrary("A store in S3", [
     {
       name: "@aws-sdk/client-s3",
       least: "3.635.0",
-      load: async () => ({ ...(await import("@aws-sdk/client-s3")), ...(await import("../../adapters/s3/index.ts")) }),
+      load: async () => await import("@aws-sdk/client-s3"),
     },
   ]);
   const client = new S3Client({ ...settings, requestHandler: { connectionTimeout: CONNECT_WITHIN_MS } });
@@ -35,7 +51,7 @@ export async function openS3(address: Address, options: SchemeOptions): Promise<
       hint: "Write `?region=eu-central-1` with the region of the bucket, or set AWS_REGION.",
     });
   });
-  return { blobs: new S3Blobs({ ...options, client, bucket, prefix }), close: async () => client.destroy() };
+  return { client, bucket, prefix };
 }
 
 /** @throws `INVALID` for what cannot be a bucket, or is a host */

@@ -44,9 +44,10 @@ export function chooseGeneration(
     });
   }
   if (proven) {
-    const found = older.find((one) => one.proven && !one.rejected && !one.beforeDeletion);
+    // The current one as well: run again, the command must not go one further back.
+    const found = newest.find((one) => one.proven && !one.rejected && !one.beforeDeletion);
     if (found) return found;
-    throw new VaultError("ABSENT", `${session} has no older generation that a bot was ready with.`, {
+    throw new VaultError("ABSENT", `${session} has no generation that a bot was ready with.`, {
       hint: `Kept are ${kept}.`,
     });
   }

@@ -64,12 +64,22 @@ async function rename(cli: Cli, given: string, wanted: string, options: CommonOp
   );
 }
 
-/** Whether the session has got its new name, and whoever has done that did not learn it: it is there in the same size. */
+/**
+ * Whether the session has its new name already, in the same size: whoever has renamed it did not learn that, because it was
+ * interrupted.
+ */
 async function wasRenamed(cli: Cli, { store, facts }: MeantSession, newSession: string): Promise<boolean> {
-  const renamed = await store.state({ session: newSession, signal: cli.signal });
-  const { saved } = facts;
-  return (renamed?.generations ?? []).some(
-    ({ files, bytes, at }) => saved?.files === files && saved.bytes === bytes && at >= saved.at,
+  const call = { session: newSession, signal: cli.signal };
+  const { saved, kind } = facts;
+  if (!saved) return false;
+  const renamed = await store.state(call);
+  if (renamed?.kind !== kind || !renamed?.current) return false;
+  if (kind === "records") {
+    const values = [...((await store.peekRecords(call)) ?? new Map<string, Buffer>()).values()];
+    return values.length === saved.files && values.reduce((sum, { length }) => sum + length, 0) === saved.bytes;
+  }
+  return renamed.generations.some(
+    ({ files, bytes, at }) => saved.files === files && saved.bytes === bytes && at >= saved.at,
   );
 }
 

@@ -21,7 +21,9 @@ export function addRollback(program: Command, cli: Cli): void {
     .description("Make an older version of a browser's session the current one. Nothing is deleted.")
     .argument("<session>", "name of the session")
     .argument("[generation]", "its number; without one the kept versions are listed, and you are asked")
-    .addOption(new Option("--proven", "the newest older one that a bot was ready with").conflicts("steps"))
+    .addOption(
+      new Option("--proven", "the newest one that a bot was ready with, and that was not refused").conflicts("steps"),
+    )
     .option("--steps <n>", "so many kept versions back", wholeNumber)
     .option("--rejected", "also to one that WhatsApp has refused")
     .option("--other-phone", "also to one of another phone")
