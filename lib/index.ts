@@ -30,6 +30,7 @@ export type {
   SaveEvent,
   SessionEvent,
 } from "./diagnostics/events.ts";
+export { onVaultEvent } from "./diagnostics/on-vault-event.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
 export { type RenameReport, type RenameSessionOptions, renameSession } from "./rename-session.ts";
 export { type ExportReport, type ExportSessionOptions, exportSession } from "./session-file/export-session.ts";

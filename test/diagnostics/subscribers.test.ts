@@ -7,6 +7,7 @@ import { MemoryStore } from "../../adapters/memory.ts";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { channels, tell } from "../../lib/diagnostics/channels.ts";
 import type { BlobEvent } from "../../lib/diagnostics/events.ts";
+import { onVaultEvent } from "../../lib/diagnostics/on-vault-event.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
@@ -85,6 +86,20 @@ describe("a subscriber", () => {
       process.removeListener("uncaughtException", seen);
       for (const listener of before) process.on("uncaughtException", listener);
     }
+  });
+
+  it("that has ended hears nothing more, and a channel of another name is refused", () => {
+    const heard = vi.fn();
+    const end = onVaultEvent("wa-vault:prune", heard);
+    const message = { session, store: "memory", complete: true, chunks: 0, entries: 0, ms: 0 };
+    tell("prune", () => message);
+    end();
+    end();
+    tell("prune", () => message);
+    expect(heard.mock.calls).toEqual([[message]]);
+    expect(() => onVaultEvent("wa-vault:saved" as "wa-vault:save", heard)).toThrow(
+      "`name` to be one of wa-vault:save,",
+    );
   });
 
   it("that changes a message changes nothing for the caller", async () => {

@@ -23,6 +23,7 @@ const pages = [
   "README.md",
   "docs/deployment.md",
   "docs/how-it-works.md",
+  "docs/observability.md",
   "docs/recovery.md",
   "docs/stores.md",
   "docs/security.md",

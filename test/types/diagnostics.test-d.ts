@@ -1,35 +1,30 @@
-import { subscribe } from "node:diagnostics_channel";
 import { expectTypeOf, it } from "vitest";
-import type {
-  BlobEvent,
-  DiagnosticsEvents,
-  ErrorEvent,
-  LeaseEvent,
-  OperationContext,
-  RecordsEvent,
-  SaveEvent,
+import {
+  type BlobEvent,
+  type ErrorEvent,
+  type LeaseEvent,
+  type OperationContext,
+  onVaultEvent,
+  type RecordsEvent,
+  type SaveEvent,
 } from "wa-vault";
 
 it("a message has the type of its channel", () => {
-  const heard = <Name extends keyof DiagnosticsEvents>(
-    name: Name,
-    listener: (message: DiagnosticsEvents[Name]) => void,
-  ): void => subscribe(name, (message) => listener(message as DiagnosticsEvents[Name]));
-  heard("wa-vault:save", (save) => {
+  onVaultEvent("wa-vault:save", (save) => {
     expectTypeOf(save).toEqualTypeOf<SaveEvent>();
     expectTypeOf(save.bytesSent).toBeNumber();
     expectTypeOf(save.epoch).toEqualTypeOf<number | undefined>();
     // @ts-expect-error: what a subscriber hears is not for it to change
     save.generation = 1;
   });
-  heard("wa-vault:error", (error) => {
+  onVaultEvent("wa-vault:error", (error) => {
     expectTypeOf(error).toEqualTypeOf<ErrorEvent>();
     expectTypeOf(error.code).toBeString();
     // @ts-expect-error: a message may name folders and hosts
     error.message;
   });
   // @ts-expect-error: no such channel
-  heard("wa-vault:saved", () => {});
+  onVaultEvent("wa-vault:saved", () => {});
 });
 
 it("changes are a closed set of words", () => {

@@ -1,6 +1,6 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach } from "vitest";
 import type { DiagnosticsEvents, SessionEvent } from "../../../lib/diagnostics/events.ts";
+import { onVaultEvent } from "../../../lib/diagnostics/on-vault-event.ts";
 
 type Name = keyof DiagnosticsEvents;
 /** A message, with the name of its channel without `wa-vault:`. */
@@ -31,9 +31,7 @@ afterEach(() => {
 
 /** Calls `listener` with each message of a channel until the test has ended. */
 export function on<N extends Name>(name: N, listener: (message: DiagnosticsEvents[N]) => void): void {
-  const heard = (message: unknown): void => listener(message as DiagnosticsEvents[N]);
-  subscribe(name, heard);
-  ends.push(() => unsubscribe(name, heard));
+  ends.push(onVaultEvent(name, listener));
 }
 
 /** All messages of these channels until the test has ended, in order. @default all but those of single requests */
