@@ -28,6 +28,7 @@ const pages = [
   "docs/stores.md",
   "docs/security.md",
   "docs/wapi.md",
+  "docs/writing-an-adapter.md",
   "docs/moving.md",
   "docs/troubleshooting.md",
   "docs/what-dies.md",
