@@ -26,17 +26,21 @@ export interface SaveEvent extends CallEvent {
   readonly generation: number;
   /** The fencing number of its writer. Absent in a store without leases. */
   readonly epoch?: number;
+  /** Whether files or a zip were saved. */
   readonly form: ProfileForm;
   /** Nothing had changed: there is no new generation. */
   readonly unchanged: boolean;
   /** As in `SaveReport`: a store with four methods has not shown the zip that it has called saved. @default false */
   readonly unverified?: boolean;
+  /** How many files the profile has. */
   readonly files: number;
   /** Bytes of the files. */
   readonly bytes: number;
   /** Bytes sent to the backend, after compression. */
   readonly bytesSent: number;
+  /** Chunks that were sent; 1 for a zip. */
   readonly chunksSent: number;
+  /** Chunks that were there already. */
   readonly chunksReused: number;
   /** How long the capture took, which comes before the call except for a zip, in milliseconds. */
   readonly captureMs: number;
@@ -46,10 +50,13 @@ export interface SaveEvent extends CallEvent {
 export interface RestoreEvent extends CallEvent {
   /** The generation that was restored. 0 in a store without generations. */
   readonly generation: number;
+  /** Whether files or a zip were written. */
   readonly form: ProfileForm;
+  /** How many files the profile has. */
   readonly files: number;
   /** Bytes of the files. */
   readonly bytes: number;
+  /** Bytes received from the backend, before they were unpacked. */
   readonly bytesReceived: number;
   /** Newer generations that could not be used, with the codes of their errors. Not empty: something is wrong. */
   readonly skipped: readonly { readonly generation: number; readonly code: string }[];
@@ -82,7 +89,9 @@ export interface LeaseEvent extends SessionEvent {
 
 /** `wa-vault:mark`: a browser that started from this generation was `ready`, or was asked to link again. */
 export interface MarkEvent extends CallEvent {
+  /** The generation that was marked. */
   readonly generation: number;
+  /** `proven`: it was `ready`. `rejected`: it was asked to link again. */
   readonly as: "proven" | "rejected";
 }
 
@@ -96,6 +105,7 @@ export interface RollbackEvent extends CallEvent {
 
 /** `wa-vault:delete`: a session was deleted, or its deletion was taken back. A call that changes nothing has no message. */
 export interface DeleteEvent extends CallEvent {
+  /** `undeleted`: a deletion was taken back. */
   readonly change: "deleted" | "undeleted";
   /** `deleted`: how long it can be taken back, in milliseconds. Absent where the store does not tell. */
   readonly retainMs?: number;
@@ -109,6 +119,7 @@ export interface PruneEvent extends SessionEvent {
   readonly chunks: number;
   /** Entries of the log that were removed. */
   readonly entries: number;
+  /** How long it took, in milliseconds. */
   readonly ms: number;
 }
 
@@ -130,6 +141,7 @@ export interface CopyEvent extends CallEvent {
   readonly unchanged: boolean;
   /** Files of the profile, or records. */
   readonly files: number;
+  /** Bytes of the files, or of the values of the records. */
   readonly bytes: number;
   /** As in {@link RestoreEvent}. */
   readonly skipped: readonly { readonly generation: number; readonly code: string }[];
@@ -143,9 +155,11 @@ export interface RecordsEvent extends SessionEvent {
    * - `folded`: entries were put together. `records` are all of them.
    */
   readonly change: "opened" | "set" | "folded";
+  /** The fencing number of the lease. */
   readonly epoch: number;
   /** Number of the newest entry of records. Absent for `opened` when there is none. */
   readonly entry?: number;
+  /** How many records: see {@link RecordsEvent.change}. */
   readonly records: number;
   /** Bytes of their keys and values. Absent for `folded`. */
   readonly bytes?: number;
@@ -199,6 +213,7 @@ export type Operation =
 
 /** `wa-vault:error`: something has failed, once for each failure. */
 export interface ErrorEvent extends SessionEvent {
+  /** What has failed. */
   readonly operation: Operation;
   /**
    * Code of the `VaultError`. `CANCELLED` also when a signal has ended the call; `UNKNOWN` for an error that is none of this
@@ -223,6 +238,7 @@ export interface BlobEvent {
   readonly store: string;
   /** Absent for what all sessions of a store share. */
   readonly session?: string;
+  /** The method of the backend. */
   readonly request: "traits" | "get" | "put" | "list" | "delete";
   /** What the keys are of: the log, leases, chunks, or the list of the store's sessions. */
   readonly part?: "log" | "lease" | "chunks" | "sessions" | "vault" | "other";
@@ -230,6 +246,7 @@ export interface BlobEvent {
   readonly bytes: number;
   /** Keys that were asked for, listed or deleted. */
   readonly keys: number;
+  /** How long the attempt took, in milliseconds. */
   readonly ms: number;
   /** Code of the error, as in {@link ErrorEvent}. `CONFLICT` is no failure: the key was there. Absent when it has succeeded. */
   readonly code?: string;
@@ -237,18 +254,31 @@ export interface BlobEvent {
 
 /** By the name of its channel, the message of each event. */
 export interface DiagnosticsEvents {
+  /** A profile is stored. */
   "wa-vault:save": SaveEvent;
+  /** A profile was read. */
   "wa-vault:restore": RestoreEvent;
+  /** A lease has changed. */
   "wa-vault:lease": LeaseEvent;
+  /** A generation was marked. */
   "wa-vault:mark": MarkEvent;
+  /** An older generation is the current one. */
   "wa-vault:rollback": RollbackEvent;
+  /** A session was deleted, or brought back. */
   "wa-vault:delete": DeleteEvent;
+  /** Old data was removed. */
   "wa-vault:prune": PruneEvent;
+  /** A session was encrypted anew. */
   "wa-vault:rekey": RekeyEvent;
+  /** A session was copied. */
   "wa-vault:copy": CopyEvent;
+  /** Records have changed. */
   "wa-vault:records": RecordsEvent;
+  /** WhatsApp asks for a link. */
   "wa-vault:link": LinkEvent;
+  /** Something has failed. */
   "wa-vault:error": ErrorEvent;
+  /** A request has ended. */
   "wa-vault:blob": BlobEvent;
 }
 
@@ -257,6 +287,7 @@ export interface DiagnosticsEvents {
  * `asyncEnd` of one call, for spans.
  */
 export interface OperationContext extends SessionEvent {
+  /** The call. */
   readonly operation: Operation;
   /** What the call has returned, from `asyncStart` on. */
   readonly result?: unknown;

@@ -1,4 +1,4 @@
-import { afterEach } from "vitest";
+import { onTestFinished } from "vitest";
 import type { DiagnosticsEvents, SessionEvent } from "../../../lib/diagnostics/events.ts";
 import { onVaultEvent } from "../../../lib/diagnostics/on-vault-event.ts";
 
@@ -22,16 +22,9 @@ export const EVENTS: readonly Name[] = [
   "wa-vault:blob",
 ];
 
-let ends: (() => void)[] = [];
-
-afterEach(() => {
-  for (const end of ends) end();
-  ends = [];
-});
-
 /** Calls `listener` with each message of a channel until the test has ended. */
 export function on<N extends Name>(name: N, listener: (message: DiagnosticsEvents[N]) => void): void {
-  ends.push(onVaultEvent(name, listener));
+  onTestFinished(onVaultEvent(name, listener));
 }
 
 /** All messages of these channels until the test has ended, in order. @default all but those of single requests */
