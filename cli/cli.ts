@@ -1,8 +1,9 @@
-import { encryptionFromEnvironment } from "../address/encryption-from-environment.ts";
+import { encryptionFromEnvironment, OF_TARGET } from "../address/encryption-from-environment.ts";
 import { fromEnvironment } from "../address/environment.ts";
 import { hasSecret, parseAddress } from "../address/parse-address.ts";
 import { type AddressedStore, type StoreFromUrlOptions, storeFromUrl } from "../address/store-from-url.ts";
 import { VaultError } from "../lib/errors.ts";
+import { askHidden } from "./terminal/ask-hidden.ts";
 import type { Output } from "./terminal/output.ts";
 import { Progress } from "./terminal/progress.ts";
 import { Questions } from "./terminal/questions.ts";
@@ -29,6 +30,7 @@ export class Cli {
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
   readonly #stdin: NodeJS.ReadStream;
+  readonly #stderr: NodeJS.WritableStream;
   readonly #questions: Questions;
   readonly #opened: { close(): Promise<unknown> }[] = [];
 
@@ -45,6 +47,7 @@ export class Cli {
     this.signal = parts.signal;
     this.env = parts.env;
     this.#stdin = parts.stdin;
+    this.#stderr = parts.stderr;
     this.#questions = new Questions(parts.stdin, parts.stderr);
   }
 
@@ -71,7 +74,7 @@ export class Cli {
         hint: "Name it by `--to`, or by WA_VAULT_TO_STORE: an address such as `file:./sessions` or `s3://bucket/folder`.",
       });
     }
-    const encryption = await encryptionFromEnvironment(this.env, "WA_VAULT_TO");
+    const encryption = await encryptionFromEnvironment(this.env, OF_TARGET);
     if (!toUnencrypted) return await this.#open(address, { encryption });
     if (encryption !== undefined) {
       throw new VaultError("INVALID", "The target has a key, and `--to-unencrypted` says that it shall have none.");
@@ -115,6 +118,19 @@ export class Cli {
     this.err.line(`${this.err.paint("warning", "warning:")} ${message}`);
   }
 
+  /** Whether a person is there to be asked. */
+  get canAsk(): boolean {
+    return this.#stdin.isTTY === true && this.err.isTerminal;
+  }
+
+  /**
+   * Asks for texts that nobody may see, one after the other until one is empty: what is typed is not shown.
+   * @throws `CANCELLED` when the person ends the input
+   */
+  async askHidden(questions: readonly string[]): Promise<string[]> {
+    return await askHidden(questions, { input: this.#stdin, output: this.#stderr, signal: this.signal });
+  }
+
   /**
    * Asks before something is removed or replaced.
    * @throws `CANCELLED` when the person does not agree; `INVALID` when nobody is there to be asked
@@ -132,7 +148,7 @@ export class Cli {
    * @throws `INVALID` when nobody is there to be asked
    */
   async ask(question: string, hint: string): Promise<string> {
-    if (this.#stdin.isTTY !== true || !this.err.isTerminal) {
+    if (!this.canAsk) {
       throw new VaultError("INVALID", `Nobody is there to be asked: ${question.replace(" [y/N]", "")}`, { hint });
     }
     return await this.#questions.ask(question, this.signal);

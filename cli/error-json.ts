@@ -1,5 +1,5 @@
-import { hintOf } from "./hints.ts";
 import { isVaultError, safeMessage } from "../lib/errors.ts";
+import { hintOf } from "./hints.ts";
 
 /** An error as programs get it. docs/command.md describes it. */
 export interface ErrorJson {

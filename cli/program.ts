@@ -3,9 +3,13 @@ import type { Cli } from "./cli.ts";
 import { addCopy } from "./commands/copy.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addExport } from "./commands/export.ts";
+import { addImport } from "./commands/import.ts";
 import { addLs } from "./commands/ls.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addPrune } from "./commands/prune.ts";
+import { addPull } from "./commands/pull.ts";
+import { addPush } from "./commands/push.ts";
 import { addRekey } from "./commands/rekey.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRollback } from "./commands/rollback.ts";
@@ -23,6 +27,10 @@ const COMMANDS: readonly AddCommand[] = [
   addLs,
   addShow,
   addVerify,
+  addExport,
+  addImport,
+  addPull,
+  addPush,
   addCopy,
   addMigrate,
   addRename,

@@ -1,4 +1,4 @@
-import { encryptionFromEnvironment } from "../../address/encryption-from-environment.ts";
+import { encryptionFromEnvironment, OF_SOURCE } from "../../address/encryption-from-environment.ts";
 import { fromEnvironment } from "../../address/environment.ts";
 import { parseAddress } from "../../address/parse-address.ts";
 import { VaultError } from "../../lib/errors.ts";
@@ -41,8 +41,8 @@ export async function openOld(
 /** A key of wapi's sessions that is none of wapi's own: WA_VAULT_FROM_KEY, or WA_VAULT_FROM_PASSPHRASE. */
 async function secretOf({ env }: Cli): Promise<{ key?: string; passphrase?: string }> {
   // Says what is wrong with them.
-  await encryptionFromEnvironment(env, "WA_VAULT_FROM");
-  const key = await fromEnvironment(env, "WA_VAULT_FROM_KEY");
-  const passphrase = await fromEnvironment(env, "WA_VAULT_FROM_PASSPHRASE");
+  await encryptionFromEnvironment(env, OF_SOURCE);
+  const key = await fromEnvironment(env, OF_SOURCE.key);
+  const passphrase = await fromEnvironment(env, OF_SOURCE.passphrase);
   return { ...(key === undefined ? {} : { key }), ...(passphrase === undefined ? {} : { passphrase }) };
 }
