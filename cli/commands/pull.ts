@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { isVaultError } from "../../lib/errors.ts";
+import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { type PullForm, type PullReport, placeOf, pullSession } from "../../lib/local-session/pull-session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
@@ -34,6 +34,9 @@ export function addPull(program: Command, cli: Cli): void {
 }
 
 async function run(cli: Cli, given: string, target: string, options: Options): Promise<void> {
+  if (target === "-") {
+    throw new VaultError("INVALID", "A session is not written to a pipe.", { hint: "Name a folder, or a zip." });
+  }
   const store = await cli.store(options);
   const session = await sessionMeant(store, given, { signal: cli.signal });
   const { generation, as } = options;

@@ -2,8 +2,9 @@
 // `useMultiFileAuthState`. `push-session.ts` and `pull-session.ts` are its public parts. It imports `session-file`,
 // `copy-session`, the vault, `lib/browser` (who has a profile open), `lib/profile`, `lib/archive`, `lib/baileys`, disk and the
 // errors; only `lib/index.ts` imports it.
-import { lstat, open, readdir, stat } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { readDirectory } from "../archive/zip-directory.ts";
 import { CREDS_FILE, parseFileName } from "../baileys/multi-file/file-names.ts";
 import { diskError, isMissing } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
@@ -54,10 +55,25 @@ async function ofFile(path: string, isRegular: boolean): Promise<LocalSession> {
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
     const isZip = bytesRead === 4 && ["PK\x03\x04", "PK\x05\x06"].includes(buffer.toString("latin1"));
-    return isZip ? named("zip", path, basename(path).replace(/\.zip$/i, "")) : { kind: "session-file", path };
+    if (!isZip) return { kind: "session-file", path };
+    await refuseOtherZip(path, file);
+    return named("zip", path, basename(path).replace(/\.zip$/i, ""));
   } finally {
     await file.close();
   }
+}
+
+/** @throws `INVALID` for a zip around what is a session without it */
+async function refuseOtherZip(path: string, file: FileHandle): Promise<void> {
+  // What is wrong with a zip is said when it is unpacked.
+  const { entries = [], leftOut = [] } = (await readDirectory(file, path).catch(() => undefined)) ?? {};
+  const names = [...entries.map((entry) => entry.path), ...leftOut];
+  const inside = names.find((name) => name.endsWith(".wavault") || basename(name) === CREDS_FILE);
+  if (inside === undefined) return;
+  const what = inside.endsWith(".wavault") ? "a session file" : "the files of a Baileys bot";
+  throw new VaultError("INVALID", `${path} is a zip with ${what} in it (${inside}).`, {
+    hint: "Unpack it, and name what was in it.",
+  });
 }
 
 async function inDirectory(path: string): Promise<LocalSession> {

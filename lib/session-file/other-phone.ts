@@ -16,17 +16,8 @@ export async function refuseOtherPhone(source: Stored, target: Stored, signal: A
     await phoneOf(target.store, target.session, signal),
   ];
   if (own === undefined || other === undefined || own === other) return;
-  const [from, to] = [ending(own), ending(other)];
-  throw new VaultError(
-    "CONFLICT",
-    `The target has ${target.session} of another phone (…${to}), and the source is that of …${from}.`,
-    {
-      hint: "Nothing was changed. Import it under another name, or set `otherPhone` to replace the session of that phone.",
-    },
-  );
-}
-
-/** Enough for a person to tell two phones apart, and too little to call one. */
-function ending(phone: string): string {
-  return phone.slice(-4);
+  // No number in it: the message may end in a log.
+  throw new VaultError("CONFLICT", `The target has ${target.session} of another phone.`, {
+    hint: "Nothing was changed. Choose another name, or set `otherPhone` to replace the session of that phone.",
+  });
 }

@@ -79,6 +79,7 @@ describe("wa-vault export and import", () => {
     expect(json().file).toMatch(/\/RemoteAuth-support-\d{4}-\d\d-\d\d\.wavault$/);
     const piped = await runCli(["export", "support", "-", "--store", address, "--plain"]);
     expect(piped).toMatchObject({ code: 2, stderr: expect.stringContaining("not written to a pipe") });
+    expect((await runCli(["pull", "support", "-", "--store", address])).code).toBe(2);
   });
 
   it.each([

@@ -110,6 +110,18 @@ describe("pushSession", () => {
     ["nothing", "ABSENT", /nothing at/, async () => {}],
     ["an empty folder", "INVALID", /no session/, (at) => mkdir(at)],
     ["text", "INVALID", /neither a zip nor a folder/, (at) => writeFile(at, "hello")],
+    [
+      "a zip of a session file",
+      "INVALID",
+      /a session file in it \(.*x\.wavault\)/,
+      (at) => writeZip({ "x.wavault": Buffer.from("x") }, at),
+    ],
+    [
+      "a zip of the files of a Baileys bot",
+      "INVALID",
+      /Baileys bot in it/,
+      (at) => writeZip({ "auth/creds.json": Buffer.from("{}"), "auth/session-1.0.json": Buffer.from("{}") }, at),
+    ],
     ["a folder of zips", "INVALID", /no session/, (at) => writeZip(files, join(at, "RemoteAuth.zip"))],
     [
       "several profiles",
