@@ -1,4 +1,8 @@
 import type { Command } from "commander";
+import { wrap } from "./terminal/width.ts";
+
+/** What stands before the explanation of an example. */
+const COMMENT = "  # ";
 
 /** Adds the options of every command that opens a store. */
 export function withStore(command: Command): Command {
@@ -21,6 +25,14 @@ export function withChange(command: Command): Command {
 
 /** Ends the help of a command with calls of it, each with what it does. */
 export function withExamples(command: Command, examples: readonly (readonly [call: string, does: string])[]): Command {
-  const lines = examples.flatMap(([call, does]) => [`  # ${does}`, `  $ wa-vault ${call}`, ""]);
-  return command.addHelpText("after", ["", "Examples:", ...lines].join("\n").trimEnd());
+  return command.addHelpText("after", () => {
+    // Calls are not broken: they are copied.
+    const width = (command.configureOutput().getOutHelpWidth?.() ?? 80) - COMMENT.length;
+    const lines = examples.flatMap(([call, does]) => [
+      ...wrap(does, width).map((line) => COMMENT + line),
+      `  $ wa-vault ${call}`,
+      "",
+    ]);
+    return ["", "Examples:", ...lines].join("\n").trimEnd();
+  });
 }

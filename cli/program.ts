@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -17,6 +18,7 @@ import { addShow } from "./commands/show.ts";
 import { addUndelete } from "./commands/undelete.ts";
 import { addUnlock } from "./commands/unlock.ts";
 import { addVerify } from "./commands/verify.ts";
+import { wrap } from "./terminal/width.ts";
 import { packageVersion } from "./version.ts";
 
 /** Adds one command to the program. */
@@ -41,18 +43,34 @@ const COMMANDS: readonly AddCommand[] = [
   addRekey,
   addUnlock,
   addDoctor,
+  addCompletion,
 ];
 
-/** The command with all its commands. */
-export function program(cli: Cli): Command {
+/** Below this many columns a description is not broken into lines. */
+const LEAST_COLUMNS = 12;
+const WIDEST_HELP = 100;
+
+/**
+ * The command with all its commands.
+ * @param options.isJson whether what is wrong with the arguments is left to the caller, who prints JSON
+ */
+export function program(cli: Cli, { isJson = false }: { isJson?: boolean } = {}): Command {
+  const width = (): number => Math.min(cli.out.width, WIDEST_HELP);
   const made = new Command("wa-vault")
     .description("WhatsApp sessions that survive their machine: link, look, keep, move and repair them.")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => cli.out.write(text),
-      writeErr: (text) => cli.err.write(text),
-      getOutHelpWidth: () => Math.min(cli.out.width, 100),
-      getErrHelpWidth: () => Math.min(cli.err.width, 100),
+      writeErr: (text) => (isJson ? undefined : cli.err.write(text)),
+      getOutHelpWidth: width,
+      getErrHelpWidth: () => Math.min(cli.err.width, WIDEST_HELP),
+      // Decided by `Output`, for help as for all else.
+      getOutHasColors: () => true,
+      getErrHasColors: () => true,
+    })
+    .configureHelp({
+      minWidthToWrap: LEAST_COLUMNS,
+      styleUsage: (text) => wrap(text, width() - USAGE.length).join(`\n${" ".repeat(USAGE.length)}`),
     })
     .showHelpAfterError("Run the command with --help for its options.");
   made.version(packageVersion(), "-V, --version", "print the version");
@@ -60,3 +78,5 @@ export function program(cli: Cli): Command {
   for (const add of COMMANDS) add(made, cli);
   return made;
 }
+
+const USAGE = "Usage: ";

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { isVaultError, VaultError } from "../lib/errors.ts";
+import { isVaultError, safeMessage, VaultError } from "../lib/errors.ts";
 import { Cli } from "./cli.ts";
 import { errorJson } from "./error-json.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
@@ -20,32 +20,71 @@ export interface Surroundings {
 /** Runs the command with the arguments behind its name. @returns its exit code */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { stdin, stdout, stderr, env, signal } = surroundings;
-  const color = args.includes("--no-color") ? false : undefined;
+  const color = args.includes("--no-color") ? false : wantsColor(env);
   const [out, err] = [new Output(stdout, color), new Output(stderr, color)];
   const cli = new Cli({ out, err, signal, env, stdin, stderr });
+  const isJson = args.includes("--json");
+  const fail = (error: unknown): number => {
+    if (isJson) err.line(JSON.stringify({ error: errorJson(error) }));
+    else print(err, error, isDebugged(env));
+    return exitCodeOf(error);
+  };
   try {
-    await program(cli).parseAsync(args, { from: "user" });
+    const made = program(cli, { isJson });
+    if (args.length === 0) made.outputHelp();
+    else await made.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
-    // Help and versions end so; what is wrong with the arguments has been printed.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.INVALID;
-    const shown = signal.aborted && error === signal.reason ? new VaultError("CANCELLED", "Ended.") : error;
-    if (args.includes("--json")) err.line(JSON.stringify({ error: errorJson(shown) }));
-    else print(err, shown);
-    return exitCodeOf(shown);
+    if (error instanceof CommanderError) {
+      // Help and versions end so; what is wrong with the arguments has been printed, unless a program reads it.
+      if (error.exitCode === 0) return 0;
+      return isJson ? fail(usageError(error)) : EXIT_CODES.INVALID;
+    }
+    return fail(isEnd(error, signal) ? new VaultError("CANCELLED", "Ended.") : error);
   } finally {
     await cli.close();
   }
 }
 
-function print(err: Output, error: unknown): void {
+/** Whether a person has ended the command, and it has ended by that. */
+function isEnd(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
+}
+
+/** What is wrong with the arguments, without what commander puts before and after it. */
+function usageError({ message }: CommanderError): VaultError {
+  const [what = "", ...hint] = message.replace(/^error: /, "").split("\n");
+  const more = hint.join(" ").trim();
+  return new VaultError("INVALID", what === "" || what === "(outputHelp)" ? "The command is incomplete." : what, {
+    hint: more === "" ? "Run the command with --help for its options." : more,
+  });
+}
+
+/** Whether the environment wants colours or not; `undefined` leaves it to the terminal (https://no-color.org). */
+function wantsColor({ NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean | undefined {
+  if (NO_COLOR !== undefined && NO_COLOR !== "") return false;
+  if (FORCE_COLOR !== undefined) return !["0", "false"].includes(FORCE_COLOR);
+  return TERM === "dumb" ? false : undefined;
+}
+
+/** Whether a person looks for a fault of the program: then errors come with where they were made. */
+function isDebugged({ WA_VAULT_DEBUG, DEBUG }: NodeJS.ProcessEnv): boolean {
+  return [WA_VAULT_DEBUG, DEBUG].some((value) => value !== undefined && !["", "0"].includes(value));
+}
+
+function print(err: Output, error: unknown, isStackShown: boolean): void {
+  const stack = isStackShown && error instanceof Error && error.stack !== undefined ? [safeStack(error.stack)] : [];
   if (!isVaultError(error)) {
-    err.line(
-      `${err.paint("bad", "error:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
-    return;
+    err.line(`${err.paint("bad", "error:")} ${safeMessage(error)}`);
+    if (stack.length === 0) err.line(err.paint("faint", "A fault of the program. WA_VAULT_DEBUG=1 shows where it is."));
+  } else {
+    err.line(`${err.paint("bad", `${error.code}:`)} ${error.message}`);
+    const hint = hintOf(error);
+    if (hint !== undefined) err.line(err.paint("faint", hint));
   }
-  err.line(`${err.paint("bad", `${error.code}:`)} ${error.message}`);
-  const hint = hintOf(error);
-  if (hint !== undefined) err.line(err.paint("faint", hint));
+  for (const text of stack) err.line(text);
+}
+
+function safeStack(stack: string): string {
+  return safeMessage(new Error(stack));
 }
