@@ -14,6 +14,7 @@ import { addPush } from "./commands/push.ts";
 import { addRekey } from "./commands/rekey.ts";
 import { addRename } from "./commands/rename.ts";
 import { addRollback } from "./commands/rollback.ts";
+import { addServe } from "./commands/serve.ts";
 import { addShow } from "./commands/show.ts";
 import { addUndelete } from "./commands/undelete.ts";
 import { addUnlock } from "./commands/unlock.ts";
@@ -43,6 +44,7 @@ const COMMANDS: readonly AddCommand[] = [
   addRekey,
   addUnlock,
   addDoctor,
+  addServe,
   addCompletion,
 ];
 

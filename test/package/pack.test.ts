@@ -27,6 +27,7 @@ const pages = [
   "docs/recovery.md",
   "docs/stores.md",
   "docs/security.md",
+  "docs/status-page.md",
   "docs/wapi.md",
   "docs/writing-an-adapter.md",
   "docs/moving.md",
@@ -54,6 +55,8 @@ describe("the package", () => {
     for (const file of ["LICENSE", "README.md", "package.json"]) expect(top).toContain(`package/${file}`);
     const formats = ["package/lib/session-file/FORMAT.md", "package/lib/vault/FORMAT.md"];
     for (const format of formats) expect(files).toContain(format);
+    for (const name of ["index.html", "app.js", "base.css"])
+      expect(files).toContain(`package/dist/cli/serve/page/${name}`);
     const others = files.filter(
       (file) => !/^package\/((dist|docs|examples)\/|LICENSE$|[A-Z]+\.md$|package\.json$)/.test(file),
     );

@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isVaultError } from "../../lib/errors.ts";
+import { EventStreams } from "./event-streams.ts";
+import type { Access } from "./guard.ts";
+import { Refusal, sendError } from "./http-answer.ts";
+import { PageFiles } from "./page-files.ts";
+import { QrBoard } from "./qr-board.ts";
+import { answer, type Served, type ServedStore } from "./routes.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
+import { SessionDetails } from "./session-detail.ts";
+import { Watcher } from "./watcher.ts";
+
+/** What {@link StatusServer} takes. Times are milliseconds. */
+export interface StatusServerOptions {
+  readonly store: ServedStore;
+  readonly access: Access;
+  readonly everyMs: number;
+  readonly olderThanMs?: number | undefined;
+  /** Called with a fault of the server itself. */
+  readonly onFault: (error: unknown) => void;
+  /** How long a client may take to send a request. @default 20000 */
+  readonly requestTimeoutMs?: number;
+  /** As those of the watcher and the board. */
+  readonly lateMs?: number;
+  readonly keptMs?: { readonly qr: number; readonly code: number };
+}
+
+const REQUEST_TIMEOUT_MS = 20_000;
+const MOST_CONNECTIONS = 500;
+/** How long an answer that is under way may take once the server ends, in milliseconds. */
+const LAST_ANSWERS_MS = 2_000;
+
+/** The status page, its API and its events, over HTTP. */
+export class StatusServer {
+  readonly server: Server;
+  readonly watcher: Watcher;
+  readonly #served: Served;
+  readonly #ended = new AbortController();
+  readonly #onFault: (error: unknown) => void;
+
+  private constructor(options: StatusServerOptions, files: PageFiles) {
+    const { store, access, everyMs, olderThanMs, onFault, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+    const late = options.lateMs === undefined ? {} : { lateMs: options.lateMs };
+    this.watcher = new Watcher(store, { everyMs, olderThanMs, ...late });
+    const about = { store: store.address, canChange: access.token !== undefined, everyMs, olderThanMs };
+    const board = new QrBoard(() => streams.tellLinkRequests(), options.keptMs);
+    const streams = new EventStreams(about, this.watcher, board);
+    const { signal } = this.#ended;
+    const details = new SessionDetails(store, signal);
+    this.#served = {
+      store,
+      access,
+      about,
+      watcher: this.watcher,
+      details,
+      streams,
+      board,
+      files,
+      signal,
+    };
+    this.#onFault = onFault;
+    this.server = createServer(
+      {
+        maxHeaderSize: 16_384,
+        headersTimeout: requestTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+        keepAliveTimeout: 5_000,
+      },
+      (request, response) => void this.#answer(request, response),
+    );
+    this.server.maxConnections = MOST_CONNECTIONS;
+  }
+
+  static async create(options: StatusServerOptions): Promise<StatusServer> {
+    return new StatusServer(options, await PageFiles.read());
+  }
+
+  /** Ends all streams, gives answers that are under way a moment, and stops. */
+  async close(): Promise<void> {
+    const { streams, board } = this.#served;
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.watcher.close();
+    streams.close();
+    board.close();
+    this.#ended.abort();
+    this.server.closeIdleConnections();
+    const timer = setTimeout(() => this.server.closeAllConnections(), LAST_ANSWERS_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    try {
+      await answer(this.#served, request, response);
+    } catch (error) {
+      const isKnown = error instanceof Refusal || isVaultError(error);
+      if (!isKnown && !this.#ended.signal.aborted) this.#onFault(error);
+      sendError(request, response, error);
+    }
+  }
+}
