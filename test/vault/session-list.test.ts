@@ -77,9 +77,17 @@ describe("the details of a session", () => {
       oldestAt: state?.current?.at,
       changedAt: state?.current?.at,
       holder: me,
-      lease: { owner: me, since: state?.lease?.since, expiresAt: expect.any(Date) },
+      lease: {
+        owner: me,
+        since: state?.lease?.since,
+        expiresAt: expect.any(Date),
+        ttlMs: 60_000,
+        renewals: expect.any(Number),
+      },
       profile: { browserVersion: "156.0.8078.73", localStorage: "leveldb" },
     });
+    expect(await store.facts({ session: "RemoteAuth-a" })).toEqual(facts);
+    expect(await store.facts({ session: "RemoteAuth-none" })).toBeUndefined();
     expect(facts.lease?.expiresAt.getTime()).toBeGreaterThanOrEqual(before + 60_000);
     expect(facts.saved?.keyId).toBeUndefined();
     await lease.release();
