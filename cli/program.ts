@@ -6,6 +6,7 @@ import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
+import { addLink } from "./commands/link.ts";
 import { addLs } from "./commands/ls.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addPrune } from "./commands/prune.ts";
@@ -27,6 +28,7 @@ export type AddCommand = (program: Command, cli: Cli) => void;
 
 /** In the order of the help. */
 const COMMANDS: readonly AddCommand[] = [
+  addLink,
   addLs,
   addShow,
   addVerify,

@@ -7,7 +7,8 @@ const STYLES = { good: "green", bad: "red", warning: "yellow", faint: "dim", str
 export type Meaning = keyof typeof STYLES;
 
 /** Where the command writes: `process.stdout` or `process.stderr`. */
-export type Stream = NodeJS.WritableStream & Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns" | "hasColors">>;
+export type Stream = NodeJS.WritableStream &
+  Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns" | "rows" | "hasColors">>;
 
 /** How wide text is made where nobody says: a file, a pipe. */
 const WIDE = 1_000;
@@ -15,13 +16,14 @@ const WIDE = 1_000;
 /** One stream of a terminal, a file or a pipe. What is written after its reader has gone is dropped. */
 export class Output {
   readonly #stream: Stream;
-  readonly #isColoured: boolean;
+  /** Whether colours are shown. */
+  readonly isColoured: boolean;
   #isClosed = false;
 
   /** @param color whether colours are wanted; `undefined` goes by the stream, NO_COLOR and FORCE_COLOR */
   constructor(stream: Stream, color?: boolean) {
     this.#stream = stream;
-    this.#isColoured = color ?? stream.hasColors?.() ?? false;
+    this.isColoured = color ?? stream.hasColors?.() ?? false;
     stream.on("error", (error: NodeJS.ErrnoException) => {
       // `wa-vault ls | head`: the reader has what it wants. A command that changes something finishes its work.
       if (error.code !== "EPIPE") throw error;
@@ -44,6 +46,11 @@ export class Output {
     return this.#stream.columns ?? WIDE;
   }
 
+  /** In lines; no limit where nobody sees them. */
+  get height(): number {
+    return this.#stream.rows ?? Number.POSITIVE_INFINITY;
+  }
+
   line(text = ""): void {
     this.write(`${text}\n`);
   }
@@ -53,6 +60,6 @@ export class Output {
   }
 
   paint(meaning: Meaning, text: string): string {
-    return this.#isColoured ? styleText(STYLES[meaning], text, { validateStream: false }) : text;
+    return this.isColoured ? styleText(STYLES[meaning], text, { validateStream: false }) : text;
   }
 }

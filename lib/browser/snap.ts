@@ -58,7 +58,8 @@ function executableOf(options: PuppeteerOptions | undefined): string | undefined
   return typeof path === "string" && path !== "" ? path : undefined;
 }
 
-function isSnap(program: string): boolean {
+/** Whether a program is a snap, which has a `/tmp` of its own and does not see hidden folders. */
+export function isSnap(program: string): boolean {
   try {
     const path = endOfLinks(program);
     return isOfSnap(path) || /\bexec\s+["']?\/snap\//.test(scriptAt(path));

@@ -1,0 +1,55 @@
+import { VaultError } from "../../lib/errors.ts";
+import type { SessionFacts } from "../../lib/store.ts";
+import type { Vault } from "../../lib/vault/vault.ts";
+import type { Cli } from "../cli.ts";
+import { ageWords } from "../terminal/words.ts";
+import type { LinkOptions } from "./link-request.ts";
+
+/** Sessions whose key is looked at, at most. */
+const SAMPLE = 20;
+
+/**
+ * Makes sure, before a person scans anything, that the link can be stored: the store takes and deletes values, and its other
+ * sessions are encrypted with the key at hand, or none is.
+ * @throws the error of the store
+ */
+export async function tryStore(store: Vault, cli: Cli): Promise<void> {
+  const { signal } = cli;
+  const { steps } = await store.probe({ signal });
+  const failed = steps.find(({ error }) => error !== undefined);
+  if (failed?.error) throw failed.error;
+  const seen: SessionFacts[] = [];
+  let otherKeys = 0;
+  for await (const one of store.sessions({ details: true, signal })) {
+    if (one.problem?.code === "WRONG_KEY") otherKeys += 1;
+    else if (one.problem === undefined) seen.push(one);
+    if (otherKeys + seen.length >= SAMPLE) break;
+  }
+  if (otherKeys > 0 && seen.length === 0) {
+    cli.warn(
+      "No other session of this store can be read with the key that is set (WA_VAULT_KEY, WA_VAULT_PASSPHRASE): give the bot the same key as this command.",
+    );
+  }
+}
+
+/**
+ * Asks whether a session that is stored may be replaced. Nothing of it is lost: it can be brought back.
+ * @throws `INVALID` when nobody can be asked; `CANCELLED` when the answer is no
+ */
+export async function mayReplace(
+  cli: Cli,
+  session: string,
+  savedAt: Date | undefined,
+  options: LinkOptions,
+): Promise<void> {
+  if (options.replace || options.yes) return;
+  const age = savedAt === undefined ? "" : `, saved ${ageWords(savedAt)}`;
+  try {
+    await cli.confirm(`${session} is linked and stored already${age}. Link anew and replace it?`, options);
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.code !== "INVALID") throw error;
+    throw new VaultError("INVALID", `${session} is linked and stored already${age}.`, {
+      hint: "Say `--replace` to link anew; what is stored is kept, and `wa-vault rollback` brings it back. Or choose another name.",
+    });
+  }
+}

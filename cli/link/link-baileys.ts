@@ -1,0 +1,315 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { AddressedStore } from "../../address/store-from-url.ts";
+import { withDeadline, withSignal } from "../../lib/async/deadline.ts";
+import { peekAuthState, useVaultAuthState, type VaultAuthState } from "../../lib/baileys/index.ts";
+import { VaultError } from "../../lib/errors.ts";
+import type { Cli } from "../cli.ts";
+import { codeLines } from "../terminal/big-letters.ts";
+import { QrScreen } from "../terminal/qr.ts";
+import { mayReplace } from "./held-session.ts";
+import { type LinkOptions, type LinkRequest, phoneWords } from "./link-request.ts";
+import { exported } from "./project-library.ts";
+import { say } from "./say.ts";
+
+export interface LinkBaileysOptions extends LinkRequest {
+  /** The Baileys of the bot. */
+  readonly module: unknown;
+  readonly options: LinkOptions;
+}
+
+/** The part of a socket that is used. */
+interface Socket {
+  readonly ev: { on(event: string, listener: (update: Update) => void): unknown };
+  readonly ws?: { on?(event: string, listener: (node: unknown) => void): unknown };
+  requestPairingCode(phone: string): Promise<string>;
+  end(error: Error | undefined): unknown;
+}
+
+interface Update {
+  readonly qr?: string;
+  readonly connection?: "connecting" | "open" | "close";
+  readonly receivedPendingNotifications?: boolean;
+  readonly lastDisconnect?: { readonly error?: Error & { readonly output?: { readonly statusCode?: number } } };
+}
+
+type MakeSocket = (config: object) => Socket;
+
+/** What a socket has come to. */
+type Ended = "open" | "restart" | "again";
+
+/** With this status WhatsApp tells a client to connect again, as after it was linked. */
+const RESTART = 515;
+const TIMED_OUT = 408;
+/** Refused, banned, replaced by another client, damaged: connecting again changes nothing. */
+const FINAL = [401, 403, 411, 440, 500];
+const MOST_LOSSES = 5;
+const AGAIN_MS = 2_000;
+/** A socket that is ended before it is up to date would not have answered what it was told; some are never told that they are. */
+const UP_TO_DATE_MS = 20_000;
+const HOW = "WhatsApp > Settings (or the menu) > Linked devices > Link a device";
+/** How long the end of a socket may take, in milliseconds. */
+const END_MS = 5_000;
+
+/**
+ * Links a session of Baileys, stores it and reads it back. Nothing is written before the phone has agreed; what is stored of
+ * an earlier link is deleted then, and can be brought back.
+ * @throws as `useVaultAuthState`; `CANCELLED`; `DENIED` when WhatsApp does not accept the link
+ */
+export async function linkBaileys(
+  cli: Cli,
+  store: AddressedStore,
+  session: string,
+  request: LinkBaileysOptions,
+): Promise<{ phone: string; replaced: boolean }> {
+  const { signal } = cli;
+  const before = await peekAuthState({ store, session, signal });
+  if (before?.kind === "profile") throw new VaultError("INVALID", `${session} is a session of a browser.`);
+  if (before?.registered) {
+    const { saved } = await detailsOf(store, session, signal);
+    await mayReplace(cli, session, saved, request.options);
+  }
+  const open = (): Promise<VaultAuthState> =>
+    useVaultAuthState({
+      store,
+      session,
+      baileys: request.module,
+      leaseWaitMs: 0,
+      closeTimeoutMs: 30_000,
+      onError: (error) => cli.warn(error instanceof Error ? error.message : String(error)),
+      onWarning: (message) => cli.warn(message),
+      signal,
+    });
+  const state = await open();
+  let account: string;
+  try {
+    account = await new BaileysLink(cli, state, session, request).run(before?.registered === true);
+  } finally {
+    await state.close();
+  }
+  say(cli, "Reading back…");
+  const again = await open();
+  try {
+    if (again.state.creds.me?.id !== account) {
+      throw new VaultError("CORRUPT", `What is stored of ${session} is not what was linked.`);
+    }
+  } finally {
+    await again.close();
+  }
+  return { phone: phoneWords(account), replaced: before?.registered === true };
+}
+
+async function detailsOf(store: AddressedStore, session: string, signal: AbortSignal): Promise<{ saved?: Date }> {
+  const state = await store.state({ session, signal });
+  return state?.current ? { saved: state.current.at } : {};
+}
+
+class BaileysLink {
+  readonly #cli: Cli;
+  readonly #state: VaultAuthState;
+  readonly #session: string;
+  readonly #request: LinkBaileysOptions;
+  readonly #screen: QrScreen;
+  #isLinked = false;
+  #isTold = false;
+  /** The earlier link is being deleted: until then `state` is nobody's. */
+  #adopting: Promise<void> | undefined;
+  /** How often the connection was lost since the link. */
+  #losses = 0;
+
+  constructor(cli: Cli, state: VaultAuthState, session: string, request: LinkBaileysOptions) {
+    this.#cli = cli;
+    this.#state = state;
+    this.#session = session;
+    this.#request = request;
+    this.#screen = new QrScreen(cli.err, { inverts: request.inverts });
+  }
+
+  /** @param replaces whether another link is stored @returns the account */
+  async run(replaces: boolean): Promise<string> {
+    const { state } = this.#state;
+    const { timeoutMs } = this.#request;
+    if (replaces) {
+      // In the memory of this process alone, until the phone has agreed.
+      state.creds = this.#newCreds();
+      state.keys = { get: async () => ({}), set: async () => {} } as unknown as typeof state.keys;
+    }
+    const expired = (): VaultError =>
+      this.#isLinked
+        ? new VaultError("UNAVAILABLE", `${this.#session} is linked, and did not come to rest in time.`)
+        : new VaultError("CANCELLED", `No phone has linked within ${timeoutMs / 1_000} s.`, {
+            hint: "Nothing was stored. `--timeout 30min` waits longer. An account that wants a passkey needs a browser: leave `--baileys` out.",
+          });
+    const signal = AbortSignal.any([this.#cli.signal, this.#state.lost]);
+    const limit = { limitMs: timeoutMs, signal, expired };
+    return await withDeadline(limit, async (limited) => {
+      for (;;) {
+        await this.#adopting;
+        const ended = await this.#connect(replaces, limited);
+        if (ended === "restart") continue;
+        if (ended === "again") {
+          // Those for which a code was asked look like linked ones.
+          if (!this.#isLinked) state.creds = this.#newCreds();
+          await delay(AGAIN_MS, undefined, { signal: limited });
+          continue;
+        }
+        const { me } = state.creds;
+        if (me?.id === undefined) throw new VaultError("CORRUPT", `${this.#session} has no account.`);
+        say(this.#cli, `Linked as ${phoneWords(me.id)}. Storing…`);
+        await this.#state.saveCreds();
+        return me.id;
+      }
+    });
+  }
+
+  #newCreds(): VaultAuthState["state"]["creds"] {
+    const make = exported<() => VaultAuthState["state"]["creds"]>(this.#request.module, "initAuthCreds");
+    if (make === undefined) throw new VaultError("INVALID", "This Baileys has no `initAuthCreds`.");
+    return make();
+  }
+
+  /** Runs one socket to its end. */
+  async #connect(replaces: boolean, signal: AbortSignal): Promise<Ended> {
+    const { module, deviceName, phone } = this.#request;
+    const makeSocket = exported<MakeSocket>(module, "makeWASocket") ?? exported<MakeSocket>(module, "default");
+    if (typeof makeSocket !== "function") throw new VaultError("INVALID", "This Baileys has no `makeWASocket`.");
+    const { state } = this.#state;
+    const socket = makeSocket({
+      auth: state,
+      logger: SILENT,
+      markOnlineOnConnect: false,
+      ...(deviceName === undefined ? {} : { browser: [deviceName, "Chrome", "1.0.0"] }),
+    });
+    const show = this.#shower(socket, phone);
+    let close = (): void => {};
+    const closed = new Promise<void>((resolve) => {
+      close = resolve;
+    });
+    try {
+      return await withSignal(
+        new Promise<Ended>((resolve, reject) => {
+          socket.ev.on("creds.update", () => void this.#saved(replaces).catch(reject));
+          socket.ws?.on?.("CB:notification", (node) => {
+            if (/passkey/i.test(tagsOf(node))) reject(passkeyWanted());
+          });
+          let upToDate = (): void => {};
+          const isUpToDate = new Promise<void>((done) => {
+            upToDate = done;
+          });
+          socket.ev.on("connection.update", ({ qr, connection, receivedPendingNotifications, lastDisconnect }) => {
+            if (qr && !this.#isLinked) void show(qr).catch(reject);
+            if (receivedPendingNotifications) upToDate();
+            if (connection === "open") {
+              const late = delay(UP_TO_DATE_MS, undefined, { ref: false });
+              void Promise.race([isUpToDate, late]).then(() => resolve("open"));
+            }
+            if (connection !== "close") return;
+            close();
+            const status = lastDisconnect?.error?.output?.statusCode;
+            if (status === RESTART) resolve("restart");
+            else if (this.#mayConnectAgain(status, lastDisconnect?.error)) resolve("again");
+            else reject(ended(status, lastDisconnect?.error, this.#isLinked));
+          });
+        }),
+        signal,
+      );
+    } finally {
+      this.#screen.clear();
+      await socket.end(undefined);
+      await Promise.race([closed, delay(END_MS, undefined, { ref: false })]);
+    }
+  }
+
+  /** Whether the end of a socket is one after which the next may do better. */
+  #mayConnectAgain(status: number | undefined, error: Error | undefined): boolean {
+    // Nobody has scanned a code for some minutes: Baileys gives up, and the person has the time that the command gives.
+    if (!this.#isLinked) return status === TIMED_OUT && /QR/i.test(error?.message ?? "");
+    if (status !== undefined && FINAL.includes(status)) return false;
+    this.#losses += 1;
+    return this.#losses <= MOST_LOSSES;
+  }
+
+  /** Stores the credentials, from the moment at which the phone has agreed. */
+  async #saved(replaces: boolean): Promise<void> {
+    const { state } = this.#state;
+    const { creds } = state;
+    if (Reflect.get(Object(creds), "account") === undefined) return;
+    if (!this.#isLinked) {
+      this.#isLinked = true;
+      this.#screen.clear();
+      say(this.#cli, "The phone has linked. Connecting once more…");
+      if (replaces) this.#adopting = this.#adopt(creds);
+    }
+    await this.#adopting;
+    await this.#state.saveCreds();
+  }
+
+  /** Deletes the earlier link: now, and not before, since it is good until there is another one. */
+  async #adopt(creds: VaultAuthState["state"]["creds"]): Promise<void> {
+    await this.#state.clear();
+    this.#state.state.creds = creds;
+  }
+
+  /** Shows each QR code; or, at the first one of a socket, the code that it gets for the phone. */
+  #shower(socket: Socket, phone: string | undefined): (qr: string) => Promise<void> {
+    let isAsked = false;
+    return async (qr) => {
+      if (phone === undefined) {
+        this.#tell(`Waiting for the phone… Scan this code: ${HOW}.`);
+        this.#screen.show(qr);
+        return;
+      }
+      if (isAsked) return;
+      isAsked = true;
+      const code = await socket.requestPairingCode(phone);
+      const how = `${HOW} > Link with phone number instead`;
+      this.#tell(`Waiting for the phone of ${phoneWords(phone)}… Type this code: ${how}.`);
+      this.#cli.note("");
+      for (const line of codeLines(code, this.#cli.err.width)) this.#cli.note(line);
+      this.#cli.note("");
+    };
+  }
+
+  #tell(text: string): void {
+    if (!this.#isTold) say(this.#cli, text);
+    this.#isTold = true;
+  }
+}
+
+/** The names of a node and of what is in it. */
+function tagsOf(node: unknown): string {
+  const { tag = "", attrs = {}, content } = Object(node) as { tag?: string; attrs?: object; content?: unknown };
+  const inner = Array.isArray(content) ? content.map(tagsOf) : [];
+  return [tag, ...Object.values(attrs), ...inner].join(" ");
+}
+
+function passkeyWanted(): VaultError {
+  return new VaultError("DENIED", "WhatsApp asks for a passkey, which Baileys cannot give.", {
+    hint: "Nothing was stored. Accounts that must use a passkey are linked in a browser: leave `--baileys` out, and run the bot with whatsapp-web.js.",
+  });
+}
+
+/** The end of a socket that neither is open nor is to be made anew. */
+function ended(status: number | undefined, cause: Error | undefined, isLinked: boolean): VaultError {
+  const why = cause?.message ?? "the connection was closed";
+  if (status === 401 || status === 403) {
+    return new VaultError("DENIED", `WhatsApp has refused the device: ${why} (${status}).`, { cause });
+  }
+  const what = isLinked ? "WhatsApp ended the connection" : "No phone has linked";
+  const hint = isLinked ? "Start the bot: the session is stored." : "Nothing was stored. Run the command again.";
+  return new VaultError("UNAVAILABLE", `${what}: ${why}${status === undefined ? "" : ` (${status})`}.`, {
+    cause,
+    hint,
+  });
+}
+
+/** A logger as Baileys wants one. What it would tell is for its developers. */
+const SILENT: object = {
+  level: "silent",
+  child: () => SILENT,
+  trace() {},
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  fatal() {},
+};

@@ -1,0 +1,96 @@
+import { invalidOption, VaultError } from "../../lib/errors.ts";
+import type { CommonOptions } from "../cli.ts";
+
+/** What the command is given. */
+export interface LinkOptions extends CommonOptions {
+  readonly session?: string;
+  readonly baileys?: boolean;
+  readonly headless?: boolean;
+  readonly pairingCode?: string;
+  readonly browser?: string;
+  readonly deviceName?: string;
+  readonly replace?: boolean;
+  readonly timeout?: string;
+  readonly proof: boolean;
+  readonly invert?: boolean;
+}
+
+/** What is to be linked, checked. */
+export interface LinkRequest {
+  readonly headless: boolean;
+  /** Digits only; `undefined`: by a QR code. */
+  readonly phone: string | undefined;
+  readonly browser: string | undefined;
+  readonly deviceName: string | undefined;
+  /** How long the person has, in milliseconds; and how long a store that is away is waited for. */
+  readonly timeoutMs: number;
+  /** Whether a browser is started once more from what is stored. */
+  readonly proves: boolean;
+  readonly inverts: boolean;
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, m: 60_000, h: 3_600_000 };
+const TIMEOUT = "10min";
+/** The longest time of a timer in Node. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** @throws `INVALID` naming the first option that is wrong */
+export function linkRequest(options: LinkOptions): LinkRequest {
+  const { pairingCode, headless = false, browser, deviceName, timeout = TIMEOUT, proof, invert = false } = options;
+  const phone = pairingCode === undefined ? undefined : phoneOf(pairingCode);
+  if (deviceName !== undefined && (deviceName.trim() === "" || deviceName.length > 50)) {
+    throw invalidOption("--device-name", "a name of at most 50 characters", deviceName);
+  }
+  return {
+    headless: headless || phone !== undefined,
+    phone,
+    browser,
+    deviceName,
+    timeoutMs: timeoutOf(timeout),
+    proves: proof,
+    inverts: invert,
+  };
+}
+
+/** The name that the person has chosen, given as the argument or as `--session`. @throws `INVALID` when it is none */
+export function nameOf(argument: string | undefined, { session }: LinkOptions): string {
+  if (argument !== undefined && session !== undefined && argument !== session) {
+    throw new VaultError("INVALID", `Two sessions are named: ${argument} and ${session}.`);
+  }
+  const name = argument ?? session;
+  if (name === undefined || name === "") {
+    throw new VaultError("INVALID", "No session is named.", {
+      hint: 'Name it as the bot\'s code does: `wa-vault link support` for `clientId: "support"`.',
+    });
+  }
+  if (/^(?!_)[-\w]{1,110}$/.test(name)) return name;
+  throw new VaultError(
+    "INVALID",
+    "The name of a session has at most 110 letters, digits, `-` and `_`, and does not begin with `_`.",
+  );
+}
+
+function phoneOf(given: string): string {
+  const digits = given.trim().replace(/^\+|[\s().-]/g, "");
+  if (/^[1-9]\d{6,14}$/.test(digits)) return digits;
+  throw new VaultError(
+    "INVALID",
+    "Expected `--pairing-code` to be a phone number with its country code, as +4915112345678.",
+    {
+      hint: "Without leading zeros: the number that the phone's WhatsApp shows in its settings.",
+    },
+  );
+}
+
+function timeoutOf(given: string): number {
+  const [, count = "", unit = "s"] = /^(\d+(?:\.\d+)?)\s*(s|min|m|h)?$/.exec(given.trim()) ?? [];
+  const ms = Number(count) * (UNITS[unit] ?? 0);
+  if (count !== "" && ms > 0 && ms <= LONGEST_MS) return ms;
+  throw new VaultError("INVALID", "Expected `--timeout` to be a time such as `90s`, `10min` or `1h`.");
+}
+
+/** A phone for people: only its last digits. */
+export function phoneWords(id: string | undefined): string {
+  const digits = /^\d+/.exec(id ?? "")?.[0] ?? "";
+  return digits.length > 4 ? `…${digits.slice(-4)}` : "a phone";
+}

@@ -1,0 +1,116 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { FileStore } from "../../adapters/fs/index.ts";
+import { findBrowser } from "../../cli/link/find-browser.ts";
+import { useFolder } from "../support/folder.ts";
+import { type CliResult, runCli } from "./support/run-cli.ts";
+
+const newFolder = useFolder();
+let folder: string;
+let directory: string;
+/** A program that would be a browser. None of these tests starts one. */
+let browser: string;
+
+beforeEach(() => {
+  folder = newFolder();
+  directory = join(folder, "sessions");
+  browser = program(join(folder, "bin", "some-browser"));
+});
+
+function program(path: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, "#!/bin/sh\nexit 1\n");
+  chmodSync(path, 0o755);
+  return path;
+}
+
+async function link(...args: string[]): Promise<CliResult> {
+  return await runCli(["link", "--store", `file:${directory}`, "--browser", browser, ...args]);
+}
+
+describe("wa-vault link, before anything is opened", () => {
+  it.each([
+    [[], "No session is named."],
+    [["a", "--session", "b"], "Two sessions are named: a and b."],
+    [["../x"], "The name of a session has at most 110 letters"],
+    [["_x"], "The name of a session has at most 110 letters"],
+    [["x", "--pairing-code", "0049 151 1234567"], "a phone number with its country code"],
+    [["x", "--pairing-code", "abc"], "a phone number with its country code"],
+    [["x", "--timeout", "soon"], "Expected `--timeout` to be a time"],
+    [["x", "--timeout", "0"], "Expected `--timeout` to be a time"],
+    [["x", "--device-name", " "], "Expected `--device-name` to be"],
+    [["x", "--headless", "--browser", "/nowhere/chrome"], "`--browser` names /nowhere/chrome, which is no program"],
+  ])("refuses %j", async (args, sentence) => {
+    const { code, stdout, stderr } = await link(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(sentence);
+  });
+
+  it.runIf(process.platform === "linux")("says that there is no screen, and what can be done then", async () => {
+    const { code, stderr } = await link("support");
+    expect(code).toBe(2);
+    expect(stderr).toContain("DISPLAY is not set");
+    expect(stderr).toContain("`--headless` shows a QR code in the terminal");
+  });
+
+  it("does not take a session from a bot that runs", async () => {
+    const store = new FileStore({ directory });
+    const lease = await store.acquire({ session: "RemoteAuth-support" });
+    const { code, stderr } = await link("support", "--headless");
+    expect(code).toBe(6);
+    expect(stderr).toContain("LEASE_HELD:");
+    expect(lease.lost.aborted).toBe(false);
+    await lease.release();
+  });
+
+  it("tries the store before a person scans anything", async () => {
+    writeFileSync(directory, "");
+    const { code, stderr } = await link("support", "--headless");
+    expect(code).toBe(4);
+    expect(stderr).toContain("ENOTDIR");
+  });
+
+  it("warns when the other sessions have another key than the one that is set", async () => {
+    const store = new FileStore({ directory, encryption: { passphrase: "the passphrase of the bot" } });
+    const lease = await store.acquire({ session: "RemoteAuth-other" });
+    await lease.release();
+    const { code, stderr } = await link("support", "--headless");
+    expect(stderr).toContain("give the bot the same key as this command");
+    // The browser of this test is none.
+    expect(stderr).toContain("The browser did not start");
+    expect(code).toBe(4);
+    expect((await new FileStore({ directory }).state({ session: "RemoteAuth-support" }))?.lease).toBeUndefined();
+  });
+
+  it("has all of it in its help", async () => {
+    const { code, stdout } = await runCli(["link", "--help"], { columns: 80 });
+    expect(code).toBe(0);
+    expect(stdout).toContain("--pairing-code <phone>");
+    expect(stdout).toContain("$ wa-vault link support --store redis://10.0.0.5 --headless");
+  });
+});
+
+describe("the browser of a link", () => {
+  const client = import.meta.filename;
+  const find = (env: NodeJS.ProcessEnv, named?: string): string =>
+    findBrowser({ named, env, client, platform: "linux" });
+
+  it("is the one that is named, then that of the environment, then one on the PATH", () => {
+    const bin = join(folder, "path");
+    const chromium = program(join(bin, "chromium"));
+    expect(find({ PATH: bin, PUPPETEER_EXECUTABLE_PATH: "/usr/bin/false" }, browser)).toBe(browser);
+    expect(find({ PATH: bin, PUPPETEER_EXECUTABLE_PATH: browser })).toBe(browser);
+    expect(find({ PATH: bin })).toBe(chromium);
+    const chrome = program(join(bin, "google-chrome"));
+    expect(find({ PATH: bin })).toBe(chrome);
+    expect(find({ PATH: bin }, "chromium")).toBe(chromium);
+  });
+
+  it("is missing where there is none", () => {
+    expect(() => find({ PATH: folder })).toThrow(
+      expect.objectContaining({ code: "INVALID", hint: expect.stringContaining("--browser") }),
+    );
+    expect(() => find({ PUPPETEER_EXECUTABLE_PATH: folder })).toThrow("which is no program that can be run");
+  });
+});
