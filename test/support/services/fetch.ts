@@ -3,6 +3,7 @@
 // tests is decided where they are (suite.ts).
 import { obtainChromium } from "../chromium.ts";
 import { obtainHeadlessShell } from "../headless-shell.ts";
+import { obtainXvfb } from "../virtual-display.ts";
 import { obtainMongo } from "./mongo.ts";
 import { nodeVersions, obtainNode } from "./node.ts";
 import { obtainPgBouncer, obtainPostgres } from "./postgres.ts";
@@ -31,6 +32,7 @@ async function obtainSqlite(): Promise<Pick<Program, "way">> {
 const parts: Part[] = [
   obtainChromium,
   obtainHeadlessShell,
+  obtainXvfb,
   obtainZip,
   obtainSqlite,
   obtainRedis,
