@@ -19,7 +19,10 @@ export function compiled(file: string, more: readonly string[] = []): string {
   const folder = scratchFolder("compiled-");
   mkdirSync(join(folder, "out"));
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  // The command asks its own package for its version.
+  const exports = { "./package.json": "./package.json" };
+  const own = { name: "wa-vault", version: "0.0.0", type: "module", exports };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(own));
   const options = { outDir: join(folder, "out"), rootDir: root, noCheck: true, isolatedDeclarations: false };
   const isOther = (path: string): boolean => !["", ".ts"].includes(extname(path));
   const project = {
