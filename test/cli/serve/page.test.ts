@@ -218,7 +218,13 @@ describe.skipIf(isChromiumMissing())("the status page", () => {
 
   it("takes nothing from a store for HTML", async () => {
     const evil = '"><img src=x onerror="alert(1)"><script>document.title="taken"</script>&amp;';
-    const lease = { owner: evil, since: new Date(), expiresAt: new Date(Date.now() + 60_000) };
+    const lease = {
+      owner: evil,
+      since: new Date(),
+      expiresAt: new Date(Date.now() + 60_000),
+      ttlMs: 60_000,
+      renewals: 1,
+    };
     const saved = generation(1, 1_000, { keyId: evil });
     const problem = new VaultError("CORRUPT", evil, { hint: evil });
     const common = { kind: "profile", generations: 1, changedAt: new Date(), holder: evil } as const;
