@@ -21,13 +21,17 @@ export interface MongoBlobsOptions extends MaxBlobBytes {
 
 /** The members of a mongoose connection that are used, so that any version fits. */
 export interface MongooseConnection {
+  /** As mongoose has it: 1 is connected. */
   readonly readyState: number;
+  /** Resolves when it is connected. */
   asPromise(): Promise<unknown>;
+  /** The database of the connection; absent before it is connected. */
   readonly db?: MongoDatabase | undefined;
 }
 
 /** The methods of a driver's `Db` that are used, so that any version fits. */
 export interface MongoDatabase {
+  /** A collection of the database, which need not exist. */
   collection(name: string): unknown;
 }
 

@@ -88,6 +88,7 @@ export interface BlobTraits {
 
 /** One key of a listing. */
 export interface BlobInfo {
+  /** The whole key, with the prefix that was listed. */
   key: string;
   /** Bytes of the value. */
   size: number;

@@ -47,7 +47,9 @@ export interface CopySessionOptions {
 
 /** How far a copy is. */
 export interface CopyProgress {
+  /** The step that begins. */
   readonly step: "reading" | "checking" | "writing" | "comparing";
+  /** Name of the session in `to`. */
   readonly session: string;
   /** Files of the profile, or records, once they are known. */
   readonly files?: number;
@@ -63,6 +65,7 @@ export interface CopyReport {
   readonly fromSession: string;
   /** How many files, or records, the session has. */
   readonly files: number;
+  /** Bytes of the files, or of the values of the records. */
   readonly bytes: number;
   /** With `force`, the process that had the session in `from` (`host:pid`). */
   readonly heldBy?: string;
@@ -70,6 +73,7 @@ export interface CopyReport {
   readonly unchanged: boolean;
   /** Newer versions of `from` that were not whole; empty without `allowOlder`. */
   readonly skipped: RestoreReport["skipped"];
+  /** How long the copy took, in milliseconds. */
   readonly ms: number;
 }
 

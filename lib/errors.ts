@@ -42,13 +42,20 @@ export interface VaultErrorOptions {
 
 /** The one error class of the library. A message names the failed action and the reason, and no secret. */
 export class VaultError extends Error {
+  /** Always "VaultError". */
   override readonly name: string = "VaultError";
+  /** The kind of the failure. */
   readonly code: VaultErrorCode;
+  /** The next step for a person, in one sentence. */
   readonly hint: string | undefined;
+  /** Whether the same call may succeed when it is made again. */
   readonly retryable: boolean;
+  /** `LEASE_HELD` only: the process that has the session, `<host>:<pid>`, or the profile, `<host>-<pid>`. */
   readonly owner: string | undefined;
+  /** `LEASE_HELD` of a session only: when its lease ends, unless it is renewed. */
   readonly expiresAt: Date | undefined;
 
+  /** @param message names the failed action and the reason, and no secret */
   constructor(code: VaultErrorCode, message: string, options: VaultErrorOptions = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;

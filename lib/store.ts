@@ -11,9 +11,15 @@ import type { VaultError } from "./errors.ts";
  * Stores written elsewhere may answer `sessionExists` with other values: those are taken for an outage.
  */
 export interface SessionStore {
+  /** Whether the session is stored. Throws, or rejects, when the store does not know. */
   sessionExists(options: { session: string }): Promise<boolean> | boolean;
+  /**
+   * Stores the zip at `path`. @param options.path path of the zip. @default `<session>.zip` in the working directory
+   */
   save(options: { session: string; path?: string }): Promise<unknown>;
+  /** Writes the stored zip to `path`, whole. */
   extract(options: { session: string; path: string }): Promise<unknown>;
+  /** Removes the session; one that is not there is fine. */
   delete(options: { session: string }): Promise<unknown>;
 }
 
@@ -100,8 +106,11 @@ export interface ProfileStore extends SessionStore {
 
 /** What {@link ProfileStore.saveProfile} takes. */
 export interface SaveProfileOptions {
+  /** Name of the session. */
   session: string;
+  /** The files to save. */
   capture: Capture;
+  /** The lease of `acquire`. */
   lease: Lease;
   /** The WhatsApp id of the linked phone; stored as a keyed hash only. */
   wid?: string | undefined;
@@ -110,24 +119,33 @@ export interface SaveProfileOptions {
    * `saveProfile` rejects with the same error.
    */
   beforeCommit?: (() => void) | undefined;
+  /** Ends the save, with its reason; a commit that is under way may still take effect. */
   signal?: AbortSignal | undefined;
 }
 
 /** What {@link ProfileStore.restoreProfile} takes. */
 export interface RestoreProfileOptions {
+  /** Name of the session. */
   session: string;
+  /** Path of the directory to write to: empty, or not there. */
   into: string;
   /** @default the current one */
   generation?: number | undefined;
+  /** Ends the restore, with its reason. */
   signal?: AbortSignal | undefined;
 }
 
 /** What {@link ProfileStore.mark} takes. */
 export interface MarkOptions {
+  /** Name of the session. */
   session: string;
+  /** The lease of `acquire`. */
   lease: Lease;
+  /** Number of the generation. */
   generation: number;
+  /** The mark: a browser that started from it was `ready`, or was asked to link again. */
   as: "proven" | "rejected";
+  /** Ends the call, with its reason. */
   signal?: AbortSignal;
 }
 
@@ -154,6 +172,7 @@ export interface Lease {
 export interface BrokenLease {
   /** `host:pid` */
   readonly owner?: string;
+  /** Since when that process had the session. */
   readonly since?: Date;
 }
 
@@ -195,13 +214,17 @@ export type SessionSummary = SessionFacts | UnreadableSession;
 export type UnreadableSession = {
   readonly [Name in Exclude<keyof SessionFacts, "session" | "problem">]?: undefined;
 } & {
+  /** Name of the session. */
   readonly session: string;
+  /** Why it cannot be read. */
   readonly problem: VaultError;
 };
 
 /** What the newest log entry of a session tells. */
 export interface SessionFacts {
+  /** Name of the session. */
   readonly session: string;
+  /** Always absent: the session was read. */
   readonly problem?: undefined;
   /** As that of {@link SessionState}. */
   readonly kind?: "profile" | "records";
@@ -237,6 +260,7 @@ export interface GenerationInfo {
   readonly generation: number;
   /** Random id of the entry that committed it: tells two histories with the same numbers apart. */
   readonly id: string;
+  /** When it was saved, by the clock of the process that saved it. */
   readonly at: Date;
   /** Bytes of its files, or of the values of its records. */
   readonly bytes: number;
@@ -286,6 +310,7 @@ export type EntryKind =
 
 /** One entry of the log of a session. Entries that nothing needs any more are removed, so the numbers have gaps. */
 export interface HistoryEntry {
+  /** Number of the entry. */
   readonly entry: number;
   /** `unreadable`: the entry is damaged or missing, or this store has no key for it. */
   readonly kind: EntryKind | "unreadable";
@@ -328,11 +353,15 @@ export interface SaveReport {
    * store had shown it. The next save sends the session again. @default false
    */
   readonly unverified?: boolean;
+  /** How many files the profile has. */
   readonly files: number;
+  /** Bytes of those files. */
   readonly bytes: number;
   /** Bytes sent to the backend, after compression, the log entry included. */
   readonly bytesSent: number;
+  /** How many chunks were sent. */
   readonly chunksSent: number;
+  /** How many chunks the store had already. */
   readonly chunksReused: number;
   /** How long the capture took. */
   readonly captureMs: number;
@@ -342,11 +371,17 @@ export interface SaveReport {
 
 /** The result of a restore. Sizes are bytes, times milliseconds. */
 export interface RestoreReport {
+  /** Number of the generation that was restored. */
   readonly generation: number;
+  /** Id of the generation that was restored. */
   readonly id: string;
+  /** How many files were written. */
   readonly files: number;
+  /** Bytes of those files. */
   readonly bytes: number;
+  /** Bytes that the store has sent. */
   readonly bytesReceived: number;
+  /** How long the restore took. */
   readonly ms: number;
   /** Newer generations that did not verify. */
   readonly skipped: readonly { readonly generation: number; readonly code: string }[];
@@ -371,10 +406,13 @@ export interface ProfileFacts {
 
 /** A consistent view of the parts of a live or closed profile that carry the session. */
 export interface Capture {
+  /** The files, each once. */
   readonly files: readonly CaptureFile[];
+  /** The browser and the forms of its storage. */
   readonly profile: ProfileFacts;
   /** Whether a browser may have been writing while it was taken. */
   readonly live: boolean;
+  /** The moment that all files are of. */
   readonly takenAt: Date;
   /** How long it took, in milliseconds. */
   readonly captureMs: number;

@@ -4,16 +4,21 @@ import { insideTransaction } from "./errors.ts";
 
 /** The methods of a `Pool` of `pg` that are used, so that any version fits, and what is built on it. */
 export interface PostgresPool {
+  /** Takes a client from the pool. */
   connect(): Promise<PostgresClient>;
+  /** Listens to errors of idle clients. */
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
 /** The methods of a client of a pool that are used. */
 export interface PostgresClient {
+  /** Runs one statement. */
   query(statement: PostgresStatement): Promise<PostgresResult>;
-  /** @param destroy whether the connection is closed instead of used again */
+  /** Gives the client back to its pool. @param destroy whether the connection is closed instead of used again */
   release(destroy?: boolean): void;
+  /** Listens to errors of the connection. */
   on(event: "error", listener: (error: Error) => void): unknown;
+  /** Listens no more. */
   removeListener(event: "error", listener: (error: Error) => void): unknown;
   /** Since pg 8.19: `I` outside of a transaction, `T` in one, `E` in one that has failed. */
   getTransactionStatus?(): string | null;
@@ -21,7 +26,9 @@ export interface PostgresClient {
 
 /** One statement, without a name: a prepared one would belong to a connection, and PgBouncer may take another. */
 export interface PostgresStatement {
+  /** The SQL, with `$1`, `$2`, … for values. */
   text: string;
+  /** The values. */
   values?: unknown[];
   /** Replaces the parsers of the application. */
   types?: { getTypeParser(): (value: string | Buffer) => unknown };
@@ -29,6 +36,7 @@ export interface PostgresStatement {
 
 /** The columns of rows are text, or null. */
 export interface PostgresResult {
+  /** The rows, by the names of their columns. */
   rows: Record<string, string | null>[];
 }
 

@@ -9,9 +9,19 @@ import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
-import { evictionPolicy, KEYS_PER_PAGE, mayEvict, type RedisClient, toVaultError, type Wire, wireOf } from "./wire.ts";
+import {
+  evictionPolicy,
+  type IoRedisClient,
+  KEYS_PER_PAGE,
+  mayEvict,
+  type NodeRedisClient,
+  type RedisClient,
+  toVaultError,
+  type Wire,
+  wireOf,
+} from "./wire.ts";
 
-export type { RedisClient };
+export type { IoRedisClient, NodeRedisClient, RedisClient };
 
 /** What {@link RedisBlobs} takes. */
 export interface RedisBlobsOptions extends MaxBlobBytes {

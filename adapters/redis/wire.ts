@@ -8,11 +8,17 @@ export type RedisClient = IoRedisClient | NodeRedisClient;
 
 /** The methods of an ioredis `Redis` or `Cluster` that are used. */
 export interface IoRedisClient {
+  /** `GET`, with the value as bytes. */
   getBuffer(key: string): Promise<Buffer | null>;
+  /** `HGET`. */
   hget(key: string, field: string): Promise<string | null>;
+  /** `HSCAN`, one page. */
   hscan(key: string, cursor: string, ...rest: ["MATCH", string, "COUNT", number]): Promise<[string, string[]]>;
+  /** `SCAN`, one page. */
   scan(cursor: string, ...rest: ["MATCH", string, "COUNT", number]): Promise<[string, string[]]>;
+  /** `MULTI` and `EXEC` of these commands. */
   multi(commands: unknown[][]): { exec(): Promise<[Error | null, unknown][] | null> };
+  /** `INFO memory`. */
   info(section: "memory"): Promise<string>;
 }
 
@@ -21,8 +27,10 @@ export interface IoRedisClient {
  * command.
  */
 export interface NodeRedisClient {
+  /** Sends one command. */
   // biome-ignore lint/suspicious/noExplicitAny: four signatures, each generic over modules and protocol versions
   sendCommand(...args: any[]): Promise<any>;
+  /** Begins a transaction. */
   // biome-ignore lint/suspicious/noExplicitAny: the same
   multi(...args: any[]): any;
 }

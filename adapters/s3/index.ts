@@ -21,6 +21,7 @@ import { isAbsence, isNotImplemented, NOT_S3, nameOf, toVaultError } from "./err
 export interface S3BlobsOptions extends MaxBlobBytes {
   /** A client of yours, from `@aws-sdk/client-s3`; it is never closed. */
   client: S3Client;
+  /** Name of the bucket. It has to exist. */
   bucket: string;
   /** Put before every key; end it with `/` for a folder. @default "" */
   prefix?: string | undefined;

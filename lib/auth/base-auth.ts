@@ -5,8 +5,11 @@ import type { ClientLike, PublicClient } from "../browser/client.ts";
 
 /** The answer of a strategy when the page asks for a link; `failed` emits `auth_failure`, `restart` starts over. */
 export interface AuthenticationAnswer {
+  /** The client emits `auth_failure`, and is destroyed. */
   failed?: boolean;
+  /** With `failed`, the client then starts over. */
   restart?: boolean;
+  /** The argument of `auth_failure`. */
   failureEventPayload?: unknown;
 }
 

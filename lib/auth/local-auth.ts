@@ -35,8 +35,11 @@ export type LocalAuthOptions = StrategyOptions;
  * @throws `INVALID` with whatsapp-web.js's own text for a bad `clientId`
  */
 export class LocalAuth extends BaseAuth {
+  /** The option, as text; `undefined` when none was given. */
   readonly clientId: string | undefined;
+  /** Absolute path of the folder of the local profiles. */
   readonly dataPath: string;
+  /** The option: how often the removal of a local profile is tried again. */
   readonly rmMaxRetries: number;
   /** Path of the profile; set by the first `initialize()`. */
   userDataDir: string | undefined;

@@ -35,11 +35,17 @@ export type { RemoteAuthOptions } from "./remote-auth-options.ts";
  *   `INVALID` for the other options.
  */
 export class RemoteAuth extends BaseAuth {
+  /** The option, as text; `undefined` when none was given. */
   readonly clientId: string | undefined;
+  /** Absolute path of the folder of the local profiles. */
   readonly dataPath: string;
+  /** The option. */
   readonly store: SessionStore;
+  /** The option: milliseconds between two saves. */
   readonly backupSyncIntervalMs: number;
+  /** The option: how often the removal of a local profile is tried again. */
   readonly rmMaxRetries: number;
+  /** Name of the session in the store: `RemoteAuth`, or `RemoteAuth-<clientId>`. */
   readonly sessionName: string;
   /** Path of the local profile. */
   readonly userDataDir: string;

@@ -2,7 +2,9 @@
 
 /** A key pair as Baileys makes it. */
 export interface KeyPair {
+  /** The public key: 32 bytes. */
   public: Uint8Array;
+  /** The private key: 32 bytes. */
   private: Uint8Array;
 }
 
@@ -11,29 +13,49 @@ export interface KeyPair {
  * emit `creds.update`. Fits the `AuthenticationCreds` of Baileys 6.7 to 7.
  */
 export interface AuthenticationCreds {
+  /** The key of the connection to WhatsApp. */
   noiseKey: KeyPair;
+  /** The key of a link by a pairing code. */
   pairingEphemeralKeyPair: KeyPair;
+  /** The identity of the device. */
   signedIdentityKey: KeyPair;
+  /** The pre-key that is signed by the identity. */
   signedPreKey: { keyPair: KeyPair; signature: Uint8Array; keyId: number; timestampS?: number };
+  /** Number of the device in the Signal protocol. */
   registrationId: number;
+  /** What a QR shows beside the keys, in base64. */
   advSecretKey: string;
   /** The linked account; before it is linked by a pairing code, the number that was asked for. */
   me?: any;
   /** What the phone has signed when it linked the device. */
   account?: any;
+  /** The identity keys of the linked account. */
   signalIdentities?: any;
+  /** The key of the app state, such as archived chats. */
   myAppStateKeyId?: string;
+  /** The first pre-key that WhatsApp does not have. */
   firstUnuploadedPreKeyId: number;
+  /** The number of the next pre-key. */
   nextPreKeyId: number;
+  /** When the account was last synchronised, in seconds. */
   lastAccountSyncTimestamp?: number;
+  /** The system of the phone. */
   platform?: string;
+  /** The parts of the history that were read. */
   processedHistoryMessages: any[];
+  /** How often the app state was synchronised. */
   accountSyncCounter: number;
+  /** Settings of the account. */
   accountSettings: any;
+  /** As Baileys sets it; `account` tells whether a phone has linked the device. */
   registered: boolean;
+  /** The pairing code that was asked for last. */
   pairingCode: string | undefined;
+  /** Hash of the properties that WhatsApp has sent. */
   lastPropHash: string | undefined;
+  /** Where WhatsApp wants the device to connect. */
   routingInfo: Buffer | undefined;
+  /** Whatever an application puts there. */
   additionalData?: any;
 }
 
@@ -65,7 +87,9 @@ export interface SignalKeyStore {
 
 /** What `makeWASocket({ auth })` takes. */
 export interface AuthenticationState {
+  /** The credentials, which sockets change in place. */
   creds: AuthenticationCreds;
+  /** The keys of the Signal protocol. */
   keys: SignalKeyStore;
 }
 
@@ -73,6 +97,7 @@ export interface AuthenticationState {
 export interface BaileysModule {
   /** Makes the credentials of a device that is not linked. */
   initAuthCreds(): AuthenticationCreds;
+  /** The messages of the protocol that are encoded by name. */
   readonly proto: {
     Message: {
       encode(message: any): { finish(): Uint8Array };
@@ -84,15 +109,19 @@ export interface BaileysModule {
 
 /** The key of a message, as far as it is looked at; fits the `WAMessageKey` of Baileys. */
 export interface MessageKey {
+  /** The id of the message. */
   readonly id?: string | null | undefined;
   /** The chat. */
   readonly remoteJid?: string | null | undefined;
+  /** Whether this device has sent it. */
   readonly fromMe?: boolean | null | undefined;
 }
 
 /** The parts of a socket of Baileys that `bind` uses. */
 export interface BaileysSocket {
+  /** The events of the socket. */
   readonly ev: { on(event: any, listener: (update: any) => void): unknown };
+  /** Ends the connection. */
   end(error: Error | undefined): unknown;
   /** Resolves with the message that was sent. */
   sendMessage?(...args: any[]): Promise<any>;
@@ -102,14 +131,20 @@ export interface BaileysSocket {
 
 /** The keys of any authentication state: of this package, of Baileys, or of another package. */
 export interface AnySignalKeys {
+  /** The values of these ids. */
   get(type: any, ids: string[]): { [id: string]: any } | Promise<{ [id: string]: any }>;
+  /** Sets records, and deletes those that are null. */
   set(data: any): unknown;
+  /** The records of a type. */
   list?(type: any): AsyncIterable<readonly [id: string, value: any]>;
+  /** The ids of a type. */
   listIds?(type: any): AsyncIterable<string>;
 }
 
 /** Any authentication state, as sockets take it. */
 export interface AnyAuthState {
+  /** The credentials. */
   creds: AuthenticationCreds;
+  /** The keys. */
   keys: AnySignalKeys;
 }

@@ -15,7 +15,8 @@ export type Encryption = EncryptionWays & {
   refusePlain?: boolean | undefined;
 };
 
-type EncryptionWays =
+/** Where the key of {@link Encryption} comes from. */
+export type EncryptionWays =
   | {
       /**
        * 32 random bytes: a `Uint8Array`, or text in base64, base64url or hexadecimal. Undefined, as a variable that is not

@@ -13,7 +13,7 @@ import { looseUnderOtherKey, rekeyFold } from "./records/rekey-fold.ts";
 import { placeManifest } from "./save.ts";
 import type { Location } from "./uploads.ts";
 
-/** The result of {@link rekey}. */
+/** The result of `store.rekey`. */
 export interface RekeyReport {
   /** Id of the key that all of the session is encrypted with now. */
   readonly keyId: string;

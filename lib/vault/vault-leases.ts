@@ -11,8 +11,11 @@ import { PendingAppends } from "./pending-appends.ts";
 
 /** What a call takes that may name a lease. */
 export interface LeasedOptions {
+  /** Name of the session. */
   session: string;
+  /** The lease of `acquire`. @default the call takes the session for itself, and keeps nobody out */
   lease?: Lease;
+  /** Ends the call, with its reason. */
   signal?: AbortSignal;
 }
 

@@ -37,10 +37,11 @@ import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
 import { ZipSearch } from "./zip-search.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
-export type { Encryption } from "./encryption.ts";
+export type { Encryption, EncryptionWays } from "./encryption.ts";
 export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
 export type { RekeyReport } from "./rekey.ts";
+export type { LeasedOptions } from "./vault-leases.ts";
 
 /**
  * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and a
@@ -55,7 +56,7 @@ export class Vault implements ProfileStore {
 
   /**
    * Does no I/O.
-   * @param internals for tests.
+   * @param internals for tests
    * @throws `INVALID` when an option is wrong.
    */
   constructor(options: VaultOptions & { blobs: BlobStore }, internals?: VaultInternals) {
@@ -197,6 +198,7 @@ export class Vault implements ProfileStore {
     });
   }
 
+  /** Whether a session of this name can be restored. @throws the error of the store, which does not know then */
   async sessionExists({ session }: { session: string }): Promise<boolean> {
     this.#zips.look(session);
     const newest = await this.#newest(session);
@@ -215,6 +217,7 @@ export class Vault implements ProfileStore {
     return report;
   }
 
+  /** Writes the session as a zip to `path`, whole. @throws as {@link Vault.restoreProfile} */
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
     return await this.#namingOthers({ session }, async () => {
       this.#zips.look(session);
@@ -226,8 +229,6 @@ export class Vault implements ProfileStore {
 
   /**
    * Takes a session and opens its records. It is given back by `close` of what is returned.
-   * @param options.waitMs how long to wait for a holder that is alive, in milliseconds. @default 0
-   * @param options.onError called when the store does not answer while a set waits. @default nothing
    * @throws `LEASE_HELD` as `acquire`; `INVALID` when the session holds a profile; `CORRUPT` when a part of its records is
    *   missing or damaged; `WRONG_KEY` when their key was not given.
    */
@@ -316,12 +317,18 @@ function refuseOpenRecords({ session, writer }: VaultLease): void {
   });
 }
 
-interface AcquireOptions {
+/** What {@link Vault.acquire} takes. */
+export interface AcquireOptions {
+  /** Name of the session. */
   session: string;
+  /** How long to wait for a holder that is alive, in milliseconds. @default 0 */
   waitMs?: number;
+  /** Ends the wait, with its reason. */
   signal?: AbortSignal;
 }
 
-interface OpenRecordsOptions extends AcquireOptions {
+/** What {@link Vault.openRecords} takes. */
+export interface OpenRecordsOptions extends AcquireOptions {
+  /** Called when the store does not answer while a set waits, or an entry cannot be stored. @default nothing is told */
   onError?: (error: unknown) => void;
 }

@@ -16,7 +16,9 @@ import { type RecordToRead, type WapiKeyStore, WapiKeys } from "./wapi-keys.ts";
 
 /** What `makeWASocket({ auth })` takes. */
 export interface WapiAuthState {
+  /** The credentials. */
   creds: AuthenticationCreds;
+  /** The keys of the Signal protocol. */
   keys: WapiKeyStore;
 }
 
@@ -32,6 +34,7 @@ const IDS_AT_ONCE = 100;
  * processes from using one session; `useVaultAuthState` does.
  */
 export class RedisAuth {
+  /** Names the session. */
   readonly uuid: UUID;
   readonly #options: CheckedOptions;
   readonly #live: LiveSession;

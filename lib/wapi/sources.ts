@@ -18,10 +18,24 @@ import {
 } from "./stored-records.ts";
 
 /** Where wapi keeps a session: in Redis, in files `<dir>/<uuid>/<hash>.enc`, or in a collection of MongoDB. */
-export type WapiPlace = { uuid: string } & (
-  | { redis: RedisClient; prefix: string }
-  | { dir: string }
-  | { collection: WapiCollection }
+export type WapiPlace = {
+  /** Names the session; its case matters. */
+  uuid: string;
+} & (
+  | {
+      /** A client of yours, as `RedisAuth` takes it. */
+      redis: RedisClient;
+      /** The prefix of wapi. */
+      prefix: string;
+    }
+  | {
+      /** The directory that has a folder for each session. */
+      dir: string;
+    }
+  | {
+      /** The collection of wapi's documents. */
+      collection: WapiCollection;
+    }
 );
 
 /** Options of {@link wapiSource} beside the place. */

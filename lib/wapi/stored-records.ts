@@ -13,6 +13,7 @@ export type StoredRecords = ReadonlyMap<string, Buffer>;
 
 /** A collection of the `mongodb` driver, or of mongoose; of any version. */
 export interface WapiCollection {
+  /** The documents that match. */
   // biome-ignore lint/suspicious/noExplicitAny: its filter and options have other types in each version
   find(filter: any, options?: any): { toArray(): Promise<unknown[]> };
 }

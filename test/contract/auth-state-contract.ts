@@ -4,15 +4,19 @@ import { type Opened, type Runner, type SuiteOptions, suite } from "./runner.ts"
 
 /** An authentication state of Baileys that is open. */
 export interface OpenState {
+  /** The state itself. */
   readonly state: AuthenticationState | StateOfOthers;
+  /** Stores the credentials as they are. */
   saveCreds(): Promise<unknown>;
   /** Waits for what is on its way, and lets another one be opened. */
   close?(): Promise<unknown>;
 }
 
 /** What Baileys itself asks of a state. */
-interface StateOfOthers {
+export interface StateOfOthers {
+  /** The credentials. */
   creds: AuthenticationCreds;
+  /** The keys: `get` and `set` at least. */
   readonly keys: Pick<AuthenticationState["keys"], "get" | "set"> & Partial<AuthenticationState["keys"]>;
 }
 

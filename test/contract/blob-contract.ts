@@ -5,6 +5,7 @@ import { type Opened, type Runner, type SuiteOptions, suite } from "./runner.ts"
 
 /** A backend under test. */
 export interface OpenedBlobs extends Opened {
+  /** The backend: new and empty. */
   readonly blobs: BlobStore;
   /** Another client of the same backend, as another process would have it, when that can be had. */
   readonly again?: BlobStore;

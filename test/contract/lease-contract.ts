@@ -6,6 +6,7 @@ import { type Opened, type Runner, type SuiteOptions, suite } from "./runner.ts"
 
 /** A store under test whose sessions are kept by leases. */
 export interface OpenedLeaseStore extends Opened {
+  /** The store: new and empty. */
   readonly store: LeaseStore;
   /** Another instance on the same backend, as another process would have it. */
   again(): LeaseStore | Promise<LeaseStore>;
@@ -18,6 +19,7 @@ export type LeaseStore = ProfileStore & Required<Pick<ProfileStore, "breakLease"
 
 /** A store in a process that can be killed. */
 export interface MortalStore {
+  /** The store. */
   readonly store: LeaseStore;
   /** From now on the store reaches the backend no more: it renews nothing and releases nothing. */
   crash(): void;

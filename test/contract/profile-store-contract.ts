@@ -9,6 +9,7 @@ import { type Opened, type Runner, type SuiteOptions, suite } from "./runner.ts"
 
 /** A store under test. */
 export interface OpenedProfileStore extends Opened {
+  /** The store: new and empty. */
   readonly store: ProfileStore;
   /** Another instance on the same backend, as another process would have it; the same one when there is no other way. */
   readonly again?: () => ProfileStore | Promise<ProfileStore>;

@@ -1,11 +1,14 @@
 /** What a suite needs of a test runner: vitest, node:test, mocha and jest all have it. */
 export interface Runner {
+  /** Groups tests. */
   describe(name: string, define: () => void): unknown;
+  /** Defines a test. */
   it(name: string, test: () => Promise<void> | void): unknown;
 }
 
 /** Tests that an implementation cannot pass, and why. */
 export interface Skip {
+  /** Why they cannot pass. */
   readonly reason: string;
   /** Names of tests, exactly. */
   readonly tests: readonly string[];
@@ -17,11 +20,13 @@ export interface SuiteOptions<T> {
   readonly name: string;
   /** A new, empty one for each test. */
   readonly open: () => Promise<T> | T;
+  /** Tests to leave out. @default none */
   readonly skip?: readonly Skip[];
 }
 
 /** An implementation under test, and how to let go of it. */
 export interface Opened {
+  /** Called after the test, whatever has happened. */
   close?(): Promise<void> | void;
 }
 

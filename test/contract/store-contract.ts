@@ -9,6 +9,7 @@ import { type Opened, type Runner, type SuiteOptions, suite } from "./runner.ts"
 
 /** A store under test. */
 export interface OpenedStore extends Opened {
+  /** The store: new and empty. */
   readonly store: SessionStore;
 }
 

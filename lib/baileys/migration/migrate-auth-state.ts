@@ -32,6 +32,7 @@ export interface MigrateAuthStateOptions {
 
 /** What {@link migrateAuthState} has done. */
 export interface MigrateAuthStateResult {
+  /** The credentials. */
   readonly creds: {
     /** Whether they were written: false when `to` had exactly this state already. */
     readonly copied: boolean;
@@ -42,6 +43,7 @@ export interface MigrateAuthStateResult {
   };
   /** How many records the state has, by family. `to` has all of them. */
   readonly counts: Readonly<Record<string, number>>;
+  /** What was not written. */
   readonly skipped: {
     /** Records that `to` had already, and that were not written again. */
     readonly existing: number;

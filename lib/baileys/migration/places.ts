@@ -13,6 +13,7 @@ import { VaultSource, VaultTarget } from "./vault-sides.ts";
 
 /** A session in a store of this package. */
 export interface StorePlace {
+  /** The store. */
   store: Vault;
   /** As in `useVaultAuthState`. */
   session: string | number | bigint;
@@ -26,6 +27,7 @@ export interface MultiFilePlace {
 
 /** The state of a bot: what any `use…AuthState` returns. */
 export interface StatePlace {
+  /** The state itself. */
   state: AnyAuthState;
   /** Needed in a target. */
   saveCreds?: (() => unknown) | undefined;
@@ -33,6 +35,7 @@ export interface StatePlace {
 
 /** A session of wapi. */
 export interface WapiPlace {
+  /** The answer of `wapiSource` of `wa-vault/wapi`. */
   wapi: WapiSource;
 }
 

@@ -4,6 +4,7 @@ import type { AuthRecords, ValueComparison } from "./auth-records.ts";
 
 /** How far a migration is. */
 export interface MigrationProgress {
+  /** The step that it is at. */
   readonly step: "reading" | "writing" | "verifying";
   /** Records that are done in this step. */
   readonly records: number;
