@@ -63,6 +63,7 @@ const DURABLE = { ...PLAIN, writeConcern: { w: "majority" } } as const;
 /** Blobs as documents of a MongoDB collection. */
 export class MongoBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
+  readonly kind = "mongo";
   readonly #database: () => Promise<MongoDatabase>;
   readonly #name: string;
   readonly #maxBlobBytes: number;
@@ -189,7 +190,8 @@ const ATLAS = 8_000;
 const DENIED = new Set([13, 18, ATLAS]);
 const DENIED_HINT = "The user needs find, insert, update and remove on the collection (docs/stores.md).";
 
-function toVaultError(what: string, error: unknown): VaultError {
+/** A driver's error as a {@link VaultError}. @param what named in the message, e.g. "get" */
+export function toVaultError(what: string, error: unknown): VaultError {
   const numbers = numbersOf(error);
   const message = safeMessage(error);
   // Atlas has one number for two refusals: of a password, and of data beyond the quota.

@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { VaultError } from "../lib/errors.ts";
+import { invalidOption } from "../lib/errors.ts";
+import { fileAddress } from "./file-address.ts";
+import { decoded, Parameters } from "./parameters.ts";
+import { cannotRead, noAddress, refuseShape, wrongAddress } from "./wrong-address.ts";
 
 /** What may be named in an address. */
 export type Scheme = "file" | "s3" | "mongodb" | "redis" | "postgres";
@@ -9,116 +9,93 @@ export type Scheme = "file" | "s3" | "mongodb" | "redis" | "postgres";
 /** The address of a store, in parts. */
 export interface Address {
   readonly scheme: Scheme;
-  /** As it was given, without blanks around it. */
-  readonly text: string;
-  /** User and password as they were given, percent-encoded; "" without. */
+  /** As it stands before the `:`, in small letters: `mongodb+srv`. */
+  readonly name: string;
+  /** "" without. */
   readonly user: string;
+  /** Decoded; "" without. */
+  readonly password: string;
   /** Host and port, several of them, or the name of a bucket; "" without. */
   readonly host: string;
-  /** Of `file:` the path of the directory; else what stands between the host and the parameters. */
+  /** Of `file:` the path of the directory, decoded; else what stands between the host and the parameters, as it was given. */
   readonly path: string;
-  readonly parameters: URLSearchParams;
+  readonly parameters: Parameters;
   /** Without what is secret in it, for people. */
   readonly shown: string;
 }
 
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
+  ["file", "file"],
   ["s3", "s3"],
   ["mongodb", "mongodb"],
   ["mongodb+srv", "mongodb"],
   ["redis", "redis"],
   ["rediss", "redis"],
+  ["redis+sentinel", "redis"],
+  ["rediss+sentinel", "redis"],
+  ["redis+cluster", "redis"],
+  ["rediss+cluster", "redis"],
   ["postgres", "postgres"],
   ["postgresql", "postgres"],
 ]);
-const FORMS = "`file:./sessions`, `s3://bucket/folder`, `mongodb://…`, `redis://…`, `rediss://…` and `postgres://…`";
-/** Names of parameters whose values nobody may see. */
-const SECRET = /pass|secret|token|key|cert/i;
 
 /**
- * Takes an address apart: by hand, because `URL` takes neither the several hosts of MongoDB nor a path of its own.
+ * Takes an address apart: by hand, because `URL` takes neither the several hosts of MongoDB nor a path of its own. The byte
+ * order mark, blanks and line breaks around it do not count: they come with files.
  * @throws `INVALID` when it is none; the message has nothing of it that could be secret
  */
-export function parseAddress(given: string): Address {
-  const text = given.trim();
-  const name = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
-  if (name === "file") return fileAddress(text);
+export function parseAddress(given: string | URL): Address {
+  if (typeof given !== "string" && !(given instanceof URL)) throw invalidOption("url", "an address as text", given);
+  // `trim` takes a byte order mark for a blank, as the language does.
+  const text = String(given).trim();
+  refuseShape(text);
+  const written = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase() ?? "";
+  // Lettuce writes `redis-sentinel`, other libraries `redis+sentinel`.
+  const name = written.replace(/^(rediss?)-/, "$1+");
   const scheme = SCHEMES.get(name);
-  if (scheme === undefined) throw noAddress(text, name);
-  const [, authority, path = "", query = ""] = /^[^:]+:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/.exec(text) ?? [];
-  // Behind the host there is no `@`, except in a password that has a `/`, `?` or `#`.
-  if (authority === undefined || `${path}${query}`.includes("@")) {
-    const hint = text.includes("@")
-      ? "In a user and a password write `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `@` as `%40` and `:` as `%3A`."
-      : `Write \`${name}://…\`, without a \`#\`.`;
-    throw new VaultError("INVALID", `The address of the store (\`${name}:\`) cannot be read.`, { hint });
-  }
-  const at = authority.lastIndexOf("@");
-  const [user, host] = [authority.slice(0, Math.max(at, 0)), authority.slice(at + 1)];
-  if (host === "")
-    throw new VaultError(
-      "INVALID",
-      `The address of the store (\`${name}:\`) has no ${scheme === "s3" ? "bucket" : "host"}.`,
-    );
-  const parameters = new URLSearchParams(query);
-  const shown = `${name}://${shownUser(user)}${host}${path}${shownParameters(parameters)}`;
-  return { scheme, text, user, host, path, parameters, shown };
+  if (scheme === undefined) throw noAddress(text, written, [...SCHEMES.keys()]);
+  return scheme === "file" ? fileAddress(text) : serverAddress(text, name, scheme);
 }
 
 /** Whether it has what must not stand in the history of a shell, or in a list of processes. */
-export function hasSecret({ user, parameters }: Address): boolean {
-  return user.includes(":") || [...parameters.keys()].some((name) => SECRET.test(name));
+export function hasSecret({ scheme, user, password, parameters }: Address): boolean {
+  // A lone word before the `@` is mostly the password of a Redis, or half of a key.
+  return password !== "" || parameters.hasSecret || (user !== "" && ["redis", "s3"].includes(scheme));
 }
 
-/** The address as text, without the parameters that are ours. */
-export function withoutParameters({ text, parameters }: Address, ours: readonly string[]): string {
-  const others = new URLSearchParams([...parameters].filter(([name]) => !ours.includes(name)));
-  const [base = ""] = text.split("?");
-  return others.size === 0 ? base : `${base}?${others}`;
+/** Texts of the address that nobody may see, as they may occur in the message of a library. */
+export function secretsOf({ password, parameters }: Address): string[] {
+  const secrets = [password, ...parameters.secrets].filter((one) => one !== "");
+  return [...new Set(secrets.flatMap((one) => [one, encodeURIComponent(one), encodeURI(one)]))];
 }
 
-/** @throws `INVALID` when the address has a parameter that is none of these */
-export function refuseParameters({ shown, parameters }: Address, known: readonly string[]): void {
-  const other = [...parameters.keys()].find((name) => !known.includes(name));
-  if (other === undefined) return;
-  const hint = known.length === 0 ? "It takes none." : `It takes ${known.map((name) => `\`${name}\``).join(", ")}.`;
-  throw new VaultError("INVALID", `${shown} has a parameter that is not known: \`${other.slice(0, 40)}\`.`, { hint });
-}
-
-/** A path may be relative, begin with `~/`, or be that of a URL. */
-function fileAddress(text: string): Address {
-  const made = { scheme: "file", text, user: "", host: "", parameters: new URLSearchParams(), shown: text } as const;
-  const path = text.slice("file:".length);
-  if (path.startsWith("//")) {
-    try {
-      return { ...made, path: fileURLToPath(text) };
-    } catch (cause) {
-      const hint = "Write `file:./sessions`, or with three slashes `file:///var/lib/sessions`.";
-      throw new VaultError("INVALID", `${text} names no directory of this machine.`, { cause, hint });
-    }
+function serverAddress(text: string, name: string, scheme: Scheme): Address {
+  const [, authority, path = "", query = ""] = /^[^:]+:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?$/.exec(text) ?? [];
+  // Behind the host there is no `@`, except in a password that has a `/`, `?` or `#`.
+  if (authority === undefined || `${path}${query}`.includes("@")) throw cannotRead(text, name, scheme);
+  const at = authority.lastIndexOf("@");
+  const [written, host] = [authority.slice(0, Math.max(at, 0)), authority.slice(at + 1)];
+  const colon = written.indexOf(":");
+  const [user, password] = colon < 0 ? [written, ""] : [written.slice(0, colon), written.slice(colon + 1)];
+  const parameters = new Parameters(query);
+  // PostgreSQL may have its host, or the directory of its socket, in a parameter.
+  if (host === "" && !(scheme === "postgres" && parameters.has("host"))) {
+    throw wrongAddress(name, scheme === "s3" ? "has no bucket" : "has no host", scheme);
   }
-  if (path === "")
-    throw new VaultError("INVALID", "The address `file:` names no directory.", { hint: "Write `file:./sessions`." });
-  return { ...made, path: /^~(?=\/|$)/.test(path) ? join(homedir(), path.slice(1)) : path };
+  const who = colon < 0 ? shownAlone(user, scheme) : `${user}:***@`;
+  return {
+    scheme,
+    name,
+    user: decoded(user, "user", name),
+    password: decoded(password, "password", name),
+    host,
+    path,
+    parameters,
+    shown: `${name}://${who}${host}${path}${parameters.shown}`,
+  };
 }
 
-function noAddress(text: string, name: string): VaultError {
-  if (/^(?:[./~\\]|[a-z]:[\\/]|[\w-]+$)/i.test(text)) {
-    return new VaultError("INVALID", "The address of the store has no scheme.", {
-      hint: `A directory is written as \`file:${text}\`.`,
-    });
-  }
-  const what = name === "" ? "has no scheme" : `has the scheme \`${name.slice(0, 20)}\`, which is not known`;
-  return new VaultError("INVALID", `The address of the store ${what}.`, { hint: `Addresses are ${FORMS}.` });
-}
-
-function shownUser(user: string): string {
+function shownAlone(user: string, scheme: Scheme): string {
   if (user === "") return "";
-  const [name] = user.split(":");
-  return user.includes(":") ? `${name}:***@` : `${name}@`;
-}
-
-function shownParameters(parameters: URLSearchParams): string {
-  const shown = [...parameters].map(([name, value]) => `${name}=${SECRET.test(name) ? "***" : value}`);
-  return shown.length === 0 ? "" : `?${shown.join("&")}`;
+  return scheme === "redis" || scheme === "s3" ? "***@" : `${user}@`;
 }

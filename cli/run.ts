@@ -1,7 +1,9 @@
 import { CommanderError } from "commander";
 import { isVaultError, VaultError } from "../lib/errors.ts";
 import { Cli } from "./cli.ts";
+import { errorJson } from "./error-json.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
+import { hintOf } from "./hints.ts";
 import { program } from "./program.ts";
 import { Output, type Stream } from "./terminal/output.ts";
 
@@ -28,18 +30,12 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     // Help and versions end so; what is wrong with the arguments has been printed.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.INVALID;
     const shown = signal.aborted && error === signal.reason ? new VaultError("CANCELLED", "Ended.") : error;
-    if (args.includes("--json")) err.line(JSON.stringify({ error: asJson(shown) }));
+    if (args.includes("--json")) err.line(JSON.stringify({ error: errorJson(shown) }));
     else print(err, shown);
     return exitCodeOf(shown);
   } finally {
     await cli.close();
   }
-}
-
-/** An error for programs. docs/command.md describes it. */
-function asJson(error: unknown): { code: string; message: string; hint?: string | undefined } {
-  if (isVaultError(error)) return { code: error.code, message: error.message, hint: error.hint };
-  return { code: "UNKNOWN", message: error instanceof Error ? error.message : String(error) };
 }
 
 function print(err: Output, error: unknown): void {
@@ -50,5 +46,6 @@ function print(err: Output, error: unknown): void {
     return;
   }
   err.line(`${err.paint("bad", `${error.code}:`)} ${error.message}`);
-  if (error.hint !== undefined) err.line(err.paint("faint", error.hint));
+  const hint = hintOf(error);
+  if (hint !== undefined) err.line(err.paint("faint", hint));
 }

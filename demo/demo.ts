@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findChromium } from "../test/support/chromium.ts";
-import { demoStores } from "./stores.ts";
+import { addressedStore, demoStores } from "./stores.ts";
 import { tell } from "./story.ts";
 import { terminal } from "./terminal.ts";
 
@@ -13,7 +13,8 @@ const help = `npm run demo -- [options]
 Links a whatsapp-web.js client, saves its session, destroys its machine (kill -9, profile deleted), and brings the session
 back in another process. Exits with 0 when it was ready again without a QR and nothing was lost, else with 1.
 
-  --store <kind>  where the session is kept: ${Object.keys(demoStores).join(", ")} (default: file)
+  --store <kind>  where the session is kept: ${Object.keys(demoStores).join(", ")} (default: file), or the address of a
+                  store of yours, such as redis://localhost:6379 (docs/stores.md)
   --live          talk to the real WhatsApp, with a QR for your own phone, instead of a stand-in page on this machine
   --keep          leave the store and the profiles on disk
   --help          this text
@@ -34,9 +35,13 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const openStore = demoStores[values.store];
-  if (!openStore)
-    throw new Error(`--store: expected one of ${Object.keys(demoStores).join(", ")}, got ${values.store}`);
+  const openStore =
+    demoStores[values.store] ?? (values.store.includes(":") ? async () => addressedStore(values.store) : undefined);
+  if (!openStore) {
+    throw new Error(
+      `--store: expected one of ${Object.keys(demoStores).join(", ")}, or an address, got ${values.store}`,
+    );
+  }
 
   out.title("wa-vault: a WhatsApp session that survives its machine");
   out.step(values.store === "file" ? "Find a browser" : "Find a browser and a server");

@@ -1,3 +1,4 @@
+import { parseAddress } from "../address/parse-address.ts";
 import { startMongo, startPostgres, startRedis, startS3 } from "../test/support/services/index.ts";
 import type { Service } from "../test/support/services/service.ts";
 import type { StoreKind, StoreSpec } from "../test/support/stores.ts";
@@ -25,6 +26,12 @@ export const demoStores: Record<string, (directory: string) => Promise<DemoStore
   postgres: () =>
     served("postgres", startPostgres, 'new PostgresStore({ pool: new Pool({ connectionString: "postgres://…" }) })'),
 };
+
+/** A store that is there already, by its address. @throws `INVALID` when it is none */
+export function addressedStore(address: string): DemoStore {
+  const { shown } = parseAddress(address);
+  return { spec: { kind: "address", address }, code: `await storeFromUrl("${shown}")`, close: async () => {} };
+}
 
 async function served(kind: StoreKind, start: () => Promise<Service>, code: string): Promise<DemoStore> {
   const service = await start();

@@ -25,6 +25,11 @@ export interface BlobStore {
    */
   readonly keepsNoBuffers?: boolean;
 
+  /** Where this backend is, for people: the errors of a vault that are about the backend end with it. @default nothing */
+  readonly name?: string;
+  /** Names the kind of backend in diagnostics events, e.g. `s3`; no address. @default the name of the class */
+  readonly kind?: string;
+
   /** The abilities of this backend. Called once by its user; may probe the backend. */
   traits(options?: CallOptions): Promise<BlobTraits>;
 

@@ -8,6 +8,8 @@ import { zipFiles } from "./archive/zip.ts";
 import { absentIn } from "./copy-session/absent-session.ts";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { StoreCalls, skippedOf } from "./copy-session/store-calls.ts";
+import { tell } from "./diagnostics/channels.ts";
+import { kindOf, observe } from "./diagnostics/observe.ts";
 import { makeTemporary } from "./disk/temporary.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { sessionProblem, verifyProfile } from "./profile/verify.ts";
@@ -90,6 +92,15 @@ export interface CopyReport {
  */
 export async function copySession(options: CopySessionOptions): Promise<CopyReport> {
   options.signal?.throwIfAborted();
+  const { from, to, signal } = options;
+  const place = { session: sessionName(options.session), store: kindOf(to), signal };
+  const copy = (): Promise<CopyReport> => copyOnce(options);
+  return await observe("copy", place, copy, ({ fromSession, unchanged, files, bytes, skipped }, call) =>
+    tell("copy", () => ({ ...call, fromSession, fromStore: kindOf(from), unchanged, files, bytes, skipped })),
+  );
+}
+
+async function copyOnce(options: CopySessionOptions): Promise<CopyReport> {
   const calls = new StoreCalls(sessionName(options.session), options.signal);
   const copied = await copyRecords(options, calls);
   if (copied) return copied;

@@ -9,29 +9,68 @@ export { RemoteAuth, type RemoteAuthOptions } from "./auth/remote-auth.ts";
 export type { StrategyOptions } from "./auth/strategy-options.ts";
 export type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "./blobs.ts";
 export { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "./copy-session.ts";
+export type {
+  BlobEvent,
+  CallEvent,
+  CopyEvent,
+  DeleteEvent,
+  DiagnosticsEvents,
+  ErrorEvent,
+  LeaseEvent,
+  LinkEvent,
+  MarkEvent,
+  Operation,
+  OperationContext,
+  ProfileForm,
+  PruneEvent,
+  RecordsEvent,
+  RekeyEvent,
+  RestoreEvent,
+  RollbackEvent,
+  SaveEvent,
+  SessionEvent,
+} from "./diagnostics/events.ts";
+export { onVaultEvent } from "./diagnostics/on-vault-event.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
+export { type PullForm, type PullReport, type PullSessionOptions, pullSession } from "./local-session/pull-session.ts";
+export { type PushReport, type PushSessionOptions, pushSession } from "./local-session/push-session.ts";
+export { type LocalKind, type LocalSession, recogniseSession } from "./local-session/recognise.ts";
 export { type RenameReport, type RenameSessionOptions, renameSession } from "./rename-session.ts";
+export { type ExportReport, type ExportSessionOptions, exportSession } from "./session-file/export-session.ts";
+export {
+  type ImportReport,
+  type ImportSessionOptions,
+  importSession,
+  type ReadSessionFileOptions,
+  readSessionFile,
+  type SessionFileFacts,
+} from "./session-file/import-session.ts";
 export {
   type BrokenLease,
   type Capture,
   type CaptureFile,
   type EntryKind,
+  type GenerationCheck,
   type GenerationInfo,
   type HistoryEntry,
   isProfileStore,
   type Lease,
   type MarkOptions,
+  type ProbeStep,
+  type ProbeStepName,
   type ProfileFacts,
   type ProfileStore,
   type RestoreProfileOptions,
   type RestoreReport,
   type SaveProfileOptions,
   type SaveReport,
+  type SessionDetails,
   type SessionFacts,
   type SessionState,
   type SessionStore,
   type SessionSummary,
   type StorageBackend,
+  type StoreProbe,
   type UnreadableSession,
 } from "./store.ts";
 export {
@@ -44,4 +83,6 @@ export {
   type RekeyReport,
   Vault,
   type VaultOptions,
+  type VerifyGenerations,
+  type VerifyProgress,
 } from "./vault/vault.ts";

@@ -1,4 +1,5 @@
 import { type CopyProgress, type CopyReport, copySession } from "./copy-session.ts";
+import { kindOf, observe } from "./diagnostics/observe.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { otherSessions } from "./other-sessions.ts";
 import { type GenerationInfo, isProfileStore, type Lease, type ProfileStore, type SessionState } from "./store.ts";
@@ -12,6 +13,8 @@ export interface RenameSessionOptions {
   session: string;
   /** Its new name, which begins as the old one: with `RemoteAuth` or `Baileys-`. */
   newSession: string;
+  /** How long to wait for a bot that has the session, in milliseconds. @default 0 */
+  waitMs?: number | undefined;
   /** Told at the beginning of each step of the copy. */
   onProgress?: ((progress: CopyProgress) => void) | undefined;
   /** Ends the rename at once, with its reason; a call that the store has not answered by then may still take effect. */
@@ -40,10 +43,16 @@ export async function renameSession(options: RenameSessionOptions): Promise<Rena
       hint: "Stop the bot, copy the session with `copySession`, and delete it under the old name.",
     });
   }
+  const place = { session, store: kindOf(store), signal };
+  return await observe("rename", place, () => rename(options, session, newSession));
+}
+
+async function rename(options: RenameSessionOptions, session: string, newSession: string): Promise<RenameReport> {
+  const { store, signal } = options;
   const call = { session, ...(signal ? { signal } : {}) };
   const began = performance.now();
   await checkThere(store, call);
-  const lease = await store.acquire(call);
+  const lease = await store.acquire(options.waitMs === undefined ? call : { ...call, waitMs: options.waitMs });
   try {
     const state = await store.state(call);
     refuseRejected(session, state);

@@ -247,11 +247,105 @@ export interface SessionFacts {
    * As that of {@link SessionState}, with the time at which it ends unless it is renewed, by the clock of its owner. An owner
    * that was killed leaves a lease that has ended.
    */
-  readonly lease?: { readonly owner: string; readonly since: Date; readonly expiresAt: Date };
+  readonly lease?: {
+    readonly owner: string;
+    readonly since: Date;
+    readonly expiresAt: Date;
+    /** How long it lasts after each renewal, in milliseconds. Its owner renews it three times in that time. */
+    readonly ttlMs: number;
+    /** Grows with each renewal: when it does, the owner is alive. */
+    readonly renewals: number;
+  };
   /** Why nobody can tell whether there is a lease: what is stored of it cannot be read. */
   readonly leaseProblem?: VaultError;
   /** The browser and the forms of its storage, where the newest entry is that of the save. */
   readonly profile?: ProfileFacts;
+}
+
+/** All that is known of one session without its contents. */
+export type SessionDetails = SessionFacts & {
+  /** Number of the newest log entry. */
+  readonly entry: number;
+  /** The newest fencing number. */
+  readonly epoch: number;
+  /**
+   * Numbers of the generations that a restore tries, in this order, when those before do not verify. Empty when the session
+   * is deleted, or nothing is saved.
+   */
+  readonly restores: readonly number[];
+  /** All generations that are kept, oldest first; of a deleted session those that `undelete` brings back. */
+  readonly kept: readonly GenerationInfo[];
+  /** What the store has of the session, as it is stored: entries, chunks and leases. Sizes are bytes. */
+  readonly stored: { readonly values: number; readonly bytes: number };
+  /** Of a session of records: how many pieces they are put together in, and how many entries came after those. */
+  readonly folds?: { readonly segments: number; readonly entriesAfter: number };
+};
+
+/** What {@link StoreProbe} tries, in this order. */
+export type ProbeStepName =
+  /** Lists the sessions. */
+  | "list"
+  /** Reads and deletes a key that is absent. */
+  | "read"
+  | "delete"
+  /** Writes a small value, reads it, finds it in a listing, removes it. */
+  | "write"
+  | "readBack"
+  | "findInListing"
+  | "remove"
+  /** Lets a few create one and the same key at once. */
+  | "exclusiveCreate"
+  /** Writes a value of the largest size that a vault writes. */
+  | "largest";
+
+/** One thing that was tried. */
+export interface ProbeStep {
+  /** What was tried. */
+  readonly name: ProbeStepName;
+  /** How long it took, in milliseconds. */
+  readonly ms: number;
+  /** Why it has failed; absent when it has not. */
+  readonly error?: VaultError;
+}
+
+/** What a store can do, as far as trying shows. */
+export interface StoreProbe {
+  /** What was tried, in order; steps that need an earlier one which has failed are left out. */
+  readonly steps: readonly ProbeStep[];
+  /** Whether a key can be created exclusively: without that there are no leases. Absent when it was not tried. */
+  readonly exclusiveCreate?: boolean;
+  /** Why not, and what to do. */
+  readonly exclusiveCreateHint?: string;
+  /** The largest value that the store says it takes, in bytes. */
+  readonly maxBlobBytes?: number;
+  /** The largest value that was written, in bytes. */
+  readonly largestBytes?: number;
+  /**
+   * By how much the clock of the store is ahead of that of this host, in milliseconds; negative when it is behind, 0 when
+   * they agree within a second, or when the store goes by the clock of this host. Absent when it was not told.
+   */
+  readonly clockAheadMs?: number;
+  /** The key of a small value that could not be removed. */
+  readonly leftBehind?: string;
+}
+
+/** What the check of one generation has found. */
+export interface GenerationCheck {
+  /** The generation. */
+  readonly generation: GenerationInfo;
+  /** Whether a restore brings it. */
+  readonly isCurrent: boolean;
+  /** How many chunks it needs. */
+  readonly chunks: number;
+  /** How many of these are missing or damaged. */
+  readonly damagedChunks: number;
+  /**
+   * When the databases of a profile were verified: `now`, or `before` they were stored, where the hashes have shown that
+   * these are the same bytes. Absent when there is a problem, and of records.
+   */
+  readonly databases?: "now" | "before";
+  /** What is wrong: `CORRUPT`, or `WRONG_KEY` where its key was not given. Absent when all is good. */
+  readonly problem?: VaultError;
 }
 
 /** One restorable version of a session. */

@@ -40,7 +40,7 @@ function withoutValues(text) {
 /** @returns {string} the section, as it should be */
 export function messageList() {
   const kinds = new Map();
-  for (const folder of ["lib", "adapters"]) {
+  for (const folder of ["lib", "adapters", "address"]) {
     for (const name of readdirSync(join(root, folder), { recursive: true })) {
       if (!name.endsWith(".ts")) continue;
       for (const { kind, text } of messagesIn(readFileSync(join(root, folder, name), "utf8"))) {

@@ -39,6 +39,7 @@ export class FileStore extends Vault {
  */
 export class FileBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
+  readonly kind = "fs";
   readonly #directory: string;
   readonly #maxBlobBytes: number;
   /**

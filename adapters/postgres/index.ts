@@ -50,6 +50,7 @@ const CREATE_ATTEMPTS = 3;
 /** Blobs as rows of a PostgreSQL table. */
 export class PostgresBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
+  readonly kind = "postgres";
   readonly #pool: PostgresPool;
   readonly #table: Table;
   readonly #maxBlobBytes: number;

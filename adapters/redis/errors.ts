@@ -23,6 +23,8 @@ export function codeOf(error: unknown): VaultErrorCode {
   if (/^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message)) return "DENIED";
   if (TOO_LARGE.some((words) => words.test(message)) && !/^(OOM|MISCONF)\b/.test(message)) return "TOO_LARGE";
   if (/^(WRONGTYPE|CROSSSLOT|ERR unknown command)\b/.test(message)) return "INVALID";
+  // The reply to the SELECT of a database that the server does not have.
+  if (/^ERR (DB index is out of range|invalid DB index)/i.test(message)) return "INVALID";
   return "UNAVAILABLE";
 }
 

@@ -50,6 +50,7 @@ const MAX_BLOB_BYTES = 1024 * 1024;
  */
 export class RedisBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
+  readonly kind = "redis";
   readonly #redis: Wire;
   readonly #prefix: string;
   readonly #ttlSeconds: number | undefined;

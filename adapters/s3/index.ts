@@ -41,6 +41,7 @@ const LOST_RACE = new Set(["PreconditionFailed", "ConditionalRequestConflict"]);
 /** Blobs as objects of a bucket, on S3 or on a server that speaks its protocol. */
 export class S3Blobs implements BlobStore {
   readonly keepsNoBuffers = true;
+  readonly kind = "s3";
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;

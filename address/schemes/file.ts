@@ -1,9 +1,8 @@
-import { type Address, refuseParameters } from "../parse-address.ts";
-import type { OpenedStore, SchemeOptions } from "../scheme.ts";
+import type { Address } from "../parse-address.ts";
+import type { OpenedBlobs, SchemeOptions } from "../scheme.ts";
 
 /** `file:./sessions`, `file:~/sessions`, `file:///var/lib/sessions` */
-export async function openDirectory(address: Address, options: SchemeOptions): Promise<OpenedStore> {
-  refuseParameters(address, []);
-  const { FileStore } = await import("../../adapters/fs/index.ts");
-  return { store: new FileStore({ ...options, directory: address.path }), close: async () => {} };
+export async function openDirectory({ path }: Address, options: SchemeOptions): Promise<OpenedBlobs> {
+  const { FileBlobs } = await import("../../adapters/fs/index.ts");
+  return { blobs: new FileBlobs({ ...options, directory: path }), close: async () => {} };
 }

@@ -1,41 +1,27 @@
-import type { RedisClient } from "../../adapters/redis/index.ts";
 import { loadLibrary } from "../load-library.ts";
-import { type Address, withoutParameters } from "../parse-address.ts";
-import type { OpenedStore, SchemeOptions } from "../scheme.ts";
+import type { Address } from "../parse-address.ts";
+import type { OpenedClient } from "../redis/connecting.ts";
+import { openIoredis } from "../redis/ioredis.ts";
+import { openNodeRedis } from "../redis/node-redis.ts";
+import { redisTarget } from "../redis/redis-address.ts";
+import type { OpenedBlobs, SchemeOptions } from "../scheme.ts";
 
-interface Opened {
-  readonly client: RedisClient;
-  close(): Promise<void>;
+/** `redis://…/0`, `rediss://…/0`, `redis+sentinel://…/master/0`, `redis+cluster://…`, with `prefix` and `ttlSeconds`. */
+export async function openRedis(address: Address, options: SchemeOptions): Promise<OpenedBlobs> {
+  const { parameters } = address;
+  const prefix = parameters.get("prefix");
+  const ttlSeconds = parameters.number("ttlSeconds", 1);
+  const { client, connected, close } = await redisClient(address);
+  const { RedisBlobs } = await import("../../adapters/redis/index.ts");
+  return { blobs: new RedisBlobs({ ...options, client, prefix, ttlSeconds }), connected, close };
 }
 
-/** `redis://…/0` or `rediss://…/0`, with `prefix`; the other parameters are the client's. */
-export async function openRedis(address: Address, options: SchemeOptions): Promise<OpenedStore> {
+/** A client for the servers that an address of Redis names. @throws `INVALID` */
+export async function redisClient(address: Address): Promise<OpenedClient> {
+  const target = await redisTarget(address);
   const open = await loadLibrary("A store in Redis", [
-    { name: "ioredis", load: openIoredis },
-    { name: "redis", load: openNodeRedis },
+    { name: "ioredis", least: "5.0.0", load: openIoredis },
+    { name: "redis", least: "5.0.0", load: openNodeRedis },
   ]);
-  const { RedisStore } = await import("../../adapters/redis/index.ts");
-  const { client, close } = open(withoutParameters(address, ["prefix"]));
-  const prefix = address.parameters.get("prefix") ?? undefined;
-  return { store: new RedisStore({ ...options, client, prefix }), close };
-}
-
-async function openIoredis(): Promise<(url: string) => Opened> {
-  const { Redis } = await import("ioredis");
-  return (url) => {
-    const client = new Redis(url);
-    // Each call has its own error; without a listener ioredis prints this one.
-    client.on("error", () => {});
-    return { client, close: async () => client.disconnect() };
-  };
-}
-
-async function openNodeRedis(): Promise<(url: string) => Opened> {
-  const { createClient } = await import("redis");
-  return (url) => {
-    const client = createClient({ url });
-    client.on("error", () => {});
-    client.connect().catch(() => {});
-    return { client, close: async () => client.destroy() };
-  };
+  return open(target);
 }

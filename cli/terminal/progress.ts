@@ -1,4 +1,5 @@
 import type { Output } from "./output.ts";
+import { cutTo, safeText } from "./width.ts";
 import { durationWords } from "./words.ts";
 
 /** How often a line is drawn again at most, in milliseconds. */
@@ -23,7 +24,7 @@ export class Progress {
     this.#drawnAt = now;
     this.#isDrawn = true;
     const line = `${text} (${durationWords(now - this.#began)})`;
-    this.#out.write(`\r\u001b[2K${this.#out.paint("faint", line.slice(0, this.#out.width - 1))}`);
+    this.#out.write(`\r\u001b[2K${this.#out.paint("faint", cutTo(safeText(line), this.#out.width - 1))}`);
   }
 
   /** Removes the line. */

@@ -1,3 +1,5 @@
+import { padTo, safeText, widthOf, wrap } from "./width.ts";
+
 /** One column of a table. */
 export interface Column<Row> {
   readonly title: string;
@@ -9,6 +11,7 @@ export interface Column<Row> {
 }
 
 const GAP = "  ";
+const INDENT = "  ";
 
 /**
  * Rows under titles where they fit into `width`, else each row as a block of `title: text` lines, so that nothing is cut
@@ -16,18 +19,18 @@ const GAP = "  ";
  * @param columns the first one names the row
  */
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width: number): string[] {
-  const cells = rows.map((row) => columns.map(({ of }) => of(row)));
+  const cells = rows.map((row) => columns.map(({ of }) => safeText(of(row))));
   const isEmpty = columns.map((_, index) => cells.every((line) => line[index] === ""));
   const shown = columns.flatMap((column, index) => (isEmpty[index] ? [] : [{ column, index }]));
   const widths = shown.map(({ column, index }) =>
-    Math.max(column.title.length, ...cells.map((line) => line[index]?.length ?? 0)),
+    Math.max(column.title.length, ...cells.map((line) => widthOf(line[index] ?? ""))),
   );
   const total = widths.reduce((sum, one) => sum + one, GAP.length * (shown.length - 1));
-  if (total > width) return blocks(rows, cells, shown);
+  if (total > width) return blocks(rows, cells, shown, width);
   const line = (text: (index: number) => string, row?: Row): string =>
     shown
       .map(({ column, index }, at) => {
-        const cell = pad(text(index), widths[at] ?? 0, column.align);
+        const cell = padTo(text(index), widths[at] ?? 0, column.align);
         return row !== undefined && column.paint ? column.paint(cell, row) : cell;
       })
       .join(GAP)
@@ -42,18 +45,19 @@ function blocks<Row>(
   rows: readonly Row[],
   cells: readonly string[][],
   shown: readonly { readonly column: Column<Row>; readonly index: number }[],
+  width: number,
 ): string[] {
   return rows.flatMap((row, at) => {
     const lines = shown.flatMap(({ column, index }, place) => {
       const text = cells[at]?.[index] ?? "";
       if (text === "") return [];
-      const painted = column.paint ? column.paint(text, row) : text;
-      return [place === 0 ? painted : `  ${column.title.toLowerCase()}: ${painted}`];
+      const paint = (line: string): string => (column.paint ? column.paint(line, row) : line);
+      if (place === 0) return [paint(text)];
+      const title = `${INDENT}${column.title.toLowerCase()}: `;
+      if (widthOf(title) + widthOf(text) <= width) return [title + paint(text)];
+      const indent = INDENT + INDENT;
+      return [title.trimEnd(), ...wrap(text, width - indent.length).map((line) => indent + paint(line))];
     });
     return at === 0 ? lines : ["", ...lines];
   });
-}
-
-function pad(text: string, width: number, align?: "right"): string {
-  return align === "right" ? text.padStart(width) : text.padEnd(width);
 }

@@ -1,4 +1,5 @@
 import { withDeadline, withSignal } from "../async/deadline.ts";
+import { markTold } from "../diagnostics/observe.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
 import type { OpenedProfile, OpenOptions } from "./local/opened-profile.ts";
@@ -69,6 +70,8 @@ export class Acceptance {
     if (signal.aborted) return undefined;
     const wordsOfNext = next && (restored === undefined ? inWords(next) : `the older ${inWords(next)}`);
     const error = sessionRefused(session, restored === undefined ? "its local profile" : inWords(version), wordsOfNext);
+    // The link event tells it.
+    markTold(error);
     onError(error);
     if (next === undefined) return undefined;
     // Many bots end their process on `auth_failure`, without a chance to release the session.

@@ -5,6 +5,7 @@ import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { PublicClient } from "../browser/client.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { checkNoBrowser } from "../browser/singleton-lock.ts";
+import { tellUntold } from "../diagnostics/observe.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { repairProfile } from "../profile/repair.ts";
 import { firstProblem, verifyProfile } from "../profile/verify.ts";
@@ -109,6 +110,7 @@ export class LocalAuth extends BaseAuth {
       const start = { isFirst: this.#run === undefined, previous: this.#closed?.promise, isLaunching };
       await this.#guards.start(start, () => this.#begin(dir));
     } catch (error) {
+      this.#tell("start", error);
       if (this.#run === undefined) this.#use.ended(client);
       throw error;
     }
@@ -163,8 +165,13 @@ export class LocalAuth extends BaseAuth {
 
   /** Another process has the profile, and the browser was ended. */
   async #lose(lost: VaultError): Promise<void> {
+    this.#tell("run", lost);
     this.#settings.onWarning(`${lost.message} The client is destroyed. ${lost.hint ?? ""}`);
     await this.client.destroy().catch(() => this.destroy());
+  }
+
+  #tell(operation: "start" | "run", error: unknown): void {
+    tellUntold(operation, { session: sessionNameOf("session", this.clientId), store: "local" }, error);
   }
 
   override async afterBrowserInitialized(): Promise<void> {

@@ -3,6 +3,7 @@ import { Mutex } from "../async/mutex.ts";
 import type { PublicClient } from "../browser/client.ts";
 import { checkLaunchable } from "../browser/launch-options.ts";
 import { checkNoBrowser } from "../browser/singleton-lock.ts";
+import { kindOf, tellUntold } from "../diagnostics/observe.ts";
 import { VaultError } from "../errors.ts";
 import { discardReplaced } from "../profile/swap.ts";
 import type { SaveReport, SessionStore } from "../store.ts";
@@ -133,6 +134,7 @@ export class RemoteAuth extends BaseAuth {
         (step) => this.#hooks.run(step),
       );
     } catch (error) {
+      this.#tellStart(error);
       if (this.#run === undefined) this.#use.ended(client);
       throw error;
     }
@@ -168,6 +170,7 @@ export class RemoteAuth extends BaseAuth {
       client: this.client,
       store: this.#storeSession(),
       session: this.sessionName,
+      storeKind: kindOf(this.store),
       dir: this.userDataDir,
       refused: this.#refused,
       tellsAbsence: !this.#hasStarted,
@@ -301,8 +304,13 @@ export class RemoteAuth extends BaseAuth {
 
   /** A bot that listens to no event would not know that it has no client any more. */
   #restartFailed(error: VaultError): void {
+    this.#tellStart(error);
     emitEvent(this.client, "remote_session_error", error);
     this.#settings.onWarning(`${error.message} The client of ${this.sessionName} is not running. ${error.hint ?? ""}`);
+  }
+
+  #tellStart(error: unknown): void {
+    tellUntold("start", { session: this.sessionName, store: kindOf(this.store) }, error);
   }
 
   async #deleteStored(run: RemoteRun | undefined): Promise<void> {

@@ -2,6 +2,7 @@ import { type Deferred, deferred } from "../async/deferred.ts";
 import { BrowserWatch } from "../browser/browser-watch.ts";
 import type { BrowserLike } from "../browser/client.ts";
 import { ProfileLaunch, type ProfileLaunchOptions } from "../browser/profile-launch.ts";
+import { tellUntold } from "../diagnostics/observe.ts";
 import { isVaultError } from "../errors.ts";
 import type { RestoreReport, SaveReport } from "../store.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
@@ -24,6 +25,8 @@ export interface RemoteRunOptions
     Pick<SaveScheduleOptions, "intervalMs" | "finalSaveTimeoutMs"> {
   /** Whether the call of `client.initialize()` that has begun the run is under way. */
   readonly isBeingStarted: (run: RemoteRun) => boolean;
+  /** Kind of the store, in diagnostics events. */
+  readonly storeKind: string;
   /** Removes the local profile. Must not reject. */
   readonly removeProfile: () => Promise<unknown>;
 }
@@ -67,7 +70,11 @@ export class RemoteRun {
       onSaved: (report) => this.#emit("remote_session_saved", report),
       onError,
     });
-    this.#saves = new SaveSchedule({ ...options, saver: this.#saver, onError });
+    this.#saves = new SaveSchedule({
+      ...options,
+      saver: this.#saver,
+      onError: (error) => this.#saveFailed(error),
+    });
     this.#link = new SessionLink({
       ...options,
       saver: this.#saver,
@@ -192,6 +199,7 @@ export class RemoteRun {
     try {
       return await this.#saves.now();
     } catch (error) {
+      this.#tell("save", error);
       // A run that loses the session is not linked any more, which says less.
       throw isVaultError(error, "LEASE_LOST") ? error : (this.#phase.lost ?? error);
     }
@@ -245,7 +253,7 @@ export class RemoteRun {
     try {
       if (this.#phase.isLinked) await this.#saves.last((limitMs) => this.#browser.exit(limitMs));
     } catch (error) {
-      this.report(error);
+      this.#saveFailed(error);
     } finally {
       await this.end({ removesProfile: () => this.deleted });
     }
@@ -273,8 +281,19 @@ export class RemoteRun {
 
   /** Emits an error that no caller awaits; a lost lease ends the run. */
   report(error: unknown): void {
-    if (isVaultError(error, "LEASE_LOST")) void this.#lose(error);
-    else this.#emit("remote_session_error", error);
+    if (isVaultError(error, "LEASE_LOST")) return void this.#lose(error);
+    this.#tell("run", error);
+    this.#emit("remote_session_error", error);
+  }
+
+  #saveFailed(error: unknown): void {
+    this.#tell("save", error);
+    this.report(error);
+  }
+
+  #tell(operation: "save" | "run", error: unknown): void {
+    const { session, storeKind: store } = this.#options;
+    tellUntold(operation, { session, store }, error);
   }
 
   /** No hook tells of the death of a browser: saves the profile, which is at rest now, and ends the run. */
@@ -282,6 +301,7 @@ export class RemoteRun {
     if (this.isEnding) return;
     const { isLinked } = this.#phase;
     const gone = browserGone(this.#options.session, isLinked);
+    this.#tell("run", gone);
     this.#emit("remote_session_interrupted", gone);
     if (isLinked) this.report(gone);
     await this.finish();
@@ -294,13 +314,14 @@ export class RemoteRun {
     const endsByItself = this.isEnding || this.#phase.isStarting;
     const lost = leaseLost(this.#options.session, reason);
     this.#phase.lose(lost);
+    this.#tell("run", lost);
     this.#emit("remote_session_lost", lost);
     void this.#saves.lose(lost);
     if (endsByItself) return;
     const { client } = this.#options;
     await client.destroy().catch((cause: unknown) => {
       // Before there is a browser, whatsapp-web.js 1.34.4 always throws.
-      if (client.pupBrowser) this.#emit("remote_session_error", cause);
+      if (client.pupBrowser) this.report(cause);
     });
     // Also when the browser could not be closed.
     await this.end();

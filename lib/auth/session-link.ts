@@ -1,3 +1,4 @@
+import { tell } from "../diagnostics/channels.ts";
 import { Acceptance, type AcceptanceOptions } from "./acceptance.ts";
 import type { AuthenticationAnswer } from "./base-auth.ts";
 import type { OpenedProfile } from "./local/opened-profile.ts";
@@ -7,6 +8,8 @@ import type { ProfileSaver } from "./saving/profile-saver.ts";
 export interface SessionLinkOptions extends AcceptanceOptions {
   readonly saver: ProfileSaver;
   readonly phase: RunPhase;
+  /** Kind of the store, in diagnostics events. */
+  readonly storeKind: string;
   /** Resolves when no save is under way. Must not reject. */
   readonly stopBackups: () => Promise<void>;
   /** Aborts when the run ends. */
@@ -83,12 +86,33 @@ export class SessionLink {
     await stopBackups();
     if (wasReady) await saver.rollBack(ending).catch(onError);
     await saver.expectNewLink(ending);
+    const answer = await this.#answerTo(opened, wasReady, isMarked === true);
+    if (!ending.aborted) this.#tell(opened, wasReady, answer);
+    return answer;
+  }
+
+  async #answerTo(
+    opened: OpenedProfile | undefined,
+    wasReady: boolean,
+    isMarked: boolean,
+  ): Promise<AuthenticationAnswer | undefined> {
     if (!opened?.linked) return undefined;
     const next = wasReady ? undefined : opened.next;
-    return await this.#acceptance.refused(
-      { ...opened, next, isMarked: isMarked === true, isRejected: !wasReady },
-      ending,
-    );
+    return await this.#acceptance.refused({ ...opened, next, isMarked, isRejected: !wasReady }, this.#options.ending);
+  }
+
+  #tell(opened: OpenedProfile | undefined, wasReady: boolean, answer: AuthenticationAnswer | undefined): void {
+    const { session, storeKind: store } = this.#options;
+    const { generation } = opened?.history.at(-1) ?? {};
+    const next = answer?.failed ? (answer.restart ? "older" : "none") : "code";
+    tell("link", () => ({
+      session,
+      store,
+      wasStored: opened?.linked === true || wasReady,
+      wasReady,
+      next,
+      ...(generation === undefined ? {} : { generation }),
+    }));
   }
 
   /** The page has logged out, and continues: the next link is a new session. */

@@ -1,3 +1,4 @@
+import { observe } from "../diagnostics/observe.ts";
 import { assertMessages, loadBaileys } from "./load-baileys.ts";
 import { OpenSession } from "./open-sessions.ts";
 import { checkOptions, type VaultAuthStateOptions } from "./options.ts";
@@ -63,10 +64,9 @@ export async function useVaultAuthState(options: VaultAuthStateOptions): Promise
   const { store: vault, session, leaseWaitMs: waitMs, onError, signal } = checked;
   const baileys = await loadBaileys(checked.baileys);
   if (checked.messageLimits) assertMessages(baileys);
-  const user = await OpenSession.open(
-    { vault, session, waitMs, onError, signal },
-    (open) => new StateUser(open, baileys, checked),
-  );
+  const open = (): Promise<StateUser> =>
+    OpenSession.open({ vault, session, waitMs, onError, signal }, (opened) => new StateUser(opened, baileys, checked));
+  const user = await observe("records", { session, store: vault.kind, signal }, open);
   user.dropMessages();
   if (user.isNew) await warnOfAbsence(checked);
   return {

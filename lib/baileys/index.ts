@@ -1,5 +1,6 @@
 // `lib/baileys` keeps the authentication state of a Baileys bot as records in a vault. It imports `lib/vault`, the types of
-// stores, `lib/disk`, `lib/async` and the errors, never `lib/auth`; nothing in `lib` imports it. It loads Baileys itself when a state is
+// stores, `lib/disk`, `lib/async` and the errors, never `lib/auth`; of `lib` only `lib/session-file` and
+// `lib/local-session` import it. It loads Baileys itself when a state is
 // opened. This file has the public names of `wa-vault/baileys`.
 export { useVaultAuthState, type VaultAuthState } from "./auth-state.ts";
 export {

@@ -12,6 +12,8 @@ export interface PeekedAuthState {
   me?: { id: string; lid?: string; name?: string };
   /** `"profile"` when the session is that of a browser. */
   kind: "records" | "profile";
+  /** How many records there are: credentials, Signal keys, messages. Absent of a browser. */
+  records?: number;
   /** The process that has the session, `<host>:<pid>`; absent when none has. */
   holder?: string;
 }
@@ -35,8 +37,15 @@ export async function peekAuthState(options: {
   if (!state?.kind || state.deleted) return undefined;
   const holder = state.lease ? { holder: state.lease.owner } : {};
   if (state.kind === "profile") return { registered: false, kind: state.kind, ...holder };
-  const bytes = (await store.peekRecords(call))?.get(CREDS_KEY);
+  const records = await store.peekRecords(call);
+  const bytes = records?.get(CREDS_KEY);
   const creds = bytes && decodeCreds(bytes, call.session);
   const registered = isRegistered(creds);
-  return { registered, ...(registered && creds ? { me: creds.me } : {}), kind: state.kind, ...holder };
+  return {
+    registered,
+    ...(registered && creds ? { me: creds.me } : {}),
+    kind: state.kind,
+    records: records?.size ?? 0,
+    ...holder,
+  };
 }

@@ -1,4 +1,5 @@
 import { waitAtMost, withDeadline, withSignal } from "../async/deadline.ts";
+import { tellUntold } from "../diagnostics/observe.ts";
 import { VaultError } from "../errors.ts";
 import type { RecordChange } from "../vault/records/record-bytes.ts";
 import { bindSocket, endSocket } from "./bind-socket.ts";
@@ -69,7 +70,10 @@ export class StateUser implements SessionUser {
   saveCreds(): Promise<void> {
     const saving = this.#saveCreds();
     saving.catch((error) => {
-      if (!this.lost.aborted) this.onError(error);
+      if (this.lost.aborted) return;
+      const { session, store } = this.#options;
+      tellUntold("records", { session, store: store.kind }, error);
+      this.onError(error);
     });
     return saving;
   }

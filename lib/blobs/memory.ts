@@ -17,6 +17,7 @@ const MAX_BLOB_BYTES = 16 * 1024 * 1024;
 export class MemoryBlobs implements BlobStore {
   readonly keepsNoBuffers = true;
   readonly #blobs = new Map<string, { bytes: Buffer; modifiedAt: Date }>();
+  readonly kind = "memory";
   readonly #traits: BlobTraits;
 
   constructor({ maxBlobBytes = MAX_BLOB_BYTES, exclusiveCreate = true }: MemoryBlobsOptions = {}) {

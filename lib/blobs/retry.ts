@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobInfo, BlobStore, ListOptions, PutOptions } from "../blobs.ts";
+import { countRetry } from "../diagnostics/observe.ts";
 import { VaultError } from "../errors.ts";
 
 /** What {@link retry} takes. */
@@ -84,6 +85,7 @@ function pauses(options: RetryOptions, signal: AbortSignal | undefined): (error:
   return async (error) => {
     const final = !(error instanceof VaultError && error.retryable) || signal?.aborted;
     if (final || ++failures > retries || performance.now() - began > giveUpAfterMs) throw error;
+    countRetry();
     const longest = Math.min(retryDelayMs * 2 ** (failures - 1), LONGEST_PAUSE_MS);
     const ms = longest * (0.5 + Math.random() / 2);
     if (ms >= 1) await sleep(ms, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());

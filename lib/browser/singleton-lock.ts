@@ -29,16 +29,31 @@ export async function removeStaleLocks(
   { lockMs = LOOK_TIMES.lockMs, signal }: LockLook = {},
 ): Promise<void> {
   const lock = join(dir, "SingletonLock");
-  const owner = await readLock(lock);
+  const owner = await ownerThatEnded(dir, { lockMs, signal });
   if (owner === undefined) return;
-  const state = await stateOfOwner(owner, dir);
-  if (state === "running") throw openElsewhere(dir, owner);
-  const isLookedAt = state === "unknown" && lockMs > 0;
-  if (isLookedAt && (await changesWithin(lockMs, () => printOfProfile(dir), signal))) throw openElsewhere(dir, owner);
   const removed = await removeJudged(lock, async (aside) => (await readLock(aside)) === owner);
   if (removed === "given back") throw openElsewhere(dir, (await readLock(lock)) ?? owner);
   if (removed === "gone") return;
   for (const path of [join(dir, "SingletonSocket"), join(dir, "SingletonCookie")]) await rm(path, { force: true });
+}
+
+/** Changes nothing. @throws `LEASE_HELD` when a browser has the profile at `dir` open; the reason of the signal */
+export async function checkClosed(dir: string, look: LockLook = {}): Promise<void> {
+  await ownerThatEnded(dir, look);
+}
+
+/** The owner of the lock of a browser that has ended; `undefined` without a lock. @throws as {@link checkClosed} */
+async function ownerThatEnded(
+  dir: string,
+  { lockMs = LOOK_TIMES.lockMs, signal }: LockLook,
+): Promise<string | undefined> {
+  const owner = await readLock(join(dir, "SingletonLock"));
+  if (owner === undefined) return undefined;
+  const state = await stateOfOwner(owner, dir);
+  if (state === "running") throw openElsewhere(dir, owner);
+  const isLookedAt = state === "unknown" && lockMs > 0;
+  if (isLookedAt && (await changesWithin(lockMs, () => printOfProfile(dir), signal))) throw openElsewhere(dir, owner);
+  return owner;
 }
 
 /** Changes nothing. @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open. */

@@ -80,7 +80,7 @@ class RecordsCopy {
       });
     }
     this.#tell("writing", source);
-    await this.#calls.ask("write to the target", () => this.#write(source, difference === "damaged"));
+    await this.#calls.askAndEnd("write to the target", () => this.#write(source, difference === "damaged"));
     this.#tell("comparing", source);
     const now = differenceOf(source, (await this.#read("target")) ?? new Map());
     if (now === undefined) return report(false);

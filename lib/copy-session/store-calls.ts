@@ -4,6 +4,9 @@ import { withSignal } from "../async/deadline.ts";
 import { isVaultError, noAnswer, safeCause, safeMessage, VaultError } from "../errors.ts";
 import type { RestoreReport, SessionStore } from "../store.ts";
 
+/** How long a call that was ended has to give back what it has taken, in milliseconds. */
+const END_MS = 3_000;
+
 /** Calls to stores that may hang, and need not heed a signal. */
 export class StoreCalls {
   readonly #unanswered = new Set<Promise<unknown>>();
@@ -31,6 +34,28 @@ export class StoreCalls {
     const answered = (): unknown => this.#unanswered.delete(answer);
     answer.then(answered, answered);
     return withSignal(answer, this.#signal);
+  }
+
+  /**
+   * As {@link ask}, of a call that heeds the signal and gives back what it has taken: when the signal aborts, it has a few
+   * seconds for that.
+   */
+  async askAndEnd<T>(doing: string, call: () => Promise<T>): Promise<T> {
+    let work: Promise<unknown> | undefined;
+    try {
+      return await this.ask(doing, () => {
+        const begun = call();
+        work = begun;
+        return begun;
+      });
+    } catch (error) {
+      const ended = work?.then(
+        () => {},
+        () => {},
+      );
+      if (ended) await withSignal(ended, AbortSignal.timeout(END_MS)).catch(() => {});
+      throw error;
+    }
   }
 
   /**

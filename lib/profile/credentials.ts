@@ -150,18 +150,50 @@ function databaseName(key: Buffer): string | undefined {
   }
 }
 
+/**
+ * The number of the phone that a capture is linked to, digits alone; `undefined` when Local Storage does not tell it.
+ * @throws `CORRUPT` when Local Storage is damaged
+ */
+export async function capturedPhone(capture: Capture): Promise<string | undefined> {
+  const files: Files = new Map(capture.files.map((file) => [file.path, file]));
+  if (capture.profile.localStorage !== "sqlite") {
+    const entries = await entriesInLevelDb(files, new CheckedFiles());
+    const value = entries.get(storedKey(LINKED_KEY))?.value;
+    return value && phoneIn(value);
+  }
+  const values = (await rowsInSqlite(files, LINKED_KEY)).flat().filter(Buffer.isBuffer);
+  return values.map(phoneIn).find((phone) => phone !== undefined);
+}
+
+/** The phone in a stored value: `"5511999999999:12@c.us"` behind Blink's tag, which is 0 before UTF-16. */
+function phoneIn(value: Buffer): string | undefined {
+  const text = value[0] === 0 ? value.subarray(1).toString("utf16le") : value.toString("latin1");
+  return /(\d{5,})(?:[:.]\d+)?@/.exec(text)?.[1];
+}
+
 /** Keys of Local Storage in LevelDB are `_<origin>\0<tag><key>`; values begin with a tag too. */
-async function hashInLevelDb(files: Files, checked: CheckedFiles): Promise<string | undefined> {
-  const storedKey = (key: string): string => `_${SITE}\0${LATIN1}${key}`;
+function storedKey(key: string): string {
+  return `_${SITE}\0${LATIN1}${key}`;
+}
+
+/** The entries that are hashed, by their stored keys. */
+async function entriesInLevelDb(
+  files: Files,
+  checked: CheckedFiles,
+): Promise<Map<string, { sequence: number; value: Buffer }>> {
   const wanted = CREDENTIAL_KEYS.map(storedKey);
   const isWanted = (key: Buffer): boolean => wanted.includes(key.toString("latin1"));
   const [first, last] = wanted.map((key) => Buffer.from(key, "latin1")).sort(Buffer.compare) as [Buffer, Buffer];
   const place = (key: Buffer): number => (key.compare(first) < 0 ? -1 : Math.max(0, key.compare(last)));
   // A value begins with its tag: one that is no longer is empty.
-  const entries = await newestEntries(files, LOCAL_STORAGE, { place, isWanted, leastBytes: 2 }, checked);
+  return await newestEntries(files, LOCAL_STORAGE, { place, isWanted, leastBytes: 2 }, checked);
+}
+
+async function hashInLevelDb(files: Files, checked: CheckedFiles): Promise<string | undefined> {
+  const entries = await entriesInLevelDb(files, checked);
   if (!entries.has(storedKey(LINKED_KEY))) return undefined;
   const hash = createHash("sha256");
-  for (const key of wanted) {
+  for (const key of CREDENTIAL_KEYS.map(storedKey)) {
     const entry = entries.get(key);
     // The sequence number differs when the same value was written again.
     if (entry) hash.update(`${key} ${entry.sequence} `).update(entry.value);
@@ -170,20 +202,23 @@ async function hashInLevelDb(files: Files, checked: CheckedFiles): Promise<strin
 }
 
 async function hashInSqlite(files: Files): Promise<string | undefined> {
+  const [linked = [], ...others] = await Promise.all(CREDENTIAL_KEYS.map((key) => rowsInSqlite(files, key)));
+  if (linked.length === 0) return undefined;
+  const hash = createHash("sha256");
+  for (const value of [linked, ...others].flat(2)) hash.update(Buffer.isBuffer(value) ? value : String(value));
+  return hash.digest("hex");
+}
+
+/** The rows of a key of the site in Local Storage. */
+async function rowsInSqlite(files: Files, key: string): Promise<Awaited<ReturnType<typeof readRows>>> {
   const [database, wal] = [files.get(LOCAL_STORAGE_FILE), files.get(`${LOCAL_STORAGE_FILE}-wal`)];
   const pages =
     database && (await openPages(cachedSource(database), wal && cachedSource(wal), wal && (await scanWal(wal))));
-  if (pages === undefined || typeof pages === "string") return undefined;
+  if (pages === undefined || typeof pages === "string") return [];
   const site = (await readRows(pages, "maps")).filter((row) => isText(row[1], `${SITE}/`) || isText(row[1], SITE));
   // The first column of `maps` is the row number, which SQLite keeps outside the row. A site has one map.
-  if (site.length === 0) return undefined;
-  const rows = await readRows(pages, "map_entries");
-  const rowsOf = (key: string): typeof rows => rows.filter((row) => row.some((value) => isText(value, LATIN1 + key)));
-  if (rowsOf(LINKED_KEY).length === 0) return undefined;
-  const hash = createHash("sha256");
-  for (const value of CREDENTIAL_KEYS.flatMap(rowsOf).flat())
-    hash.update(Buffer.isBuffer(value) ? value : String(value));
-  return hash.digest("hex");
+  if (site.length === 0) return [];
+  return (await readRows(pages, "map_entries")).filter((row) => row.some((value) => isText(value, LATIN1 + key)));
 }
 
 function isText(value: unknown, text: string): boolean {

@@ -3,17 +3,20 @@ import { withSignal } from "../async/deadline.ts";
 import { discard } from "../async/memory.ts";
 import type { Permits } from "../async/shared-semaphore.ts";
 import { limit } from "../blobs/limit.ts";
+import { named } from "../blobs/named.ts";
 import { type RetriedBlobs, retry } from "../blobs/retry.ts";
 import { LEAST_BLOB_BYTES } from "../blobs/size.ts";
 import { timeout } from "../blobs/timeout.ts";
+import { watched } from "../blobs/watched.ts";
 import type { BlobTraits } from "../blobs.ts";
+import { kindOf } from "../diagnostics/observe.ts";
 import { VaultError } from "../errors.ts";
 import { BLOCK_BYTES } from "./blocks.ts";
 import { ChunkTrust } from "./chunk-trust.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ScryptSalt } from "./derive.ts";
 import { SessionFrames } from "./frames.ts";
-import { isUrgent } from "./layout.ts";
+import { isUrgent, placeOf } from "./layout.ts";
 import { type Processes, systemProcesses } from "./lease/owner.ts";
 import { processTimer, SharedTimer } from "./lease/shared-timer.ts";
 import { chunkPermits, encodePermits, savePermits, sendPermits } from "./memory-budget.ts";
@@ -47,6 +50,8 @@ export interface VaultInternals {
 /** The options, the blobs and the limits that all parts of one vault share. */
 export class VaultContext {
   readonly options: CheckedOptions;
+  /** Kind of the backend, in diagnostics events. */
+  readonly kind: string;
   /** Tells the time, and waits, for all that leases do. */
   readonly clock: Clock;
   /** Renews the leases of all vaults of the process. */
@@ -86,6 +91,7 @@ export class VaultContext {
   ) {
     const { blobs, concurrency, attemptTimeoutMs, retries, retryDelayMs } = options;
     this.options = options;
+    this.kind = kindOf(blobs);
     this.clock = clock;
     this.processes = processes;
     this.#leases = leases;
@@ -95,7 +101,9 @@ export class VaultContext {
     const attemptMs = (key: string, bytes = CHUNK_BYTES): number =>
       isUrgent(key) ? attemptTimeoutMs : attemptTimeoutMs + Math.ceil(bytes / 1024) * MS_PER_KIB;
     // The limit counts attempts: a call holds no permit while it waits for its next attempt.
-    this.blobs = retry(limit(timeout(blobs, { attemptTimeoutMs: attemptMs }), { concurrency, urgent: isUrgent }), {
+    const requests = watched(timeout(blobs, { attemptTimeoutMs: attemptMs }), { store: this.kind, placeOf });
+    const limited = limit(requests, { concurrency, urgent: isUrgent });
+    this.blobs = retry(named(limited, blobs.name), {
       retries,
       retryDelayMs,
       giveUpAfterMs: 2 * attemptTimeoutMs,

@@ -110,7 +110,7 @@ function refused(name: string, why: string, hint: string): VaultError {
 }
 
 function expected(name: string): string {
-  return name.endsWith("passphrase")
+  return /passphrase(_file)?$/i.test(name)
     ? "a passphrase"
     : "a key of 32 bytes, as bytes or as text in base64 or hexadecimal";
 }

@@ -139,6 +139,17 @@ export function sessionKey(session: string): string {
   return SESSIONS_PREFIX + session;
 }
 
+/** The session that `key`, or a prefix of keys, belongs to, and the part of it, for people. */
+export function placeOf(key: string): {
+  session?: string;
+  part: "log" | "lease" | "chunks" | "sessions" | "vault" | "other";
+} {
+  const [first = "", second = ""] = key.split("/");
+  if (first === "_vault") return { part: "vault" };
+  if (key.startsWith(SESSIONS_PREFIX)) return { ...(second === "" ? {} : { session: second }), part: "sessions" };
+  return { session: first, part: second === "log" || second === "lease" || second === "chunks" ? second : "other" };
+}
+
 /** Whether the value at `key` is small and urgent, as log entries and the list of sessions are. Chunks are not. */
 export function isUrgent(key: string): boolean {
   return !key.includes("/chunks/");

@@ -1,10 +1,14 @@
 import { withSignal } from "../async/deadline.ts";
 import { Mutex } from "../async/mutex.ts";
+import { tell } from "../diagnostics/channels.ts";
+import type { LeaseEvent } from "../diagnostics/events.ts";
+import { markTold } from "../diagnostics/observe.ts";
 import { VaultError } from "../errors.ts";
 import type { Lease, SessionState } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import { type Entry, type LeaseTerms, sessionState } from "./entry.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
+import { ownerName } from "./lease/owner.ts";
 import { withPatience } from "./lease/patience.ts";
 import { Renewals } from "./lease/renewals.ts";
 import { giveUp, type Taken, type TakeOptions, takeSession } from "./lease/take.ts";
@@ -30,9 +34,17 @@ export class VaultLease implements Lease {
   readonly earlier: LeaseTerms | undefined;
   /** As the hold says, which was the newest entry when it counted; absent where another holder may have replaced it. */
   readonly state?: SessionState;
+  /** Whether a caller has it, and it is no hold for the calls of this vault alone. */
+  readonly #isCallers: boolean;
+  /** When it was taken, by the monotonic clock. */
+  readonly #sinceMs: number;
   #release: Promise<void> | undefined;
 
-  private constructor(context: VaultContext, { log, hold, seen, earlier }: Taken, { watch, operations }: TakeOptions) {
+  private constructor(
+    context: VaultContext,
+    { log, hold, seen, earlier }: Taken,
+    { watch, operations, leased = false }: TakeOptions,
+  ) {
     const { session } = log;
     const { epoch, lease } = hold;
     this.#context = context;
@@ -40,6 +52,8 @@ export class VaultLease implements Lease {
     this.session = session;
     this.epoch = epoch;
     this.earlier = earlier;
+    this.#isCallers = leased;
+    this.#sinceMs = context.clock.monotonicMs();
     this.#giveUp = () => watch?.giveUp(hold);
     this.writer = new SessionWriter(context, log, hold, (taken) => this.#lose(taken), seen);
     if (!lease) return;
@@ -76,8 +90,25 @@ export class VaultLease implements Lease {
 
   async release(): Promise<void> {
     this.#giveUp();
-    this.#release ??= this.lost.aborted ? Promise.resolve() : (this.#renewals?.release() ?? Promise.resolve());
+    this.#release ??= this.lost.aborted ? Promise.resolve() : this.#giveBack();
     await this.#release;
+  }
+
+  /** Tells what has become of it; nothing of a hold that no caller has. */
+  tell(change: LeaseEvent["change"], facts: Pick<LeaseEvent, "ms" | "other"> = {}): void {
+    if (!this.#isCallers) return;
+    const { session, epoch, earlier } = this;
+    const { kind: store, by: owner, clock } = this.#context;
+    tell("lease", () => ({
+      session,
+      store,
+      change,
+      owner,
+      epoch,
+      ms: clock.monotonicMs() - this.#sinceMs,
+      ...(change === "acquired" && earlier ? { other: ownerName(earlier) } : {}),
+      ...facts,
+    }));
   }
 
   /** Runs `work` once all work before it on this lease has ended. @throws `LEASE_LOST` */
@@ -92,6 +123,11 @@ export class VaultLease implements Lease {
   assertHeld(): void {
     this.#lost.signal.throwIfAborted();
     if (this.#release) throw new VaultError("LEASE_LOST", `The lease of ${this.session} was released.`);
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#renewals?.release();
+    this.tell("released");
   }
 
   async #begin({ earlierKeys, numbers }: Taken): Promise<void> {
@@ -122,7 +158,12 @@ export class VaultLease implements Lease {
   #lose({ by }: Entry): never {
     this.#renewals?.stop();
     const hint = "Run one process per session.";
-    this.#lost.abort(new VaultError("LEASE_LOST", `The session ${this.session} was taken over by ${by}.`, { hint }));
+    const lost = new VaultError("LEASE_LOST", `The session ${this.session} was taken over by ${by}.`, { hint });
+    if (!this.lost.aborted && !this.#release) {
+      this.tell("lost", { other: by });
+      if (this.#isCallers) markTold(lost);
+    }
+    this.#lost.abort(lost);
     throw this.#lost.signal.reason;
   }
 }

@@ -1,3 +1,5 @@
+import { tell } from "../diagnostics/channels.ts";
+import { tellError } from "../diagnostics/observe.ts";
 import { VaultError } from "../errors.ts";
 import { batchesOf } from "./delete-batches.ts";
 import { type EntryName, entryOf, type LogState } from "./entry.ts";
@@ -85,6 +87,7 @@ async function tryPrune(lease: VaultLease, signal: AbortSignal | undefined): Pro
     await prune(lease, signal);
   } catch (error) {
     if (signal?.aborted || lease.lost.aborted) return;
+    tellError("prune", { session: lease.session, store: lease.context.kind }, error);
     lease.context.warn(`Could not remove old data of ${lease.session}; it will be tried again. ${String(error)}`);
   }
 }
@@ -98,6 +101,11 @@ async function tryPrune(lease: VaultLease, signal: AbortSignal | undefined): Pro
  */
 export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<boolean> {
   const { session, writer } = lease;
+  const began = performance.now();
+  const tellPruned = (complete: boolean, removed = { chunks: 0, entries: 0 }): void => {
+    const ms = performance.now() - began;
+    tell("prune", () => ({ session, store: lease.context.kind, complete, ...removed, ms }));
+  };
   const state = await writer.confirm(signal);
   // An entry that is pending refers to chunks that no entry of the log does.
   if (!state) return false;
@@ -110,15 +118,19 @@ export async function prune(lease: VaultLease, signal?: AbortSignal): Promise<bo
   if (!needed) {
     await writer.look(signal);
     lease.context.warn(`Left old data of ${session} alone: a generation that should be there is not.`);
+    tellPruned(false);
     return false;
   }
   const left = leftovers(session, chunks.keys(), writer.folder).filter((key) => !needed.has(key));
   await deleteChunks(lease, left, signal);
-  await deleteEntries(lease, writer.memory.undeleted(writer.state.dead), signal);
-  await deleteEntries(lease, await entriesToSweep(writer, entries, signal), signal);
+  const dead = writer.memory.undeleted(writer.state.dead);
+  await deleteEntries(lease, dead, signal);
+  const swept = await entriesToSweep(writer, entries, signal);
+  await deleteEntries(lease, swept, signal);
   await sweepLeases(lease, leases, signal);
   for (const key of left) chunks.delete(key);
   writer.memory.pruned(bytesIn(chunks));
+  tellPruned(true, { chunks: left.length, entries: dead.length + swept.length });
   return true;
 }
 

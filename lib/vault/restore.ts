@@ -105,7 +105,7 @@ export function presentState<T extends LogState>(session: string, state: T | und
  * proven ones first. A rejected or suspect generation is restored by name or as the current one only, and so is an
  * unencrypted one after an encrypted one: anybody who can write to the store could have made it.
  */
-function candidatesOf(session: string, state: LogState, named: number | undefined): Generation[] {
+export function candidatesOf(session: string, state: LogState, named: number | undefined): Generation[] {
   const { content, live, since = 0 } = state;
   const first = keptGeneration(session, state, named ?? content);
   if (named !== undefined) return [first];

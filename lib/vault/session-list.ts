@@ -1,13 +1,15 @@
 import { setMaxListeners } from "node:events";
 import { readAhead } from "../async/read-ahead.ts";
 import { isVaultError, safeCause, safeMessage, VaultError } from "../errors.ts";
-import type { SessionFacts, SessionSummary } from "../store.ts";
+import type { SessionDetails, SessionFacts, SessionSummary } from "../store.ts";
 import type { VaultContext } from "./context.ts";
-import { currentOf, type Entry, generationInfo, kindOf, type LeaseTerms } from "./entry.ts";
-import { isSessionName, SESSIONS_PREFIX } from "./layout.ts";
+import { currentOf, type Entry, entryOf, generationInfo, kindOf, type LeaseTerms } from "./entry.ts";
+import { manifestOf } from "./generations.ts";
+import { isSessionName, SESSIONS_PREFIX, sessionPrefix } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
 import { SessionLog } from "./log.ts";
+import { candidatesOf } from "./restore.ts";
 
 /** How many sessions are read at once. */
 const AT_ONCE = 8;
@@ -43,6 +45,23 @@ export async function* sessionSummaries(context: VaultContext, signal?: AbortSig
   for await (const summary of readAhead(sessionNames(context, signal), AT_ONCE, read)) if (summary) yield summary;
 }
 
+/**
+ * What the newest entry of one session tells; `undefined` when nothing was ever written for it.
+ * @throws what is wrong with the session, or the store
+ */
+export async function sessionFacts(
+  context: VaultContext,
+  session: string,
+  signal?: AbortSignal,
+): Promise<SessionFacts | undefined> {
+  try {
+    return await summaryOf(context, session, new OutageCheck(context), signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw problemOf(session, error);
+  }
+}
+
 /** A store that does not answer any more must not be asked for each of a thousand sessions. */
 class OutageCheck {
   readonly #context: VaultContext;
@@ -65,17 +84,73 @@ class OutageCheck {
   }
 }
 
+/** What is known of one session; `undefined` when nothing was ever written for it. @throws when it cannot be read */
+export async function sessionDetails(
+  context: VaultContext,
+  session: string,
+  signal?: AbortSignal,
+): Promise<SessionDetails | undefined> {
+  const log = new SessionLog(context.blobs, context.frames(session));
+  const entry = await log.newest(signal);
+  if (!entry) return undefined;
+  const stored = { values: 0, bytes: 0 };
+  for await (const { size } of context.blobs.list(sessionPrefix(session), { signal })) {
+    stored.values++;
+    stored.bytes += size;
+  }
+  const facts = await factsOf(context, session, entry, new OutageCheck(context), signal);
+  const kept = entry.live.map((one) => generationInfo(one, entry.since));
+  const { n, epoch, deleted, records } = entry;
+  const current = deleted ? undefined : currentOf(entry);
+  const restores = !current ? [] : records ? [current.n] : candidatesOf(session, entry, undefined).map((one) => one.n);
+  return { ...facts, ...(await partsOf(context, log, entry, signal)), entry: n, epoch, restores, kept, stored };
+}
+
+/** What the entry of the current generation tells of its parts; nothing when that entry cannot be read. */
+async function partsOf(
+  context: VaultContext,
+  log: SessionLog,
+  newest: Entry,
+  signal: AbortSignal | undefined,
+): Promise<Pick<SessionDetails, "profile" | "folds">> {
+  const { records } = newest;
+  const current = currentOf(newest);
+  try {
+    const entry = current && (await log.read(entryOf(current).n, signal));
+    if (records) {
+      const entriesAfter = newest.n - records.through;
+      return { folds: { segments: entry?.fold?.segments.length ?? 0, entriesAfter } };
+    }
+    const manifest = entry && (await manifestOf(context, log.session, entry, signal));
+    return manifest ? { profile: manifest.profile } : {};
+  } catch (error) {
+    // It is a listing of facts: `verifySession` tells what is damaged.
+    if (!isVaultError(error, "CORRUPT") && !isVaultError(error, "WRONG_KEY")) throw error;
+    return {};
+  }
+}
+
 /** @returns `undefined` when the session has gone since it was listed */
 async function summaryOf(
   context: VaultContext,
   session: string,
   outage: OutageCheck,
   signal: AbortSignal | undefined,
-): Promise<SessionSummary | undefined> {
+): Promise<SessionFacts | undefined> {
   // Not kept: a store has more sessions than this process runs.
   const frames = context.passingFrames(session);
   const entry = await new SessionLog(context.blobs, frames).newest(signal);
-  if (!entry) return undefined;
+  return entry && (await factsOf(context, session, entry, outage, signal));
+}
+
+async function factsOf(
+  context: VaultContext,
+  session: string,
+  entry: Entry,
+  outage: OutageCheck,
+  signal: AbortSignal | undefined,
+): Promise<SessionFacts> {
+  const frames = context.passingFrames(session);
   const { lease, live, deleted, by, since = 0 } = entry;
   const kind = kindOf(entry);
   const saved = currentOf(entry);
@@ -122,7 +197,8 @@ async function leaseOf(
   if (isReleased) return {};
   const { since, ttlMs } = terms;
   const expiresAt = (turn === 0 ? undefined : await blobs.expiresAt(turn, signal)) ?? since + ttlMs;
-  return { lease: { owner: ownerName(terms), since: new Date(since), expiresAt: new Date(expiresAt) } };
+  const times = { since: new Date(since), expiresAt: new Date(expiresAt) };
+  return { lease: { owner: ownerName(terms), ...times, ttlMs, renewals: turn } };
 }
 
 /** What the manifest in the entry says: only the entry of a save has one. */

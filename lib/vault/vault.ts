@@ -1,7 +1,12 @@
 import type { BlobStore } from "../blobs.ts";
+import { tell } from "../diagnostics/channels.ts";
+import type { CallEvent, Operation } from "../diagnostics/events.ts";
+import { observe } from "../diagnostics/observe.ts";
+import { tellRestore, tellSave } from "../diagnostics/reports.ts";
 import { VaultError } from "../errors.ts";
 import type {
   BrokenLease,
+  GenerationCheck,
   HistoryEntry,
   Lease,
   MarkOptions,
@@ -10,8 +15,11 @@ import type {
   RestoreReport,
   SaveProfileOptions,
   SaveReport,
+  SessionDetails,
+  SessionFacts,
   SessionState,
   SessionSummary,
+  StoreProbe,
 } from "../store.ts";
 import { callListener } from "../warnings.ts";
 import { AbsentSession, namingOthers } from "./absent-session.ts";
@@ -25,15 +33,17 @@ import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
 import { SessionLog } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
+import { probeStore } from "./probe-store.ts";
 import { pruneOverdue, pruneWhenDue, pruneWhole } from "./prune.ts";
 import { peekRecords } from "./records/read-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { presentState, refuseRecords, refuseRollback, restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
-import { sessionNames, sessionSummaries } from "./session-list.ts";
+import { sessionDetails, sessionFacts, sessionNames, sessionSummaries } from "./session-list.ts";
 import type { SessionWriter } from "./session-writer.ts";
 import { type LeasedOptions, VaultLeases } from "./vault-leases.ts";
+import { type VerifyGenerations, verifyGenerations } from "./verify-session.ts";
 import { ZipSearch } from "./zip-search.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
 
@@ -42,6 +52,7 @@ export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
 export type { RekeyReport } from "./rekey.ts";
 export type { LeasedOptions } from "./vault-leases.ts";
+export type { VerifyGenerations, VerifyProgress } from "./verify-session.ts";
 
 /**
  * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and a
@@ -66,6 +77,11 @@ export class Vault implements ProfileStore {
     this.#zips = new ZipSearch({ dataPath: checked.dataPath, clock, warn: (message) => this.#context.warn(message) });
   }
 
+  /** Kind of the backend, as diagnostics events name it: `s3`, say. */
+  get kind(): string {
+    return this.#context.kind;
+  }
+
   /**
    * Names of all sessions that were ever written, deleted ones included, in no order. With `details`, what is known of each
    * without opening it: one that cannot be read comes with its `problem`, and stops no listing. Of each session the details
@@ -85,41 +101,75 @@ export class Vault implements ProfileStore {
     return details ? sessionSummaries(this.#context, signal) : sessionNames(this.#context, signal);
   }
 
-  async state({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
-    const newest = await this.#newest(session, signal);
-    if (!newest?.lease) return newest && sessionState(newest);
-    const lease = new LeaseBlobs(this.#context, sessionName(session), newest.epoch, newest.lease);
-    return sessionState(newest, await lease.isReleased(signal));
+  async state(options: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
+    const { session, signal } = options;
+    return await this.#observe("state", options, async () => {
+      const newest = await this.#newest(session, signal);
+      if (!newest?.lease) return newest && sessionState(newest);
+      const lease = new LeaseBlobs(this.#context, sessionName(session), newest.epoch, newest.lease);
+      return sessionState(newest, await lease.isReleased(signal));
+    });
   }
 
-  async acquire({ session, waitMs, signal }: AcquireOptions): Promise<Lease> {
+  /**
+   * What the newest entry of the session tells, and its lease, as {@link sessions} with `details` does of each; `undefined`
+   * when nothing was ever written for it. Reads no chunk, and writes nothing.
+   * @throws what is wrong with the session, or with the store
+   */
+  async facts({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionFacts | undefined> {
+    return await sessionFacts(this.#context, sessionName(session), signal);
+  }
+
+  async acquire(options: AcquireOptions): Promise<Lease> {
+    const { waitMs, signal } = options;
     const most = whole("waitMs", waitMs, 0, 0);
-    const name = sessionName(session);
-    const lease = await this.#leases.acquire(name, most, signal);
+    const name = sessionName(options.session);
+    const take = (): Promise<VaultLease> => this.#leases.acquire(name, most, signal);
+    const lease = await this.#observe("acquire", options, take, (taken, { ms }) => taken.tell("acquired", { ms }));
     this.#warnOfPlain(name, lease);
     return lease;
   }
 
-  async breakLease({ session, signal }: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
-    const breaks = await this.#newest(session, signal);
-    if (!breaks) return {};
-    const { earlier } = await this.#leases.take(sessionName(session), { breaks, signal });
-    return earlier ? { owner: ownerName(earlier), since: new Date(earlier.since) } : {};
+  async breakLease(options: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
+    const { session, signal } = options;
+    const breakIt = async (): Promise<BrokenLease | undefined> => {
+      const breaks = await this.#newest(session, signal);
+      if (!breaks) return undefined;
+      const { earlier } = await this.#leases.take(sessionName(session), { breaks, signal });
+      return earlier ? { owner: ownerName(earlier), since: new Date(earlier.since) } : {};
+    };
+    const broken = await this.#observe("breakLease", options, breakIt, (taken, { session, store }) => {
+      if (!taken) return;
+      const { owner } = taken;
+      tell("lease", () => ({ session, store, change: "broken", ...(owner === undefined ? {} : { owner }) }));
+    });
+    return broken ?? {};
   }
 
   async saveProfile(options: SaveProfileOptions): Promise<SaveReport> {
-    const lease = this.#leases.of(options.session, options.lease);
-    return lease.run(() => saveCapture({ ...options, lease }), options.signal);
+    const save = async (): Promise<SaveReport> => {
+      const lease = this.#leases.of(options.session, options.lease);
+      return await lease.run(() => saveCapture({ ...options, lease }), options.signal);
+    };
+    return await this.#observe("save", options, save, (report, call) =>
+      tellSave(report, call, "profile", options.lease.epoch),
+    );
   }
 
   async restoreProfile(options: RestoreProfileOptions): Promise<RestoreReport> {
     const session = sessionName(options.session);
-    return this.#namingOthers(options, () => restoreGeneration(this.#context, { ...options, session }));
+    const restore = (): Promise<RestoreReport> => restoreGeneration(this.#context, { ...options, session });
+    return await this.#observe(
+      "restore",
+      options,
+      () => this.#namingOthers(options, restore),
+      (report, call) => tellRestore(report, call, "profile"),
+    );
   }
 
   async mark(options: MarkOptions): Promise<void> {
     const { session, generation, as } = options;
-    await this.#change(options, (state, { n }) => {
+    const change: Change = (state, { n }) => {
       refuseRecords(session, state);
       const marked = keptGeneration(session, state, generation);
       if (as === "proven" ? marked.proven && !marked.rejected : marked.rejected) return undefined;
@@ -128,43 +178,76 @@ export class Vault implements ProfileStore {
           ? { ...marked, proven: true, rejected: undefined, rejectedIn: undefined }
           : { ...marked, rejected: true, rejectedIn: n };
       return { kind: as, marked: generation, live: state.live.map((one) => (one === marked ? now : one)) };
-    });
+    };
+    await this.#observe(
+      "mark",
+      options,
+      () => this.#change(options, change),
+      (isMade, call) => {
+        if (isMade) tell("mark", () => ({ ...call, generation, as }));
+      },
+    );
   }
 
   async rollback(options: { session: string; lease: Lease; generation: number; signal?: AbortSignal }): Promise<void> {
     const { session, generation } = options;
-    const change = (): Promise<void> =>
+    let from = 0;
+    const change = (): Promise<boolean> =>
       this.#change(options, (state) => {
         refuseRollback(session, state);
         const { n } = keptGeneration(session, presentState(session, state), generation);
         const since = Math.min(state.since ?? 0, n);
+        from = state.content;
         return n === state.content ? undefined : { kind: "rollback", content: n, since };
       });
-    await this.#namingOthers(options, change);
+    await this.#observe(
+      "rollback",
+      options,
+      () => this.#namingOthers(options, change),
+      (isMade, call) => {
+        if (isMade) tell("rollback", () => ({ ...call, generation, from }));
+      },
+    );
   }
 
   async delete(options: { session: string; lease?: Lease; retainMs?: number; signal?: AbortSignal }): Promise<void> {
     const { session, signal } = options;
     const { retainDeletedMs } = this.#context.options;
     const retainMs = whole("retainMs", options.retainMs, retainDeletedMs, 0);
-    // With nothing to delete the session is not taken either.
-    if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
-    await this.#leases.run(options, async (lease) => {
-      refuseOpenRecords(lease);
-      await deleteSession(lease, { retainMs }, signal);
-      await (retainMs === 0 ? pruneWhole(lease, signal) : pruneWhenDue(lease, signal));
+    let isMade = false;
+    const onSending = (): void => {
+      isMade = true;
+    };
+    const work = async (): Promise<void> => {
+      // With nothing to delete the session is not taken either.
+      if (!options.lease && !(await this.#mayNeedDelete(session, retainMs, signal))) return;
+      await this.#leases.run(options, async (lease) => {
+        refuseOpenRecords(lease);
+        await deleteSession(lease, { retainMs, onSending }, signal);
+        await (retainMs === 0 ? pruneWhole(lease, signal) : pruneWhenDue(lease, signal));
+      });
+    };
+    await this.#observe("delete", options, work, (_, call) => {
+      if (isMade) tell("delete", () => ({ ...call, change: "deleted", retainMs }));
     });
   }
 
   async undelete(options: { session: string; lease?: Lease; signal?: AbortSignal }): Promise<void> {
-    const change = async (): Promise<void> => {
+    const change = async (): Promise<boolean> => {
       // A name that was never written stays unknown.
       if (!options.lease && !(await this.#newest(options.session, options.signal))) {
         throw neverSaved(options.session);
       }
-      await this.#change(options, (state, next) => draftUndeletion(options.session, state, next));
+      return await this.#change(options, (state, next) => draftUndeletion(options.session, state, next));
     };
-    await this.#namingOthers(options, change);
+    await this.#observe(
+      "undelete",
+      options,
+      () => this.#namingOthers(options, change),
+      (isMade, call) => {
+        if (isMade) tell("delete", () => ({ ...call, change: "undeleted" }));
+      },
+    );
   }
 
   /**
@@ -175,8 +258,45 @@ export class Vault implements ProfileStore {
     yield* readHistory(this.#log(session), signal);
   }
 
+  /**
+   * All that is known of a session without its contents; `undefined` when nothing was ever written for it. Takes a listing of
+   * the session beside the requests that a listing of all sessions makes for each.
+   * @throws `CORRUPT` or `WRONG_KEY` when its newest entry cannot be read
+   */
+  async details({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionDetails | undefined> {
+    return await sessionDetails(this.#context, sessionName(session), signal);
+  }
+
+  /**
+   * Reads what is stored of a session and checks it: every chunk against its id, and records for gaps. The databases of a
+   * profile are verified too, unless they were before they were stored; for that the profile is written to a private folder
+   * below the system's folder for temporary files, which is removed in any case. Reads only: another process may hold the
+   * session. Of a deleted session the generation is checked that `undelete` brings back.
+   * @param options.all whether every generation that is kept is checked, newest first. @default false, the current one
+   * @param options.deep whether databases are verified that were verified before. @default false
+   * @returns what was found of each generation; none when nothing is saved
+   * @throws `CORRUPT` or `WRONG_KEY` when the newest entry of the session cannot be read; `UNAVAILABLE` or `DENIED` when the
+   *   store, or the disk for temporary files, does not answer
+   */
+  async *verifySession({
+    session,
+    ...options
+  }: { session: string } & VerifyGenerations): AsyncGenerator<GenerationCheck, void, undefined> {
+    yield* verifyGenerations(this.#context, sessionName(session), options);
+  }
+
+  /**
+   * Tries all that a vault asks of its store: lists, reads, writes, deletes, creates one key several times at once. Its keys
+   * begin with `_vault/probe`, and are removed. No session is touched, nothing is tried again, and each request has 10 s.
+   * @throws the reason of `signal`; what the store refuses is told by the steps
+   */
+  async probe({ signal }: { signal?: AbortSignal } = {}): Promise<StoreProbe> {
+    return await probeStore(this.#context, signal);
+  }
+
   async prune(options: { session: string; lease: Lease; signal?: AbortSignal }): Promise<void> {
-    await this.#leases.run(options, (lease) => pruneOverdue(lease, options.signal));
+    const work = (): Promise<unknown> => this.#leases.run(options, (lease) => pruneOverdue(lease, options.signal));
+    await this.#observe("prune", options, work);
   }
 
   /**
@@ -188,21 +308,28 @@ export class Vault implements ProfileStore {
    */
   async rekey(options: LeasedOptions): Promise<RekeyReport> {
     const { session, signal } = options;
-    await this.#namingOthers(options, async () => {
-      if (await this.#newest(session, signal)) return;
-      throw new AbsentSession(`There is no session ${sessionName(session)} in this store.`);
-    });
-    return await this.#leases.run(options, (lease) => {
-      refuseOpenRecords(lease);
-      return rekey(lease, signal);
-    });
+    const work = async (): Promise<RekeyReport> => {
+      await this.#namingOthers(options, async () => {
+        if (await this.#newest(session, signal)) return;
+        throw new AbsentSession(`There is no session ${sessionName(session)} in this store.`);
+      });
+      return await this.#leases.run(options, (lease) => {
+        refuseOpenRecords(lease);
+        return rekey(lease, signal);
+      });
+    };
+    return await this.#observe("rekey", options, work, ({ generations, entries }, call) =>
+      tell("rekey", () => ({ ...call, generations: generations.length, entries })),
+    );
   }
 
   /** Whether a session of this name can be restored. @throws the error of the store, which does not know then */
-  async sessionExists({ session }: { session: string }): Promise<boolean> {
-    this.#zips.look(session);
-    const newest = await this.#newest(session);
-    return newest !== undefined && sessionState(newest).current !== undefined;
+  async sessionExists(options: { session: string }): Promise<boolean> {
+    this.#zips.look(options.session);
+    return await this.#observe("state", options, async () => {
+      const newest = await this.#newest(options.session);
+      return newest !== undefined && sessionState(newest).current !== undefined;
+    });
   }
 
   /**
@@ -211,20 +338,33 @@ export class Vault implements ProfileStore {
    * @throws `INVALID` naming every path that was tried when there is no zip, or none but one of an earlier run.
    */
   async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
-    const zip = await this.#zips.find({ session, path });
-    const report = await this.#leases.runOwn(sessionName(session), (lease) => saveZip(lease, zip.path));
-    zip.saved();
-    return report;
+    let epoch = 0;
+    const work = async (): Promise<SaveReport> => {
+      const zip = await this.#zips.find({ session, path });
+      const report = await this.#leases.runOwn(sessionName(session), (lease) => {
+        epoch = lease.epoch;
+        return saveZip(lease, zip.path);
+      });
+      zip.saved();
+      return report;
+    };
+    return await this.#observe("save", { session }, work, (report, call) => tellSave(report, call, "zip", epoch));
   }
 
   /** Writes the session as a zip to `path`, whole. @throws as {@link Vault.restoreProfile} */
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
-    return await this.#namingOthers({ session }, async () => {
+    const work = async (): Promise<RestoreReport> => {
       this.#zips.look(session);
       const report = await extractZip(this.#context, sessionName(session), path);
       await this.#zips.wrote(path);
       return report;
-    });
+    };
+    return await this.#observe(
+      "restore",
+      { session },
+      () => this.#namingOthers({ session }, work),
+      (report, call) => tellRestore(report, call, "zip"),
+    );
   }
 
   /**
@@ -233,14 +373,17 @@ export class Vault implements ProfileStore {
    *   missing or damaged; `WRONG_KEY` when their key was not given.
    */
   async openRecords({ onError = () => {}, ...options }: OpenRecordsOptions): Promise<SessionRecords> {
-    const lease = (await this.acquire(options)) as VaultLease;
-    try {
-      const told = (error: unknown): void => callListener(() => onError(error));
-      return await SessionRecords.open(lease, { onError: told }, options.signal);
-    } catch (error) {
-      await lease.release();
-      throw error;
-    }
+    const open = async (): Promise<SessionRecords> => {
+      const lease = (await this.acquire(options)) as VaultLease;
+      try {
+        const told = (error: unknown): void => callListener(() => onError(error));
+        return await SessionRecords.open(lease, { onError: told }, options.signal);
+      } catch (error) {
+        await lease.release();
+        throw error;
+      }
+    };
+    return await this.#observe("records", options, open, (records, call) => records.tellOpened(call));
   }
 
   /**
@@ -263,7 +406,20 @@ export class Vault implements ProfileStore {
     generation?: number;
     signal?: AbortSignal;
   }): Promise<ReadonlyMap<string, Buffer> | undefined> {
-    return (await peekRecords(this.#context, this.#log(options.session), options))?.values();
+    const peek = async (): Promise<ReadonlyMap<string, Buffer> | undefined> =>
+      (await peekRecords(this.#context, this.#log(options.session), options))?.values();
+    return await this.#observe("records", options, peek);
+  }
+
+  /** Does `work`, and tells how it has ended. @throws `INVALID` for a session of no possible name, and what `work` throws */
+  async #observe<T>(
+    operation: Operation,
+    { session, signal }: { session: string; signal?: AbortSignal | undefined },
+    work: () => Promise<T>,
+    told?: (result: T, call: CallEvent) => void,
+  ): Promise<T> {
+    const place = { session: sessionName(session), store: this.#context.kind, signal };
+    return await observe(operation, place, work, told);
   }
 
   /** Does `work`; the hint of its error names the sessions that are there, when this one is not. */
@@ -276,12 +432,22 @@ export class Vault implements ProfileStore {
     return new SessionLog(this.#context.blobs, this.#context.frames(sessionName(session)));
   }
 
-  /** Commits a change, and deletes what has become dead by it and by earlier ones, in batches. */
-  async #change(options: LeasedOptions, draft: Parameters<SessionWriter["commit"]>[0]): Promise<void> {
-    await this.#leases.run(options, async (lease) => {
+  /**
+   * Commits a change, and deletes what has become dead by it and by earlier ones, in batches.
+   * @returns whether there was anything to change
+   */
+  async #change(options: LeasedOptions, draft: Change): Promise<boolean> {
+    return await this.#leases.run(options, async (lease) => {
       refuseOpenRecords(lease);
-      await lease.writer.commit(draft, options.signal);
+      let isMade = false;
+      const drafted: Change = (state, next) => {
+        const made = draft(state, next);
+        isMade = made !== undefined;
+        return made;
+      };
+      await lease.writer.commit(drafted, options.signal);
       await pruneWhenDue(lease, options.signal);
+      return isMade;
     });
   }
 
@@ -316,6 +482,8 @@ function refuseOpenRecords({ session, writer }: VaultLease): void {
     hint: "`clear` of what `openRecords` returned deletes them. For all else close them first.",
   });
 }
+
+type Change = Parameters<SessionWriter["commit"]>[0];
 
 /** What {@link Vault.acquire} takes. */
 export interface AcquireOptions {

@@ -21,9 +21,14 @@ export function isRecordName(text: string): boolean {
   return RECORD_NAME.test(text) || text === PRE_KEY_MARK_NAME;
 }
 
+/** Whether it may be the name of a session. */
+export function isUuid(text: unknown): text is UUID {
+  return typeof text === "string" && UUID_TEXT.test(text);
+}
+
 /** @throws `INVALID`, with the text of wapi's error, unless it is a UUID */
 export function assertUuid(uuid: unknown): asserts uuid is UUID {
-  if (typeof uuid === "string" && UUID_TEXT.test(uuid)) return;
+  if (isUuid(uuid)) return;
   // What is no text may be an object with secrets.
   const shown = typeof uuid === "string" ? uuid.slice(0, 60) : typeof uuid;
   throw new VaultError("INVALID", `'${shown}' is not a valid UUID.`, {

@@ -14,19 +14,14 @@ blobContract(runner, {
   open: () => ({ blobs: new MemoryBlobs({ exclusiveCreate: false }) }),
 });
 // A memory store has blobs of its own, which nobody can look through: its suites run on a vault.
-const openVault = (options: VaultOptions, maxBlobBytes?: number): OpenedVault => {
-  const blobs = new MemoryBlobs(maxBlobBytes === undefined ? {} : { maxBlobBytes });
+const openVault = (options: VaultOptions): OpenedVault => {
+  const blobs = new MemoryBlobs();
   const again = (): Vault => new Vault({ ...options, blobs });
   return { blobs, store: again(), again };
 };
 storeSuites("a vault on memory", openVault, { withEncryption: true });
-storeSuites("a vault on memory with the smallest values", (options) => openVault(options, 64 * 1024));
 const sealed = { encryption: { key: testKey(2) } };
 leaseContract(runner, { name: "a vault on memory, sealed", open: () => withMortals(openVault(sealed), sealed) });
-blobContract(runner, {
-  name: "memory with the smallest values",
-  open: () => ({ blobs: new MemoryBlobs({ maxBlobBytes: 64 * 1024 }) }),
-});
 storeContract(runner, { name: "memory", open: () => ({ store: new MemoryStore() }) });
 
 it("a memory store takes the options of every store", async () => {

@@ -14,14 +14,20 @@ describe("a look at a session", () => {
     expect(await peekAuthState({ store, session: "bot" })).toBeUndefined();
     await one.saveCreds();
     const holder = expect.stringMatching(/:\d+$/);
-    expect(await peekAuthState({ store, session: "bot" })).toEqual({ registered: false, kind: "records", holder });
+    expect(await peekAuthState({ store, session: "bot" })).toEqual({
+      registered: false,
+      kind: "records",
+      records: 1,
+      holder,
+    });
     Object.assign(one.state.creds, linked());
     await one.saveCreds();
     const { me } = linked();
-    expect(await peekAuthState({ store, session: "bot" })).toEqual({ registered: true, me, kind: "records", holder });
+    const found = { registered: true, me, kind: "records", records: 1 };
+    expect(await peekAuthState({ store, session: "bot" })).toEqual({ ...found, holder });
     expect(one.lost.aborted).toBe(false);
     await one.close();
-    expect(await peekAuthState({ store, session: "Baileys-bot" })).toEqual({ registered: true, me, kind: "records" });
+    expect(await peekAuthState({ store, session: "Baileys-bot" })).toEqual(found);
     await store.delete({ session: "Baileys-bot" });
     expect(await peekAuthState({ store, session: "bot" })).toBeUndefined();
   });

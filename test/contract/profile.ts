@@ -34,13 +34,18 @@ export function captureOf(files: Files, { identity = true }: { identity?: boolea
   };
 }
 
+/** As {@link profileFiles}, of a device that is linked to the phone with this number, as WhatsApp Web writes it. */
+export function linkedProfileFiles(phone: string, more: Files = {}): Files {
+  return profileFiles(`\u0001"${phone}:7@c.us"`, more, "_https://web.whatsapp.com\0\u0001last-wid-md");
+}
+
 /** The least profile that Chromium would open with a session in it: a Local Storage of one record, and `more`. */
-export function profileFiles(value: string, more: Files = {}): Files {
+export function profileFiles(value: string, more: Files = {}, key = "key"): Files {
   const directory = "Default/Local Storage/leveldb";
   return {
     [`${directory}/CURRENT`]: Buffer.from("MANIFEST-000001\n"),
     [`${directory}/MANIFEST-000001`]: logRecord(versionEdit()),
-    [`${directory}/000003.log`]: logRecord(writeBatch("key", value)),
+    [`${directory}/000003.log`]: logRecord(writeBatch(key, value)),
     ...more,
   };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { storeFromUrl } from "../../address/store-from-url.ts";
 import { demoStores } from "../../demo/stores.ts";
 import { tell } from "../../demo/story.ts";
 import { terminal } from "../../demo/terminal.ts";
@@ -67,6 +68,16 @@ describe("the demo", () => {
     expect(stdout).not.toContain("\x1b[");
   });
 
+  it("keeps the session in the store of an address", async () => {
+    const address = `file:${join(rig.folder(), "sessions")}`;
+    const { status, stdout, stderr } = await demo(["--store", address]);
+    expect(status, stdout + stderr).toBe(0);
+    expect(stdout).toContain(`store = await storeFromUrl("${address}")`);
+    const names: string[] = [];
+    for await (const name of (await storeFromUrl(address, { env: {} })).sessions()) names.push(name);
+    expect(names).toEqual([expect.stringMatching(/^RemoteAuth-demo-/)]);
+  });
+
   it("fails with the reason when the store has lost the session with the machine", async () => {
     const folder = rig.folder();
     const directory = join(folder, "store");
@@ -89,6 +100,9 @@ describe("the demo", () => {
 
   it("accepts its options, and refuses others", async () => {
     expect(await demo(["--help"])).toMatchObject({ status: 0, stdout: expect.stringContaining("--store <kind>") });
+    const wrong = await demo(["--store", "redis://:hush@localhost/x"]);
+    expect(wrong).toMatchObject({ status: 1, stdout: expect.stringContaining("number of a database") });
+    expect(wrong.stdout + wrong.stderr).not.toContain("hush");
     expect(await demo(["--store", "tape"])).toMatchObject({ status: 1, stdout: expect.stringContaining("got tape") });
   });
 });

@@ -31,10 +31,12 @@ const pages = [
   "docs/deploy/read-only.md",
   "docs/backups.md",
   "docs/how-it-works.md",
+  "docs/observability.md",
   "docs/recovery.md",
   "docs/stores.md",
   "docs/security.md",
   "docs/wapi.md",
+  "docs/writing-an-adapter.md",
   "docs/moving.md",
   "docs/troubleshooting.md",
   "docs/what-dies.md",
@@ -58,11 +60,12 @@ describe("the package", () => {
     const files = run("tar", ["-tzf", packed.tarball], folder).split("\n").filter(Boolean);
     const top = new Set(files.map((file) => file.split("/").slice(0, 3).join("/")));
     for (const file of ["LICENSE", "README.md", "package.json"]) expect(top).toContain(`package/${file}`);
-    expect(files).toContain("package/lib/vault/FORMAT.md");
+    const formats = ["package/lib/session-file/FORMAT.md", "package/lib/vault/FORMAT.md"];
+    for (const format of formats) expect(files).toContain(format);
     const others = files.filter(
       (file) => !/^package\/((dist|docs|examples)\/|LICENSE$|[A-Z]+\.md$|package\.json$)/.test(file),
     );
-    expect(others).toEqual(["package/lib/vault/FORMAT.md"]);
+    expect(others.sort()).toEqual(formats);
     const tests = files.filter((file) => file.includes("/test/") && !file.startsWith("package/dist/test/contract/"));
     expect(tests).toEqual([]);
   });
@@ -98,10 +101,10 @@ describe("the package", () => {
   it("installs no other packages than docs/dependencies.md says", () => {
     const { packages } = JSON.parse(readFileSync(join(project, "node_modules/.package-lock.json"), "utf8"));
     expect(Object.keys(packages).sort()).toEqual(
-      ["pend", "wa-vault", "yauzl", "zstddec"].map((name) => `node_modules/${name}`),
+      ["commander", "pend", "uqr", "wa-vault", "yauzl", "zstddec"].map((name) => `node_modules/${name}`),
     );
     const page = readFileSync(join(installed, "docs/dependencies.md"), "utf8");
-    for (const name of ["yauzl", "pend", "zstddec"]) expect(page).toContain(`\`${name}\``);
+    for (const name of ["commander", "pend", "uqr", "yauzl", "zstddec"]) expect(page).toContain(`\`${name}\``);
   });
 
   it("loads yauzl with itself, and reads zips with it", () => {

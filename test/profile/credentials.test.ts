@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { captureProfile } from "../../lib/profile/capture/capture.ts";
 import { CheckedFiles } from "../../lib/profile/checked-files.ts";
-import { captureCredentials, probeCredentials } from "../../lib/profile/credentials.ts";
+import { captureCredentials, capturedPhone, probeCredentials } from "../../lib/profile/credentials.ts";
 import { verifyProfile } from "../../lib/profile/verify.ts";
 import { useFolder } from "../support/folder.ts";
 import { trustFiles } from "./support/clock.ts";
@@ -46,6 +46,22 @@ describe("probeCredentials", () => {
     expect(await probe(bothDatabases, youngLevelDb([[WID, "\u0001"]]))).toBe(missing);
     expect(await probe(bothDatabases, youngLevelDb([[WID, VALUE], [WID]]))).toBe(missing);
     expect(await probe(bothDatabases, youngLevelDb([[WID.replace("web", "faq"), VALUE]]))).toBe(missing);
+  });
+
+  it("tells the number of the phone, in the newest value, in Latin-1 and in UTF-16", async () => {
+    const phone = async (...entries: [string, string?][]): Promise<string | undefined> => {
+      await rm(dir, { recursive: true, force: true });
+      await writeFiles(dir, youngLevelDb(entries), LOCAL_STORAGE);
+      const capture = await captureProfile(dir, { live: false });
+      const found = await capturedPhone(capture);
+      await capture.close();
+      return found;
+    };
+    const wid = '"491701234567:12@c.us"';
+    expect(await phone([WID, '\u0001"5511988887777@c.us"'], [WID, `\u0001${wid}`])).toBe("491701234567");
+    expect(await phone([WID, `\0${Buffer.from(wid, "utf16le").toString("latin1")}`])).toBe("491701234567");
+    expect(await phone([WID, "\u0001null"])).toBeUndefined();
+    expect(await phone([WID, `\u0001${wid}`], [WID])).toBeUndefined();
   });
 
   it("finds none while a database is missing, or was deleted", async () => {

@@ -4,13 +4,15 @@ import type { Encryption } from "../../lib/vault/encryption.ts";
 import type { VaultOptions } from "../../lib/vault/vault.ts";
 
 /** Ours by the name of the backend, and the published ones that are in use. */
-export type StoreKind = "file" | "s3" | "mongo" | "redis" | "postgres" | "wwebjs-mongo" | "wwebjs-aws-s3";
+export type StoreKind = "file" | "s3" | "mongo" | "redis" | "postgres" | "address" | "wwebjs-mongo" | "wwebjs-aws-s3";
 
 /** A store, in words that travel to another process. */
 export interface StoreSpec {
   kind: StoreKind;
   /** Folder of a `file` store. */
   directory?: string;
+  /** Of an `address` store. */
+  address?: string;
   /** Address and credentials of the server, as a service's `env`. */
   env?: Readonly<Record<string, string>>;
   /** Keeps stores on one server apart: lower-case letters and digits. */
@@ -49,13 +51,21 @@ const stores: Record<StoreKind, (spec: StoreSpec) => Promise<SessionStore>> = {
   async redis({ env, name, ...vault }) {
     const { RedisStore } = await import("../../adapters/redis/index.ts");
     const { Redis } = await import("ioredis");
-    return new RedisStore({ client: new Redis(address(env, "REDIS_URL")), prefix: `${name}:`, ...vaultOptions(vault) });
+    return new RedisStore({
+      client: new Redis(variable(env, "REDIS_URL")),
+      prefix: `${name}:`,
+      ...vaultOptions(vault),
+    });
   },
   async postgres({ env, name, ...vault }) {
     const { PostgresStore } = await import("../../adapters/postgres/index.ts");
     const { Pool } = (await import("pg")).default;
-    const pool = new Pool({ connectionString: address(env, "POSTGRES_URL") });
+    const pool = new Pool({ connectionString: variable(env, "POSTGRES_URL") });
     return new PostgresStore({ pool, table: name, ...vaultOptions(vault) });
+  },
+  async address({ address, ...vault }) {
+    const { storeFromUrl } = await import("../../address/store-from-url.ts");
+    return await storeFromUrl(address, vaultOptions(vault));
   },
   async "wwebjs-mongo"({ env }) {
     const { MongoStore } = published("wwebjs-mongo");
@@ -94,11 +104,11 @@ interface Published {
 async function s3(env: StoreSpec["env"], bucket = "sessions") {
   const { CreateBucketCommand, S3Client } = await import("@aws-sdk/client-s3");
   const client = new S3Client({
-    endpoint: address(env, "S3_ENDPOINT"),
-    region: address(env, "AWS_REGION"),
+    endpoint: variable(env, "S3_ENDPOINT"),
+    region: variable(env, "AWS_REGION"),
     credentials: {
-      accessKeyId: address(env, "AWS_ACCESS_KEY_ID"),
-      secretAccessKey: address(env, "AWS_SECRET_ACCESS_KEY"),
+      accessKeyId: variable(env, "AWS_ACCESS_KEY_ID"),
+      secretAccessKey: variable(env, "AWS_SECRET_ACCESS_KEY"),
     },
     forcePathStyle: true,
     requestChecksumCalculation: "WHEN_REQUIRED",
@@ -113,10 +123,10 @@ async function s3(env: StoreSpec["env"], bucket = "sessions") {
 async function connected(env: StoreSpec["env"]) {
   const { Mongoose } = (await import("mongoose")).default;
   // One of its own: the one that comes with the library has one connection for all of the process.
-  return await new Mongoose().connect(address(env, "MONGODB_URI"));
+  return await new Mongoose().connect(variable(env, "MONGODB_URI"));
 }
 
-function address(env: StoreSpec["env"], name: string): string {
+function variable(env: StoreSpec["env"], name: string): string {
   const value = env?.[name];
   if (!value) throw new Error(`The store needs ${name}.`);
   return value;

@@ -1,4 +1,6 @@
+import { kindOf } from "../../diagnostics/observe.ts";
 import { isProfileStore, type SessionStore } from "../../store.ts";
+import { ObservedSession } from "./observed-session.ts";
 import { ProfileSession, type ProfileSessionOptions } from "./profile-session.ts";
 import type { StoreSession } from "./store-session.ts";
 import { ZipSession } from "./zip-session.ts";
@@ -14,6 +16,12 @@ export interface SessionOfStoreOptions extends ProfileSessionOptions {
 /** A view of a session in a store of either kind. */
 export function sessionOfStore(store: SessionStore, options: SessionOfStoreOptions): StoreSession {
   const { session, dataPath, zip } = options;
-  if (!zip && isProfileStore(store)) return new ProfileSession(store, session, options);
-  return new ZipSession(store, session, dataPath, !isProfileStore(store));
+  const place = { session, store: kindOf(store) };
+  if (!zip && isProfileStore(store)) {
+    return new ObservedSession(new ProfileSession(store, session, options), { ...place, form: "profile" });
+  }
+  return new ObservedSession(new ZipSession(store, session, dataPath, !isProfileStore(store)), {
+    ...place,
+    form: "zip",
+  });
 }

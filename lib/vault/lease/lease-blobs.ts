@@ -45,6 +45,11 @@ export class LeaseBlobs {
     this.#frames = frames;
   }
 
+  /** The fencing number of the lease. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** Key of a renewal. */
   key(turn: number): string {
     return this.#prefix + turnName(turn);

@@ -1,3 +1,6 @@
+import { tell } from "../../diagnostics/channels.ts";
+import { tellError } from "../../diagnostics/observe.ts";
+import { VaultError } from "../../errors.ts";
 import type { VaultContext } from "../context.ts";
 import type { LeaseTerms } from "../entry.ts";
 import { type Moment, NewestProof } from "../newest-proof.ts";
@@ -98,6 +101,7 @@ export class Renewals {
       await this.#deleteBefore(turn, signal);
       this.#isTold = false;
     } catch (error) {
+      this.#tellError(signal.aborted ? new VaultError("UNAVAILABLE", "The store did not answer.") : error);
       this.#failed(signal.aborted ? "The store did not answer." : String(error));
     }
   }
@@ -109,6 +113,14 @@ export class Renewals {
     this.#isTold = true;
     const what = `Could not renew the lease of ${this.#session} for ${Math.round(sinceMs / 1000)} s`;
     this.#context.warn(`${what}: another process may take the session and run it. ${why}`);
+    const { kind: store, by: owner } = this.#context;
+    const { epoch } = this.#blobs;
+    tell("lease", () => ({ session: this.#session, store, change: "overdue", owner, epoch, ms: sinceMs }));
+  }
+
+  #tellError(error: unknown): void {
+    if (this.#isOver) return;
+    tellError("renew", { session: this.#session, store: this.#context.kind, epoch: this.#blobs.epoch }, error);
   }
 
   /** By the clock that says more: the monotonic one stands still while a machine is suspended. */

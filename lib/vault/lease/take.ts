@@ -1,4 +1,5 @@
 import type { Mutex } from "../../async/mutex.ts";
+import { tell } from "../../diagnostics/channels.ts";
 import { VaultError } from "../../errors.ts";
 import type { VaultContext } from "../context.ts";
 import type { Entry, LeaseTerms, LogState } from "../entry.ts";
@@ -143,7 +144,7 @@ async function freeState(
       followed = state.n;
       continue;
     }
-    if (!isTold) context.warn(waiting(log.session, held, leftMs));
+    if (!isTold) tellWaiting(context, log.session, held, leftMs);
     isTold = true;
     // Most releases come soon after a process was told to end.
     const pollMs = Math.min(POLL_MS, held.ttlMs / LOOKS_PER_LEASE, Math.max(FIRST_POLL_MS, (now - began) / 4));
@@ -174,8 +175,10 @@ async function announce(context: VaultContext, session: string, signal: AbortSig
 }
 
 /** A process that waits for minutes and says nothing looks as if it hung. */
-function waiting(session: string, { owner, since }: HeldSession, ms: number): string {
-  return `Waiting up to ${Math.ceil(ms / 1000)} s for ${owner}, which has held ${session} since ${time(since)}.`;
+function tellWaiting(context: VaultContext, session: string, { owner, since }: HeldSession, ms: number): void {
+  const seconds = Math.ceil(ms / 1000);
+  context.warn(`Waiting up to ${seconds} s for ${owner}, which has held ${session} since ${time(since)}.`);
+  tell("lease", () => ({ session, store: context.kind, change: "waiting", owner, ms }));
 }
 
 function leaseHeld(session: string, { owner, since, expiresAt }: HeldSession): VaultError {

@@ -1,3 +1,4 @@
+import { tell } from "../../diagnostics/channels.ts";
 import { isVaultError, type VaultError } from "../../errors.ts";
 import type { EntryName } from "../entry.ts";
 import { chunkKey } from "../layout.ts";
@@ -179,6 +180,10 @@ export class Folding {
       this.#mending.renewed();
     }
     this.#ride.drop();
+    const { session, epoch, context } = this.#lease;
+    const { n: entry } = fold.through;
+    const { files: records } = this.#table.size;
+    tell("records", () => ({ session, store: context.kind, change: "folded", epoch, entry, records }));
   }
 
   /** Begins what is due. */

@@ -1,3 +1,6 @@
+import { tell } from "../../diagnostics/channels.ts";
+import type { Operation } from "../../diagnostics/events.ts";
+import { tellError } from "../../diagnostics/observe.ts";
 import { isVaultError } from "../../errors.ts";
 import { deleteSession } from "../deletion.ts";
 import { currentOf, type EntryName, type LogState } from "../entry.ts";
@@ -53,6 +56,10 @@ export class RecordsWriter {
   readonly #sent = new SentEntries();
   /** The sets in the log, as far as it is known: another holder may have come before. */
   #unconfirmed: QueuedSet[] = [];
+  /** Their entries, of which nobody was told yet. */
+  #untold: { entry: number; sets: readonly QueuedSet[]; bytes: number }[] = [];
+  /** When the newest entry was sent, by `performance.now()`. */
+  #sentAt = 0;
   #writing: Promise<void> | undefined;
   /** Those of an entry that the store has refused: each is sent alone. */
   readonly #suspects = new WeakSet<QueuedSet>();
@@ -68,7 +75,11 @@ export class RecordsWriter {
     this.#mostBytes = chunkBytes - ENTRY_ROOM;
     this.#table = stored.table;
     this.queue = new RecordQueue(stored.table);
-    this.#folding = new Folding(lease, stored, { keyId, append: () => this.#append(), onError });
+    this.#folding = new Folding(lease, stored, {
+      keyId,
+      append: () => this.#append(),
+      onError: (error) => this.#failed(error),
+    });
     lease.writer.listener = {
       appended: (entry) => this.#appended(entry),
       confirmed: () => this.#confirmed(),
@@ -95,6 +106,11 @@ export class RecordsWriter {
   /** What is not known to be in the log. */
   get #left(): readonly (QueuedSet | QueuedClear)[] {
     return [...this.#unconfirmed, ...this.queue.waiting];
+  }
+
+  /** All records in the log, and the bytes of their keys and values. */
+  get size(): { records: number; bytes: number } {
+    return { records: this.#table.size.files, bytes: this.#table.bytes };
   }
 
   /** Whether a set or clear that was refused changes this record, and an entry with it may arrive all the same. */
@@ -124,6 +140,7 @@ export class RecordsWriter {
     const left = this.#left;
     this.queue.removeAll();
     this.#unconfirmed = [];
+    this.#untold = [];
     return left;
   }
 
@@ -141,7 +158,7 @@ export class RecordsWriter {
           if (signal.aborted || this.#lease.lost.aborted) return;
           const isRefused = isVaultError(error) && !error.retryable;
           if (!isRefused) this.#folding.doubt();
-          this.#onError(error);
+          this.#failed(error, this.queue.nextClear ? "delete" : "records");
           if (isRefused && this.#refuse(error)) continue;
           try {
             await this.#lease.context.clock.sleep(pauseMs, signal);
@@ -194,7 +211,12 @@ export class RecordsWriter {
   /** Deletes all records: what was set before is in the log by now. */
   async #clear(clear: QueuedClear, signal: AbortSignal): Promise<void> {
     const { retainMs } = clear;
-    const onSending = (id: string): void => this.#sent.add(id, "clear");
+    const began = performance.now();
+    let isMade = false;
+    const onSending = (id: string): void => {
+      isMade = true;
+      this.#sent.add(id, "clear");
+    };
     this.#folding.hurry();
     // Not tried again here: nobody knows for how long, and the next set waits for it.
     const isDone = await this.#lease.run(async () => {
@@ -202,8 +224,25 @@ export class RecordsWriter {
       return retainMs > 0 || (await pruneSettled(this.#lease, signal));
     }, signal);
     this.queue.remove([clear]);
-    if (isDone) clear.resolve();
-    else clear.reject(notDeleted(this.#lease.session));
+    const { session, context } = this.#lease;
+    const place = { session, store: context.kind };
+    if (!isDone) {
+      const error = notDeleted(session);
+      tellError("delete", place, error);
+      clear.reject(error);
+      return;
+    }
+    if (isMade) {
+      const ms = performance.now() - began;
+      tell("delete", () => ({ ...place, change: "deleted", retainMs, ms, retries: 0 }));
+    }
+    clear.resolve();
+  }
+
+  #failed(error: unknown, operation: Operation = "records"): void {
+    const { session, context } = this.#lease;
+    tellError(operation, { session, store: context.kind }, error);
+    this.#onError(error);
   }
 
   async #wholeRecords(signal: AbortSignal): Promise<WholeRecords | undefined> {
@@ -226,6 +265,7 @@ export class RecordsWriter {
     const folded = fold ? draftFold(state, next, { fold, ...whole }) : undefined;
     const bytes = sets.reduce((sum, set) => sum + set.bytes, 0);
     const hasOverdue = folded !== undefined && (folded.live ?? []).length < state.live.length;
+    this.#sentAt = performance.now();
     this.#sent.add(next.id, { sets, bytes, fold: current && fold, hasOverdue });
     return {
       kind: "records",
@@ -248,6 +288,7 @@ export class RecordsWriter {
     this.#table.apply(n, changesOf(sets));
     this.queue.remove(sets);
     this.#unconfirmed.push(...sets);
+    if (sets.length > 0) this.#untold.push({ entry: n, sets, bytes });
     this.#folding.appended({ n, id, bytes }, fold);
     if (hasOverdue) this.#folding.sweep();
   }
@@ -255,7 +296,21 @@ export class RecordsWriter {
   #confirmed(): void {
     const sets = this.#unconfirmed;
     this.#unconfirmed = [];
+    this.#tellSets();
     for (const { resolve } of sets) resolve();
+  }
+
+  #tellSets(): void {
+    const entries = this.#untold;
+    this.#untold = [];
+    const { session, epoch, context } = this.#lease;
+    for (const { entry, sets, bytes } of entries) {
+      tell("records", () => {
+        const ms = performance.now() - this.#sentAt;
+        const records = changesOf(sets).length;
+        return { session, store: context.kind, change: "set", epoch, entry, records, bytes, sets: sets.length, ms };
+      });
+    }
   }
 
   /**

@@ -1,4 +1,6 @@
 import { setImmediate } from "node:timers/promises";
+import { tell } from "../../diagnostics/channels.ts";
+import type { CallEvent } from "../../diagnostics/events.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import type { VaultLease } from "../lease.ts";
 import { whole } from "../options.ts";
@@ -67,6 +69,16 @@ export class SessionRecords {
     const [keyId, chunkBytes] = await Promise.all([context.frames(session).keyId(), context.chunkBytes(signal)]);
     const { table, segments, loose } = stored ?? { table: new RecordTable(), segments: [], loose: [] };
     return new SessionRecords(lease, { table, segments, loose }, { keyId, chunkBytes, ...options });
+  }
+
+  /** Tells that they were opened. */
+  tellOpened(call: CallEvent): void {
+    const { epoch, writer } = this.#lease;
+    tell("records", () => {
+      const entry = writer.state.records?.last?.n;
+      const size = this.#writer.size;
+      return { ...call, change: "opened", epoch, ...(entry === undefined ? {} : { entry }), ...size };
+    });
   }
 
   /** Aborts when another process has taken the session. */

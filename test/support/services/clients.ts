@@ -20,8 +20,7 @@ export function s3Client(service: Pick<Service, "env">, settings: S3ClientConfig
 }
 
 /** Makes a new bucket, and returns its name. */
-export async function newBucket(client: S3Client): Promise<string> {
-  const Bucket = `wa-vault-${unique()}`;
+export async function newBucket(client: S3Client, Bucket = `wa-vault-${unique()}`): Promise<string> {
   await client.send(new CreateBucketCommand({ Bucket }));
   return Bucket;
 }

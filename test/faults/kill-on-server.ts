@@ -6,20 +6,25 @@ import { expectWarning } from "../support/warnings.ts";
 import { killAtMoments, recordsLife } from "./kill-moments.ts";
 import { placeOn } from "./kill-places.ts";
 
-const servers = [
-  { name: "Redis", kind: "redis", start: startRedis },
-  { name: "S3", kind: "s3", start: startS3 },
-  { name: "MongoDB", kind: "mongo", start: startMongo },
-  { name: "PostgreSQL", kind: "postgres", start: startPostgres },
-] as const;
+/** A server that sessions are kept on. */
+export type ServerKind = "redis" | "s3" | "mongo" | "postgres";
 
-// While records are set, a listing of S3Proxy lacks keys that have long been there; then a prune leaves everything alone.
-expectWarning(/^WaVaultWarning: (Left old data|The store has lost chunks) of Baileys-/);
-// The long run kills some hundred processes.
-vi.setConfig({ testTimeout: times(300_000, 3_600_000) });
+const servers = {
+  redis: { name: "Redis", start: startRedis },
+  s3: { name: "S3", start: startS3 },
+  mongo: { name: "MongoDB", start: startMongo },
+  postgres: { name: "PostgreSQL", start: startPostgres },
+} as const;
 
-for (const [turn, server] of servers.entries()) {
-  await suiteWith(`kill -9 in the life of a session on ${server.name}`, shared(server.start), (service) => {
+/** Kills processes in the middle of a life of a session on a server of this kind. */
+export async function killOnServer(kind: ServerKind): Promise<void> {
+  const { name, start } = servers[kind];
+  const turn = Object.keys(servers).indexOf(kind);
+  // While records are set, a listing of S3Proxy lacks keys that have long been there; then a prune leaves everything alone.
+  expectWarning(/^WaVaultWarning: (Left old data|The store has lost chunks) of Baileys-/);
+  // The long run kills some hundred processes.
+  vi.setConfig({ testTimeout: times(300_000, 3_600_000) });
+  await suiteWith(`kill -9 in the life of a session on ${name}`, shared(start), (service) => {
     // All moments are tried on a directory: here are some of them, others on each server. The long run has all.
     const some =
       (count: number) =>
@@ -29,12 +34,12 @@ for (const [turn, server] of servers.entries()) {
       };
 
     it("before and after requests: the session is as its last call left it, and nothing unneeded stays", async () => {
-      const moments = await killAtMoments(await placeOn(server.kind, service), "step", some(4));
+      const moments = await killAtMoments(await placeOn(kind, service), "step", some(4));
       expect(moments.length).toBeGreaterThan(2);
     });
 
     it("in the middle of puts and deletes: the same", async () => {
-      const moments = await killAtMoments(await placeOn(server.kind, service), "amid", some(3));
+      const moments = await killAtMoments(await placeOn(kind, service), "amid", some(3));
       expect(moments.length).toBeGreaterThan(1);
     });
 
@@ -42,7 +47,7 @@ for (const [turn, server] of servers.entries()) {
       const moments: string[] = [];
       // In the middle of a request it is killed on a directory, and here while it saves.
       for (const how of ["step", ...onlyLong("amid" as const)] as const)
-        moments.push(...(await killAtMoments(await placeOn(server.kind, service), how, some(3), recordsLife)));
+        moments.push(...(await killAtMoments(await placeOn(kind, service), how, some(3), recordsLife)));
       expect(moments.length).toBeGreaterThan(1);
     });
   });

@@ -1,0 +1,60 @@
+import { type Command, Option } from "commander";
+import { VaultError } from "../../lib/errors.ts";
+import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
+import { openSession, sessionWords, undeleteHint, untilWords } from "../change/session.ts";
+import type { Cli, CommonOptions } from "../cli.ts";
+import { durationOf } from "../duration.ts";
+import { withChange, withExamples, withStore } from "../options.ts";
+import { durationWords } from "../terminal/words.ts";
+
+interface DeleteOptions extends CommonOptions, WaitOptions {
+  readonly retain?: number;
+  readonly now?: boolean;
+}
+
+/** That of a store which is opened without `retainDeletedMs`. */
+const RETAIN_MS = 7 * 24 * 60 * 60 * 1000;
+
+export function addDelete(program: Command, cli: Cli): void {
+  const command = withWait(withChange(withStore(program.command("delete"))))
+    .description("Delete a session. `undelete` brings it back for a while.")
+    .argument("<session>", "name of the session")
+    .option("--retain <duration>", "how long it can be brought back (default: 7d)", durationOf("--retain"))
+    .addOption(new Option("--now", "delete it for good: nothing brings it back").conflicts("retain"))
+    .helpGroup("Change:")
+    .action((given: string, options: DeleteOptions) => remove(cli, given, options));
+  withExamples(command, [
+    ["delete support", "delete RemoteAuth-support; it can be brought back for 7 days"],
+    ["delete support --retain 30d --yes", "for 30 days, without a question"],
+    ["delete support --now", "for good"],
+  ]);
+}
+
+async function remove(cli: Cli, given: string, options: DeleteOptions): Promise<void> {
+  const retainMs = options.now ? 0 : (options.retain ?? RETAIN_MS);
+  const meant = await openSession(cli, given, options);
+  const { store, session, facts } = meant;
+  const told = { store: store.address, session };
+  const isForGood = retainMs === 0;
+  if (!facts.saved && !facts.deleted) {
+    throw new VaultError("ABSENT", `Could not delete ${session}: nothing was ever saved for it.`);
+  }
+  if (facts.deleted && !(isForGood && facts.saved)) {
+    if (options.json) return cli.json({ ...told, unchanged: true, deleted: facts.deleted });
+    return cli.out.line(`${sessionWords(facts)} is deleted already. ${undeleteHint(facts)}`);
+  }
+  const after = isForGood
+    ? "for good: nothing brings it back, and its bot must be linked anew"
+    : `for ${durationWords(retainMs)} \`wa-vault undelete\` brings it back`;
+  if (options.dryRun) {
+    if (options.json) return cli.json({ ...told, dryRun: true, retainMs, facts });
+    return cli.out.line(`Would delete ${sessionWords(facts)}: ${after}.`);
+  }
+  await cli.confirm(`Delete ${sessionWords(facts)}? ${after[0]?.toUpperCase()}${after.slice(1)}.`, options);
+  await underLease(cli, meant, options, (lease) => store.delete({ session, lease, retainMs, signal: cli.signal }));
+  const now = await store.facts({ session, signal: cli.signal });
+  if (options.json) return cli.json({ ...told, unchanged: false, deleted: now?.deleted });
+  const back =
+    isForGood || !now?.deleted ? "Nothing is left of it." : `It can be brought back ${untilWords(now.deleted.until)}.`;
+  cli.out.line(`Deleted ${session}. ${back}`);
+}

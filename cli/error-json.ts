@@ -1,0 +1,15 @@
+import { isVaultError, safeMessage } from "../lib/errors.ts";
+import { hintOf } from "./hints.ts";
+
+/** An error as programs get it. docs/command.md describes it. */
+export interface ErrorJson {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+/** An error for programs. */
+export function errorJson(error: unknown): ErrorJson {
+  if (isVaultError(error)) return { code: error.code, message: error.message, hint: hintOf(error) };
+  return { code: "UNKNOWN", message: safeMessage(error) };
+}

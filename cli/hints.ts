@@ -1,0 +1,10 @@
+import type { VaultError } from "../lib/errors.ts";
+
+/** What a person at a terminal can do; the hints of the library name its options. */
+export function hintOf({ code, hint }: VaultError): string | undefined {
+  if (code !== "WRONG_KEY") return hint;
+  return (
+    "Nothing was changed. Set WA_VAULT_KEY to that key, or to several keys with commas between them (of the store that " +
+    "sessions go to: WA_VAULT_TO_KEY). Without its key nobody can change or delete a session by a command."
+  );
+}

@@ -1,0 +1,46 @@
+// `cli/migrate` finds the sessions of other packages, and moves each into a store of this one. Nothing is written to an old
+// setup.
+import type { Vault } from "../../lib/vault/vault.ts";
+
+/** The setups that are known, as `--from` names them. */
+export const KINDS = ["local-auth", "wwebjs-mongo", "wwebjs-aws-s3", "zips", "multi-file", "wapi"] as const;
+export type OldKind = (typeof KINDS)[number];
+
+/** What has become of one session. */
+export interface Moved {
+  /** The store had exactly this already. */
+  readonly unchanged: boolean;
+  /** Files of the profile, or records. */
+  readonly files: number;
+  /** Of a profile. */
+  readonly bytes?: number;
+  readonly warnings?: readonly string[];
+}
+
+/** How a session is moved. */
+export interface MoveOptions {
+  readonly to: Vault;
+  readonly replace: boolean;
+  readonly signal: AbortSignal;
+  readonly onStep: (step: string) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/** One session of an old setup. */
+export interface OldSession {
+  readonly kind: OldKind;
+  /** Its name there. */
+  readonly name: string;
+  /** Its name in a store of this package. */
+  readonly session: string;
+  move(options: MoveOptions): Promise<Moved>;
+  /** The same under another name. @throws `INVALID` when it is none */
+  as(name: string): OldSession;
+}
+
+/** What an old setup has. */
+export interface OldSetup {
+  readonly sessions: readonly OldSession[];
+  /** What lies beside the sessions, and is none: for people. */
+  readonly left: readonly string[];
+}

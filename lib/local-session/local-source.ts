@@ -1,0 +1,47 @@
+import { copyFile } from "node:fs/promises";
+import { zipFiles } from "../archive/zip.ts";
+import { VaultError } from "../errors.ts";
+import { captureProfile } from "../profile/capture/capture.ts";
+import type { SessionStore } from "../store.ts";
+import { withClosedProfile } from "./closed-profile.ts";
+import type { LocalSession } from "./recognise.ts";
+
+/** A profile, or the zip of one, as a store that has it alone: for `copySession`, which checks what it reads. */
+export class LocalSource implements SessionStore {
+  readonly #local: LocalSession;
+  readonly #options: { signal: AbortSignal | undefined; onWarning?: ((message: string) => void) | undefined };
+
+  constructor(
+    local: LocalSession,
+    options: { signal: AbortSignal | undefined; onWarning?: ((message: string) => void) | undefined },
+  ) {
+    this.#local = local;
+    this.#options = options;
+  }
+
+  async sessionExists(): Promise<boolean> {
+    return true;
+  }
+
+  async extract({ path: zip }: { session: string; path: string }): Promise<void> {
+    const { kind, path } = this.#local;
+    if (kind === "zip") return await copyFile(path, zip);
+    const { signal } = this.#options;
+    await withClosedProfile(path, { ...this.#options, isRead: true }, async () => {
+      const capture = await captureProfile(path, { live: false, signal });
+      try {
+        await zipFiles(capture.files, zip, { signal });
+      } finally {
+        await capture.close();
+      }
+    });
+  }
+
+  async save(): Promise<never> {
+    throw new VaultError("INVALID", "Could not change the session that is read.");
+  }
+
+  async delete(): Promise<never> {
+    throw new VaultError("INVALID", "Could not change the session that is read.");
+  }
+}

@@ -1,0 +1,245 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { zipFiles } from "../archive/zip.ts";
+import { type CopyProgress, copySession } from "../copy-session.ts";
+import { exists } from "../disk/durable.ts";
+import { codeOf, diskError } from "../disk/errors.ts";
+import { fileSources } from "../disk/file-source.ts";
+import { makeTemporary } from "../disk/temporary.ts";
+import { invalidOption, VaultError } from "../errors.ts";
+import { discardReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
+import { type GenerationStore, OneGeneration } from "../session-file/one-generation.ts";
+import type { CaptureFile, RestoreReport } from "../store.ts";
+import { sessionName } from "../vault/layout.ts";
+import type { Vault } from "../vault/vault.ts";
+import { warningListener } from "../warnings.ts";
+import { withClosedProfile } from "./closed-profile.ts";
+import { withScratchVault } from "./scratch-vault.ts";
+
+/** What a session may be pulled as. */
+export type PullForm = "profile" | "local-auth" | "zip" | "multi-file";
+
+/** What {@link pullSession} takes. */
+export interface PullSessionOptions {
+  /** A store of this package; nothing is written to it. */
+  from: Vault;
+  /** Name of the session, e.g. `RemoteAuth-support` or `Baileys-support`. */
+  session: string;
+  /** Path of what is written; for `local-auth` the data path, in which the profile has the folder of its client id. */
+  to: string;
+  /**
+   * - `profile`: a browser profile, the folder itself
+   * - `local-auth`: the profile in the data path of a `LocalAuth`, shipped or ours: `<to>/session-<clientId>`
+   * - `zip`: the zip of a profile, as `RemoteAuth` and the stores for it keep it
+   * - `multi-file`: a directory of `useMultiFileAuthState`, for a session of Baileys
+   *
+   * @default `multi-file` for a session of Baileys; else `zip` where `to` ends in `.zip`, `local-auth` where it ends in
+   *   `.wwebjs_auth`, and `profile`
+   */
+  as?: PullForm | undefined;
+  /** @default the current one */
+  generation?: number | undefined;
+  /** Replaces what is at the place. @default false: only an empty folder may be there */
+  overwrite?: boolean | undefined;
+  /** Told at the beginning of each step. */
+  onProgress?: ((progress: CopyProgress) => void) | undefined;
+  /** Called with warnings for a person. @default `process.emitWarning` */
+  onWarning?: ((message: string) => void) | undefined;
+  /** Ends the work at once, with its reason: the place is as it was then. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The result of a pull. */
+export interface PullReport {
+  /** Name of the session in the store. */
+  readonly session: string;
+  /** The form that was written. */
+  readonly as: PullForm;
+  /** Absolute path of the profile, the zip or the directory. */
+  readonly path: string;
+  /** How many files, or records, the session has. */
+  readonly files: number;
+  /** Bytes of the files, or of the values of the records. */
+  readonly bytes: number;
+  /** The generation that was pulled; absent for a session of Baileys, unless it was named. */
+  readonly generation?: number;
+  /** Newer generations that were not whole. */
+  readonly skipped: RestoreReport["skipped"];
+  /** The process that has the session in the store (`host:pid`): two bots must not run it. */
+  readonly heldBy?: string;
+  /** How long it took, in milliseconds. */
+  readonly ms: number;
+}
+
+/**
+ * Writes a session of a store to the disk, in a form that bots take which do not use the store: verified, beside its place, and
+ * only then moved there. The session in the store stays as it is.
+ * @throws `CONFLICT` when something is at the place and `overwrite` is not set; `LEASE_HELD` when a browser has the profile at
+ *   the place open, or a bot has a session of Baileys in the store; `INVALID` when the session cannot have that form; `ABSENT`,
+ *   `CORRUPT` and `WRONG_KEY` as a restore; `UNAVAILABLE` or `DENIED` when the store or the disk fails; the reason of `signal`
+ */
+export async function pullSession(options: PullSessionOptions): Promise<PullReport> {
+  const { from, to, generation, signal } = options;
+  signal?.throwIfAborted();
+  if (typeof to !== "string" || to === "") throw invalidOption("to", "a path", to);
+  const session = sessionName(options.session);
+  const began = performance.now();
+  const state = await from.state({ session, ...(signal ? { signal } : {}) });
+  const kind = state?.kind ?? "profile";
+  const { as, path } = placeOf(session, kind, options);
+  const owner = state?.lease?.owner;
+  const call: Call = { ...options, session, path };
+  const done = as === "multi-file" ? await toMultiFile(call) : as === "zip" ? await toZip(call) : await toProfile(call);
+  const number = done.generation ?? generation;
+  return {
+    session,
+    as,
+    path,
+    files: done.files,
+    bytes: done.bytes,
+    ...(number === undefined ? {} : { generation: number }),
+    skipped: done.skipped ?? [],
+    ...(owner === undefined ? {} : { heldBy: owner }),
+    ms: performance.now() - began,
+  };
+}
+
+interface Call extends PullSessionOptions {
+  readonly path: string;
+}
+
+type Done = Pick<RestoreReport, "files" | "bytes"> & Partial<Pick<RestoreReport, "generation" | "skipped">>;
+
+/** The form and the place of a pull, before anything is read or written. @throws `INVALID` */
+export function placeOf(
+  session: string,
+  kind: "profile" | "records",
+  { to, as }: Pick<PullSessionOptions, "to" | "as">,
+): { readonly as: PullForm; readonly path: string } {
+  const path = resolve(to);
+  const form = as ?? (kind === "records" ? "multi-file" : formOf(path));
+  if ((form === "multi-file") !== (kind === "records")) {
+    const [what, takes] =
+      kind === "records" ? ["a session of Baileys", "multi-file"] : ["the profile of a browser", "profile"];
+    throw new VaultError("INVALID", `Could not pull ${session} as ${form}: it is ${what}.`, {
+      hint: `Pull it as \`${takes}\`.`,
+    });
+  }
+  if (form !== "local-auth") return { as: form, path };
+  const [, id] = /^RemoteAuth(?:-(.+))?$/.exec(session) ?? [];
+  return { as: form, path: join(path, id === undefined ? "session" : `session-${id}`) };
+}
+
+function formOf(path: string): PullForm {
+  if (/\.zip$/i.test(path)) return "zip";
+  return basename(path) === ".wwebjs_auth" ? "local-auth" : "profile";
+}
+
+async function toProfile(call: Call): Promise<Done> {
+  const { from, session, path, generation, signal, onWarning } = call;
+  await checkFree(call, "folder");
+  await makeParent(path);
+  return await withClosedProfile(path, { isRead: false, signal, onWarning: warningListener(onWarning) }, async () => {
+    await recoverSwap(path);
+    const staged = newStagingPath(path);
+    try {
+      tell(call, "reading");
+      const report = await from.restoreProfile({ session, into: staged, generation, signal });
+      tell(call, "writing", report);
+      await checkFree(call, "folder");
+      signal?.throwIfAborted();
+      await swapIn({ from: staged, to: path, isOnDisk: report.isOnDisk ?? false });
+      await discardReplaced(path);
+      return report;
+    } catch (error) {
+      await rm(staged, { recursive: true, force: true });
+      throw error;
+    }
+  });
+}
+
+async function toZip(call: Call): Promise<Done> {
+  const { from, session, path, generation, signal } = call;
+  await checkFree(call, "file");
+  await makeParent(path);
+  const directory = await makeTemporary(path);
+  try {
+    tell(call, "reading");
+    const into = join(directory, "profile");
+    const report = await from.restoreProfile({ session, into, generation, signal });
+    tell(call, "writing", report);
+    const files = (await fileSources(into)).map((file): CaptureFile => ({ ...file, change: "never" }));
+    await checkFree(call, "file");
+    await zipFiles(files, path, { signal });
+    return report;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function toMultiFile(call: Call): Promise<Done> {
+  const { from, session, path, generation, overwrite = false, onProgress, onWarning, signal } = call;
+  await checkFree(call, "folder");
+  await makeParent(path);
+  const one = generation === undefined ? from : new OneGeneration(from as GenerationStore, generation, signal);
+  // A state that was replaced is whole until the new one has its place.
+  const place = overwrite ? newStagingPath(path) : path;
+  // Only who has a session of Baileys loads what reads it.
+  const { migrateAuthState } = await import("../baileys/migration/migrate-auth-state.ts");
+  return await withScratchVault(async (vault) => {
+    const copied = await copySession({ from: one, to: vault, session, fromSession: session, onProgress, signal });
+    try {
+      const { warnings } = await migrateAuthState({
+        from: { store: vault, session },
+        to: { multiFile: place },
+        signal,
+      });
+      for (const warning of warnings) warningListener(onWarning)(warning);
+      if (overwrite) {
+        signal?.throwIfAborted();
+        await swapIn({ from: place, to: path });
+        await discardReplaced(path);
+      }
+    } catch (error) {
+      if (overwrite) await rm(place, { recursive: true, force: true });
+      throw error;
+    }
+    return copied;
+  });
+}
+
+/** @throws `CONFLICT` when something is there that must not be replaced; `INVALID` when it cannot be */
+async function checkFree({ path, overwrite = false }: Call, form: "file" | "folder"): Promise<void> {
+  try {
+    if (!(await exists(path))) return;
+    const entries = await readdir(path).catch((cause: unknown) => {
+      if (codeOf(cause) === "ENOTDIR") return undefined;
+      throw cause;
+    });
+    if ((entries === undefined) !== (form === "file")) {
+      throw new VaultError(
+        "INVALID",
+        `Could not write ${path}: there is a ${form === "file" ? "folder" : "file"} of this name.`,
+      );
+    }
+    if (entries?.length === 0 || overwrite) return;
+  } catch (cause) {
+    throw diskError(`look at ${path}`, cause);
+  }
+  throw new VaultError("CONFLICT", `Could not write ${path}: ${form === "file" ? "it is there" : "it is not empty"}.`, {
+    hint: "Choose another place, or say that it is to be replaced (`overwrite`).",
+  });
+}
+
+async function makeParent(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw diskError(`make the folder ${dirname(path)}`, cause);
+  }
+}
+
+function tell({ onProgress, signal, session }: Call, step: CopyProgress["step"], sizes?: Done): void {
+  signal?.throwIfAborted();
+  onProgress?.({ step, session, ...(sizes && { files: sizes.files, bytes: sizes.bytes }) });
+}

@@ -1,0 +1,76 @@
+import { rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { zipFiles } from "../archive/zip.ts";
+import { fileSources } from "../disk/file-source.ts";
+import { makeTemporary } from "../disk/temporary.ts";
+import { VaultError } from "../errors.ts";
+import type { CaptureFile, GenerationInfo, RestoreReport, SessionState, SessionStore } from "../store.ts";
+import type { Vault } from "../vault/vault.ts";
+
+/** What a source of older generations must have. */
+export type GenerationStore = SessionStore & Pick<Vault, "state" | "restoreProfile" | "peekRecords">;
+
+/** One generation of a session, as a store that has nothing else: for `copySession`, which copies the current one. */
+export class OneGeneration implements SessionStore {
+  readonly #store: GenerationStore;
+  readonly #generation: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(store: GenerationStore, generation: number, signal: AbortSignal | undefined) {
+    this.#store = store;
+    this.#generation = generation;
+    this.#signal = signal;
+  }
+
+  /** What the store tells of it; `undefined` when the session has no such generation. */
+  async find(session: string): Promise<GenerationInfo | undefined> {
+    const state = await this.#store.state({ session, ...this.#call });
+    return state?.generations.find(({ generation }) => generation === this.#generation);
+  }
+
+  async state(options: { session: string; signal?: AbortSignal }): Promise<SessionState | undefined> {
+    return await this.#store.state({ ...options, ...this.#call });
+  }
+
+  async sessionExists({ session }: { session: string }): Promise<boolean> {
+    return (await this.find(session)) !== undefined;
+  }
+
+  async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
+    const directory = await makeTemporary(resolve(path));
+    try {
+      const into = join(directory, "profile");
+      const generation = this.#generation;
+      const report = await this.#store.restoreProfile({ session, into, generation, ...this.#call });
+      const files = (await fileSources(into)).map((file): CaptureFile => ({ ...file, change: "never" }));
+      await zipFiles(files, path, this.#call);
+      return report;
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  async peekRecords({ session }: { session: string }): Promise<ReadonlyMap<string, Buffer> | undefined> {
+    return await this.#store.peekRecords({ session, generation: this.#generation, ...this.#call });
+  }
+
+  async openRecords(): Promise<never> {
+    throw this.#readOnly();
+  }
+
+  async save(): Promise<never> {
+    throw this.#readOnly();
+  }
+
+  async delete(): Promise<never> {
+    throw this.#readOnly();
+  }
+
+  #readOnly(): VaultError {
+    return new VaultError("INVALID", "Could not change an older generation: it is a copy that is read.");
+  }
+
+  get #call(): { signal?: AbortSignal } {
+    return this.#signal ? { signal: this.#signal } : {};
+  }
+}

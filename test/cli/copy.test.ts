@@ -1,0 +1,162 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { FileStore } from "../../adapters/fs/index.ts";
+import { profileFiles } from "../contract/profile.ts";
+import { testKey } from "../support/keys.ts";
+import { expectWarning } from "../support/warnings.ts";
+import { runCli } from "./support/run-cli.ts";
+import { type Place, restored, saveBrowser, saveRecords, usePlaces } from "./support/sessions.ts";
+
+const places = usePlaces();
+const session = "RemoteAuth-support";
+let target: Place;
+
+beforeEach(async () => {
+  target = places.other();
+  await saveBrowser(places.main.store(), session, [{ value: "1" }, { value: "2" }]);
+});
+
+const cli = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  runCli(["copy", ...args, "--store", places.main.address], { env: { WA_VAULT_TO_STORE: target.address, ...env } });
+
+describe("wa-vault copy", () => {
+  it("copies a session to another store, and compares", async () => {
+    const { code, json } = await runCli(
+      ["copy", "support", "--store", places.main.address, "--to", target.address, "--json"],
+      {},
+    );
+    expect({ code, ...json() }).toMatchObject({
+      code: 0,
+      store: places.main.address,
+      session,
+      to: target.address,
+      unchanged: false,
+    });
+    expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("2"));
+    expect(await cli(["support"])).toMatchObject({ code: 0, stdout: expect.stringContaining("exactly this already") });
+  });
+
+  it("copies under another name, in one store as well", async () => {
+    expect(await cli(["support", "--as", "help", "--to", places.main.address])).toMatchObject({ code: 0 });
+    expect(await places.main.store().sessionExists({ session: "RemoteAuth-help" })).toBe(true);
+    const same = await cli(["support", "--to", places.main.address]);
+    expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining("onto itself") });
+  });
+
+  it("replaces another version only when it is told to, and asks", async () => {
+    await saveBrowser(target.store(), session, [{ value: "another" }]);
+    expect(await cli(["support"])).toMatchObject({ code: 9, stderr: expect.stringContaining("--replace") });
+    expect(await cli(["support", "--replace"])).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
+    expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("another"));
+    expect(await cli(["support", "--replace", "--yes"])).toMatchObject({ code: 0 });
+    expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("2"));
+  });
+
+  it("encrypts with the key of the target, with that of the source where it has none, or not at all when told", async () => {
+    const [own, other] = [testKey(1).toString("hex"), testKey(2).toString("hex")];
+    const keyOf = async () => {
+      const found = await target.store({ encryption: { keys: [own, other] } }).facts({ session });
+      return found?.saved?.keyId;
+    };
+    await cli(["support", "--yes"], { WA_VAULT_KEY: own, WA_VAULT_TO_KEY: other });
+    const withOther = await keyOf();
+    expect(withOther).toMatch(/^[0-9a-f]{16}$/);
+    rmSync(target.directory, { recursive: true });
+    await cli(["support", "--yes"], { WA_VAULT_KEY: own });
+    expect(await keyOf()).toMatch(/^[0-9a-f]{16}$/);
+    expect(await keyOf()).not.toBe(withOther);
+    rmSync(target.directory, { recursive: true });
+    await cli(["support", "--yes", "--to-unencrypted"], { WA_VAULT_KEY: own });
+    expect(await keyOf()).toBeUndefined();
+    const both = await cli(["support", "--to-unencrypted"], { WA_VAULT_TO_KEY: other });
+    expect(both).toMatchObject({ code: 2 });
+    const torn = await cli(["support"], { WA_VAULT_TO_KEY: "short" });
+    expect(torn).toMatchObject({ code: 2, stderr: expect.stringContaining("WA_VAULT_TO_KEY") });
+  });
+
+  it("only tells with --dry-run", async () => {
+    const { code, stdout } = await cli(["support", "--dry-run"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Would copy RemoteAuth-support \(.*\) to file:/);
+    expect(await target.store().state({ session })).toBeUndefined();
+  });
+
+  it("copies a session of Baileys once no bot has it", async () => {
+    const store = places.main.store();
+    await saveRecords(store, "Baileys-bot", { creds: "x", "pre-key-1": "y" });
+    const lease = await places.main.store().acquire({ session: "Baileys-bot" });
+    expect(await cli(["bot"])).toMatchObject({ code: 6, stderr: expect.stringContaining("--wait") });
+    const waiting = cli(["bot", "--wait", "5min"]);
+    await lease.release();
+    expect(await waiting).toMatchObject({ code: 0 });
+    expect((await target.store().peekRecords({ session: "Baileys-bot" }))?.size).toBe(2);
+  });
+
+  it("copies all sessions, a bad one stopping no other, and says which are left out", async () => {
+    const store = places.main.store();
+    for (const name of ["RemoteAuth-a", "RemoteAuth-broken", "RemoteAuth-z", "RemoteAuth-old"]) {
+      await saveBrowser(store, name, [{ value: name }]);
+    }
+    await store.delete({ session: "RemoteAuth-old" });
+    rmSync(join(places.main.directory, "+remote+auth-broken/chunks"), { recursive: true });
+    const { code, json, stderr } = await cli(["--all", "--json"]);
+    expect(code).toBe(5);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "CORRUPT" } });
+    expect(json()).toMatchObject({
+      sessions: [
+        { session: "RemoteAuth-a", unchanged: false },
+        { session: "RemoteAuth-broken", error: { code: "CORRUPT" } },
+        { session, unchanged: false },
+        { session: "RemoteAuth-z", unchanged: false },
+      ],
+      left: [{ session: "RemoteAuth-old", left: "deleted" }],
+    });
+    const again = await cli(["--all"]);
+    expect(again.stdout).toMatch(/RemoteAuth-a was there already\.\nRemoteAuth-broken: CORRUPT: /);
+    expect(again.stderr).toContain("1 of 4 sessions could not be copied: RemoteAuth-broken");
+    const told = await cli(["--all", "--dry-run"]);
+    expect(told).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("RemoteAuth-old would be left out: deleted"),
+    });
+  });
+
+  it.each([
+    ["neither a session nor --all", [], 2, /Name a session, or say `--all`/],
+    ["a session and --all", ["support", "--all"], 2, /Name a session, or say `--all`/],
+    ["--as with --all", ["--all", "--as", "x"], 2, /cannot be used with/],
+    ["a name of another kind", ["support", "--as", "Baileys-x"], 2, /would not find it/],
+    ["a session that is not there", ["suport"], 3, /RemoteAuth-support/],
+    ["a target with a password in its address", ["support", "--to", "redis://u:secret@h"], 2, /WA_VAULT_TO_STORE/],
+  ])("refuses %s", async (_, args, code, message) => {
+    const result = await cli(args);
+    expect(result).toMatchObject({ code, stdout: "" });
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toContain("secret");
+  });
+
+  it("says when no target is named", async () => {
+    const { code, stderr } = await runCli(["copy", "support", "--store", places.main.address]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/No target is named[\s\S]*WA_VAULT_TO_STORE/);
+  });
+
+  it("says what a source without its newest version can still give", async () => {
+    const directory = places.main.directory;
+    const store = new FileStore({ directory });
+    await saveBrowser(store, "RemoteAuth-torn", [{ value: "1", as: "proven" }]);
+    const chunks = join(directory, "+remote+auth-torn/chunks");
+    const { readdirSync } = await import("node:fs");
+    const before = readdirSync(chunks, { recursive: true }).map(String);
+    await saveBrowser(store, "RemoteAuth-torn", [{ value: "2" }]);
+    for (const name of readdirSync(chunks, { recursive: true }).map(String)) {
+      if (!before.includes(name)) rmSync(join(chunks, name), { recursive: true, force: true });
+    }
+    expect(await cli(["torn"])).toMatchObject({ code: 5, stderr: expect.stringContaining("--allow-older") });
+    expect(await cli(["torn", "--allow-older"])).toMatchObject({ code: 0 });
+    expect(await restored(target.store(), "RemoteAuth-torn", places.folder())).toEqual(profileFiles("1"));
+  });
+});
+
+expectWarning(/Waiting up to|without encryption/);

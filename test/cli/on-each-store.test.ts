@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { storeFromUrl } from "../../address/store-from-url.ts";
+import { filesIn, profileFiles } from "../contract/profile.ts";
+import { useFolder } from "../support/folder.ts";
+import { testKey } from "../support/keys.ts";
+import {
+  newBucket,
+  s3Client,
+  startMongo,
+  startPostgres,
+  startRedis,
+  startS3,
+  unique,
+} from "../support/services/index.ts";
+import { shared, suiteWith } from "../support/services/suite.ts";
+import { expectWarning } from "../support/warnings.ts";
+import { useCredentials } from "./support/credentials.ts";
+import { type CliResult, runCli } from "./support/run-cli.ts";
+import { saveBrowser, saveRecords } from "./support/sessions.ts";
+
+const folder = useFolder();
+const session = "RemoteAuth-support";
+
+/** One step of the life of a session, by the command alone. */
+interface Step {
+  readonly args: readonly string[];
+  /** What stdout has. */
+  readonly says: RegExp;
+}
+
+/** A life: every command once, in an order in which each has something to do. A new command is one line. */
+const LIFE: readonly Step[] = [
+  { args: ["ls"], says: /RemoteAuth-support[\s\S]*browser/ },
+  { args: ["prune", "support", "--yes"], says: /^Pruned/ },
+  { args: ["rollback", "support", "--proven", "--yes"], says: /is the current one now/ },
+  { args: ["rename", "support", "help", "--yes"], says: /^Renamed/ },
+  { args: ["undelete", "support", "--yes"], says: /^Brought RemoteAuth-support/ },
+  { args: ["delete", "help", "--now", "--yes"], says: /^Deleted RemoteAuth-help\. Nothing is left/ },
+  { args: ["delete", "support", "--retain", "1d", "--yes"], says: /^Deleted RemoteAuth-support/ },
+  { args: ["undelete", "support", "--yes", "--json"], says: /"unchanged":false/ },
+  { args: ["unlock", "support"], says: /^Nobody has RemoteAuth-support/ },
+  { args: ["copy", "support", "--as", "copy", "--to-self"], says: /^Copied/ },
+  { args: ["copy", "--all"], says: /Copied Baileys-bot[\s\S]*Copied RemoteAuth-support/ },
+  { args: ["copy", "support"], says: /exactly this already/ },
+];
+
+/** What only a store with a key does. */
+const ENCRYPTED: readonly Step[] = [
+  { args: ["rekey", "--all", "--yes"], says: /RemoteAuth-support is encrypted with key/ },
+];
+
+function lives(addressOf: () => string | Promise<string>): void {
+  it.each([
+    ["plain", undefined],
+    ["encrypted", testKey(5).toString("hex")],
+  ])("a whole life by the command, %s", async (_, key) => {
+    const directory = folder();
+    const env: NodeJS.ProcessEnv = {
+      WA_VAULT_STORE: await addressOf(),
+      WA_VAULT_TO_STORE: `file:${join(directory, "next")}`,
+      ...(key === undefined ? {} : { WA_VAULT_KEY: key }),
+    };
+    const store = await storeFromUrl(undefined, { env });
+    await saveBrowser(store, session, [{ value: "1", as: "proven" }, { value: "2" }]);
+    await saveRecords(store, "Baileys-bot", { creds: "x" });
+    await store.close();
+    const run = (args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<CliResult> =>
+      runCli(
+        args.filter((one) => one !== "--to-self"),
+        { env: { ...env, ...more } },
+      );
+    for (const { args, says } of [...LIFE, ...(key === undefined ? [] : ENCRYPTED)]) {
+      const self = args.includes("--to-self") ? { WA_VAULT_TO_STORE: env.WA_VAULT_STORE } : {};
+      const { code, stdout, stderr } = await run(args, self);
+      const command = args.join(" ");
+      expect({ command, code, stderr: code === 0 ? "" : stderr }).toEqual({ command, code: 0, stderr: "" });
+      expect(stdout, command).toMatch(says);
+    }
+    // What the next store has is what was rolled back to.
+    const next = await storeFromUrl(env.WA_VAULT_TO_STORE, { env });
+    await next.restoreProfile({ session, into: join(directory, "restored") });
+    expect(await filesIn(join(directory, "restored"))).toEqual(profileFiles("1"));
+    await next.close();
+  });
+}
+
+expectWarning(/without encryption/);
+
+describe("a directory", () => lives(() => `file:${join(folder(), "sessions")}`));
+
+await suiteWith("S3", shared(startS3), ({ env }) => {
+  const { AWS_REGION = "", S3_ENDPOINT = "" } = env;
+  useCredentials(env);
+  let bucket: Promise<string>;
+  beforeAll(async () => {
+    bucket = newBucket(s3Client({ env }));
+    await bucket;
+  });
+  lives(
+    async () => `s3://${await bucket}/${unique()}?endpoint=${encodeURIComponent(S3_ENDPOINT)}&region=${AWS_REGION}`,
+  );
+});
+
+await suiteWith("MongoDB", shared(startMongo), ({ env: { MONGODB_URI = "" } }) => {
+  const separator = MONGODB_URI.includes("?") ? "&" : "?";
+  lives(() => `${MONGODB_URI}${separator}collection=life${unique()}`);
+});
+
+await suiteWith("Redis", shared(startRedis), ({ env: { REDIS_URL = "" } }) => {
+  lives(() => `${REDIS_URL}?prefix=life${unique()}:`);
+});
+
+await suiteWith("PostgreSQL", shared(startPostgres), ({ env: { POSTGRES_URL = "" } }) => {
+  lives(() => `${POSTGRES_URL}${POSTGRES_URL.includes("?") ? "&" : "?"}table=life${unique()}`);
+});

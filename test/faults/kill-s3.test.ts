@@ -1,0 +1,3 @@
+import { killOnServer } from "./kill-on-server.ts";
+
+await killOnServer("s3");
