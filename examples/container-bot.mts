@@ -9,10 +9,12 @@ import { RemoteAuth, type VaultError } from "wa-vault";
 import { S3Store } from "wa-vault/s3";
 import { Client } from "whatsapp-web.js";
 
-const { S3_BUCKET = "my-sessions", S3_ENDPOINT, PORT = "3000" } = process.env;
+const { S3_BUCKET = "my-sessions", S3_ENDPOINT, WA_VAULT_KEY, PORT = "3000" } = process.env;
 // Keys and region come from AWS_*. S3_ENDPOINT is for servers that are not AWS.
 const s3 = new S3Client(S3_ENDPOINT ? { endpoint: S3_ENDPOINT, forcePathStyle: true } : {});
-const store = new S3Store({ client: s3, bucket: S3_BUCKET });
+// Made once, with `openssl rand -base64 32`. Without it nothing is encrypted.
+const encryption = WA_VAULT_KEY ? { key: WA_VAULT_KEY } : undefined;
+const store = new S3Store({ client: s3, bucket: S3_BUCKET, encryption });
 // Longer than the grace period of the bot before it and the minute that its lease lasts together.
 const leaseWaitMs = 180_000;
 const authStrategy = new RemoteAuth({ store, clientId: "support", backupSyncIntervalMs: 300_000, leaseWaitMs });

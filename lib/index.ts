@@ -83,5 +83,6 @@ export {
   type RekeyReport,
   Vault,
   type VaultOptions,
+  type VerifyGenerations,
   type VerifyProgress,
 } from "./vault/vault.ts";

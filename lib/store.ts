@@ -300,6 +300,7 @@ export type ProbeStepName =
 
 /** One thing that was tried. */
 export interface ProbeStep {
+  /** What was tried. */
   readonly name: ProbeStepName;
   /** How long it took, in milliseconds. */
   readonly ms: number;
@@ -315,8 +316,9 @@ export interface StoreProbe {
   readonly exclusiveCreate?: boolean;
   /** Why not, and what to do. */
   readonly exclusiveCreateHint?: string;
-  /** The largest value that the store says it takes, and the one that was written, in bytes. */
+  /** The largest value that the store says it takes, in bytes. */
   readonly maxBlobBytes?: number;
+  /** The largest value that was written, in bytes. */
   readonly largestBytes?: number;
   /**
    * By how much the clock of the store is ahead of that of this host, in milliseconds; negative when it is behind, 0 when
@@ -329,6 +331,7 @@ export interface StoreProbe {
 
 /** What the check of one generation has found. */
 export interface GenerationCheck {
+  /** The generation. */
   readonly generation: GenerationInfo;
   /** Whether a restore brings it. */
   readonly isCurrent: boolean;

@@ -51,12 +51,15 @@ export interface PullSessionOptions {
 
 /** The result of a pull. */
 export interface PullReport {
+  /** Name of the session in the store. */
   readonly session: string;
+  /** The form that was written. */
   readonly as: PullForm;
   /** Absolute path of the profile, the zip or the directory. */
   readonly path: string;
   /** How many files, or records, the session has. */
   readonly files: number;
+  /** Bytes of the files, or of the values of the records. */
   readonly bytes: number;
   /** The generation that was pulled; absent for a session of Baileys, unless it was named. */
   readonly generation?: number;
@@ -64,6 +67,7 @@ export interface PullReport {
   readonly skipped: RestoreReport["skipped"];
   /** The process that has the session in the store (`host:pid`): two bots must not run it. */
   readonly heldBy?: string;
+  /** How long it took, in milliseconds. */
   readonly ms: number;
 }
 

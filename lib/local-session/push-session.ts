@@ -31,6 +31,7 @@ export interface PushSessionOptions {
 
 /** The result of a push. */
 export interface PushReport extends Omit<CopyReport, "heldBy" | "fromSession" | "skipped"> {
+  /** What was read. */
   readonly kind: Exclude<LocalKind, "session-file">;
   /** Absolute path of what was read. */
   readonly path: string;

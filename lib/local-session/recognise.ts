@@ -23,6 +23,7 @@ export type LocalKind =
 
 /** A session on a disk. */
 export interface LocalSession {
+  /** What it is. */
   readonly kind: LocalKind;
   /** Absolute path: of the profile itself, where the folder above it was given. */
   readonly path: string;

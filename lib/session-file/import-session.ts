@@ -43,6 +43,7 @@ export interface SessionFileFacts {
   readonly encrypted: boolean;
   /** Name of the session in it. */
   readonly session: string;
+  /** What the session consists of: the profile of a browser, or the records of a Baileys bot. */
   readonly kind: "profile" | "records";
   /** When it was exported. */
   readonly exportedAt: Date;

@@ -52,7 +52,7 @@ export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
 export type { RekeyReport } from "./rekey.ts";
 export type { LeasedOptions } from "./vault-leases.ts";
-export type { VerifyProgress } from "./verify-session.ts";
+export type { VerifyGenerations, VerifyProgress } from "./verify-session.ts";
 
 /**
  * Sessions in any {@link BlobStore}: every change is a new entry of the session's log, older generations are kept, and a

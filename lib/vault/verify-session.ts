@@ -19,18 +19,25 @@ const CONTENTS_AT_ONCE = 3;
 /** What is wrong with one generation, and says nothing of the others or of the store. */
 const OF_ONE = ["CORRUPT", "WRONG_KEY", "INVALID", "ABSENT"] as const;
 
-/** How {@link verifyGenerations} verifies. */
+/** How the generations of a session are verified. */
 export interface VerifyGenerations {
+  /** Whether every generation that is kept is checked, newest first. @default false, the current one */
   readonly all?: boolean | undefined;
+  /** Whether databases are verified that were verified before they were stored. @default false */
   readonly deep?: boolean | undefined;
+  /** Told how far the check is. */
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+  /** Ends the check, with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** How far the check of one generation is. */
 export interface VerifyProgress {
+  /** Number of the generation. */
   readonly generation: number;
+  /** How many of its chunks were checked. */
   readonly chunks: number;
+  /** How many chunks it needs. */
   readonly ofChunks: number;
 }
 

@@ -7,9 +7,20 @@ import type { WapiCollection } from "./stored-records.ts";
 
 /** Where wapi keeps its sessions, as in `WapiPlace`. */
 export type WapiSessionsPlace =
-  | { redis: RedisClient; prefix: string }
-  | { dir: string }
-  | { collection: WapiCollection };
+  | {
+      /** A client of yours, as `RedisAuth` takes it. */
+      redis: RedisClient;
+      /** The prefix of wapi. */
+      prefix: string;
+    }
+  | {
+      /** The directory that has a folder for each session. */
+      dir: string;
+    }
+  | {
+      /** The collection of wapi's documents. */
+      collection: WapiCollection;
+    };
 
 /**
  * The uuids of all sessions that wapi keeps at a place, sorted. Only keys and names are read.

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
 import { processTree } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
@@ -6,11 +7,17 @@ import { shared, suiteWith } from "../support/services/suite.ts";
 import { Example } from "./example.ts";
 
 const rig = useRig();
+const WA_VAULT_KEY = randomBytes(32).toString("base64");
 
 /** The example in a container of its own, and what its probes answer. */
 async function container(env: Readonly<Record<string, string>>, bucket: string) {
   const port = await freePort();
-  const bot = new Example("container-bot.mts", rig.folder(), [], { ...env, S3_BUCKET: bucket, PORT: String(port) });
+  const bot = new Example("container-bot.mts", rig.folder(), [], {
+    ...env,
+    S3_BUCKET: bucket,
+    PORT: String(port),
+    WA_VAULT_KEY,
+  });
   const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
   const up = (): Promise<void> => expect.poll(() => status("/alive").catch(() => 0), { timeout: 120_000 }).toBe(200);
   return { bot, status, up };

@@ -22,9 +22,15 @@ function at(value: Yaml, path: string): Yaml | undefined {
 }
 
 describe("the files in examples/deploy", () => {
-  it("are named in docs/deployment.md", () => {
+  it("are named in docs/deployment.md, and linked from the page of their platform", () => {
     const page = readFileSync(join(root, "docs/deployment.md"), "utf8");
-    for (const name of readdirSync(deploy)) expect(page).toContain(`../examples/deploy/${name}`);
+    const guides = readdirSync(join(root, "docs/deploy")).map((name) =>
+      readFileSync(join(root, "docs/deploy", name), "utf8"),
+    );
+    for (const name of readdirSync(deploy)) {
+      expect(page).toContain(`\`${name}\``);
+      expect(guides.join("\n")).toContain(`](../../examples/deploy/${name})`);
+    }
   });
 
   const manifests = readdirSync(deploy).filter((name) => name.startsWith("kubernetes-"));

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,13 +36,23 @@ export class Example {
     args: readonly string[] = [],
     more: object = {},
     drives: keyof typeof PRELOADS = "browser",
+    /** The command that runs node. @default none */
+    inside: readonly string[] = [],
   ) {
     this.cwd = cwd;
     const preloads = PRELOADS[drives].flatMap((name) => ["--import", new URL(name, import.meta.url).href]);
-    this.#child = fork(resolve(folder, name), args, {
+    const node = [
+      process.execPath,
+      "--import",
+      import.meta.resolve("tsx"),
+      ...preloads,
+      resolve(folder, name),
+      ...args,
+    ];
+    const [program = "", ...rest] = [...inside, ...node];
+    this.#child = spawn(program, rest, {
       cwd,
       env: { ...env, ...more },
-      execArgv: ["--import", import.meta.resolve("tsx"), ...preloads],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     onTestFinished(() => {

@@ -1,5 +1,6 @@
 // Loaded before an example (`node --import`): its client talks to the stand-in page, and whoever started it hears what
-// happens, and may send a state of the connection. The example itself is unchanged.
+// happens, and may send a state of the connection. It is linked at once; with WA_VAULT_LINK_LATER, when `LINK` is sent.
+// The example itself is unchanged.
 import { createRequire } from "node:module";
 import type { Client, ClientOptions } from "whatsapp-web.js";
 import { writesSoon } from "../support/chromium.ts";
@@ -18,9 +19,12 @@ whatsapp.Client = class extends whatsapp.Client {
     super(clientOptions({ authStrategy: options.authStrategy, puppeteer: { args: writesSoon } }));
     this.on("qr", async () => {
       tell("qr");
-      await phoneOf(this).pair();
+      if (!process.env.WA_VAULT_LINK_LATER) await phoneOf(this).pair();
     });
-    process.on("message", async (state: string) => await phoneOf(this).setState(state));
+    process.on("message", async (state: string) => {
+      if (state === "LINK") await phoneOf(this).pair();
+      else await phoneOf(this).setState(state);
+    });
     process.channel?.unref();
     for (const event of ["ready", "remote_session_saved", "remote_session_restored", "remote_session_error"]) {
       this.on(event, () => tell(event));

@@ -9,8 +9,8 @@ const docs = join(root, "docs");
 /** Texts that people read in the repository; those of the API reference are made. */
 const pages = [
   ...["README.md", "CONTRIBUTING.md", "lib/vault/FORMAT.md"].map((path) => join(root, path)),
-  ...readdirSync(docs)
-    .filter((name) => name.endsWith(".md"))
+  ...readdirSync(docs, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") && !name.startsWith("api/"))
     .map((name) => join(docs, name)),
 ];
 
