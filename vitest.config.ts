@@ -43,7 +43,13 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   plugins: WA_VAULT_WITHOUT === undefined ? [] : [takeAway(WA_VAULT_WITHOUT)],
   test: {
     ...withWrongClock,
-    typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
+    typecheck: {
+      enabled: true,
+      // Two packages bring a `tsc`: the other one is for the API reference.
+      checker: "./node_modules/typescript/bin/tsc",
+      include: ["test/**/*.test-d.ts"],
+      tsconfig: "./tsconfig.json",
+    },
     setupFiles: ["test/support/setup.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     pool: "forks",
