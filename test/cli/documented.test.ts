@@ -6,8 +6,8 @@ import { root } from "../support/packed-package.ts";
 import { argumentsOf, parse, visibleCommands } from "./support/commands.ts";
 
 const text = readFileSync(join(root, "docs", "command.md"), "utf8");
-/** Options that every command has, which the general part describes. */
-const GENERAL = ["--help", "--json", "--store", "--no-color"];
+/** Options of many commands, which the general parts describe. */
+const GENERAL = ["--help", "--json", "--store", "--no-color", "--dry-run", "--yes", "--wait"];
 
 describe("docs/command.md", () => {
   it.each(visibleCommands().map((command) => [command.name(), command] as const))(
