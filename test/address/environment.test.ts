@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, constants, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { encryptionFromEnvironment } from "../../address/encryption-from-environment.ts";
@@ -93,6 +94,38 @@ describe.each(["WA_VAULT_STORE", "WA_VAULT_KEY", "WA_VAULT_PASSPHRASE"])("%s", (
       await expect(read(fileWith(blank))).rejects.toMatchObject({ code: "INVALID", message: /a file that is empty/ });
     }
   });
+});
+
+it("what is too much for a value, or never ends, is refused, and a pipe is read", { timeout: 20_000 }, async () => {
+  const read = (path: string) => fromEnvironment({ WA_VAULT_KEY_FILE: path }, "WA_VAULT_KEY");
+  const large = fileWith(Buffer.alloc(1024 * 1024 + 1, "x"));
+  await expect(read(large)).rejects.toMatchObject({ code: "INVALID", message: /more than a mebibyte/ });
+  expect(await read(fileWith("x".repeat(1024 * 1024)))).toHaveLength(1024 * 1024);
+  if (process.platform === "win32") return;
+  for (const device of ["/dev/zero", "/dev/null"]) {
+    await expect(read(device)).rejects.toMatchObject({ code: "INVALID", message: /names a device/ });
+  }
+  const pipe = join(folder(), "pipe");
+  await promisify(execFile)("mkfifo", [pipe]);
+  await expect(read(pipe)).rejects.toMatchObject({ code: "INVALID", message: /empty/ });
+  // As of `<(…)` in a shell: the writer has it open before the reader comes, and takes its time.
+  const both = openSync(pipe, constants.O_RDWR);
+  const writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  const isTaken = (): boolean => {
+    try {
+      return writeSync(writer, "\n".repeat(4096)) > 0;
+    } catch {
+      return false;
+    }
+  };
+  // Full: from now on a write succeeds once the reader has read.
+  while (isTaken());
+  const reading = read(pipe);
+  while (!isTaken()) await setImmediate();
+  closeSync(both);
+  writeSync(writer, "hush\n");
+  closeSync(writer);
+  expect(await reading).toBe("hush");
 });
 
 it("a file that this user may not read is DENIED", async () => {
