@@ -54,6 +54,12 @@ function isPresent({ content, deleted }: LogState): boolean {
   return content !== 0 && !deleted;
 }
 
+/** Whether there is nothing that a deletion of this session would still delete. */
+export function isDeletedFor({ content, dead, deleted }: LogState, retainMs: number): boolean {
+  if (content === 0) return retainMs > 0 || dead.length === 0;
+  return deleted !== undefined && retainMs > 0;
+}
+
 function draftDeletion(
   state: LogState,
   next: EntryFacts,

@@ -1,10 +1,11 @@
 import type { RetriedBlobs } from "../blobs/retry.ts";
 import { isVaultError, VaultError } from "../errors.ts";
+import type { VaultContext } from "./context.ts";
 import { findEncrypted } from "./downgrade.ts";
 import { decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { EMPTY_LOG } from "./entry-draft.ts";
 import type { SessionFrames } from "./frames.ts";
-import { entryKey, entryNumber, logPrefix, sessionKey } from "./layout.ts";
+import { entryKey, entryNumber, logPrefix, sessionKey, sessionName } from "./layout.ts";
 import { readWhole } from "./read-whole.ts";
 
 /**
@@ -15,6 +16,11 @@ export type AppendResult = { committed: true; bytes: number; atOnce: boolean } |
 
 /** How often a reader lists again when the entry it found was pruned meanwhile. */
 const LOOKS = 5;
+
+/** The log of a session, to read it. @throws `INVALID` for a session of no possible name */
+export function logOf(context: VaultContext, session: string): SessionLog {
+  return new SessionLog(context.blobs, context.frames(sessionName(session)));
+}
 
 /** The numbered entries of one session. */
 export class SessionLog {

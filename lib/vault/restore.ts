@@ -7,7 +7,7 @@ import { ChunkReader } from "./chunk-reader.ts";
 import type { VaultContext } from "./context.ts";
 import { entryOf, type Generation, keptGeneration, type LogState } from "./entry.ts";
 import { manifestOf } from "./generations.ts";
-import { SessionLog } from "./log.ts";
+import { logOf, type SessionLog } from "./log.ts";
 import { bytesOf, CHECKS, type Manifest } from "./manifest.ts";
 import { isGood } from "./retention.ts";
 import { claimDirectory, emptyDirectory, writeProfile } from "./write-profile.ts";
@@ -21,7 +21,7 @@ const STARTS = 5;
 export async function restoreGeneration(context: VaultContext, options: RestoreProfileOptions): Promise<RestoreReport> {
   const { session, into, generation: named, signal } = options;
   const began = performance.now();
-  const log = new SessionLog(context.blobs, context.frames(session));
+  const log = logOf(context, session);
   const reader = new ChunkReader(context, session);
   let state = presentState(session, await log.newest(signal));
   await claimDirectory(into);

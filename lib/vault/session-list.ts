@@ -8,7 +8,7 @@ import { manifestOf } from "./generations.ts";
 import { isSessionName, SESSIONS_PREFIX, sessionPrefix } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
-import { SessionLog } from "./log.ts";
+import { logOf, SessionLog } from "./log.ts";
 import { candidatesOf } from "./restore.ts";
 
 /** How many sessions are read at once. */
@@ -90,7 +90,7 @@ export async function sessionDetails(
   session: string,
   signal?: AbortSignal,
 ): Promise<SessionDetails | undefined> {
-  const log = new SessionLog(context.blobs, context.frames(session));
+  const log = logOf(context, session);
   const entry = await log.newest(signal);
   if (!entry) return undefined;
   const stored = { values: 0, bytes: 0 };

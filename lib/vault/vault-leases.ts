@@ -19,6 +19,22 @@ export interface LeasedOptions {
   signal?: AbortSignal;
 }
 
+/** What `acquire` of a vault takes. */
+export interface AcquireOptions {
+  /** Name of the session. */
+  session: string;
+  /** How long to wait for a holder that is alive, in milliseconds. @default 0 */
+  waitMs?: number;
+  /** Ends the wait, with its reason. */
+  signal?: AbortSignal;
+}
+
+/** What `openRecords` of a vault takes. */
+export interface OpenRecordsOptions extends AcquireOptions {
+  /** Called when the store does not answer while a set waits, or an entry cannot be stored. @default nothing is told */
+  onError?: (error: unknown) => void;
+}
+
 /** The sessions that one vault has taken, and runs calls on. */
 export class VaultLeases {
   readonly #context: VaultContext;

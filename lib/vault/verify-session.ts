@@ -9,7 +9,7 @@ import type { VaultContext } from "./context.ts";
 import { currentOf, entryOf, type Generation, generationInfo, type LogState } from "./entry.ts";
 import { manifestOf } from "./generations.ts";
 import { chunkKey } from "./layout.ts";
-import { SessionLog } from "./log.ts";
+import { logOf, type SessionLog } from "./log.ts";
 import { CHECKS, type Chunk, type Manifest, type Piece } from "./manifest.ts";
 import { readGeneration } from "./records/read-records.ts";
 import { writeProfile } from "./write-profile.ts";
@@ -47,7 +47,7 @@ export async function* verifyGenerations(
   session: string,
   options: VerifyGenerations,
 ): AsyncGenerator<GenerationCheck> {
-  const log = new SessionLog(context.blobs, context.frames(session));
+  const log = logOf(context, session);
   const state = await log.newest(options.signal);
   if (!state) return;
   const current = currentOf(state);

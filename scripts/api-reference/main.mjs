@@ -17,7 +17,7 @@ const entries = Object.entries(exports)
 /** By TypeDoc's name of a module, that of the entry. */
 const names = new Map(entries.map(([name, source]) => [source.replace(/(\/index)?\.ts$/, ""), name]));
 /** Types of the inside, and of other libraries, that signatures mention. */
-const INSIDE = ["ClientLike", "PublicClient", "SessionRecords", "VaultInternals"];
+const INSIDE = ["ClientLike", "PublicClient", "SessionRecords", "VaultInternals", "VaultReading", "VerifyGenerations"];
 
 const app = await Application.bootstrapWithPlugins(
   {
@@ -59,9 +59,11 @@ app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
 });
 
 app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
-  // The methods of `Vault` are described there, not in each store.
+  // The methods of `Vault` are described there, not in each store; those that only look are in a class of the inside.
   for (const member of project.getReflectionsByKind(ReflectionKind.ClassMember)) {
-    if (member.inheritedFrom && member.parent?.kindOf(ReflectionKind.Class)) project.removeReflection(member);
+    const { inheritedFrom, parent } = member;
+    const isTold = inheritedFrom && !inheritedFrom.name.startsWith("VaultReading.");
+    if (isTold && parent?.kindOf(ReflectionKind.Class)) project.removeReflection(member);
   }
 });
 
