@@ -22,6 +22,12 @@ export interface TargetOptions {
   readonly toUnencrypted?: boolean;
 }
 
+/**
+ * How many generations a store of the command keeps: nobody tells it how many the bots of this store want, so that it leaves
+ * to them what goes. It is the most that a store takes.
+ */
+const KEEP = 1_000;
+
 /** What a command works with. */
 export class Cli {
   readonly out: Output;
@@ -84,7 +90,7 @@ export class Cli {
 
   async #open(address: string | undefined, options: StoreFromUrlOptions): Promise<AddressedStore> {
     const onWarning = (message: string): void => this.warn(message);
-    const opened = await storeFromUrl(address, { env: this.env, onWarning, ...options });
+    const opened = await storeFromUrl(address, { env: this.env, onWarning, keep: KEEP, ...options });
     this.#opened.push(opened);
     return opened;
   }

@@ -39,6 +39,22 @@ describe("wa-vault prune", () => {
     expect(stdout).toMatch(/Baileys-bot: LEASE_HELD: .*\nPruned RemoteAuth-support\.\n/);
   });
 
+  it("leaves every version that the bots of the store keep, however many they are told to", async () => {
+    const store = places.main.store({ keep: 20 });
+    await saveBrowser(
+      store,
+      session,
+      Array.from({ length: 10 }, (_, index) => ({ value: `more ${index}` })),
+    );
+    const before = (await store.state({ session }))?.generations;
+    expect(before).toHaveLength(12);
+    expect(await cli(["prune", "support", "--yes"])).toMatchObject({ code: 0 });
+    expect((await places.main.store().state({ session }))?.generations).toEqual(before);
+    const older = before?.[3]?.generation;
+    expect(await cli(["rollback", "support", `${older}`, "--yes"])).toMatchObject({ code: 0 });
+    expect(await restored(places.main.store(), session, places.folder())).toEqual(profileFiles("more 1"));
+  });
+
   it("only tells with --dry-run, and asks", async () => {
     expect(await cli(["prune", "--dry-run"])).toMatchObject({
       code: 0,
