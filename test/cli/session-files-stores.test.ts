@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { assertSameFiles, filesIn, linkedProfileFiles, writeFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import {
@@ -13,6 +13,7 @@ import {
   unique,
 } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
+import { useCredentials } from "./support/credentials.ts";
 import { runCli } from "./support/run-cli.ts";
 
 const folder = useFolder();
@@ -43,19 +44,13 @@ function takesSessions(addressOf: () => Promise<string>): void {
 describe("a directory", () => takesSessions(async () => `file:${join(folder(), "sessions")}`));
 
 await suiteWith<Service>("S3", shared(startS3), (service) => {
-  const before = { ...process.env };
-  beforeEach(() => {
-    const { S3_ENDPOINT: _, ...credentials } = service.env;
-    Object.assign(process.env, credentials);
-  });
-  afterEach(() => {
-    process.env = before;
-  });
+  useCredentials(service.env);
   takesSessions(async () => {
     const client = s3Client(service);
     const bucket = await newBucket(client);
     client.destroy();
-    return `s3://${bucket}/bots?endpoint=${encodeURIComponent(service.env.S3_ENDPOINT ?? "")}`;
+    const { AWS_REGION = "", S3_ENDPOINT = "" } = service.env;
+    return `s3://${bucket}/bots?endpoint=${encodeURIComponent(S3_ENDPOINT)}&region=${AWS_REGION}`;
   });
 });
 
