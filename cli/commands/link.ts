@@ -10,6 +10,7 @@ import { linkBaileys } from "../link/link-baileys.ts";
 import { ProfileLink } from "../link/link-profile.ts";
 import { type LinkOptions, type LinkRequest, linkRequest, nameOf } from "../link/link-request.ts";
 import { exported, projectLibrary } from "../link/project-library.ts";
+import { pushWords } from "../link/push-words.ts";
 import { say } from "../link/say.ts";
 import { withExamples, withStore } from "../options.ts";
 import { wrap } from "../terminal/width.ts";
@@ -104,14 +105,13 @@ async function browserLink(
     try {
       const before = await store.state({ session, signal });
       const clientId = session === BROWSER ? undefined : session.slice(BROWSER.length + 1);
-      const pushWords = (dir: string): string => `wa-vault push ${dir} ${session} --store ${store.address}`;
       const held = { vault: store, session, lease, before };
       const linked = await new ProfileLink(cli, held, {
         ...request,
         Client,
         executablePath,
         clientId,
-        pushWords,
+        pushWords: (dir) => pushWords(dir, session, options.store),
       }).run();
       const { phone, generation, bytes, proven } = linked;
       const how = proven ? "read back and proven by a second start" : "read back";

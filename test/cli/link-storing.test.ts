@@ -3,8 +3,10 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { probeCredentials } from "../../lib/profile/credentials.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { useRig } from "../support/rig.ts";
+import { argumentsOf } from "./support/commands.ts";
 import { LinkPlace, session } from "./support/link-place.ts";
 import { useLinks } from "./support/link-project.ts";
+import { runCli } from "./support/run-cli.ts";
 
 const rig = useRig();
 const startLink = useLinks();
@@ -36,11 +38,18 @@ describe("wa-vault link", () => {
     running.child.kill("SIGINT");
     expect(await running.end()).toBe(130);
     await bringBack();
-    const [, profile = ""] =
-      /The profile is kept in (\S+)\. Store it with: wa-vault push \S+ RemoteAuth-support/.exec(running.stderr) ?? [];
+    const [, profile = "", line = ""] =
+      /The profile is kept in (.+)\. Store it with: (wa-vault push .+ RemoteAuth-support .+)/.exec(running.stderr) ??
+      [];
     expect(existsSync(profile)).toBe(true);
     expect(await probeCredentials(profile)).toMatchObject({ hasCredentials: true });
     expect((await place.store.state({ session }))?.current).toBeUndefined();
+    // The line that was said, as a person copies it.
+    const pushed = await runCli(argumentsOf(line) ?? []);
+    expect(pushed).toMatchObject({ code: 0, stderr: "" });
+    const stored = rig.folder();
+    await place.store.restoreProfile({ session, into: stored });
+    expect(await probeCredentials(stored)).toEqual(await probeCredentials(profile));
   });
 
   it("replaces a session when it is asked to, and keeps what was stored", async () => {

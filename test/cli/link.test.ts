@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { findBrowser } from "../../cli/link/find-browser.ts";
+import { pushWords } from "../../cli/link/push-words.ts";
 import { useFolder } from "../support/folder.ts";
 import { type CliResult, runCli } from "./support/run-cli.ts";
 
@@ -88,6 +89,22 @@ describe("wa-vault link, before anything is opened", () => {
     expect(code).toBe(0);
     expect(stdout).toContain("--pairing-code <phone>");
     expect(stdout).toContain("$ wa-vault link support --store redis://10.0.0.5 --headless");
+  });
+});
+
+describe("the call that stores a link that was kept", () => {
+  it("is one that a shell takes", () => {
+    const address = "s3://bucket/bots?region=eu-1&endpoint=http://host";
+    expect(pushWords("/tmp/a b's", "RemoteAuth-x", address, "linux")).toBe(
+      `wa-vault push '/tmp/a b'\\''s' RemoteAuth-x --store '${address}'`,
+    );
+    expect(pushWords("C:\\Temp\\a b", "RemoteAuth-x", "file:./sessions", "win32")).toBe(
+      'wa-vault push "C:\\Temp\\a b" RemoteAuth-x --store file:./sessions',
+    );
+  });
+
+  it("has no address where that came from the environment, perhaps with a password", () => {
+    expect(pushWords("/tmp/x", "RemoteAuth", undefined, "linux")).toBe("wa-vault push /tmp/x RemoteAuth");
   });
 });
 

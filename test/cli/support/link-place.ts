@@ -16,7 +16,7 @@ export class LinkPlace {
 
   private constructor(folder: string) {
     this.folder = folder;
-    this.directory = join(folder, "sessions");
+    this.directory = join(folder, "all sessions");
     this.temporary = join(folder, "temporary");
     this.store = new FileStore({ directory: this.directory });
   }
