@@ -17,7 +17,7 @@ const entries = Object.entries(exports)
 /** By TypeDoc's name of a module, that of the entry. */
 const names = new Map(entries.map(([name, source]) => [source.replace(/(\/index)?\.ts$/, ""), name]));
 /** Types of the inside, and of other libraries, that signatures mention. */
-const INSIDE = ["ClientLike", "PublicClient", "SessionRecords", "VaultInternals", "VaultReading", "VerifyGenerations"];
+const INSIDE = ["ClientLike", "PublicClient", "SessionRecords", "VaultInternals", "VaultReading"];
 
 const app = await Application.bootstrapWithPlugins(
   {
