@@ -1,4 +1,4 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { VaultError } from "../errors.ts";
@@ -24,6 +24,19 @@ export async function makeTemporary(beside?: string): Promise<string> {
       if (made !== undefined) return made;
     }
     throw noTemporary(system, other, cause);
+  }
+}
+
+/**
+ * Does `work` with a folder of {@link makeTemporary}, which is removed afterwards with all that is in it.
+ * @throws as {@link makeTemporary}, and what `work` throws
+ */
+export async function withTemporary<T>(work: (folder: string) => Promise<T>, beside?: string): Promise<T> {
+  const folder = await makeTemporary(beside);
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

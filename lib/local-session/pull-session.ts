@@ -1,15 +1,14 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { zipFiles } from "../archive/zip.ts";
+import { zipFolder } from "../archive/zip-folder.ts";
 import { type CopyProgress, copySession } from "../copy-session.ts";
 import { exists } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
-import { fileSources } from "../disk/file-source.ts";
-import { makeTemporary } from "../disk/temporary.ts";
+import { withTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
 import { discardReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
 import { type GenerationStore, OneGeneration } from "../session-file/one-generation.ts";
-import type { CaptureFile, RestoreReport } from "../store.ts";
+import type { RestoreReport } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
 import { warningListener } from "../warnings.ts";
@@ -162,19 +161,15 @@ async function toZip(call: Call): Promise<Done> {
   const { from, session, path, generation, signal } = call;
   await checkFree(call, "file");
   await makeParent(path);
-  const directory = await makeTemporary(path);
-  try {
+  return await withTemporary(async (folder) => {
     tell(call, "reading");
-    const into = join(directory, "profile");
+    const into = join(folder, "profile");
     const report = await from.restoreProfile({ session, into, generation, signal });
     tell(call, "writing", report);
-    const files = (await fileSources(into)).map((file): CaptureFile => ({ ...file, change: "never" }));
     await checkFree(call, "file");
-    await zipFiles(files, path, { signal });
+    await zipFolder(into, path, { signal });
     return report;
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  }, path);
 }
 
 async function toMultiFile(call: Call): Promise<Done> {

@@ -1,10 +1,8 @@
-import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { zipFiles } from "../archive/zip.ts";
-import { fileSources } from "../disk/file-source.ts";
-import { makeTemporary } from "../disk/temporary.ts";
+import { zipFolder } from "../archive/zip-folder.ts";
+import { withTemporary } from "../disk/temporary.ts";
 import { VaultError } from "../errors.ts";
-import type { CaptureFile, GenerationInfo, RestoreReport, SessionState, SessionStore } from "../store.ts";
+import type { GenerationInfo, RestoreReport, SessionState, SessionStore } from "../store.ts";
 import type { Vault } from "../vault/vault.ts";
 
 /** What a source of older generations must have. */
@@ -37,17 +35,13 @@ export class OneGeneration implements SessionStore {
   }
 
   async extract({ session, path }: { session: string; path: string }): Promise<RestoreReport> {
-    const directory = await makeTemporary(resolve(path));
-    try {
-      const into = join(directory, "profile");
+    return await withTemporary(async (folder) => {
+      const into = join(folder, "profile");
       const generation = this.#generation;
       const report = await this.#store.restoreProfile({ session, into, generation, ...this.#call });
-      const files = (await fileSources(into)).map((file): CaptureFile => ({ ...file, change: "never" }));
-      await zipFiles(files, path, this.#call);
+      await zipFolder(into, path, this.#call);
       return report;
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    }, resolve(path));
   }
 
   async peekRecords({ session }: { session: string }): Promise<ReadonlyMap<string, Buffer> | undefined> {

@@ -1,10 +1,9 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { unzip } from "../archive/unzip.ts";
 import { decodeCreds } from "../baileys/credentials.ts";
 import { parseJid } from "../baileys/jids.ts";
 import { CREDS_KEY } from "../baileys/record-key.ts";
-import { makeTemporary } from "../disk/temporary.ts";
+import { withTemporary } from "../disk/temporary.ts";
 import { isVaultError } from "../errors.ts";
 import { captureProfile } from "../profile/capture/capture.ts";
 import { capturedPhone } from "../profile/credentials.ts";
@@ -40,15 +39,12 @@ async function readPhone(store: SessionStore, session: string, signal?: AbortSig
     const creds = records?.get(CREDS_KEY);
     return creds && parseJid(decodeCreds(creds, session).me?.id)?.user;
   }
-  const directory = await makeTemporary();
-  try {
-    const [zip, into] = [join(directory, "session.zip"), join(directory, "profile")];
+  return await withTemporary(async (folder) => {
+    const [zip, into] = [join(folder, "session.zip"), join(folder, "profile")];
     await store.extract({ session, path: zip });
     await unzip(zip, into, { signal });
     return await phoneOfProfile(into, signal);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 /** The number of the phone that a profile at rest is linked to; `undefined` when its Local Storage does not tell it. */

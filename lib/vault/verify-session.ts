@@ -1,6 +1,5 @@
-import { rm } from "node:fs/promises";
 import { forEachConcurrent, Semaphore } from "../async/semaphore.ts";
-import { makeTemporary } from "../disk/temporary.ts";
+import { withTemporary } from "../disk/temporary.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { sessionProblem, verifyProfile } from "../profile/verify.ts";
 import type { GenerationCheck } from "../store.ts";
@@ -157,14 +156,11 @@ class Verification {
   /** What is wrong with the databases of the profile: written to a folder for it, which is removed. */
   async #databases(manifest: Manifest): Promise<string | undefined> {
     const { signal } = this.#options;
-    const folder = await makeTemporary();
-    try {
+    return await withTemporary(async (folder) => {
       const reader = new ChunkReader(this.#context, this.#log.session);
       await writeProfile(manifest, folder, reader, { permits: this.#context.chunkPermits, signal });
       return sessionProblem(await verifyProfile(folder, { signal }));
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    });
   }
 }
 

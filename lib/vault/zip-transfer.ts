@@ -1,12 +1,10 @@
-import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { HOW_TO_ZIP } from "../archive/errors.ts";
 import { unzip } from "../archive/unzip.ts";
-import { zipFiles } from "../archive/zip.ts";
-import { fileSources } from "../disk/file-source.ts";
-import { makeTemporary } from "../disk/temporary.ts";
+import { zipFolder } from "../archive/zip-folder.ts";
+import { withTemporary } from "../disk/temporary.ts";
 import { sessionProblem, verifyProfile } from "../profile/verify.ts";
-import type { Capture, CaptureFile, RestoreReport, SaveReport } from "../store.ts";
+import type { Capture, RestoreReport, SaveReport } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import type { VaultLease } from "./lease.ts";
 import { restoreGeneration } from "./restore.ts";
@@ -17,7 +15,7 @@ import { saveCapture } from "./save.ts";
  * suspect one, with a warning.
  */
 export async function saveZip(lease: VaultLease, zip: string): Promise<SaveReport> {
-  return inTemporary(zip, async (directory) => {
+  const work = async (directory: string): Promise<SaveReport> => {
     const began = performance.now();
     const { files, leftOut = [] } = await unzip(zip, directory);
     const verified = await verifyProfile(directory);
@@ -49,17 +47,17 @@ export async function saveZip(lease: VaultLease, zip: string): Promise<SaveRepor
       lease.context.warn(`The zip of ${lease.session} does not verify (${why}): kept as suspect, ${kept}.${hint}`);
     }
     return report;
-  });
+  };
+  return await withTemporary(work, resolve(zip));
 }
 
 /** Restores the current generation and writes it as a zip at `path`, atomically. */
 export async function extractZip(context: VaultContext, session: string, path: string): Promise<RestoreReport> {
-  return inTemporary(path, async (directory) => {
+  const work = async (directory: string): Promise<RestoreReport> => {
     const into = join(directory, "profile");
     const report = await restoreGeneration(context, { session, into });
     // The files that were restored, not those of its manifest: the generation may be pruned by now.
-    const files = (await fileSources(into)).map((file): CaptureFile => ({ ...file, change: "never" }));
-    await zipFiles(files, path);
+    await zipFolder(into, path);
     if (report.skipped.length > 0) {
       const newer = report.skipped.map(({ generation }) => generation).join(", ");
       context.warn(
@@ -67,15 +65,6 @@ export async function extractZip(context: VaultContext, session: string, path: s
       );
     }
     return report;
-  });
-}
-
-/** @param zip whose folder is used where the system has none for temporary files */
-async function inTemporary<T>(zip: string, work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await makeTemporary(resolve(zip));
-  try {
-    return await work(directory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  };
+  return await withTemporary(work, resolve(path));
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryStore } from "../../adapters/memory.ts";
 import { copySession } from "../../lib/copy-session.ts";
-import { makeTemporary } from "../../lib/disk/temporary.ts";
+import { makeTemporary, withTemporary } from "../../lib/disk/temporary.ts";
 import { filesIn, profileFiles, writeZip } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 
@@ -77,4 +77,15 @@ it("a folder for temporary files is the user's alone", async () => {
   const made = await makeTemporary();
   expect(await filesIn(made)).toEqual({});
   expect(made.startsWith(join(folder, "wa-vault-"))).toBe(true);
+});
+
+it.each(["ends", "fails"])("a folder for work is removed when the work %s", async (how) => {
+  vi.stubEnv("TMPDIR", folder);
+  const work = withTemporary(async (made) => {
+    writeFileSync(join(made, "file"), "x");
+    if (how === "fails") throw new Error("the work has failed");
+    return readdirSync(folder).length;
+  });
+  await (how === "fails" ? expect(work).rejects.toThrow("the work has failed") : expect(work).resolves.toBe(1));
+  expect(readdirSync(folder)).toEqual([]);
 });
