@@ -1,3 +1,4 @@
+import { markProven } from "./copy-session/mark-proven.ts";
 import { type CopyProgress, type CopyReport, copySession } from "./copy-session.ts";
 import { kindOf, observe } from "./diagnostics/observe.ts";
 import { isVaultError, VaultError } from "./errors.ts";
@@ -57,7 +58,7 @@ async function rename(options: RenameSessionOptions, session: string, newSession
     const state = await store.state(call);
     refuseRejected(session, state);
     const { files, bytes } = await copy(options, session, newSession);
-    if (state?.current?.proven) await prove(options, newSession);
+    if (state?.current?.proven) await markProven(store, newSession, signal);
     await remove(store, call, lease, newSession);
     return { session: newSession, fromSession: session, files, bytes, ms: performance.now() - began };
   } finally {
@@ -109,24 +110,6 @@ function refuseRejected(session: string, state: SessionState | undefined): void 
       "Nothing was changed. Start the bot once: it goes back to an older generation by itself. Or roll the session back to " +
       `generation ${better.generation}. Then rename it.`,
   });
-}
-
-/** Marks the copy as proven. A bot that has the new session by now does so by itself. */
-async function prove({ store, signal }: RenameSessionOptions, session: string): Promise<void> {
-  const call = { session, ...(signal ? { signal } : {}) };
-  try {
-    const lease = await store.acquire(call);
-    try {
-      const { current } = (await store.state(call)) ?? {};
-      if (current && !current.proven && !current.rejected) {
-        await store.mark({ ...call, lease, generation: current.generation, as: "proven" });
-      }
-    } finally {
-      await lease.release();
-    }
-  } catch (error) {
-    if (!isVaultError(error, "LEASE_HELD")) throw error;
-  }
 }
 
 /** The lease is ours: the copy need not ask who has the session. */

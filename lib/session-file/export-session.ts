@@ -1,12 +1,12 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { markProven } from "../copy-session/mark-proven.ts";
 import { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "../copy-session.ts";
 import { makeTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
 import { type GenerationInfo, isProfileStore, type SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import { type Encryption, Vault } from "../vault/vault.ts";
-import { markProven } from "./mark-proven.ts";
 import { type GenerationStore, OneGeneration } from "./one-generation.ts";
 import { SpoolBlobs } from "./spool-blobs.ts";
 import { checkTarget, writeSessionFile } from "./write-file.ts";

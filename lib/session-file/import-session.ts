@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
+import { markProven } from "../copy-session/mark-proven.ts";
 import { type CopyProgress, type CopyReport, copySession } from "../copy-session.ts";
 import { invalidOption, isVaultError, VaultError } from "../errors.ts";
 import { isProfileStore, type SessionState, type SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import { type Encryption, Vault } from "../vault/vault.ts";
 import { FileBlobs } from "./file-blobs.ts";
-import { markProven } from "./mark-proven.ts";
 import { checkSameKind } from "./names.ts";
 import { refuseOtherPhone } from "./other-phone.ts";
 
