@@ -1,6 +1,6 @@
 // `address` opens the store that an address names. It loads the adapter and its client library when they are asked for, so
-// that the entry of the package loads neither. It imports adapters, the vault, the contract of blobs, async, disk, nearest names and the errors; only `lib/index.ts` and
-// `cli` may import it.
+// that the entry of the package loads neither. It imports adapters, the vault, the contract of blobs, async, disk, nearest
+// names and the errors; only `lib/index.ts` and `cli` may import it.
 import { VaultError } from "../lib/errors.ts";
 import { Vault, type VaultOptions } from "../lib/vault/vault.ts";
 import { encryptionFromEnvironment } from "./encryption-from-environment.ts";

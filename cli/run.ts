@@ -1,3 +1,7 @@
+// `cli` is the command `wa-vault`: `main.ts` starts it, `program.ts` lists its commands, `commands/` has one file for each, and
+// the other folders have what one command needs (`doctor`, `link`, `migrate`, `serve`) or several share (`change`, `look`,
+// `session-file`, `terminal`). It asks, shows and maps; what it does is done by the public parts of `lib` and by `address`.
+// Nothing imports it.
 import { CommanderError } from "commander";
 import { isVaultError, safeMessage, VaultError } from "../lib/errors.ts";
 import { Cli } from "./cli.ts";

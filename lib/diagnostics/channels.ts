@@ -1,5 +1,5 @@
-// `lib/diagnostics` tells subscribers of `node:diagnostics_channel` what happens. It imports the errors only, and all parts of
-// the library may import it.
+// `lib/diagnostics` tells subscribers of `node:diagnostics_channel` what happens. It imports the types of
+// stores and the errors, and all parts of the library may import it.
 import { type Channel, channel, type TracingChannel, tracingChannel } from "node:diagnostics_channel";
 import type { DiagnosticsEvents, OperationContext } from "./events.ts";
 
