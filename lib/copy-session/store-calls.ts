@@ -1,5 +1,5 @@
-// `lib/copy-session` holds the parts of `copySession`, and what the calls that copy share: `mark-proven.ts`, which renames and
-// `lib/session-file` use too. It imports the types of stores, `lib/async` and the errors, and no adapter.
+// `lib/copy-session` holds the parts of `copySession`, and `mark-proven.ts`, which renames and
+// `lib/session-file` use too. It may import all of `lib` but what imports it, and no adapter.
 import { withSignal } from "../async/deadline.ts";
 import { isVaultError, noAnswer, safeCause, safeMessage, VaultError } from "../errors.ts";
 import type { RestoreReport, SessionStore } from "../store.ts";
