@@ -4,11 +4,11 @@ import { withDeadline, withSignal } from "../../lib/async/deadline.ts";
 import { peekAuthState, useVaultAuthState, type VaultAuthState } from "../../lib/baileys/index.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { Cli } from "../cli.ts";
-import { codeLines } from "../terminal/big-letters.ts";
-import { QrScreen } from "../terminal/qr.ts";
+import { endOfSocket, type MakeSocket, passkeyWanted, SILENT, type Socket, tagsOf } from "./baileys-socket.ts";
 import { mayReplace } from "./held-session.ts";
 import { type LinkOptions, type LinkRequest, phoneWords } from "./link-request.ts";
 import { exported } from "./project-library.ts";
+import { LinkPrompt } from "./prompt.ts";
 import { say } from "./say.ts";
 
 export interface LinkBaileysOptions extends LinkRequest {
@@ -16,23 +16,6 @@ export interface LinkBaileysOptions extends LinkRequest {
   readonly module: unknown;
   readonly options: LinkOptions;
 }
-
-/** The part of a socket that is used. */
-interface Socket {
-  readonly ev: { on(event: string, listener: (update: Update) => void): unknown };
-  readonly ws?: { on?(event: string, listener: (node: unknown) => void): unknown };
-  requestPairingCode(phone: string): Promise<string>;
-  end(error: Error | undefined): unknown;
-}
-
-interface Update {
-  readonly qr?: string;
-  readonly connection?: "connecting" | "open" | "close";
-  readonly receivedPendingNotifications?: boolean;
-  readonly lastDisconnect?: { readonly error?: Error & { readonly output?: { readonly statusCode?: number } } };
-}
-
-type MakeSocket = (config: object) => Socket;
 
 /** What a socket has come to. */
 type Ended = "open" | "restart" | "again";
@@ -46,7 +29,6 @@ const MOST_LOSSES = 5;
 const AGAIN_MS = 2_000;
 /** A socket that is ended before it is up to date would not have answered what it was told; some are never told that they are. */
 const UP_TO_DATE_MS = 20_000;
-const HOW = "WhatsApp > Settings (or the menu) > Linked devices > Link a device";
 /** How long the end of a socket may take, in milliseconds. */
 const END_MS = 5_000;
 
@@ -108,9 +90,8 @@ class BaileysLink {
   readonly #state: VaultAuthState;
   readonly #session: string;
   readonly #request: LinkBaileysOptions;
-  readonly #screen: QrScreen;
+  readonly #prompt: LinkPrompt;
   #isLinked = false;
-  #isTold = false;
   /** The earlier link is being deleted: until then `state` is nobody's. */
   #adopting: Promise<void> | undefined;
   /** How often the connection was lost since the link. */
@@ -121,7 +102,7 @@ class BaileysLink {
     this.#state = state;
     this.#session = session;
     this.#request = request;
-    this.#screen = new QrScreen(cli.err, { inverts: request.inverts });
+    this.#prompt = new LinkPrompt(cli, request);
   }
 
   /** @param replaces whether another link is stored @returns the account */
@@ -207,13 +188,13 @@ class BaileysLink {
             const status = lastDisconnect?.error?.output?.statusCode;
             if (status === RESTART) resolve("restart");
             else if (this.#mayConnectAgain(status, lastDisconnect?.error)) resolve("again");
-            else reject(ended(status, lastDisconnect?.error, this.#isLinked));
+            else reject(endOfSocket(status, lastDisconnect?.error, this.#isLinked));
           });
         }),
         signal,
       );
     } finally {
-      this.#screen.clear();
+      this.#prompt.clear();
       await socket.end(undefined);
       await Promise.race([closed, delay(END_MS, undefined, { ref: false })]);
     }
@@ -235,7 +216,7 @@ class BaileysLink {
     if (Reflect.get(Object(creds), "account") === undefined) return;
     if (!this.#isLinked) {
       this.#isLinked = true;
-      this.#screen.clear();
+      this.#prompt.clear();
       say(this.#cli, "The phone has linked. Connecting once more…");
       if (replaces) this.#adopting = this.#adopt(creds);
     }
@@ -253,63 +234,10 @@ class BaileysLink {
   #shower(socket: Socket, phone: string | undefined): (qr: string) => Promise<void> {
     let isAsked = false;
     return async (qr) => {
-      if (phone === undefined) {
-        this.#tell(`Waiting for the phone… Scan this code: ${HOW}.`);
-        this.#screen.show(qr);
-        return;
-      }
+      if (phone === undefined) return this.#prompt.qr(qr);
       if (isAsked) return;
       isAsked = true;
-      const code = await socket.requestPairingCode(phone);
-      const how = `${HOW} > Link with phone number instead`;
-      this.#tell(`Waiting for the phone of ${phoneWords(phone)}… Type this code: ${how}.`);
-      this.#cli.note("");
-      for (const line of codeLines(code, this.#cli.err.width)) this.#cli.note(line);
-      this.#cli.note("");
+      this.#prompt.pairingCode(await socket.requestPairingCode(phone));
     };
   }
-
-  #tell(text: string): void {
-    if (!this.#isTold) say(this.#cli, text);
-    this.#isTold = true;
-  }
 }
-
-/** The names of a node and of what is in it. */
-function tagsOf(node: unknown): string {
-  const { tag = "", attrs = {}, content } = Object(node) as { tag?: string; attrs?: object; content?: unknown };
-  const inner = Array.isArray(content) ? content.map(tagsOf) : [];
-  return [tag, ...Object.values(attrs), ...inner].join(" ");
-}
-
-function passkeyWanted(): VaultError {
-  return new VaultError("DENIED", "WhatsApp asks for a passkey, which Baileys cannot give.", {
-    hint: "Nothing was stored. Accounts that must use a passkey are linked in a browser: leave `--baileys` out, and run the bot with whatsapp-web.js.",
-  });
-}
-
-/** The end of a socket that neither is open nor is to be made anew. */
-function ended(status: number | undefined, cause: Error | undefined, isLinked: boolean): VaultError {
-  const why = cause?.message ?? "the connection was closed";
-  if (status === 401 || status === 403) {
-    return new VaultError("DENIED", `WhatsApp has refused the device: ${why} (${status}).`, { cause });
-  }
-  const what = isLinked ? "WhatsApp ended the connection" : "No phone has linked";
-  const hint = isLinked ? "Start the bot: the session is stored." : "Nothing was stored. Run the command again.";
-  return new VaultError("UNAVAILABLE", `${what}: ${why}${status === undefined ? "" : ` (${status})`}.`, {
-    cause,
-    hint,
-  });
-}
-
-/** A logger as Baileys wants one. What it would tell is for its developers. */
-const SILENT: object = {
-  level: "silent",
-  child: () => SILENT,
-  trace() {},
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  fatal() {},
-};

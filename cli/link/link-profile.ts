@@ -7,11 +7,10 @@ import { makeTemporary } from "../../lib/disk/temporary.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { probeCredentials } from "../../lib/profile/credentials.ts";
 import type { Cli } from "../cli.ts";
-import { codeLines } from "../terminal/big-letters.ts";
-import { QrScreen } from "../terminal/qr.ts";
 import { BrowserRun, type BrowserRunOptions, browserClosed, type ClientClass } from "./browser-run.ts";
 import { type LinkRequest, phoneWords } from "./link-request.ts";
 import { type HeldSession, LinkStore } from "./link-store.ts";
+import { LinkPrompt } from "./prompt.ts";
 import { readBack } from "./read-back.ts";
 import { say } from "./say.ts";
 
@@ -35,14 +34,13 @@ export interface LinkProfileOptions extends LinkRequest {
 
 /** How long the browser that proves a link may take to be ready, in milliseconds. */
 const PROOF_MS = 180_000;
-const HOW = "WhatsApp > Settings (or the menu) > Linked devices > Link a device";
 
 /** Links a session of whatsapp-web.js in a browser, stores it, proves it and reads it back. */
 export class ProfileLink {
   readonly #cli: Cli;
   readonly #held: HeldSession;
   readonly #options: LinkProfileOptions;
-  readonly #screen: QrScreen;
+  readonly #prompt: LinkPrompt;
   #isAway = false;
   /** The profile that has more than the store; `undefined` when everything is stored, or there is no link. */
   #unstored: string | undefined;
@@ -53,7 +51,7 @@ export class ProfileLink {
     this.#cli = cli;
     this.#held = held;
     this.#options = options;
-    this.#screen = new QrScreen(cli.err, { inverts: options.inverts });
+    this.#prompt = new LinkPrompt(cli, options);
   }
 
   /**
@@ -101,14 +99,14 @@ export class ProfileLink {
       const closed = run.interrupted.then(() => Promise.reject(browserClosed()));
       const linked = Promise.race([run.ready, run.failed, closed]);
       await this.#withLimit(linked, timeoutMs, expired);
-      this.#screen.clear();
+      this.#prompt.clear();
       const phone = phoneWords(run.client.info?.wid?._serialized);
       say(this.#cli, `Linked as ${phone}. Storing…`);
       this.#unstored = run.profile;
       await this.#storeAll(run, store);
       return phone;
     } finally {
-      this.#screen.clear();
+      this.#prompt.clear();
       await run.close();
       this.#hasStored ||= store.saved !== undefined;
     }
@@ -192,25 +190,11 @@ export class ProfileLink {
 
   /** Shows what the person has to scan or to type. */
   #show({ client }: BrowserRun): void {
-    const { headless, phone } = this.#options;
-    let isTold = false;
-    const tell = (text: string): void => {
-      if (!isTold) say(this.#cli, text);
-      isTold = true;
-    };
-    client.on("qr", (code) => {
-      const where = headless ? "this code" : "the code in the window";
-      tell(`Waiting for the phone… Scan ${where}: ${HOW}.`);
-      if (headless) this.#screen.show(String(code));
-    });
-    client.on("code", (code) => {
-      tell(`Waiting for the phone of ${phoneWords(phone)}… Type this code: ${HOW} > Link with phone number instead.`);
-      this.#cli.note("");
-      for (const line of codeLines(String(code), this.#cli.err.width)) this.#cli.note(line);
-      this.#cli.note("");
-    });
+    const { headless } = this.#options;
+    client.on("qr", (code) => (headless ? this.#prompt.qr(String(code)) : this.#prompt.qrInWindow()));
+    client.on("code", (code) => this.#prompt.pairingCode(String(code)));
     client.once("authenticated", () => {
-      this.#screen.clear();
+      this.#prompt.clear();
       say(this.#cli, "The phone has linked. WhatsApp Web is loading…");
     });
   }
