@@ -1,7 +1,7 @@
 import { isVaultError, safeMessage } from "../lib/errors.ts";
 import { hintOf } from "./hints.ts";
 
-/** An error as programs get it. docs/command.md describes it. */
+/** An error as programs and the status page get it. docs/command.md and docs/status-page.md describe it. */
 export interface ErrorJson {
   readonly code: string;
   readonly message: string;

@@ -1,5 +1,6 @@
 import { VaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, SessionState } from "../../lib/store.ts";
+import { markWords } from "../look/session-words.ts";
 import { table } from "../terminal/table.ts";
 import { ageWords, sizeWords } from "../terminal/words.ts";
 
@@ -73,9 +74,7 @@ export function generationsTable({ generations, current }: SessionState, width: 
           [
             ...(one.generation === current?.generation ? ["current"] : []),
             ...(one.proven ? ["proven"] : []),
-            ...(one.rejected ? ["refused by WhatsApp"] : []),
-            ...(one.suspect ? ["of a damaged zip"] : []),
-            ...(one.beforeDeletion ? ["before a deletion"] : []),
+            ...markWords(one),
             ...(current && isOfOtherPhone(current, one) ? ["of another phone"] : []),
           ].join(", "),
       },

@@ -1,21 +1,15 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { isSnap } from "../../lib/browser/snap.ts";
 import { safeMessage } from "../../lib/errors.ts";
+import { installedBrowser } from "../link/find-browser.ts";
 import type { Check } from "./check.ts";
 import { installedPackage } from "./package-facts.ts";
 
-/** Names of browsers on PATH. */
-const PROGRAMS = ["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome", "chrome.exe"];
-/** Where macOS and Windows have them. */
-const PLACES = [
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-  "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
-];
 /** How long a browser may take to tell its version, in milliseconds. */
 const LIMIT_MS = 20_000;
 const NAME = "Chromium";
@@ -41,7 +35,7 @@ export async function browserChecks(
   }
   const own = await ofPuppeteer(folder);
   if (own && existsSync(own)) return [await checkOf({ path: own, by: "puppeteer's own" }, signal)];
-  const installed = findInstalled(env.PATH ?? "");
+  const installed = installedBrowser(process.platform, env);
   if (installed) {
     const check = await checkOf({ path: installed, by: "installed" }, signal);
     if (!isNeeded || check.level !== "good") return [check];
@@ -61,13 +55,12 @@ export async function browserChecks(
 }
 
 async function checkOf({ path, by }: FoundBrowser, signal: AbortSignal): Promise<Check> {
-  const isSnap = realpathSync(path) === "/usr/bin/snap" || path.startsWith("/snap/");
   // On Windows the program opens a window instead.
   if (process.platform === "win32") return { level: "good", name: NAME, found: `${path} (${by})` };
   try {
     const { stdout } = await promisify(execFile)(path, ["--version"], { timeout: LIMIT_MS, signal });
     const found = `${stdout.trim().split("\n").at(-1)} at ${path} (${by})`;
-    if (!isSnap) return { level: "good", name: NAME, found };
+    if (!isSnap(path)) return { level: "good", name: NAME, found };
     const todo =
       "It is a snap, which cannot write to every folder: give the bot a `dataPath` in ~/snap/chromium/common.";
     return { level: "warning", name: NAME, found, todo };
@@ -98,16 +91,4 @@ async function ofPuppeteer(folder: string): Promise<string | undefined> {
     // It is not installed, or knows no browser.
     return undefined;
   }
-}
-
-function findInstalled(path: string): string | undefined {
-  const onPath = path.split(delimiter).flatMap((folder) => PROGRAMS.map((name) => join(folder, name)));
-  return [...onPath, ...PLACES].find((program) => {
-    try {
-      accessSync(program, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

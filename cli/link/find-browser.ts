@@ -48,12 +48,17 @@ export function findBrowser({ named, env, client, platform = process.platform }:
   }
   const own = ownOfPuppeteer(client);
   if (own !== undefined) return own;
-  const installed = placesOf(platform, env).filter(isProgram);
-  const found = installed.find((path) => !isSnap(path)) ?? installed[0];
+  const found = installedBrowser(platform, env);
   if (found !== undefined) return found;
   throw new VaultError("INVALID", "No Chrome, Chromium or Edge was found.", {
     hint: "Install one, or let `npx puppeteer browsers install chrome` do it, and name its program with `--browser <path>`.",
   });
+}
+
+/** A browser that is installed; one that is a snap only where there is no other. */
+export function installedBrowser(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): string | undefined {
+  const installed = placesOf(platform, env).filter(isProgram);
+  return installed.find((path) => !isSnap(path)) ?? installed[0];
 }
 
 function ownOfPuppeteer(client: string): string | undefined {

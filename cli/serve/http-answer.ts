@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isVaultError, safeMessage, type VaultErrorCode } from "../../lib/errors.ts";
+import { isVaultError, type VaultErrorCode } from "../../lib/errors.ts";
+import { type ErrorJson, errorJson } from "../error-json.ts";
 
 /** A request that is refused, with the words for whoever sent it. */
 export class Refusal extends Error {
@@ -22,13 +23,6 @@ export class Refusal extends Error {
   }
 }
 
-/** An error as the page and programs read it. docs/status-page.md describes it. */
-export interface ErrorView {
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string | undefined;
-}
-
 /** The status of an answer about an error of the store. */
 const STATUS: Readonly<Record<VaultErrorCode, number>> = {
   INVALID: 400,
@@ -45,10 +39,9 @@ const STATUS: Readonly<Record<VaultErrorCode, number>> = {
 };
 
 /** What an error says, without a secret. */
-export function errorView(error: unknown): ErrorView {
+export function errorView(error: unknown): ErrorJson {
   if (error instanceof Refusal) return { code: error.code, message: error.message, hint: error.hint };
-  if (isVaultError(error)) return { code: error.code, message: error.message, hint: error.hint };
-  return { code: "UNKNOWN", message: safeMessage(error) };
+  return errorJson(error);
 }
 
 /** Answers with JSON. What is known of sessions is kept by no cache. */

@@ -1,6 +1,7 @@
 import { isVaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, HistoryEntry, SessionState } from "../../lib/store.ts";
-import { type ErrorView, errorView } from "./http-answer.ts";
+import type { ErrorJson } from "../error-json.ts";
+import { errorView } from "./http-answer.ts";
 
 /** The part of a store that a session is read with. */
 export interface DetailStore {
@@ -14,11 +15,11 @@ export interface SessionDetail {
   /** Newest first; none when the session cannot be read. */
   readonly generations: readonly (GenerationInfo & { readonly isCurrent: boolean })[];
   /** Newest first. */
-  readonly history: readonly (Omit<HistoryEntry, "error"> & { readonly error?: ErrorView })[];
+  readonly history: readonly (Omit<HistoryEntry, "error"> & { readonly error?: ErrorJson })[];
   /** Whether there are older entries than these. */
   readonly isHistoryCut: boolean;
   /** Why the session cannot be read. */
-  readonly problem?: ErrorView;
+  readonly problem?: ErrorJson;
 }
 
 /** The most entries that are read: each is a request to the store. */

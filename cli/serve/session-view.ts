@@ -1,5 +1,6 @@
 import type { SessionFacts, SessionSummary } from "../../lib/store.ts";
-import { type ErrorView, errorView } from "./http-answer.ts";
+import type { ErrorJson } from "../error-json.ts";
+import { errorView } from "./http-answer.ts";
 
 /** What a person must know first of a session. docs/status-page.md describes each. */
 export type SessionStatus = "running" | "interrupted" | "stored" | "old" | "empty" | "deleted" | "unreadable";
@@ -9,7 +10,7 @@ export type SessionView = Omit<SessionFacts, "problem" | "leaseProblem"> & {
   readonly status: SessionStatus;
   /** Whether nothing was stored for longer than this server was told to expect. */
   readonly isOld: boolean;
-  readonly leaseProblem?: ErrorView | undefined;
+  readonly leaseProblem?: ErrorJson | undefined;
 };
 
 /** As {@link SessionView}, of a session that cannot be read. */
@@ -17,7 +18,7 @@ export interface UnreadableView {
   readonly session: string;
   readonly status: "unreadable";
   readonly isOld: false;
-  readonly problem: ErrorView;
+  readonly problem: ErrorJson;
 }
 
 /** How far the clocks of two machines may be apart before a lease is taken for one that has ended, in milliseconds. */

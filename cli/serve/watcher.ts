@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SessionSummary } from "../../lib/store.ts";
-import { type ErrorView, errorView } from "./http-answer.ts";
+import type { ErrorJson } from "../error-json.ts";
+import { errorView } from "./http-answer.ts";
 import { type SessionView, sessionView, type UnreadableView } from "./session-view.ts";
 
 /** The part of a store that is watched. */
@@ -22,7 +23,7 @@ export interface Snapshot {
   /** When the store was last read as a whole. @default never */
   readonly checkedAt?: Date;
   /** Set while the store does not answer, or refuses: since when, and why. */
-  readonly away?: ErrorView & { readonly since: Date };
+  readonly away?: ErrorJson & { readonly since: Date };
   readonly sessions: ReadonlyMap<string, SessionView | UnreadableView>;
 }
 
@@ -162,7 +163,7 @@ export class Watcher {
     this.#tell(changed, removed);
   }
 
-  #isAway(since: Date, error: ErrorView): void {
+  #isAway(since: Date, error: ErrorJson): void {
     const { away } = this.#snapshot;
     this.#snapshot = { ...this.#snapshot, away: { ...error, since: away?.since ?? since } };
     this.#tell([], []);

@@ -49,7 +49,7 @@ describe("wa-vault rollback", () => {
     const args = ["rollback", "support", "--store", places.main.address];
     const { code, stderr } = await runCli(args, { columns: 80, input: `${numbers[1]}\ny\n` });
     expect(stderr).toMatch(/GEN +SAVED +SIZE +MARKS/);
-    expect(stderr).toMatch(/refused by WhatsApp[\s\S]*proven[\s\S]*of another phone/);
+    expect(stderr).toMatch(/rejected by WhatsApp[\s\S]*proven[\s\S]*of another phone/);
     expect(code).toBe(0);
     expect(await current()).toBe(numbers[1]);
   });
