@@ -17,7 +17,7 @@ const entries = Object.entries(exports)
 /** By TypeDoc's name of a module, that of the entry. */
 const names = new Map(entries.map(([name, source]) => [source.replace(/(\/index)?\.ts$/, ""), name]));
 /** Types of the inside, and of other libraries, that signatures mention. */
-const INSIDE = ["ClientLike", "PublicClient", "SessionRecords", "VaultInternals", "VaultReading"];
+const INSIDE = ["ClientLike", "PublicClient", "SessionRecords", "VaultInternals"];
 
 const app = await Application.bootstrapWithPlugins(
   {
@@ -59,11 +59,18 @@ app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
 });
 
 app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
-  // The methods of `Vault` are described there, not in each store; those that only look are in a class of the inside.
+  // The methods of `Vault` are described there, not in each store; those that only look have a class of the inside.
+  const isOfVaultReading = (type) => /^VaultReading(?:\.|$)/.test(type?.name ?? "");
   for (const member of project.getReflectionsByKind(ReflectionKind.ClassMember)) {
     const { inheritedFrom, parent } = member;
-    const isTold = inheritedFrom && !inheritedFrom.name.startsWith("VaultReading.");
-    if (isTold && parent?.kindOf(ReflectionKind.Class)) project.removeReflection(member);
+    if (inheritedFrom && !isOfVaultReading(inheritedFrom) && parent?.kindOf(ReflectionKind.Class))
+      project.removeReflection(member);
+  }
+  for (const one of Object.values(project.reflections)) {
+    if (isOfVaultReading(one.inheritedFrom)) one.inheritedFrom = undefined;
+    if (isOfVaultReading(one.overwrites)) one.overwrites = undefined;
+    one.extendedTypes &&= one.extendedTypes.filter((type) => !isOfVaultReading(type));
+    if (one.extendedTypes?.length === 0) one.extendedTypes = undefined;
   }
 });
 
