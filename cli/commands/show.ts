@@ -7,7 +7,7 @@ import type { Cli, CommonOptions } from "../cli.ts";
 import { errorJson } from "../error-json.ts";
 import { generationRows } from "../look/generation-rows.ts";
 import { historyRows } from "../look/history-rows.ts";
-import { sessionFacts } from "../look/session-facts.ts";
+import { type RecordsFacts, sessionFacts } from "../look/session-facts.ts";
 import { withExamples, withStore } from "../options.ts";
 import { sessionMeant } from "../session-argument.ts";
 import { facts } from "../terminal/facts.ts";
@@ -15,11 +15,6 @@ import { facts } from "../terminal/facts.ts";
 interface ShowOptions extends CommonOptions {
   readonly history?: boolean;
 }
-
-/** What the records of a Baileys bot tell; an error when they cannot be read. */
-export type RecordsFacts =
-  | { readonly records: number; readonly registered: boolean }
-  | { readonly problem: VaultError };
 
 export function addShow(program: Command, cli: Cli): void {
   const command = withStore(program.command("show"))

@@ -1,8 +1,13 @@
+import type { VaultError } from "../../lib/errors.ts";
 import type { SessionDetails } from "../../lib/store.ts";
-import type { RecordsFacts } from "../commands/show.ts";
 import type { Fact } from "../terminal/facts.ts";
 import { ageWords, sizeWords } from "../terminal/words.ts";
 import { browserWords, holderWords, stateWords } from "./session-words.ts";
+
+/** What the records of a Baileys bot tell; an error when they cannot be read. */
+export type RecordsFacts =
+  | { readonly records: number; readonly registered: boolean }
+  | { readonly problem: VaultError };
 
 /** What `wa-vault show` tells of a session, beside its generations. */
 export function sessionFacts(
