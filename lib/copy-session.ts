@@ -83,9 +83,10 @@ export async function copySession(options: CopySessionOptions): Promise<CopyRepo
   const { from, to, signal } = options;
   const place = { session: sessionName(options.session), store: kindOf(to), signal };
   const copy = (): Promise<CopyReport> => copyOnce(options);
-  return await observe("copy", place, copy, ({ fromSession, unchanged, files, bytes, skipped }, call) =>
-    tell("copy", () => ({ ...call, fromSession, fromStore: kindOf(from), unchanged, files, bytes, skipped })),
-  );
+  return await observe("copy", place, copy, ({ fromSession, unchanged, files, bytes, skipped }, call) => {
+    const told = { ...call, fromSession, fromStore: kindOf(from), unchanged, files, bytes };
+    tell("copy", () => ({ ...told, skipped: skipped.map((one) => ({ ...one })) }));
+  });
 }
 
 async function copyOnce(options: CopySessionOptions): Promise<CopyReport> {

@@ -284,13 +284,11 @@ export interface DiagnosticsEvents {
 
 /**
  * The context of `tracing:wa-vault:operation:*`, the channels of a `TracingChannel`: the same object from `start` to
- * `asyncEnd` of one call, for spans.
+ * `asyncEnd` of one call, for spans. What the call returns is not in it: that may be credentials.
  */
 export interface OperationContext extends SessionEvent {
   /** The call. */
   readonly operation: Operation;
-  /** What the call has returned, from `asyncStart` on. */
-  readonly result?: unknown;
   /** What the call has thrown. Unlike messages of `wa-vault:error`, it has a text, which may name folders and hosts. */
   readonly error?: unknown;
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { VaultError } from "../errors.ts";
 import { isWatched, operations, tell } from "./channels.ts";
-import type { CallEvent, ErrorEvent, Operation, SessionEvent } from "./events.ts";
+import type { CallEvent, ErrorEvent, Operation, OperationContext, SessionEvent } from "./events.ts";
 
 /** Where something happens. */
 export interface Place extends SessionEvent {
@@ -40,8 +40,8 @@ export async function observe<T>(
   const scope: Scope = { retries: 0, told: new Set(), hasEnded: false };
   const call = (): CallEvent => ({ session, store, ms: performance.now() - began, retries: scope.retries });
   try {
-    const traced = (): Promise<T> => operations.tracePromise(work, { operation, session, store });
-    const result = await scopes.run(scope, operations.hasSubscribers ? traced : work);
+    const context = { operation, session, store };
+    const result = await scopes.run(scope, operations.hasSubscribers ? () => traced(context, work) : work);
     if (!scope.told.has(operation)) told(result, call());
     outer?.told.add(operation);
     return result;
@@ -56,6 +56,19 @@ export async function observe<T>(
     scope.hasEnded = true;
     if (outer) outer.retries += scope.retries;
   }
+}
+
+/**
+ * Does `work` in a trace. Its result stays here: it may be credentials or a lease, and subscribers send what they are told
+ * elsewhere, or change it.
+ */
+async function traced<T>(context: OperationContext, work: () => Promise<T>): Promise<T> {
+  let result: T | undefined;
+  const keep = async (): Promise<void> => {
+    result = await work();
+  };
+  await operations.tracePromise(keep, context);
+  return result as T;
 }
 
 /** To be called when a request is made again: the call that it belongs to tells how many there were. */

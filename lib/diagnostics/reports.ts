@@ -23,6 +23,8 @@ export function tellSave(report: SaveReport, call: CallEvent, form: ProfileForm,
 
 /** Tells of a restore that has succeeded. */
 export function tellRestore(report: RestoreReport, call: CallEvent, form: ProfileForm): void {
-  const { generation, files, bytes, bytesReceived, skipped } = report;
-  tell("restore", () => ({ ...call, generation, form, files, bytes, bytesReceived, skipped }));
+  const { generation, files, bytes, bytesReceived } = report;
+  // A copy: the caller decides by the report, and a listener may change what it is told.
+  const skipped = (): typeof report.skipped => report.skipped.map((one) => ({ ...one }));
+  tell("restore", () => ({ ...call, generation, form, files, bytes, bytesReceived, skipped: skipped() }));
 }

@@ -8,6 +8,7 @@ import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import { channels, tell } from "../../lib/diagnostics/channels.ts";
 import type { BlobEvent } from "../../lib/diagnostics/events.ts";
 import { onVaultEvent } from "../../lib/diagnostics/on-vault-event.ts";
+import { tellRestore } from "../../lib/diagnostics/reports.ts";
 import { Vault } from "../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
@@ -111,6 +112,17 @@ describe("a subscriber", () => {
     expect(report.generation).toBeGreaterThan(0);
   });
 
+  it("that changes the list of skipped generations changes nothing for the caller", async () => {
+    on("wa-vault:restore", ({ skipped }) => (skipped as unknown[]).splice(0));
+    const store = new MemoryStore();
+    const lease = await store.acquire({ session });
+    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
+    const whole = await store.restoreProfile({ session, into: join(folder(), "into") });
+    const report = { ...whole, skipped: [{ generation: 9, code: "CORRUPT" as const }] };
+    tellRestore(report, { session, store: "memory", ms: 1, retries: 0 }, "profile");
+    expect(report.skipped).toHaveLength(1);
+  });
+
   it("that is the first one and comes during a call is told of the calls after it", async () => {
     const requests = new Requests(new MemoryBlobs());
     const store = new Vault({ blobs: requests });
@@ -210,7 +222,27 @@ describe("the tracing channel", () => {
     );
     const [acquire, undelete] = [...contexts];
     expect(contexts.size).toBe(2);
-    expect(acquire).toMatchObject({ operation: "acquire", session, store: "memory", result: { epoch: 1 } });
+    expect(acquire).toMatchObject({ operation: "acquire", session, store: "memory" });
     expect(undelete).toMatchObject({ operation: "undelete", session, error: { code: "ABSENT" } });
+  });
+
+  it("tells nobody what a call has returned", async () => {
+    const store = new MemoryStore();
+    const records = await store.openRecords({ session: "Baileys-bot" });
+    await records.set(new Map([["creds", Buffer.from("hush")]]));
+    const seen: unknown[] = [];
+    const note = (context: unknown): void => void seen.push(context);
+    const operations = tracingChannel("wa-vault:operation");
+    const handlers = { start: note, end: note, asyncStart: note, asyncEnd: note, error: note };
+    operations.subscribe(handlers);
+    try {
+      expect((await store.peekRecords({ session: "Baileys-bot" }))?.get("creds")?.toString()).toBe("hush");
+    } finally {
+      operations.unsubscribe(handlers);
+      await records.close();
+    }
+    expect(seen.length).toBeGreaterThan(0);
+    // Node itself notes that there was none.
+    for (const one of seen) expect(Object.entries(one as object)).not.toContainEqual(["result", expect.anything()]);
   });
 });
