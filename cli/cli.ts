@@ -7,6 +7,7 @@ import { askHidden } from "./terminal/ask-hidden.ts";
 import type { Output } from "./terminal/output.ts";
 import { Progress } from "./terminal/progress.ts";
 import { Questions } from "./terminal/questions.ts";
+import { safeJson, safeLines, safeText } from "./terminal/width.ts";
 
 /** The options that every command takes. */
 export interface CommonOptions {
@@ -102,7 +103,7 @@ export class Cli {
 
   /** Prints a value for programs: one line of JSON. */
   json(value: unknown): void {
-    this.out.line(JSON.stringify(value));
+    this.out.line(safeJson(value));
   }
 
   /** Runs long work, and shows a person how far it is while it runs. */
@@ -121,7 +122,7 @@ export class Cli {
   }
 
   warn(message: string): void {
-    this.err.line(`${this.err.paint("warning", "warning:")} ${message}`);
+    this.err.line(`${this.err.paint("warning", "warning:")} ${safeLines(message, false)}`);
   }
 
   /** Whether a person is there to be asked. */
@@ -134,7 +135,7 @@ export class Cli {
    * @throws `CANCELLED` when the person ends the input
    */
   async askHidden(questions: readonly string[]): Promise<string[]> {
-    return await askHidden(questions, { input: this.#stdin, output: this.#stderr, signal: this.signal });
+    return await askHidden(questions.map(safeText), { input: this.#stdin, output: this.#stderr, signal: this.signal });
   }
 
   /**
@@ -157,7 +158,7 @@ export class Cli {
     if (!this.canAsk) {
       throw new VaultError("INVALID", `Nobody is there to be asked: ${question.replace(" [y/N]", "")}`, { hint });
     }
-    return await this.#questions.ask(question, this.signal);
+    return await this.#questions.ask(safeText(question), this.signal);
   }
 
   async close(): Promise<void> {

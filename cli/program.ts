@@ -64,8 +64,8 @@ export function program(cli: Cli, { isJson = false }: { isJson?: boolean } = {})
     .description("WhatsApp sessions that survive their machine: link, look, keep, move and repair them.")
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => cli.out.write(text),
-      writeErr: (text) => (isJson ? undefined : cli.err.write(text)),
+      writeOut: (text) => cli.out.lines(text),
+      writeErr: (text) => (isJson ? undefined : cli.err.lines(text)),
       getOutHelpWidth: width,
       getErrHelpWidth: () => Math.min(cli.err.width, WIDEST_HELP),
       // Decided by `Output`, for help as for all else.

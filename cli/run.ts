@@ -10,6 +10,7 @@ import { EXIT_CODES, exitCodeOf } from "./exit-codes.ts";
 import { hintOf } from "./hints.ts";
 import { program } from "./program.ts";
 import { Output, type Stream } from "./terminal/output.ts";
+import { safeJson, safeLines } from "./terminal/width.ts";
 
 /** What the command has of its process. */
 export interface Surroundings {
@@ -29,7 +30,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const cli = new Cli({ out, err, signal, env, stdin, stderr });
   const isJson = args.includes("--json");
   const fail = (error: unknown): number => {
-    if (isJson) err.line(JSON.stringify({ error: errorJson(error) }));
+    if (isJson) err.line(safeJson({ error: errorJson(error) }));
     else print(err, error, isDebugged(env));
     return exitCodeOf(error);
   };
@@ -78,15 +79,18 @@ function isDebugged({ WA_VAULT_DEBUG, DEBUG }: NodeJS.ProcessEnv): boolean {
 
 function print(err: Output, error: unknown, isStackShown: boolean): void {
   const stack = isStackShown && error instanceof Error && error.stack !== undefined ? [safeStack(error.stack)] : [];
-  if (!isVaultError(error)) {
-    err.line(`${err.paint("bad", "error:")} ${safeMessage(error)}`);
-    if (stack.length === 0) err.line(err.paint("faint", "A fault of the program. WA_VAULT_DEBUG=1 shows where it is."));
-  } else {
-    err.line(`${err.paint("bad", `${error.code}:`)} ${error.message}`);
+  const tell = (what: string, message: string): void =>
+    err.line(`${err.paint("bad", `${what}:`)} ${safeLines(message, false)}`);
+  const add = (text: string): void => err.line(err.paint("faint", safeLines(text, false)));
+  if (isVaultError(error)) {
+    tell(error.code, error.message);
     const hint = hintOf(error);
-    if (hint !== undefined) err.line(err.paint("faint", hint));
+    if (hint !== undefined) add(hint);
+  } else {
+    tell("error", safeMessage(error));
+    if (stack.length === 0) add("A fault of the program. WA_VAULT_DEBUG=1 shows where it is.");
   }
-  for (const text of stack) err.line(text);
+  for (const text of stack) err.line(safeLines(text, false));
 }
 
 function safeStack(stack: string): string {

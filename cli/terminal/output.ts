@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { safeLine, safeLines } from "./width.ts";
 
 /** The colours that the command uses, by what they say. */
 const STYLES = { good: "green", bad: "red", warning: "yellow", faint: "dim", strong: "bold" } as const;
@@ -51,9 +52,17 @@ export class Output {
     return this.#stream.rows ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Writes a line. What it has from elsewhere cannot move the cursor, and looks like no other line. */
   line(text = ""): void {
-    this.write(`${text}\n`);
+    this.write(`${safeLine(text, this.isColoured)}\n`);
   }
+
+  /** Writes text in lines, from which nothing can move the cursor. */
+  lines(text: string): void {
+    this.write(safeLines(text, this.isColoured));
+  }
+
+  /** Writes what moves the cursor too. */
 
   write(text: string): void {
     if (!this.#isClosed) this.#stream.write(text);
