@@ -20,6 +20,8 @@ export interface StatusServerOptions {
   readonly onFault: (error: unknown) => void;
   /** How long a client may take to send a request. @default 20000 */
   readonly requestTimeoutMs?: number;
+  /** How long a connection may stand still. @default 180000 */
+  readonly silentMs?: number;
   /** As those of the watcher and the board. */
   readonly lateMs?: number;
   readonly keptMs?: { readonly qr: number; readonly code: number };
@@ -27,6 +29,11 @@ export interface StatusServerOptions {
 
 const REQUEST_TIMEOUT_MS = 20_000;
 const MOST_CONNECTIONS = 500;
+/**
+ * How long a connection may stand still, in milliseconds: who takes no answer must not keep it for ever. A change may wait for a
+ * minute, and streams of events say something three times in it.
+ */
+const SILENT_MS = 180_000;
 /** How long an answer that is under way may take once the server ends, in milliseconds. */
 const LAST_ANSWERS_MS = 2_000;
 
@@ -69,6 +76,7 @@ export class StatusServer {
       },
       (request, response) => void this.#answer(request, response),
     );
+    this.server.setTimeout(options.silentMs ?? SILENT_MS);
     this.server.maxConnections = MOST_CONNECTIONS;
   }
 

@@ -90,9 +90,13 @@ async function inDirectory(path: string): Promise<LocalSession> {
   const [only, ...others] = profiles;
   if (only !== undefined && others.length === 0) return named("profile", join(path, only), only);
   if (only !== undefined) {
-    throw new VaultError("INVALID", `${path} has several profiles: ${profiles.join(", ")}.`, {
-      hint: "Name one of them.",
-    });
+    throw new VaultError(
+      "INVALID",
+      `${path} has ${profiles.length} profiles: ${profiles.slice(0, 5).join(", ")}${profiles.length > 5 ? " …" : ""}.`,
+      {
+        hint: "Name one of them.",
+      },
+    );
   }
   const zips = entries.filter((name) => /\.(?:zip|wavault)$/i.test(name));
   throw new VaultError("INVALID", `${path} is no session: it has neither a profile nor the files of Baileys.`, {

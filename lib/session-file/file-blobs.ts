@@ -14,6 +14,7 @@ import {
   HEAD_BYTES,
   MAGIC,
   MOST_KEY_BYTES,
+  MOST_RECORDS,
   MOST_VALUE_BYTES,
   TRAILER_BYTES,
 } from "./format.ts";
@@ -151,16 +152,19 @@ async function readPlaces(
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, Place>> {
   const places = new Map<string, Place>();
+  const end = bytes < MAGIC.length + TRAILER_BYTES ? undefined : await readHead(file, bytes - TRAILER_BYTES, path);
+  if (end?.keyBytes === 0 && end.second > MOST_RECORDS) throw tooMany(path);
   let last = "";
   for (let at = MAGIC.length; ; ) {
     signal?.throwIfAborted();
     if (at + TRAILER_BYTES > bytes) throw damagedFile(path, "it is cut short");
-    const { keyBytes, second } = decodeHead(await readExactly(file, at, HEAD_BYTES, path));
+    const { keyBytes, second } = await readHead(file, at, path);
     if (keyBytes === 0) {
       if (second !== places.size) throw damagedFile(path, `it has ${places.size} of ${second} records`);
       if (at + TRAILER_BYTES !== bytes) throw damagedFile(path, "bytes follow behind its end");
       return places;
     }
+    if (places.size === MOST_RECORDS) throw tooMany(path);
     if (keyBytes > MOST_KEY_BYTES || second > MOST_VALUE_BYTES) throw damagedFile(path, "a record has no right length");
     const valueAt = at + HEAD_BYTES + keyBytes;
     if (valueAt + second + TRAILER_BYTES > bytes) throw damagedFile(path, "it is cut short");
@@ -172,6 +176,14 @@ async function readPlaces(
     places.set(key, { at: valueAt, length: second });
     at = valueAt + second;
   }
+}
+
+async function readHead(file: FileHandle, at: number, path: string): Promise<ReturnType<typeof decodeHead>> {
+  return decodeHead(await readExactly(file, at, HEAD_BYTES, path));
+}
+
+function tooMany(path: string): VaultError {
+  return damagedFile(path, `it has more than ${MOST_RECORDS} records`);
 }
 
 function isKey(key: string): boolean {

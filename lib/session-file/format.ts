@@ -13,6 +13,8 @@ export const HASH_BYTES = 32;
 export const TRAILER_BYTES: number = HEAD_BYTES + HASH_BYTES;
 /** The longest key, in bytes: that of the contract of blobs. */
 export const MOST_KEY_BYTES = 512;
+/** The most records: all keys are in memory. A session has some tens to some thousands. */
+export const MOST_RECORDS = 65_536;
 /** The largest value, in bytes: a reader has whole values in memory. */
 export const MOST_VALUE_BYTES: number = 16 * 1024 * 1024;
 

@@ -24,6 +24,8 @@ const DEFLATE_ROOM = 4096;
 const INFLATE_ROOM = 64;
 /** The most memory that is allocated at once, whatever length a damaged frame has. */
 const LARGEST_PIECE = 16 * 1024 * 1024;
+/** More than any content has: a small frame that was made to fill the memory could unpack to a thousand times its size. */
+const LARGEST_CONTENT = 256 * 1024 * 1024;
 /** The least share of a content, and for deflate of a sample before it, that must be saved to compress it. */
 const WORTHWHILE = 0.03;
 const SAMPLE = 32 * 1024;
@@ -60,6 +62,7 @@ export async function pack(plain: Buffer, zstd: NodeZstd | undefined): Promise<P
 export async function unpack({ codec, body }: Packed, bytes: number, zstd: NodeZstd | undefined): Promise<Buffer> {
   if (codec === STORED) return body;
   if (codec === ZSTD) return await unzstd(body, bytes, zstd);
+  if (bytes > LARGEST_CONTENT) throw new RangeError(`its content would have ${bytes} bytes`);
   if (bytes <= SMALL) return inflateRawSync(body, { maxOutputLength: Math.max(bytes, 1) });
   const chunkSize = Math.min(bytes, LARGEST_PIECE) + INFLATE_ROOM;
   return await inOneBuffer(createInflateRaw({ chunkSize }), body, bytes);

@@ -126,7 +126,7 @@ describe("pushSession", () => {
     [
       "several profiles",
       "INVALID",
-      /several profiles: session-a, session-b/,
+      /has 2 profiles: session-a, session-b/,
       async (at) => {
         for (const name of ["session-a", "session-b"]) await writeFiles(files, join(at, name));
       },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { zipFiles } from "../../lib/archive/zip.ts";
 import { exportSession } from "../../lib/session-file/export-session.ts";
-import { encodeHead, MAGIC } from "../../lib/session-file/format.ts";
+import { encodeHead, MAGIC, MOST_RECORDS } from "../../lib/session-file/format.ts";
 import { importSession, readSessionFile } from "../../lib/session-file/import-session.ts";
 import { captureOf, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
@@ -167,6 +167,13 @@ describe("what is no whole session file", () => {
     await expect(readSessionFile({ from: directory })).rejects.toMatchObject({ code: "INVALID", message: /a folder/ });
     await expect(readSessionFile({ from: "" })).rejects.toMatchObject({ code: "INVALID" });
   });
+});
+
+it("a session file of more records than any session has is refused before they are read", async () => {
+  const records = Array.from({ length: MOST_RECORDS + 1 }, (_, n) => [`s/${n + 100_000}`, Buffer.alloc(0)] as const);
+  const most = join(folder(), "x.wavault");
+  await writeFile(most, fileOf(records));
+  await expect(readSessionFile({ from: most })).rejects.toMatchObject({ code: "CORRUPT", message: /more than 65536/ });
 });
 
 describe("the key of a session file", () => {

@@ -56,4 +56,11 @@ describe("a body", () => {
     expect(packed.body).toBe(plain);
     expect(await unpack({ codec: STORED, body: plain }, bytes, undefined)).toBe(plain);
   });
+
+  it("that says that its content fills the memory is refused before it is unpacked", async () => {
+    const { body } = await pack(Buffer.alloc(300_000, "text "), undefined);
+    for (const bytes of [256 * KIB * KIB + 1, 2 ** 32 - 1]) {
+      await expect(unpack({ codec: DEFLATED, body }, bytes, undefined)).rejects.toThrow(`would have ${bytes} bytes`);
+    }
+  });
 });

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Socket } from "node:net";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { isLoopback } from "../../../cli/serve/guard.ts";
 import { VaultError } from "../../../lib/errors.ts";
@@ -252,6 +254,18 @@ describe("a request", () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
     for (const said of await Promise.all(ended)) expect(said).toMatch(/^HTTP\/1\.1 408 /);
     expect(await (await fetch(`${url}/api/qr`, { headers: withToken })).json()).toEqual({ linkRequests: [] });
+  });
+
+  it("whose answers nobody takes is ended", async () => {
+    const { port, status } = await start(store.served, { silentMs: 100 });
+    const accepted = once(status.server, "connection");
+    const asked = "GET /base.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3_000);
+    const client = await rawConnection(port, asked);
+    client.on("error", () => {});
+    const [connection] = (await accepted) as [Socket];
+    // The client reads nothing: only the server can end this.
+    if (!connection.destroyed) await once(connection, "close");
+    client.destroy();
   });
 
   it("that is no HTTP is ended", async () => {
