@@ -17,7 +17,13 @@ export function fileAddress(text: string, platform: NodeJS.Platform = process.pl
   const [, written = ""] = /^file:(.*)$/is.exec(text) ?? [];
   const [base = "", query] = written.split(/\?(.*)/s);
   if (written.includes("#") || query !== undefined) {
-    throw refused(text, "has a `?` or a `#`", "It takes no parameters. In a path write `?` as `%3F` and `#` as `%23`.");
+    // What stands behind may be a password.
+    const begin = text.replace(/[?#].*$/s, "");
+    throw refused(
+      begin,
+      "has a `?` or a `#`",
+      "It takes no parameters. In a path write `?` as `%3F` and `#` as `%23`.",
+    );
   }
   const path = pathOf(
     text,

@@ -107,7 +107,9 @@ function unknown(shown: string, name: string, known: readonly string[]): VaultEr
   const meant = near !== undefined && isNear(name, near) ? `\`${near}\` is meant? ` : "";
   const takes = known.length === 0 ? "It takes none." : `It takes ${known.map((one) => `\`${one}\``).join(", ")}.`;
   const said = name.slice(0, LONGEST_NAME);
-  return new VaultError("INVALID", `${shown} has a parameter that is not known: \`${said}\`.`, {
+  // Without the values: that of a misspelt `password` is one.
+  const address = shown.replace(/\?.*$/s, "");
+  return new VaultError("INVALID", `${address} has a parameter that is not known: \`${said}\`.`, {
     hint: `${meant}${takes}`,
   });
 }

@@ -74,6 +74,10 @@ const WRONG: Record<string, readonly (readonly [address: string, message: string
     ["file:./100%", "a `%` that encodes nothing", "`%25`"],
     ["file:./a?b", "has a `?` or a `#`", "`%3F`"],
     ["file:///var/a#b", "has a `?` or a `#`", "`%23`"],
+    ["file:///x?password=hush", "file:///x has a `?`", "no parameters"],
+    ["file:./x#hush?hush", "file:./x has a `?`", "no parameters"],
+    ["redis://host?pasword=hush", "redis://host has a parameter that is not known: `pasword`"],
+    ["s3://bucket?secrte=hush&sessionTokn=hush", "s3://bucket has a parameter that is not known: `secrte`"],
     ["file:./sessions?keep=3", "has a `?` or a `#`", "no parameters"],
     ["file:./a%00b", "names no directory"],
     ...(process.platform === "win32"
