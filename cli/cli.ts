@@ -3,7 +3,6 @@ import { fromEnvironment } from "../address/environment.ts";
 import { hasSecret, parseAddress } from "../address/parse-address.ts";
 import { type AddressedStore, type StoreFromUrlOptions, storeFromUrl } from "../address/store-from-url.ts";
 import { VaultError } from "../lib/errors.ts";
-import { askHidden } from "./terminal/ask-hidden.ts";
 import type { Output } from "./terminal/output.ts";
 import { Progress } from "./terminal/progress.ts";
 import { Questions } from "./terminal/questions.ts";
@@ -37,7 +36,6 @@ export class Cli {
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
   readonly #stdin: NodeJS.ReadStream;
-  readonly #stderr: NodeJS.WritableStream;
   readonly #questions: Questions;
   readonly #opened: { close(): Promise<unknown> }[] = [];
 
@@ -54,7 +52,6 @@ export class Cli {
     this.signal = parts.signal;
     this.env = parts.env;
     this.#stdin = parts.stdin;
-    this.#stderr = parts.stderr;
     this.#questions = new Questions(parts.stdin, parts.stderr);
   }
 
@@ -135,7 +132,7 @@ export class Cli {
    * @throws `CANCELLED` when the person ends the input
    */
   async askHidden(questions: readonly string[]): Promise<string[]> {
-    return await askHidden(questions.map(safeText), { input: this.#stdin, output: this.#stderr, signal: this.signal });
+    return await this.#questions.askHidden(questions.map(safeText), this.signal);
   }
 
   /**
@@ -162,7 +159,6 @@ export class Cli {
   }
 
   async close(): Promise<void> {
-    this.#questions.close();
     await Promise.all(this.#opened.map((store) => store.close()));
   }
 }

@@ -13,6 +13,8 @@ export type Stream = NodeJS.WritableStream &
 
 /** How wide text is made where nobody says: a file, a pipe. */
 const WIDE = 1_000;
+/** Of a terminal that does not know its own width, such as one that `script` makes. */
+const USUAL = 80;
 
 /** One stream of a terminal, a file or a pipe. What is written after its reader has gone is dropped. */
 export class Output {
@@ -44,7 +46,7 @@ export class Output {
 
   /** In characters. */
   get width(): number {
-    return this.#stream.columns ?? WIDE;
+    return this.#stream.columns || (this.isTerminal ? USUAL : WIDE);
   }
 
   /** In lines; no limit where nobody sees them. */
