@@ -1,8 +1,9 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { SessionState } from "../../lib/store.ts";
 import type { Cli } from "../cli.ts";
+import { durationOf, LONGEST_TIMER_MS } from "../duration.ts";
 import type { ClientClass } from "../link/browser-run.ts";
 import { findBrowser } from "../link/find-browser.ts";
 import { mayReplace, tryStore } from "../link/held-session.ts";
@@ -30,7 +31,11 @@ export function addLink(program: Command, cli: Cli): void {
     .option("--browser <path>", "the Chrome, Chromium or Edge to open [env: PUPPETEER_EXECUTABLE_PATH]")
     .option("--device-name <name>", "what the phone shows in its list of linked devices")
     .option("--replace", "link anew where the session is stored already; the stored one is kept")
-    .option("--timeout <time>", "how long to wait for the phone", "10min")
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for the phone")
+        .argParser(durationOf("--timeout", { least: 1_000, most: LONGEST_TIMER_MS }))
+        .default(600_000, "10min"),
+    )
     .option("--no-proof", "do not start a second time from what is stored")
     .option("--invert", "draw the QR code for a light terminal without colours")
     .option("-y, --yes", "the same as --replace")

@@ -1,7 +1,11 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
+import { durationOf, parseDuration } from "../duration.ts";
 import { withExamples, withStore } from "../options.ts";
 import type { ServeOptions } from "../serve/serve.ts";
+
+/** Asking more often tells nobody more, and costs. */
+const LEAST_EVERY_MS = 1_000;
 
 export function addServe(program: Command, cli: Cli): void {
   const command = withStore(program.command("serve"))
@@ -10,8 +14,16 @@ export function addServe(program: Command, cli: Cli): void {
     .option("--host <address>", "address to listen on; others than this machine's own want a token", "127.0.0.1")
     .option("--port <number>", "port to listen on; without it 4870, or a free one when that is in use")
     .option("--allow-host <name>", "a name that the page is reached by, such as a proxy's; may be repeated", collect)
-    .option("--every <time>", "how often the store is asked while somebody looks", "10s")
-    .option("--older-than <time>", "mark sessions that were stored longer ago; or never", "1d")
+    .addOption(
+      new Option("--every <duration>", "how often the store is asked while somebody looks")
+        .argParser(durationOf("--every", { least: LEAST_EVERY_MS }))
+        .default(10_000, "10s"),
+    )
+    .addOption(
+      new Option("--older-than <duration>", "mark sessions that were stored longer ago; or never")
+        .argParser(olderThan)
+        .default(86_400_000, "1d"),
+    )
     .action(async (options: ServeOptions) => {
       // The other commands need no server.
       const { serve } = await import("../serve/serve.ts");
@@ -29,6 +41,10 @@ export function addServe(program: Command, cli: Cli): void {
     ["serve --store file:./sessions", "a page on this machine, which only shows"],
     ["serve --host 0.0.0.0 --allow-host status.example.com", "with a token, behind a proxy"],
   ]);
+}
+
+function olderThan(text: string): number | "never" {
+  return text === "never" ? text : parseDuration("--older-than", text);
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

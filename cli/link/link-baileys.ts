@@ -4,6 +4,7 @@ import { withDeadline, withSignal } from "../../lib/async/deadline.ts";
 import { peekAuthState, useVaultAuthState, type VaultAuthState } from "../../lib/baileys/index.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { Cli } from "../cli.ts";
+import { durationWords } from "../terminal/words.ts";
 import { endOfSocket, type MakeSocket, passkeyWanted, SILENT, type Socket, tagsOf } from "./baileys-socket.ts";
 import { mayReplace } from "./held-session.ts";
 import { type LinkOptions, type LinkRequest, phoneWords } from "./link-request.ts";
@@ -117,7 +118,7 @@ class BaileysLink {
     const expired = (): VaultError =>
       this.#isLinked
         ? new VaultError("UNAVAILABLE", `${this.#session} is linked, and did not come to rest in time.`)
-        : new VaultError("CANCELLED", `No phone has linked within ${timeoutMs / 1_000} s.`, {
+        : new VaultError("UNAVAILABLE", `No phone has linked within ${durationWords(timeoutMs)}.`, {
             hint: "Nothing was stored. `--timeout 30min` waits longer. An account that wants a passkey needs a browser: leave `--baileys` out.",
           });
     const signal = AbortSignal.any([this.#cli.signal, this.#state.lost]);

@@ -7,6 +7,7 @@ import { makeTemporary } from "../../lib/disk/temporary.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { probeCredentials } from "../../lib/profile/credentials.ts";
 import type { Cli } from "../cli.ts";
+import { durationWords } from "../terminal/words.ts";
 import { BrowserRun, type BrowserRunOptions, browserClosed, type ClientClass } from "./browser-run.ts";
 import { type LinkRequest, phoneWords } from "./link-request.ts";
 import { type HeldSession, LinkStore } from "./link-store.ts";
@@ -55,7 +56,7 @@ export class ProfileLink {
   }
 
   /**
-   * @throws `CANCELLED` when the person has ended it; `DENIED` when WhatsApp does not accept the link; else the error of the
+   * @throws `CANCELLED` when the person has ended it; `UNAVAILABLE` when no phone comes in time; `DENIED` when WhatsApp does not accept the link; else the error of the
    *   store or the browser. A link that was made and is not stored is kept on disk: the hint says where.
    */
   async run(): Promise<Linked> {
@@ -93,7 +94,7 @@ export class ProfileLink {
     try {
       run.start();
       const expired = (): VaultError =>
-        new VaultError("CANCELLED", `No phone has linked within ${timeoutMs / 1_000} s.`, {
+        new VaultError("UNAVAILABLE", `No phone has linked within ${durationWords(timeoutMs)}.`, {
           hint: "Nothing was stored. `--timeout 30min` waits longer.",
         });
       const closed = run.interrupted.then(() => Promise.reject(browserClosed()));

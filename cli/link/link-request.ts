@@ -10,7 +10,8 @@ export interface LinkOptions extends CommonOptions {
   readonly browser?: string;
   readonly deviceName?: string;
   readonly replace?: boolean;
-  readonly timeout?: string;
+  /** In milliseconds. */
+  readonly timeout: number;
   readonly proof: boolean;
   readonly invert?: boolean;
 }
@@ -29,14 +30,9 @@ export interface LinkRequest {
   readonly inverts: boolean;
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, min: 60_000, m: 60_000, h: 3_600_000 };
-const TIMEOUT = "10min";
-/** The longest time of a timer in Node. */
-const LONGEST_MS = 2 ** 31 - 1;
-
 /** @throws `INVALID` naming the first option that is wrong */
 export function linkRequest(options: LinkOptions): LinkRequest {
-  const { pairingCode, headless = false, browser, deviceName, timeout = TIMEOUT, proof, invert = false } = options;
+  const { pairingCode, headless = false, browser, deviceName, timeout, proof, invert = false } = options;
   const phone = pairingCode === undefined ? undefined : phoneOf(pairingCode);
   if (deviceName !== undefined && (deviceName.trim() === "" || deviceName.length > 50)) {
     throw invalidOption("--device-name", "a name of at most 50 characters", deviceName);
@@ -46,7 +42,7 @@ export function linkRequest(options: LinkOptions): LinkRequest {
     phone,
     browser,
     deviceName,
-    timeoutMs: timeoutOf(timeout),
+    timeoutMs: timeout,
     proves: proof,
     inverts: invert,
   };
@@ -80,13 +76,6 @@ function phoneOf(given: string): string {
       hint: "Without leading zeros: the number that the phone's WhatsApp shows in its settings.",
     },
   );
-}
-
-function timeoutOf(given: string): number {
-  const [, count = "", unit = "s"] = /^(\d+(?:\.\d+)?)\s*(s|min|m|h)?$/.exec(given.trim()) ?? [];
-  const ms = Number(count) * (UNITS[unit] ?? 0);
-  if (count !== "" && ms > 0 && ms <= LONGEST_MS) return ms;
-  throw new VaultError("INVALID", "Expected `--timeout` to be a time such as `90s`, `10min` or `1h`.");
 }
 
 /** A phone for people: only its last digits. */

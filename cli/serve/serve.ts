@@ -3,7 +3,6 @@ import { fromEnvironment } from "../../address/environment.ts";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { isVaultError, safeMessage, VaultError } from "../../lib/errors.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
-import { durationOf } from "../duration-argument.ts";
 import { isLoopback } from "./guard.ts";
 import { addressOf, DEFAULT_PORT, listen, urlOf } from "./listen.ts";
 import { StatusServer } from "./status-server.ts";
@@ -13,20 +12,20 @@ import { Token } from "./token.ts";
 export interface ServeOptions extends CommonOptions {
   readonly host: string;
   readonly port?: string;
-  readonly every: string;
-  readonly olderThan: string;
+  /** In milliseconds. */
+  readonly every: number;
+  /** In milliseconds. */
+  readonly olderThan: number | "never";
   readonly allowHost?: readonly string[];
 }
 
-/** Asking more often tells nobody more, and costs. */
-const LEAST_EVERY_MS = 1_000;
 /** How long the page waits for a store that is away before it is served anyway, in milliseconds. */
 const FIRST_LOOK_MS = 10_000;
 
 /** Serves the status page until the person ends the command. */
 export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
-  const everyMs = durationOf("--every", options.every, LEAST_EVERY_MS);
-  const olderThanMs = options.olderThan === "never" ? undefined : durationOf("--older-than", options.olderThan);
+  const { every: everyMs } = options;
+  const olderThanMs = options.olderThan === "never" ? undefined : options.olderThan;
   const port = portOf(options.port);
   const names = new Set((options.allowHost ?? []).map(nameOf));
   const text = await fromEnvironment(cli.env, "WA_VAULT_SERVE_TOKEN");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDuration } from "../../cli/duration.ts";
+import { LONGEST_TIMER_MS, parseDuration } from "../../cli/duration.ts";
 
 describe("durations", () => {
   it.each([
@@ -19,16 +19,36 @@ describe("durations", () => {
     expect(parseDuration("--wait", text)).toBe(ms);
   });
 
-  it.each(["", "5", "s", "5 parsecs", "-5s", "5s later", "1e3s", "NaN", "Infinity", "5min,", "9999999d", "∞"])(
-    "%s is INVALID, with examples",
-    (text) => {
-      expect(() => parseDuration("--wait", text)).toThrow(
-        expect.objectContaining({
-          code: "INVALID",
-          message: expect.stringContaining("`--wait`"),
-          hint: expect.stringContaining("`90s`"),
-        }),
-      );
-    },
-  );
+  it.each([
+    "",
+    "5",
+    "s",
+    "5 parsecs",
+    "-5s",
+    "5s later",
+    "1e3s",
+    "NaN",
+    "Infinity",
+    "5min,",
+    "9999999d",
+    "∞",
+    "30min1h",
+    "1h2h",
+  ])("%s is INVALID, with examples", (text) => {
+    expect(() => parseDuration("--wait", text)).toThrow(
+      expect.objectContaining({
+        code: "INVALID",
+        message: expect.stringContaining("`--wait`"),
+        hint: expect.stringContaining("`90s`"),
+      }),
+    );
+  });
+
+  it("keeps to the limits of an option", () => {
+    expect(parseDuration("--every", "1s", { least: 1_000 })).toBe(1_000);
+    expect(() => parseDuration("--every", "999ms", { least: 1_000 })).toThrow(
+      /`--every` to be .* of at least 1s, got `999ms`/,
+    );
+    expect(() => parseDuration("--timeout", "30d", { most: LONGEST_TIMER_MS })).toThrow(/of at most 24d, got `30d`/);
+  });
 });

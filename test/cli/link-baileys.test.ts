@@ -90,6 +90,7 @@ async function link(
   const { phone, replace = false, deviceName } = options;
   const given = {
     proof: true,
+    timeout: 600_000,
     replace,
     ...(phone ? { pairingCode: phone } : {}),
     ...(deviceName ? { deviceName } : {}),

@@ -38,8 +38,8 @@ describe("wa-vault link, before anything is opened", () => {
     [["_x"], "The name of a session has at most 110 letters"],
     [["x", "--pairing-code", "0049 151 1234567"], "a phone number with its country code"],
     [["x", "--pairing-code", "abc"], "a phone number with its country code"],
-    [["x", "--timeout", "soon"], "Expected `--timeout` to be a time"],
-    [["x", "--timeout", "0"], "Expected `--timeout` to be a time"],
+    [["x", "--timeout", "soon"], "Expected `--timeout` to be a duration"],
+    [["x", "--timeout", "0"], "Expected `--timeout` to be a duration"],
     [["x", "--device-name", " "], "Expected `--device-name` to be"],
     [["x", "--headless", "--browser", "/nowhere/chrome"], "`--browser` names /nowhere/chrome, which is no program"],
   ])("refuses %j", async (args, sentence) => {

@@ -167,9 +167,10 @@ describe("wa-vault serve", () => {
   it.each([
     [["--port", "x"], "is no port"],
     [["--port", "70000"], "is no port"],
-    [["--every", "0s"], "at least 1s"],
-    [["--every", "soon"], "is no time"],
-    [["--older-than", "-1d"], "is no time"],
+    [["--every", "0s"], "of at least 1s"],
+    [["--every", "10"], "with a unit"],
+    [["--every", "soon"], "Expected `--every` to be a duration"],
+    [["--older-than", "-1d"], "Expected `--older-than` to be a duration"],
     [["--host", "no.such.host.invalid"], "is no address"],
     [["--host", "192.0.2.1", "--port", "0"], "is no address of this machine"],
     [["--allow-host", "https://x/"], "is no host name"],
