@@ -1,4 +1,4 @@
-import { VaultError } from "../errors.ts";
+import { noAnswer, VaultError } from "../errors.ts";
 import type { SessionStore } from "../store.ts";
 import { phoneOf } from "./phone.ts";
 
@@ -10,7 +10,9 @@ interface Stored {
 
 /** @throws `CONFLICT` when both sessions tell whose they are, and the target is that of another phone */
 export async function refuseOtherPhone(source: Stored, target: Stored, signal: AbortSignal | undefined): Promise<void> {
-  if ((await target.store.sessionExists({ session: target.session })) !== true) return;
+  const exists: unknown = await target.store.sessionExists({ session: target.session });
+  if (typeof exists !== "boolean") throw noAnswer(`Could not look for ${target.session}`, exists);
+  if (!exists) return;
   const [own, other] = [
     await phoneOf(source.store, source.session, signal),
     await phoneOf(target.store, target.session, signal),

@@ -10,12 +10,13 @@ import { capturedPhone } from "../profile/credentials.ts";
 import { isProfileStore, type SessionStore } from "../store.ts";
 import type { Vault } from "../vault/vault.ts";
 
-/** Of a session that cannot be read nobody knows whose it is. */
-const UNREADABLE = ["ABSENT", "CORRUPT", "WRONG_KEY", "INVALID", "UNAVAILABLE"];
+/** Of a session that is damaged, or that nobody has the key of, nobody knows whose it is. */
+const UNREADABLE = ["ABSENT", "CORRUPT", "WRONG_KEY", "INVALID"];
 
 /**
  * The number of the phone that a session of a store is linked to, digits alone; `undefined` when the session does not tell it,
- * or cannot be read.
+ * or is damaged.
+ * @throws `UNAVAILABLE` or `DENIED` when the store or the disk does not answer: then it may be that of any phone
  */
 export async function phoneOf(
   store: SessionStore,
@@ -47,9 +48,14 @@ async function readPhone(store: SessionStore, session: string, signal?: AbortSig
   });
 }
 
-/** The number of the phone that a profile at rest is linked to; `undefined` when its Local Storage does not tell it. */
+/** The number of the phone that a profile at rest is linked to; `undefined` when it has no Local Storage that tells it. */
 async function phoneOfProfile(dir: string, signal: AbortSignal | undefined): Promise<string | undefined> {
-  const capture = await captureProfile(dir, { live: false, signal });
+  // In a folder of this process alone: a storage that is not there is not on its way.
+  const capture = await captureProfile(dir, { live: false, signal }).catch((error: unknown) => {
+    if (isVaultError(error, "UNAVAILABLE") && error.cause === undefined) return undefined;
+    throw error;
+  });
+  if (capture === undefined) return undefined;
   try {
     return await capturedPhone(capture);
   } finally {

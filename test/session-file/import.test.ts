@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { encodeValue } from "../../lib/baileys/value-codec.ts";
 import type { CopyProgress } from "../../lib/copy-session.ts";
+import { VaultError } from "../../lib/errors.ts";
 import { exportSession } from "../../lib/session-file/export-session.ts";
 import { importSession } from "../../lib/session-file/import-session.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
@@ -65,6 +66,28 @@ describe("importSession where the store has the session", () => {
     assertSameFiles(await filesOf(to, folder()), linkedProfileFiles(bert));
     await importSession({ ...call, otherPhone: true });
     assertSameFiles(await filesOf(to, folder()), linkedProfileFiles(anna));
+  });
+
+  it("is refused while the store does not tell of which phone its session is", async () => {
+    await exported();
+    await saveFiles(to, linkedProfileFiles(bert));
+    const { extract } = to;
+    const away = new VaultError("UNAVAILABLE", "The store does not answer.");
+    let reads = 0;
+    const call = { session: PROFILE, from: path, overwrite: true };
+    const once = async (options: Parameters<Vault["extract"]>[0]) => {
+      reads += 1;
+      if (reads === 1) throw away;
+      return await extract.call(to, options);
+    };
+    await expect(importSession({ ...call, to: Object.assign(to, { extract: once }) })).rejects.toBe(away);
+    assertSameFiles(await filesOf(to, folder()), linkedProfileFiles(bert));
+    let asked = 0;
+    // As a published store answers in an outage.
+    const sessionExists = async (): Promise<boolean> => (asked++ > 0 ? true : (undefined as unknown as boolean));
+    const four = { sessionExists, save: to.save.bind(to), extract: extract.bind(to), delete: to.delete.bind(to) };
+    await expect(importSession({ ...call, to: four })).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    assertSameFiles(await filesOf(to, folder()), linkedProfileFiles(bert));
   });
 
   it("is made where nobody knows whose a session is", async () => {
