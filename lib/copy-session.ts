@@ -73,7 +73,8 @@ export interface CopyReport {
  * is as it was, or deleted, so that `undelete` brings back what was replaced.
  * @throws `ABSENT` when `from` does not have the session; `CORRUPT` when its profile does not verify, or its newest version
  *   is not whole and `allowOlder` is not set (nothing is written then), or `to` returned other files than it was given;
- *   `CONFLICT` when `to` has another version and `replace` is not set, or `from` has the session under two names;
+ *   `CONFLICT` when `to` has another version and `replace` is not set, or somebody has stored one there meanwhile, or `from`
+ *   has the session under two names;
  *   `LEASE_HELD` when a process has the session in `to`, or one of Baileys in `from` (nothing is written then);
  *   `INVALID` when `to` cannot keep a session of Baileys; `UNAVAILABLE` when a store fails;
  *   `CANCELLED` when a store says that its call was aborted; the reason of `signal`.

@@ -62,9 +62,10 @@ export interface ProfileStore extends SessionStore {
    * Takes the session from the process that holds it, alive or not, and keeps nobody out afterwards: that process can
    * commit nothing more, and its {@link Lease.lost} aborts at its next renewal. For people who know that it is gone, or that
    * it must end. Does nothing to a session that was never written. `RemoteAuth` does not need this method.
-   * @throws `LEASE_HELD` when yet another process takes the session at this moment.
+   * @param options.holder the process that is meant, as `state` and `facts` name it. @default whoever has the session
+   * @throws `LEASE_HELD` when yet another process takes the session at this moment, or has taken it after `holder`.
    */
-  breakLease?(options: { session: string; signal?: AbortSignal }): Promise<BrokenLease>;
+  breakLease?(options: { session: string; holder?: BrokenLease; signal?: AbortSignal }): Promise<BrokenLease>;
 
   /**
    * Commits the capture as a new generation. When nothing changed since the current generation, writes nothing and

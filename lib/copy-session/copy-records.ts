@@ -72,7 +72,8 @@ class RecordsCopy {
       ...(owner === undefined ? {} : { heldBy: owner }),
       ms: performance.now() - began,
     });
-    const difference = await this.#differenceBefore(source);
+    const there = await this.#readBefore();
+    const difference = there === "damaged" ? there : there ? differenceOf(source, there) : "absent";
     if (difference === undefined) return report(true);
     if (difference !== "absent" && !replace) {
       throw new VaultError("CONFLICT", `The target has another version of ${this.#session}: ${difference}.`, {
@@ -80,7 +81,7 @@ class RecordsCopy {
       });
     }
     this.#tell("writing", source);
-    await this.#calls.askAndEnd("write to the target", () => this.#write(source, difference === "damaged"));
+    await this.#calls.askAndEnd("write to the target", () => this.#write(source, there));
     this.#tell("comparing", source);
     const now = differenceOf(source, (await this.#read("target")) ?? new Map());
     if (now === undefined) return report(false);
@@ -115,29 +116,34 @@ class RecordsCopy {
     return await this.#calls.ask(`read from the ${side}`, () => store.peekRecords({ session, ...this.#call }));
   }
 
-  /** In what the target differs from the source before anything is written; `undefined` when in nothing. */
-  async #differenceBefore(source: Records): Promise<string | undefined> {
+  /** What the target has before anything is written; `undefined` when nothing. */
+  async #readBefore(): Promise<Records | "damaged" | undefined> {
     try {
-      const target = await this.#read("target");
-      return target ? differenceOf(source, target) : "absent";
+      return await this.#read("target");
     } catch (error) {
       if (isVaultError(error, "CORRUPT")) return "damaged";
       throw error;
     }
   }
 
-  /** Makes the records those of the target, in one entry. What was there before can be brought back by hand. */
-  async #write(source: Records, isDamaged: boolean): Promise<void> {
+  /**
+   * Makes the records those of the target. What was there before can be brought back by hand.
+   * @throws `CONFLICT` when somebody has stored others since `there` was read
+   */
+  async #write(source: Records, there: Records | "damaged" | undefined): Promise<void> {
     const session = this.#session;
-    if (isDamaged) await this.#to.delete({ session, ...this.#call });
+    if (there === "damaged") await this.#to.delete({ session, ...this.#call });
+    const seen: Records = there === "damaged" || !there ? new Map() : there;
     const failed = new AbortController();
     const { signal = failed.signal } = this.#options;
     // A set waits for as long as the store does not answer: nobody waits for that here.
     const onError = (error: unknown): void => failed.abort(error);
     const records = await this.#to.openRecords({ session, onError, ...this.#call });
     try {
+      const now = new Map(records.keys().map((key) => [key, records.get(key) ?? Buffer.alloc(0)]));
+      if (differenceOf(seen, now) !== undefined) throw storedMeanwhile(session);
       const work = async (): Promise<void> => {
-        if (records.keys().length > 0) await records.clear();
+        if (now.size > 0) await records.clear();
         await records.set(source);
       };
       await withSignal(work(), AbortSignal.any([signal, failed.signal]));
@@ -155,6 +161,12 @@ class RecordsCopy {
     this.#options.signal?.throwIfAborted();
     this.#options.onProgress?.({ step, session: this.#session, ...(records ? sizeOf(records) : {}) });
   }
+}
+
+function storedMeanwhile(session: string): VaultError {
+  return new VaultError("CONFLICT", `Could not save ${session}: another version has become the current one.`, {
+    hint: "It was stored a moment ago, and stays the current one. Look at it before you replace it.",
+  });
 }
 
 function sizeOf(records: Records): { files: number; bytes: number } {

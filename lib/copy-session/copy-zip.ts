@@ -44,6 +44,7 @@ export class ZipCopy {
     const source = await this.#unpacked(zip, "source");
     const done = { session: this.#session, fromSession, files: source.files.length, bytes: source.bytes, skipped };
 
+    const before = await this.#currentInTarget();
     const hadAnother = await this.#calls.exists(to, this.#session);
     if (hadAnother) {
       const difference = await this.#difference(source.files).catch((error: unknown) => {
@@ -60,7 +61,7 @@ export class ZipCopy {
     this.#tell("writing", source);
     // The shipped strategy unpacks what is in the target by the names in the zip.
     if (!source.isPlain) await zipFiles(source.files, zip, signal === undefined ? {} : { signal });
-    const difference = await this.#write(zip, async () => {
+    const difference = await this.#write(zip, before, async () => {
       this.#tell("comparing", source);
       return await this.#compare(source.files, hadAnother);
     });
@@ -69,6 +70,15 @@ export class ZipCopy {
       throw new VaultError("CORRUPT", message, { hint: "The source is as it was. Check the target, and copy again." });
     }
     return { ...done, unchanged: false, ms: performance.now() - began };
+  }
+
+  /** Id of the target's current generation, `null` when it has none; `undefined` where the target has no generations. */
+  async #currentInTarget(): Promise<string | null | undefined> {
+    const { to } = this.#options;
+    if (!isProfileStore(to)) return undefined;
+    const { current } =
+      (await this.#calls.ask("look for the session", () => to.state({ session: this.#session }))) ?? {};
+    return current?.id ?? null;
   }
 
   /** Name of the session in the source. Two of whatsapp-web.js's versions named a session by the path of its zip. */
@@ -107,13 +117,15 @@ export class ZipCopy {
    * Writes the zip to the target, and compares. Published stores ignore `path`, open `<session>.zip` in the working
    * directory, and end the process when it is not there: so the zip lies there too, while they save. Some resolve before
    * they open it: so it stays until the comparison has ended.
+   * @param before what the target had when it was looked at: what somebody has stored since is not replaced
    * @returns the result of `compare`
    */
-  async #write<T>(zip: string, compare: () => Promise<T>): Promise<T> {
+  async #write<T>(zip: string, before: string | null | undefined, compare: () => Promise<T>): Promise<T> {
     const { to } = this.#options;
+    const given = { session: this.#session, path: zip, ...(before === undefined ? {} : { current: before }) };
     let saved: Promise<unknown> = Promise.resolve();
     const save = (): Promise<unknown> => {
-      saved = (async () => to.save({ session: this.#session, path: zip }))();
+      saved = (async () => to.save(given))();
       return saved;
     };
     if (isProfileStore(to)) {

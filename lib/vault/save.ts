@@ -27,6 +27,8 @@ export interface SaveOptions extends Omit<SaveProfileOptions, "session"> {
   suspect?: boolean | undefined;
   /** Whether a profile without a session is kept as suspect where there is a good one, instead of refused. @default false */
   mayBeEmpty?: boolean | undefined;
+  /** Id of the generation that must be the current one, `null` where there must be none. @default any */
+  current?: string | null | undefined;
 }
 
 /** What a save has stored before its commit. */
@@ -47,6 +49,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   if (problem !== undefined) throw new VaultError("INVALID", `Could not save ${session}: ${problem}.`);
   await writer.catchUp(signal);
   refuseRecords(session, writer.state);
+  refuseChanged(writer.state, options);
   refuseEmpty(writer.state, options);
   const base = currentOf(writer.state);
   const previous = base && (await manifestOf(lease, base, signal));
@@ -88,6 +91,7 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   lease.assertHeld();
   beforeCommit();
   const entryBytes = await writer.commit((state, next) => {
+    refuseChanged(state, options);
     refuseEmpty(state, options);
     return draftSave(state, next, { manifest, manifestChunks, keyId: chunks.keyId }, options);
   }, signal);
@@ -96,6 +100,15 @@ export async function saveCapture(options: SaveOptions): Promise<SaveReport> {
   const { bytesSent, ...rest } = report(options, manifest, chunks, began);
   const id = currentOf(state)?.id ?? "";
   return { ...rest, bytesSent: bytesSent + entryBytes, generation: state.content, id, unchanged: false };
+}
+
+/** @throws `CONFLICT` when another generation is the current one than the caller has seen */
+function refuseChanged(state: LogState, { lease, current }: SaveOptions): void {
+  const id = state.deleted ? undefined : currentOf(state)?.id;
+  if (current === undefined || (id ?? null) === current) return;
+  throw new VaultError("CONFLICT", `Could not save ${lease.session}: another version has become the current one.`, {
+    hint: "It was stored a moment ago, and stays the current one. Look at it before you replace it.",
+  });
 }
 
 /** Whether no browser could be linked after starting from it. */

@@ -1,6 +1,7 @@
 import type { BlobStore } from "../blobs.ts";
 import { tell } from "../diagnostics/channels.ts";
 import { tellRestore, tellSave } from "../diagnostics/reports.ts";
+import { VaultError } from "../errors.ts";
 import type {
   BrokenLease,
   Lease,
@@ -77,11 +78,12 @@ export class Vault extends VaultReading implements ProfileStore {
     return lease;
   }
 
-  async breakLease(options: { session: string; signal?: AbortSignal }): Promise<BrokenLease> {
-    const { session, signal } = options;
+  async breakLease(options: { session: string; holder?: BrokenLease; signal?: AbortSignal }): Promise<BrokenLease> {
+    const { session, holder, signal } = options;
     const breakIt = async (): Promise<BrokenLease | undefined> => {
       const breaks = await this.#newest(session, signal);
       if (!breaks) return undefined;
+      if (holder) refuseOtherHolder(sessionName(session), breaks, holder);
       const { earlier } = await this.#leases.take(sessionName(session), { breaks, signal });
       return earlier ? { owner: ownerName(earlier), since: new Date(earlier.since) } : {};
     };
@@ -201,17 +203,20 @@ export class Vault extends VaultReading implements ProfileStore {
 
   /**
    * Saves the zip of a profile: the one at `path`, or the one that whatsapp-web.js's own `RemoteAuth` has just written, which
-   * is not as it was when this store last looked (a first look comes with `sessionExists` and `extract`). A profile that does
-   * not verify is kept as `suspect`, and is current only where there is no better generation.
-   * @throws `INVALID` naming every path that was tried when there is no zip, or none but one of an earlier run.
+   * is not as it was when this store last looked (a first look comes with `sessionExists` and `extract`). A profile that does not verify is kept as `suspect`, and is current only where there is no better generation.
+   * @param options.current id of the generation that must be the current one still, `null` where there must be none: nothing
+   *   that somebody else has saved meanwhile is replaced. @default any
+   * @throws `INVALID` naming every path that was tried when there is no zip, or none but one of an earlier run; `CONFLICT` when
+   *   the current generation is not the one of `current`
    */
-  async save({ session, path }: { session: string; path?: string }): Promise<SaveReport> {
+  async save(options: { session: string; path?: string; current?: string | null }): Promise<SaveReport> {
+    const { session, path, current } = options;
     let epoch = 0;
     const work = async (): Promise<SaveReport> => {
       const zip = await this.#zips.find({ session, path });
       const report = await this.#leases.runOwn(sessionName(session), (lease) => {
         epoch = lease.epoch;
-        return saveZip(lease, zip.path);
+        return saveZip(lease, zip.path, current);
       });
       zip.saved();
       return report;
@@ -264,4 +269,14 @@ export class Vault extends VaultReading implements ProfileStore {
     // A pending save may still take effect.
     return this.#leases.hasPending(sessionName(session)) || !isDeletedFor(state, retainMs);
   }
+}
+
+/** @throws `LEASE_HELD` when another process has the session than the one that is meant */
+function refuseOtherHolder(session: string, { lease }: LogState, { owner, since }: BrokenLease): void {
+  if (!lease || (ownerName(lease) === owner && lease.since === since?.getTime())) return;
+  const now = ownerName(lease);
+  throw new VaultError("LEASE_HELD", `Could not end the lease of ${session}: ${now} has the session by now.`, {
+    hint: "Nothing was changed.",
+    owner: now,
+  });
 }

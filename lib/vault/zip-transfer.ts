@@ -13,8 +13,9 @@ import { saveCapture } from "./save.ts";
 /**
  * Saves the profile in a zip as a generation. A profile that does not verify, or has no storage of WhatsApp Web, becomes a
  * suspect one, with a warning.
+ * @param current as in `SaveOptions`
  */
-export async function saveZip(lease: VaultLease, zip: string): Promise<SaveReport> {
+export async function saveZip(lease: VaultLease, zip: string, current?: string | null): Promise<SaveReport> {
   const work = async (directory: string): Promise<SaveReport> => {
     const began = performance.now();
     const { files, leftOut = [] } = await unzip(zip, directory);
@@ -30,7 +31,7 @@ export async function saveZip(lease: VaultLease, zip: string): Promise<SaveRepor
       verified: problem === undefined,
       close: async () => {},
     };
-    const report = await saveCapture({ capture, lease, suspect: problem !== undefined, mayBeEmpty: true });
+    const report = await saveCapture({ capture, lease, suspect: problem !== undefined, mayBeEmpty: true, current });
     if (leftOut.length > 0) {
       const [first, ...others] = leftOut;
       const more = others.length > 0 ? ` and ${others.length} more` : "";
