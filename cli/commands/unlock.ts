@@ -11,6 +11,8 @@ type HeldFacts = NonNullable<SessionFacts["lease"]>;
 
 /** How often one looks at most whether the lease is renewed, in milliseconds. */
 const LOOK_MS = 1_000;
+/** How long a lease lasts that nobody can read, in milliseconds: that of a store which is opened without `leaseTtlMs`. */
+const TTL_MS = 60_000;
 
 export function addUnlock(program: Command, cli: Cli): void {
   const command = withChange(withStore(program.command("unlock")))
@@ -28,6 +30,8 @@ async function unlock(cli: Cli, given: string, options: CommonOptions): Promise<
   const meant = await openSession(cli, given, options);
   const { store, session, facts } = meant;
   const told = { store: store.address, session };
+  // Of a store that does not answer nobody knows whether a bot is alive.
+  if (facts.leaseProblem && !["CORRUPT", "WRONG_KEY"].includes(facts.leaseProblem.code)) throw facts.leaseProblem;
   if (facts.leaseProblem) {
     cli.warn(`What is stored of the lease cannot be read: ${facts.leaseProblem.message}`);
   }
@@ -82,33 +86,47 @@ async function endLease(
       return undefined;
     });
     if (taken) return await taken.release();
-    await watch(cli, meant, lease, show);
   }
-  await store.breakLease({ session, signal });
+  if (!(await watch(cli, meant, lease, show))) return;
+  await store.breakLease({ session, ...(lease ? { holder: lease } : {}), signal });
 }
 
-/** Looks for half of the lease's time, in which a bot that is alive renews it. @throws `LEASE_HELD` when it does */
+/**
+ * Looks for all of the lease's time whether it is renewed: a bot that was paused for a while, or whose store was slow, may
+ * have missed one renewal, and is alive.
+ * @returns whether there is a lease still. @throws `LEASE_HELD` when its owner is alive, or another one has come
+ */
 async function watch(
   cli: Cli,
   { store, session }: MeantSession,
-  { ttlMs }: HeldFacts,
+  lease: HeldFacts | undefined,
   show: (text: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const { signal } = cli;
+  const { ttlMs = TTL_MS } = lease ?? {};
   const first = await store.facts({ session, signal });
-  const until = performance.now() + ttlMs / 2;
-  for (let leftMs = ttlMs / 2; leftMs > 0; leftMs = until - performance.now()) {
-    show(`looking whether ${first?.lease?.owner} still renews it: ${durationWords(leftMs)}`);
+  if (first && !first.lease && !first.leaseProblem) return false;
+  if (first?.lease && isOther(first.lease, lease)) throw alive(session, first.lease);
+  const until = performance.now() + ttlMs;
+  for (let leftMs = ttlMs; leftMs > 0; leftMs = until - performance.now()) {
+    show(`looking whether ${first?.lease?.owner ?? "somebody"} still renews it: ${durationWords(leftMs)}`);
     await sleep(Math.min(LOOK_MS, leftMs, ttlMs / 12), undefined, { signal }).catch((error: unknown) => {
       signal.throwIfAborted();
       throw error;
     });
     const now = await store.facts({ session, signal });
-    if (!now?.lease) return;
+    if (!now || (!now.lease && !now.leaseProblem)) return false;
+    if (!now.lease) continue;
     const isAlive =
       now.lease.renewals !== first?.lease?.renewals || now.changedAt.getTime() !== first?.changedAt.getTime();
     if (isAlive) throw alive(session, now.lease);
   }
+  return true;
+}
+
+/** Whether it is not the lease that a person was shown. */
+function isOther({ owner, since }: HeldFacts, shown: HeldFacts | undefined): boolean {
+  return owner !== shown?.owner || since.getTime() !== shown.since.getTime();
 }
 
 function alive(session: string, { owner, expiresAt }: HeldFacts): VaultError {

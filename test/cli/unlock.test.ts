@@ -57,6 +57,27 @@ describe("wa-vault unlock", () => {
     await lease.release();
   });
 
+  it("looks for all of the lease's time: a bot that was paused for half of it is alive", async () => {
+    const ttlMs = 3_000;
+    const began = performance.now();
+    await elsewhere(ttlMs).acquire({ session });
+    endRenewals();
+    expect(await cli("support", "--yes")).toMatchObject({ code: 0 });
+    expect(performance.now() - began).toBeGreaterThanOrEqual(ttlMs);
+  });
+
+  it("spares a bot that has come after the one that was shown", async () => {
+    const gone = await elsewhere(60_000).acquire({ session });
+    endRenewals();
+    const store = places.main.store();
+    const shown = (await store.facts({ session }))?.lease;
+    await gone.release();
+    const lease = await elsewhere(60_000).acquire({ session });
+    await expect(store.breakLease({ session, holder: { ...shown } })).rejects.toMatchObject({ code: "LEASE_HELD" });
+    expect((await store.state({ session }))?.lease).toMatchObject({ owner: "old-container:17" });
+    await lease.release();
+  });
+
   it("ends the lease of a process of this machine that has ended, at once", async () => {
     const { spawnSync } = await import("node:child_process");
     const code = `
