@@ -6,7 +6,7 @@ import type { Cli } from "../cli.ts";
 import { durationOf, LONGEST_TIMER_MS } from "../duration.ts";
 import type { ClientClass } from "../link/browser-run.ts";
 import { findBrowser } from "../link/find-browser.ts";
-import { mayReplace, tryStore } from "../link/held-session.ts";
+import { mayReplace, refuseStoredMeanwhile, tryStore } from "../link/held-session.ts";
 import { linkBaileys } from "../link/link-baileys.ts";
 import { ProfileLink } from "../link/link-profile.ts";
 import { type LinkOptions, type LinkRequest, linkRequest, nameOf } from "../link/link-request.ts";
@@ -109,6 +109,7 @@ async function browserLink(
     const lease = await store.acquire({ session, signal });
     try {
       const before = await store.state({ session, signal });
+      refuseStoredMeanwhile(session, known, before);
       const clientId = session === BROWSER ? undefined : session.slice(BROWSER.length + 1);
       const held = { vault: store, session, lease, before };
       const linked = await new ProfileLink(cli, held, {

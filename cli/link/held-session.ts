@@ -1,5 +1,5 @@
 import { VaultError } from "../../lib/errors.ts";
-import type { SessionFacts } from "../../lib/store.ts";
+import type { SessionFacts, SessionState } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import type { Cli } from "../cli.ts";
 import { ageWords } from "../terminal/words.ts";
@@ -52,4 +52,20 @@ export async function mayReplace(
       hint: "Say `--replace` to link anew; what is stored is kept, and `wa-vault rollback` brings it back. Or choose another name.",
     });
   }
+}
+
+/**
+ * To be called once the session is taken, before anything is linked: what another process has linked or saved since the person
+ * was asked is not replaced.
+ * @throws `CONFLICT` when it is another session now than the one that was seen
+ */
+export function refuseStoredMeanwhile(
+  session: string,
+  seen: SessionState | undefined,
+  now: SessionState | undefined,
+): void {
+  if (seen?.current?.id === now?.current?.id) return;
+  throw new VaultError("CONFLICT", `${session} was stored by somebody else a moment ago.`, {
+    hint: "Nothing was changed. Look at it with `wa-vault show`, and run the command again.",
+  });
 }
