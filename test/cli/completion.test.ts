@@ -9,6 +9,8 @@ import { captureOf, profileFiles } from "../contract/profile.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
 import { useFolder } from "../support/folder.ts";
 import { findInstalled } from "../support/services/path.ts";
+import { obtainZsh } from "../support/services/programs.ts";
+import { suiteWith } from "../support/services/suite.ts";
 import { commandFolder } from "./support/command.ts";
 import { runCli } from "./support/run-cli.ts";
 
@@ -105,23 +107,29 @@ function shellEnv(): NodeJS.ProcessEnv {
 }
 
 describe.skipIf(process.platform === "win32")("completion in bash", () => {
-  /** What bash offers for a line, by the function that it calls itself. */
-  const offers = (line: string): string[] => {
+  /** What bash offers for each line, by the function that it calls itself. */
+  const offers = (...lines: string[]): string[][] => {
     const script = `
       source <(wa-vault completion bash)
-      read -ra COMP_WORDS <<< "$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
-      COMP_LINE=$1 COMP_POINT=\${#1} COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
-      _wa_vault wa-vault
-      printf "%s\\n" "\${COMPREPLY[@]}"`;
-    const out = execFileSync("bash", ["--norc", "-c", script, "bash", line], { env: shellEnv(), encoding: "utf8" });
-    return out.split("\n").filter((word) => word !== "");
+      for line; do
+        read -ra COMP_WORDS <<< "$line"; [[ $line == *" " ]] && COMP_WORDS+=("")
+        COMP_LINE=$line COMP_POINT=\${#line} COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)) COMPREPLY=()
+        _wa_vault wa-vault
+        printf "%s " "\${COMPREPLY[@]}"; echo
+      done`;
+    const args = ["--norc", "-c", script, "bash", ...lines];
+    const out = execFileSync("bash", args, { env: shellEnv(), encoding: "utf8" });
+    return out.split("\n").map((line) => line.split(" ").filter(Boolean));
   };
 
   it("offers commands, options and sessions", () => {
-    expect(offers("wa-vault sh")).toEqual(["show"]);
-    expect(offers("wa-vault ls --na")).toEqual(["--names"]);
-    expect(offers("wa-vault show RemoteAuth-s")).toEqual(["RemoteAuth-sales", "RemoteAuth-support"]);
-    expect(offers("wa-vault show ")).toHaveLength(3);
+    const lines = ["wa-vault sh", "wa-vault ls --na", "wa-vault show RemoteAuth-s", "wa-vault show "];
+    expect(offers(...lines).slice(0, lines.length)).toEqual([
+      ["show"],
+      ["--names"],
+      ["RemoteAuth-sales", "RemoteAuth-support"],
+      ["Baileys-sales", "RemoteAuth-sales", "RemoteAuth-support"],
+    ]);
   });
 
   it.skipIf(!findInstalled("script") || process.platform !== "linux")("completes a line at a terminal", () => {
@@ -134,7 +142,7 @@ describe.skipIf(process.platform === "win32")("completion in bash", () => {
   });
 });
 
-describe.skipIf(!findInstalled("zsh"))("completion in zsh", () => {
+await suiteWith("completion in zsh", obtainZsh, () => {
   it("is a script that zsh takes", async () => {
     const file = join(folder(), "_wa-vault");
     writeFileSync(file, (await runCli(["completion", "zsh"])).stdout);

@@ -7,7 +7,7 @@ import { obtainXvfb } from "../virtual-display.ts";
 import { obtainMongo } from "./mongo.ts";
 import { nodeVersions, obtainNode } from "./node.ts";
 import { obtainPgBouncer, obtainPostgres } from "./postgres.ts";
-import { obtainTool, type Program, ServiceMissing } from "./programs.ts";
+import { obtainTool, obtainZsh, type Program, ServiceMissing } from "./programs.ts";
 import { obtainRedis } from "./redis.ts";
 import { obtainMinio, obtainS3, obtainVersity } from "./s3.ts";
 import { obtainToxiproxy } from "./toxiproxy.ts";
@@ -35,6 +35,7 @@ const parts: Part[] = [
   obtainXvfb,
   obtainZip,
   obtainSqlite,
+  obtainZsh,
   obtainRedis,
   obtainMongo,
   obtainPostgres,

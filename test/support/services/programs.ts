@@ -71,6 +71,13 @@ export async function obtainTool(name: string): Promise<boolean> {
   return findInstalled(name) !== undefined;
 }
 
+/** A shell that people have, and machines may not. @throws {@link ServiceMissing} */
+export async function obtainZsh(): Promise<{ readonly way: string; stop(): Promise<void> }> {
+  if (!(await obtainTool("zsh")))
+    throw new ServiceMissing("zsh is missing. Install it (Debian, as root: apt-get install zsh).");
+  return { way: "zsh", stop: async () => {} };
+}
+
 /** A program at a known path. */
 export function direct(path: string, way: string): Program {
   return {
