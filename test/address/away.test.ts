@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { isVaultError } from "../../lib/errors.ts";
 import { exitOf } from "../support/child-exit.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
+import { compiled } from "../support/compiled.ts";
 import { useFolder } from "../support/folder.ts";
 import { type BadNetwork, type Line, type Service, startToxiproxy, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
@@ -15,9 +16,9 @@ const startNetwork = shared(startToxiproxy);
 
 /** Runs the child until it ends by itself. */
 async function childOf(address: string, words: readonly string[], env: Record<string, string> = {}): Promise<string> {
-  const child = fork(fileURLToPath(new URL("support/child.ts", import.meta.url)), words, {
+  const child = fork(compiled(fileURLToPath(new URL("support/child.ts", import.meta.url))), words, {
     env: { ...process.env, ...env, WA_VAULT_STORE: address },
-    execArgv: ["--import", import.meta.resolve("tsx")],
+    execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { profileFiles, writeFiles } from "../contract/profile.ts";
 import { exitOf } from "../support/child-exit.ts";
+import { compiled } from "../support/compiled.ts";
 import { times } from "../support/length.ts";
 import { CHANGES, type Change, session } from "./support/changes.ts";
 import { runCli } from "./support/run-cli.ts";
@@ -25,8 +26,8 @@ const MIGRATE: Change = {
 };
 
 async function killedAt(at: number, args: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
-  const script = fileURLToPath(new URL("support/kill-child.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), script, String(at), ...args], {
+  const script = compiled(fileURLToPath(new URL("support/kill-child.ts", import.meta.url)));
+  const child = spawn(process.execPath, [script, String(at), ...args], {
     env: { ...process.env, ...env },
     stdio: "ignore",
   });

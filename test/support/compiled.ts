@@ -1,22 +1,55 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
 import { root, run } from "./packed-package.ts";
 import { scratchFolder } from "./scratch.ts";
+import { RUN_DIRECTORY } from "./services/service.ts";
 
+/** By what is compiled, the folder with it. */
 const made = new Map<string, string>();
 
 /**
  * A TypeScript file of this repository and all that it imports, compiled to JavaScript in a folder of its own: for
- * processes that a test starts a hundred times. Node runs the result at once, where a loader takes half a second.
+ * processes that a test starts a hundred times. Node runs the result at once, where a loader takes half a second. It is
+ * compiled once in a run of the tests.
  * @param file its absolute path
  * @param more absolute paths of TypeScript files and folders that it uses without an import, and of other files, which
  *   are linked
  * @returns the path of the JavaScript file
  */
 export function compiled(file: string, more: readonly string[] = []): string {
-  const known = made.get(file);
-  if (known !== undefined) return known;
-  const folder = scratchFolder("compiled-");
+  const name = createHash("sha256")
+    .update(JSON.stringify([file, ...more]))
+    .digest("hex")
+    .slice(0, 16);
+  const folder = made.get(name) ?? folderOf(name, file, more);
+  made.set(name, folder);
+  return placeIn(folder, file).replace(/\.ts$/, ".js");
+}
+
+/** The folder of the run with what is compiled, made by the first worker that needs it. */
+function folderOf(name: string, file: string, more: readonly string[]): string {
+  const { [RUN_DIRECTORY]: shared } = process.env;
+  const place = join(shared ?? "", `compiled-${name}`);
+  if (shared !== undefined && existsSync(place)) return place;
+  const making = scratchFolder("compiled-");
+  compile(making, file, more);
+  if (shared === undefined) return making;
+  try {
+    renameSync(making, place);
+  } catch (error) {
+    // Another worker has made the same meanwhile.
+    if (!existsSync(place)) throw error;
+    rmSync(making, { recursive: true, force: true });
+  }
+  return place;
+}
+
+function placeIn(folder: string, path: string): string {
+  return join(folder, "out", relative(root, path));
+}
+
+function compile(folder: string, file: string, more: readonly string[]): void {
   mkdirSync(join(folder, "out"));
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   // The command asks its own package for its version.
@@ -32,12 +65,9 @@ export function compiled(file: string, more: readonly string[] = []): string {
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], root);
-  const placeOf = (path: string): string => join(folder, "out", relative(root, path));
   for (const path of more.filter(isOther)) {
-    mkdirSync(dirname(placeOf(path)), { recursive: true });
-    symlinkSync(path, placeOf(path));
+    const place = placeIn(folder, path);
+    mkdirSync(dirname(place), { recursive: true });
+    symlinkSync(path, place);
   }
-  const script = placeOf(file).replace(/\.ts$/, ".js");
-  made.set(file, script);
-  return script;
 }

@@ -1,3 +1,5 @@
+import { CLOSED_PORT } from "../../support/closed-port.ts";
+import { isLong } from "../../support/length.ts";
 import {
   newBucket,
   type Service,
@@ -50,7 +52,9 @@ export const kinds: readonly Kind[] = [
     addressOf: ({ env }, { port, name }) => {
       const { username, password, pathname } = new URL(env.MONGODB_URI ?? "");
       const who = username === "" ? "" : `${username}:${password}@`;
-      return `mongodb://${who}127.0.0.1:${port}${pathname}?collection=${name}`;
+      // The driver looks for half a minute else, before it says that no server is there.
+      const patience = port === CLOSED_PORT && !isLong ? "&serverSelectionTimeoutMS=500" : "";
+      return `mongodb://${who}127.0.0.1:${port}${pathname}?collection=${name}${patience}`;
     },
   },
   {

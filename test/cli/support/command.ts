@@ -10,7 +10,7 @@ let folder: string | undefined;
 export function commandFolder(): string {
   if (folder !== undefined) return folder;
   const made = scratchFolder("command-");
-  const main = compiled(join(root, "cli", "main.ts"), [join(root, "package.json")]);
+  const main = compiled(join(root, "cli", "main.ts"));
   const path = join(made, "wa-vault");
   writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
   chmodSync(path, 0o755);
