@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files with whole browsers, bots, machines, processes that are killed, and a slow server. */
 const SLOW =
-  /^test[\\/](?:adapters[\\/]s3|bench|e2e|examples|faults|neighbours|package|torture|vault[\\/]scenarios[\\/]threads)\b/;
+  /^test[\\/](?:adapters[\\/]s3|address[\\/]away|bench|cli[\\/](?:interrupts|kills|link-|on-each)|e2e|examples|faults|neighbours|package|torture|vault[\\/]scenarios[\\/]threads)\b/;
 
 /**
  * Begins with the slow files: without a cache of earlier times vitest goes by size, and these are small, so that the run
