@@ -2,7 +2,8 @@ import type { VaultError } from "../lib/errors.ts";
 
 /** What a person at a terminal can do; the hints of the library name its options. */
 export function hintOf({ code, hint }: VaultError): string | undefined {
-  if (code !== "WRONG_KEY") return hint;
+  // Whoever names a variable of the command knows which key is meant, such as that of a file.
+  if (code !== "WRONG_KEY" || hint?.includes("WA_VAULT_")) return hint;
   return (
     "Nothing was changed. Set WA_VAULT_KEY to that key, or to several keys with commas between them (of the store that " +
     "sessions go to: WA_VAULT_TO_KEY). Without its key nobody can change or delete a session by a command."
