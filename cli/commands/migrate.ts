@@ -4,7 +4,7 @@ import { fromEnvironment } from "../../address/environment.ts";
 import { hasSecret, parseAddress } from "../../address/parse-address.ts";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { VaultError } from "../../lib/errors.ts";
-import { sayingHowToWait } from "../change/lease.ts";
+import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type Outcome, outcomeJson, throwFailed } from "../change/many.ts";
 import { sessionWords } from "../change/session.ts";
 import { type Cli, type CommonOptions, refuseSecret } from "../cli.ts";
@@ -13,7 +13,7 @@ import { openOld } from "../migrate/open-old.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { sizeWords } from "../terminal/words.ts";
 
-interface MigrateOptions extends CommonOptions {
+interface MigrateOptions extends CommonOptions, WaitOptions {
   readonly from?: OldKind;
   readonly only?: string[];
   readonly as?: string;
@@ -21,7 +21,7 @@ interface MigrateOptions extends CommonOptions {
 }
 
 export function addMigrate(program: Command, cli: Cli): void {
-  const command = withChange(withStore(program.command("migrate")))
+  const command = withWait(withChange(withStore(program.command("migrate"))))
     .description("Move all sessions of another package into a store. The old setup is only read.")
     .argument("[old]", "its directory or address, without a password [env: WA_VAULT_FROM]")
     .addOption(new Option("--from <kind>", "what it is, where that is not seen").choices(KINDS))
@@ -62,6 +62,7 @@ async function migrate(cli: Cli, given: string | undefined, options: MigrateOpti
       if (!one) throw new VaultError("ABSENT", `There is no session ${name}.`);
       refuseTwice(one, sessions);
       const to = options.dryRun ? new MemoryStore({ onWarning: (message) => cli.warn(message) }) : store;
+      if (!options.dryRun) await untilFree(cli, { store, session: one.session }, options);
       const moved = await moveOne(cli, one, to, options, show);
       return { ...moved, ...(await thereOf(cli, store, one, options)) };
     }),
