@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { type Argument, Command } from "commander";
 import type { Cli } from "./cli.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addCopy } from "./commands/copy.ts";
@@ -20,6 +20,7 @@ import { addShow } from "./commands/show.ts";
 import { addUndelete } from "./commands/undelete.ts";
 import { addUnlock } from "./commands/unlock.ts";
 import { addVerify } from "./commands/verify.ts";
+import { firstSentence } from "./completion/candidates.ts";
 import { wrap } from "./terminal/width.ts";
 import { packageVersion } from "./version.ts";
 
@@ -74,13 +75,24 @@ export function program(cli: Cli, { isJson = false }: { isJson?: boolean } = {})
     })
     .configureHelp({
       minWidthToWrap: LEAST_COLUMNS,
+      // One screen for all commands: the rest of each is in its own help.
+      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentWords)].join(" "),
+      subcommandDescription: (command) => command.summary() || firstSentence(command.description()),
       styleUsage: (text) => wrap(text, width() - USAGE.length).join(`\n${" ".repeat(USAGE.length)}`),
     })
     .showHelpAfterError("Run the command with --help for its options.");
   made.version(packageVersion(), "-V, --version", "print the version");
+  made.addHelpCommand(
+    new Command("help").argument("[command]").description("Show the help of a command.").helpGroup("Serve:"),
+  );
   made.option("--no-color", "print without colours [env: NO_COLOR]");
   for (const add of COMMANDS) add(made, cli);
   return made;
 }
 
 const USAGE = "Usage: ";
+
+function argumentWords(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}

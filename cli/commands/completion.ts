@@ -8,6 +8,7 @@ import { withExamples } from "../options.ts";
 export function addCompletion(program: Command, cli: Cli): void {
   const command = program
     .command("completion")
+    .summary("Print what makes your shell complete commands and sessions")
     .description("Print what makes a shell complete commands, options and the names of your sessions.")
     .addArgument(new Argument("<shell>", "your shell").choices(SHELLS))
     .helpGroup("Repair:")

@@ -22,6 +22,7 @@ const BAILEYS = "Baileys-";
 
 export function addLink(program: Command, cli: Cli): void {
   const command = withStore(program.command("link [session]"))
+    .summary("Link a phone, and store the session for a bot elsewhere")
     .description("Link a phone here, and store the session for a bot that runs elsewhere.")
     .helpGroup("Link:")
     .option("--session <name>", "the session, in place of the argument")

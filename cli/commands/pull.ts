@@ -15,6 +15,7 @@ const FORMS: readonly PullForm[] = ["profile", "local-auth", "zip", "multi-file"
 
 export function addPull(program: Command, cli: Cli): void {
   const command = withChange(withStore(program.command("pull")))
+    .summary("Write a session to this machine, as other bots keep it")
     .description("Write a session to this machine, as bots without the store keep it.")
     .argument("<session>", "the session, by its name or by the name in the bot's code")
     .argument("<target>", "the folder or the zip that is written")

@@ -12,6 +12,7 @@ interface RekeyOptions extends CommonOptions, WaitOptions {
 
 export function addRekey(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("rekey"))))
+    .summary("Encrypt a session anew with the first key of WA_VAULT_KEY")
     .description("Encrypt a session anew with the first key of WA_VAULT_KEY, also what was stored without one.")
     .argument("[session]", "name of the session")
     .option("--all", "all sessions of the store")

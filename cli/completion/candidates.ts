@@ -110,6 +110,6 @@ function starting(candidates: readonly Candidate[], begun: string): Candidate[] 
 }
 
 /** Up to the first colon, semicolon or full stop: there is one line for it. */
-function firstSentence(text: string): string {
+export function firstSentence(text: string): string {
   return text.split(/[.:;](?:\s|$)/)[0] ?? "";
 }

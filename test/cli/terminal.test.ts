@@ -83,6 +83,16 @@ describe("wa-vault", () => {
     for (const [name] of commands) expect(stdout).toContain(`\n  ${name} `);
   });
 
+  it("has help for all commands that fits on one screen", async () => {
+    const { stdout } = await runCli(["--help"], { columns: 100 });
+    const lines = linesOf(stdout);
+    expect(lines.length, stdout).toBeLessThanOrEqual(44);
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+    for (const group of ["Link", "Look", "Keep", "Change", "Repair", "Serve"])
+      expect(stdout).toContain(`\n${group}:\n`);
+    expect(stdout).not.toContain("\nCommands:\n");
+  });
+
   it("tells its version, and what was perhaps meant", async () => {
     expect((await runCli(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
     const { code, stderr } = await runCli(["verfy"]);
