@@ -32,6 +32,12 @@ interface Step {
 /** A life: every command once, in an order in which each has something to do. A new command is one line. */
 const LIFE: readonly Step[] = [
   { args: ["ls"], says: /RemoteAuth-support[\s\S]*browser/ },
+  { args: ["show", "support"], says: /^RemoteAuth-support[\s\S]*GENERATION/ },
+  { args: ["verify", "--all"], says: /RemoteAuth-support .*good/ },
+  { args: ["export", "support", "<folder>/x.wavault", "--plain"], says: /has RemoteAuth-support, and was read back/ },
+  { args: ["import", "<folder>/x.wavault"], says: /exactly so .*nothing was written/ },
+  { args: ["pull", "support", "<folder>/profile"], says: /as profile/ },
+  { args: ["push", "<folder>/profile", "support"], says: /exactly so .*nothing was written/ },
   { args: ["prune", "support", "--yes"], says: /^Pruned/ },
   { args: ["rollback", "support", "--proven", "--yes"], says: /is the current one now/ },
   { args: ["rename", "support", "help", "--yes"], says: /^Renamed/ },
@@ -67,7 +73,7 @@ function lives(addressOf: () => string | Promise<string>): void {
     await store.close();
     const run = (args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<CliResult> =>
       runCli(
-        args.filter((one) => one !== "--to-self"),
+        args.filter((one) => one !== "--to-self").map((one) => one.replace("<folder>", directory)),
         { env: { ...env, ...more } },
       );
     for (const { args, says } of [...LIFE, ...(key === undefined ? [] : ENCRYPTED)]) {
