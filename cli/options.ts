@@ -23,11 +23,16 @@ export function withChange(command: Command): Command {
     .option("-y, --yes", "do not ask before something is removed or replaced");
 }
 
+/** Adds a paragraph to the help of a command. */
+export function withText(command: Command, text: string): Command {
+  return command.addHelpText("after", () => ["", ...wrap(text, helpWidth(command))].join("\n"));
+}
+
 /** Ends the help of a command with calls of it, each with what it does. */
 export function withExamples(command: Command, examples: readonly (readonly [call: string, does: string])[]): Command {
   return command.addHelpText("after", () => {
     // Calls are not broken: they are copied.
-    const width = (command.configureOutput().getOutHelpWidth?.() ?? 80) - COMMENT.length;
+    const width = helpWidth(command) - COMMENT.length;
     const lines = examples.flatMap(([call, does]) => [
       ...wrap(does, width).map((line) => COMMENT + line),
       `  $ wa-vault ${call}`,
@@ -35,4 +40,8 @@ export function withExamples(command: Command, examples: readonly (readonly [cal
     ]);
     return ["", "Examples:", ...lines].join("\n").trimEnd();
   });
+}
+
+function helpWidth(command: Command): number {
+  return command.configureOutput().getOutHelpWidth?.() ?? 80;
 }

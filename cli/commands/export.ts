@@ -27,7 +27,7 @@ export function addExport(program: Command, cli: Cli): void {
     .helpGroup("Keep:")
     .action((session: string, file: string | undefined, options: Options) => run(cli, session, file, options));
   withExamples(command, [
-    ["export support", "RemoteAuth-support-2026-01-31.wavault, after a question for a passphrase"],
+    ["export support", "a file here, named by session and day, after a question for a passphrase"],
     ["export support /media/stick/ --generation 12", "an older generation, on a stick"],
     ["export support --json --plain", "for a script; or encrypted by WA_VAULT_FILE_KEY"],
   ]);

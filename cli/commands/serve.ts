@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
 import { durationOf, parseDuration } from "../duration.ts";
-import { withExamples, withStore } from "../options.ts";
+import { withExamples, withStore, withText } from "../options.ts";
 import type { ServeOptions } from "../serve/serve.ts";
 
 /** Asking more often tells nobody more, and costs. */
@@ -29,13 +29,10 @@ export function addServe(program: Command, cli: Cli): void {
       const { serve } = await import("../serve/serve.ts");
       await serve(cli, options);
     });
-  command.addHelpText(
-    "after",
-    [
-      "",
-      "WA_VAULT_SERVE_TOKEN (or WA_VAULT_SERVE_TOKEN_FILE, the path of a file) is the token that",
-      "viewers and bots must show. Without it the page is for this machine alone, and changes nothing.",
-    ].join("\n"),
+  withText(
+    command,
+    "WA_VAULT_SERVE_TOKEN (or WA_VAULT_SERVE_TOKEN_FILE, the path of a file) is the token that viewers and bots must show. " +
+      "Without it the page is for this machine alone, and changes nothing.",
   );
   withExamples(command, [
     ["serve --store file:./sessions", "a page on this machine, which only shows"],
