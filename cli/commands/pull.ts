@@ -62,13 +62,14 @@ async function run(cli: Cli, given: string, target: string, options: Options): P
   const report = await call(false).catch(async (error: unknown) => {
     if (!isVaultError(error, "CONFLICT")) throw error;
     cli.note(error.message);
-    await cli.confirm("Replace what is there?", options);
+    await cli.confirm("Replace what is there? It is kept beside it.", options);
     return await call(true);
   });
   for (const { generation: newer, code } of report.skipped) cli.warn(`Generation ${newer} is not whole (${code}).`);
   if (report.heldBy !== undefined) {
     cli.warn(`${report.heldBy} has the session in the store: two bots with one session log each other out.`);
   }
+  if (report.kept !== undefined) cli.note(`What was there is ${report.kept} now.`);
   if (options.json) return cli.json({ store: store.address, ...report });
   const kind = report.as === "multi-file" ? "records" : "profile";
   cli.out.line(`${report.path} has ${session} (${contentWords(report, kind)}), as ${report.as}.`);

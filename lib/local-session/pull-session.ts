@@ -1,12 +1,13 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { copyFile, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { zipFolder } from "../archive/zip-folder.ts";
 import { type CopyProgress, copySession } from "../copy-session.ts";
-import { exists } from "../disk/durable.ts";
+import { exists, syncFile, uniqueName } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { withTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
-import { discardReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
+import { keepReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
 import { type GenerationStore, OneGeneration } from "../session-file/one-generation.ts";
 import type { RestoreReport } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
@@ -38,7 +39,7 @@ export interface PullSessionOptions {
   as?: PullForm | undefined;
   /** @default the current one */
   generation?: number | undefined;
-  /** Replaces what is at the place. @default false: only an empty folder may be there */
+  /** Replaces what is at the place, which is kept beside it. @default false: only an empty folder may be there */
   overwrite?: boolean | undefined;
   /** Told at the beginning of each step. */
   onProgress?: ((progress: CopyProgress) => void) | undefined;
@@ -66,6 +67,8 @@ export interface PullReport {
   readonly skipped: RestoreReport["skipped"];
   /** The process that has the session in the store (`host:pid`): two bots must not run it. */
   readonly heldBy?: string;
+  /** Where what was at the place is now. It may be the only copy of a session; nothing removes it. */
+  readonly kept?: string;
   /** How long it took, in milliseconds. */
   readonly ms: number;
 }
@@ -98,6 +101,7 @@ export async function pullSession(options: PullSessionOptions): Promise<PullRepo
     bytes: done.bytes,
     ...(number === undefined ? {} : { generation: number }),
     skipped: done.skipped ?? [],
+    ...(done.kept === undefined ? {} : { kept: done.kept }),
     ...(owner === undefined ? {} : { heldBy: owner }),
     ms: performance.now() - began,
   };
@@ -107,7 +111,9 @@ interface Call extends PullSessionOptions {
   readonly path: string;
 }
 
-type Done = Pick<RestoreReport, "files" | "bytes"> & Partial<Pick<RestoreReport, "generation" | "skipped">>;
+type Done = Pick<RestoreReport, "files" | "bytes"> &
+  Partial<Pick<RestoreReport, "generation" | "skipped">> &
+  Pick<PullReport, "kept">;
 
 /** The form and the place of a pull, before anything is read or written. @throws `INVALID` */
 export function placeOf(
@@ -148,8 +154,7 @@ async function toProfile(call: Call): Promise<Done> {
       await checkFree(call, "folder");
       signal?.throwIfAborted();
       await swapIn({ from: staged, to: path, isOnDisk: report.isOnDisk ?? false });
-      await discardReplaced(path);
-      return report;
+      return { ...report, ...(await keptOf(path)) };
     } catch (error) {
       await rm(staged, { recursive: true, force: true });
       throw error;
@@ -167,8 +172,9 @@ async function toZip(call: Call): Promise<Done> {
     const report = await from.restoreProfile({ session, into, generation, signal });
     tell(call, "writing", report);
     await checkFree(call, "file");
+    const kept = await keepFile(path);
     await zipFolder(into, path, { signal });
-    return report;
+    return { ...report, ...kept };
   }, path);
 }
 
@@ -193,7 +199,7 @@ async function toMultiFile(call: Call): Promise<Done> {
       if (overwrite) {
         signal?.throwIfAborted();
         await swapIn({ from: place, to: path });
-        await discardReplaced(path);
+        return { ...copied, ...(await keptOf(path)) };
       }
     } catch (error) {
       if (overwrite) await rm(place, { recursive: true, force: true });
@@ -201,6 +207,32 @@ async function toMultiFile(call: Call): Promise<Done> {
     }
     return copied;
   });
+}
+
+/** Keeps the folder that was replaced, unless it was empty. */
+async function keptOf(path: string): Promise<Pick<PullReport, "kept">> {
+  const [kept] = await keepReplaced(path);
+  if (kept === undefined) return {};
+  // Says of a folder with something in it that it is not empty.
+  const isEmpty = await rmdir(kept).then(
+    () => true,
+    () => false,
+  );
+  return isEmpty ? {} : { kept };
+}
+
+/** Gives the file at `path` a second name, until the new one has its place. */
+async function keepFile(path: string): Promise<Pick<PullReport, "kept">> {
+  const kept = uniqueName(`${path}.kept-`);
+  try {
+    await copyFile(path, kept, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    await syncFile(kept);
+    return { kept };
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return {};
+    await rm(kept, { force: true });
+    throw diskError(`keep a copy of ${path}`, cause);
+  }
 }
 
 /** @throws `CONFLICT` when something is there that must not be replaced; `INVALID` when it cannot be */

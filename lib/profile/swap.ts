@@ -9,9 +9,11 @@ import { invalidOption } from "../errors.ts";
 //   <dir>.swap            the completion mark: it names a staged profile that is whole and on disk, and is to replace
 //                         the profile
 //   <dir>.replaced-<id>   the profile that was replaced
+//   <dir>.kept-<id>       one that was replaced and that nothing removes: it may be the only copy of a session
 
 const STAGED = ".staged";
 const REPLACED = ".replaced";
+const KEPT = ".kept";
 const MARK = ".swap";
 
 /** The path of a directory beside the profile at `dir` to restore another one to; new with each call. */
@@ -92,6 +94,23 @@ export async function discardReplaced(to: string): Promise<void> {
   await guard("remove a replaced profile", async () => {
     const removed = (await namesOf(to, REPLACED)).map((path) => rm(path, { recursive: true, force: true }));
     for (const result of await Promise.allSettled(removed)) if (result.status === "rejected") throw result.reason;
+  });
+}
+
+/**
+ * Keeps the profiles that swaps have replaced, under names that nothing removes.
+ * @returns their new paths, `<to>.kept-<id>`
+ * @throws `UNAVAILABLE` or `DENIED` when one cannot be renamed
+ */
+export async function keepReplaced(to: string): Promise<string[]> {
+  return await guard("keep a replaced profile", async () => {
+    const kept: string[] = [];
+    for (const path of await namesOf(to, REPLACED)) {
+      const place = uniqueName(`${to}${KEPT}-`);
+      await renameBusy(path, place);
+      kept.push(place);
+    }
+    return kept;
   });
 }
 

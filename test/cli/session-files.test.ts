@@ -256,7 +256,8 @@ describe("wa-vault pull and push", () => {
     const pushing = ["push", place, "sales", "--store", address, "--dry-run", "--json"];
     expect((await runCli(pushing)).json()).toMatchObject({ session: "RemoteAuth-sales", dryRun: true, files: 3 });
     expect(await store.state({ session: "RemoteAuth-sales" })).toBeUndefined();
-    expect((await runCli([...pulling, "--yes"])).code).toBe(0);
+    const { code, stderr } = await runCli([...pulling, "--yes"]);
+    expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("What was there is ") });
     assertSameFiles(await filesIn(place), files);
   });
 

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { useMultiFileAuthState } from "baileys";
 import { beforeEach, describe, expect, it } from "vitest";
 import { unzip } from "../../lib/archive/unzip.ts";
@@ -61,9 +61,21 @@ describe("pullSession of a browser's session", () => {
     }
     expect(await readFile(zip, "utf8")).toBe("mine");
     assertSameFiles(await filesIn(to), profileFiles("first"));
-    await pullSession({ from, session: PROFILE, to, overwrite: true });
+    const { kept = "" } = await pullSession({ from, session: PROFILE, to, overwrite: true });
     assertSameFiles(await filesIn(to), profileFiles("second"));
-    expect((await readdir(root)).sort()).toEqual(["profile", "x.zip"]);
+    // It may be the only copy of a session.
+    assertSameFiles(await filesIn(kept), profileFiles("first"));
+    const again = await pullSession({ from, session: PROFILE, to: zip, overwrite: true });
+    expect(await readFile(again.kept ?? "", "utf8")).toBe("mine");
+    const names = ["profile", basename(kept), "x.zip", basename(again.kept ?? "")];
+    expect((await readdir(root)).sort()).toEqual(names.sort());
+  });
+
+  it("keeps no folder that was empty", async () => {
+    const to = join(root, "profile");
+    await mkdir(to);
+    expect(await pullSession({ from, session: PROFILE, to, overwrite: true })).not.toHaveProperty("kept");
+    expect(await readdir(root)).toEqual(["profile"]);
   });
 
   it("leaves a profile that a bot has open", async () => {
@@ -117,9 +129,10 @@ describe("pullSession of a session of Baileys", () => {
     expect(await readAll(state, sample)).toEqual(expectedOf(sample));
     await expect(pullSession({ from, session: RECORDS, to })).rejects.toMatchObject({ code: "CONFLICT" });
     await writeFile(join(to, "creds.json"), "{}");
-    await pullSession({ from, session: RECORDS, to, overwrite: true });
+    const { kept = "" } = await pullSession({ from, session: RECORDS, to, overwrite: true });
     expect(await textsIn(to)).toEqual(await textsIn(source));
-    expect((await readdir(root)).sort()).toEqual(["pulled", "source"]);
+    expect(await readFile(join(kept, "creds.json"), "utf8")).toBe("{}");
+    expect((await readdir(root)).sort()).toEqual(["pulled", basename(kept), "source"].sort());
     await expect(pullSession({ from, session: RECORDS, to: join(root, "x"), as: "zip" })).rejects.toMatchObject({
       code: "INVALID",
     });
