@@ -64,8 +64,12 @@ export function refuseStoredMeanwhile(
   seen: SessionState | undefined,
   now: SessionState | undefined,
 ): void {
-  if (seen?.current?.id === now?.current?.id) return;
-  throw new VaultError("CONFLICT", `${session} was stored by somebody else a moment ago.`, {
+  if (seen?.current?.id !== now?.current?.id) throw storedMeanwhile(session);
+}
+
+/** The error for a session that is another one than the person was asked about. */
+export function storedMeanwhile(session: string): VaultError {
+  return new VaultError("CONFLICT", `${session} was stored by somebody else a moment ago.`, {
     hint: "Nothing was changed. Look at it with `wa-vault show`, and run the command again.",
   });
 }

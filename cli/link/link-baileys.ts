@@ -6,7 +6,7 @@ import { VaultError } from "../../lib/errors.ts";
 import type { Cli } from "../cli.ts";
 import { durationWords } from "../terminal/words.ts";
 import { endOfSocket, type MakeSocket, passkeyWanted, SILENT, type Socket, tagsOf } from "./baileys-socket.ts";
-import { mayReplace } from "./held-session.ts";
+import { mayReplace, storedMeanwhile } from "./held-session.ts";
 import { type LinkOptions, type LinkRequest, phoneWords } from "./link-request.ts";
 import { exported } from "./project-library.ts";
 import { LinkPrompt } from "./prompt.ts";
@@ -32,6 +32,8 @@ const AGAIN_MS = 2_000;
 const UP_TO_DATE_MS = 20_000;
 /** How long the end of a socket may take, in milliseconds. */
 const END_MS = 5_000;
+/** How long a link that has failed tries to take back what it has deleted, in milliseconds. */
+const BRING_BACK_MS = 30_000;
 
 /**
  * Links a session of Baileys, stores it and reads it back. Nothing is written before the phone has agreed; what is stored of
@@ -63,12 +65,18 @@ export async function linkBaileys(
       signal,
     });
   const state = await open();
+  const link = new BaileysLink(cli, state, session, request);
   let account: string;
   try {
-    account = await new BaileysLink(cli, state, session, request).run(before?.registered === true);
-  } finally {
+    const now = await peekAuthState({ store, session, signal });
+    if (now?.me?.id !== before?.me?.id) throw storedMeanwhile(session);
+    account = await link.run(before?.registered === true);
+  } catch (error) {
     await state.close();
+    if (link.hasOnlyDeleted) await bringBack(cli, store, session);
+    throw error;
   }
+  await state.close();
   say(cli, "Reading back…");
   const again = await open();
   try {
@@ -79,6 +87,20 @@ export async function linkBaileys(
     await again.close();
   }
   return { phone: phoneWords(account), replaced: before?.registered === true };
+}
+
+/** Takes the deletion of the earlier link back, when no other came in its place. Never rejects. */
+async function bringBack(cli: Cli, store: AddressedStore, session: string): Promise<void> {
+  // The command may have been ended: this is its last call.
+  const signal = AbortSignal.timeout(BRING_BACK_MS);
+  try {
+    const state = await store.state({ session, signal });
+    if (!state?.deleted) return;
+    await store.undelete({ session, signal });
+    cli.note(`The earlier link of ${session} is back.`);
+  } catch {
+    cli.warn(`The earlier link of ${session} is deleted: \`wa-vault undelete ${session}\` brings it back.`);
+  }
 }
 
 async function detailsOf(store: AddressedStore, session: string, signal: AbortSignal): Promise<{ saved?: Date }> {
@@ -95,6 +117,7 @@ class BaileysLink {
   #isLinked = false;
   /** The earlier link is being deleted: until then `state` is nobody's. */
   #adopting: Promise<void> | undefined;
+  #hasStored = false;
   /** How often the connection was lost since the link. */
   #losses = 0;
 
@@ -104,6 +127,11 @@ class BaileysLink {
     this.#session = session;
     this.#request = request;
     this.#prompt = new LinkPrompt(cli, request);
+  }
+
+  /** Whether the earlier link was, or may have been, deleted, and nothing came in its place. */
+  get hasOnlyDeleted(): boolean {
+    return this.#adopting !== undefined && !this.#hasStored;
   }
 
   /** @param replaces whether another link is stored @returns the account */
@@ -137,7 +165,7 @@ class BaileysLink {
         const { me } = state.creds;
         if (me?.id === undefined) throw new VaultError("CORRUPT", `${this.#session} has no account.`);
         say(this.#cli, `Linked as ${phoneWords(me.id)}. Storing…`);
-        await this.#state.saveCreds();
+        await this.#store();
         return me.id;
       }
     });
@@ -222,7 +250,12 @@ class BaileysLink {
       if (replaces) this.#adopting = this.#adopt(creds);
     }
     await this.#adopting;
+    await this.#store();
+  }
+
+  async #store(): Promise<void> {
     await this.#state.saveCreds();
+    this.#hasStored = true;
   }
 
   /** Deletes the earlier link: now, and not before, since it is good until there is another one. */

@@ -1,12 +1,13 @@
 import { PassThrough } from "node:stream";
 import { encode } from "uqr";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { Cli } from "../../cli/cli.ts";
 import { linkBaileys } from "../../cli/link/link-baileys.ts";
 import { linkRequest } from "../../cli/link/link-request.ts";
 import { Output } from "../../cli/terminal/output.ts";
 import { peekAuthState, useVaultAuthState } from "../../lib/baileys/index.ts";
+import { VaultError } from "../../lib/errors.ts";
 import { type Baileys, type BaileysVersion, baileys, baileysVersions } from "../support/baileys.ts";
 import { BaileysBot } from "../support/baileys-bot.ts";
 import { useFolder } from "../support/folder.ts";
@@ -175,6 +176,34 @@ describe("wa-vault link --baileys", () => {
     const kinds: string[] = [];
     for await (const { kind } of store.history({ session })) kinds.push(kind);
     expect(kinds).toContain("deleted");
+  });
+
+  it("brings the earlier link back when the new one cannot be stored", async () => {
+    const first = await link("7.0.0-rc14");
+    await first.server.phone.link(await first.qr);
+    await first.ended;
+    const stored = await peekAuthState({ store, session });
+
+    const open = store.openRecords.bind(store);
+    vi.spyOn(store, "openRecords").mockImplementationOnce(async (options) => {
+      const records = await open(options);
+      const [clear, set] = [records.clear.bind(records), records.set.bind(records)];
+      let isCleared = false;
+      records.clear = async (...values) => {
+        await clear(...values);
+        isCleared = true;
+      };
+      records.set = async (changes) => {
+        if (isCleared) throw new VaultError("UNAVAILABLE", "The disk is away.");
+        await set(changes);
+      };
+      return records;
+    });
+    const replaced = await link("7.0.0-rc14", { replace: true });
+    await first.server.addPhone("5511900000002").link(await replaced.qr);
+    await expect(replaced.ended).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(await peekAuthState({ store, session })).toEqual(stored);
+    expect(replaced.said()).toContain("is back");
   });
 
   it("does not take a session from a bot that runs", async () => {
