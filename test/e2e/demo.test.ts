@@ -50,10 +50,12 @@ function processesOf(folder: string): string[] {
   });
 }
 
-/** No process and no file of the demo is left, beside what tsx compiles and what killed bots leave: the run removes that. */
+/** No process and no file of the demo is left, beside what is compiled for it and what killed bots leave: the run removes that. */
 async function expectNothingLeft(folder: string): Promise<void> {
   expect(processesOf(folder)).toEqual([]);
-  const names = (await readdir(folder)).filter((name) => !/^tsx-|^pids$|^wa-vault-(stand-in|tmp)-/.test(name));
+  const names = (await readdir(folder)).filter(
+    (name) => !/^(tsx|compiled)-|^pids$|^wa-vault-(stand-in|tmp)-/.test(name),
+  );
   expect(names).toEqual([]);
 }
 

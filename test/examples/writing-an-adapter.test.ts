@@ -92,6 +92,6 @@ it("the adapter of docs/writing-an-adapter.md passes the suites as the document 
   }
   expect(await exitOf(child), output).toEqual([0, null]);
   const [, passed = "0"] = /^# pass (\d+)$/m.exec(output) ?? [];
-  expect(Number(passed), output).toBeGreaterThan(30);
+  expect(Number(passed), output).toBeGreaterThan(20);
   expect(output).toMatch(/^# fail 0$/m);
 });
