@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { AuthStrategy, Client, ClientOptions } from "whatsapp-web.js";
+import { atExit } from "./at-exit.ts";
 import { chromiumFlags, findChromium } from "./chromium.ts";
 import { EventLog, type SeenEvent } from "./events.ts";
 import { isPageGone, type Phone, phoneOf } from "./phone.ts";
@@ -69,7 +70,7 @@ const names = [
 ];
 
 const browsers = new Set<number>();
-process.once("exit", () => browsers.forEach(killTree));
+atExit(() => browsers.forEach(killTree));
 
 /** A process that has ended is removed, because another process may have its number. */
 function killRunning(pid: number): void {

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atExit } from "./at-exit.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
 
 const folders: string[] = [];
-process.once("exit", () => {
+atExit(() => {
   for (const folder of folders) {
     try {
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });

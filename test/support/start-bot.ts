@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { ClientOptions } from "whatsapp-web.js";
 import type { SaveReport } from "../../lib/store.ts";
+import { atExit } from "./at-exit.ts";
 import { exitOf } from "./child-exit.ts";
 import { compiled } from "./compiled.ts";
 import { inNamespaces } from "./containers.ts";
@@ -88,7 +89,7 @@ interface Running {
 const BOT = fileURLToPath(new URL("bot.ts", import.meta.url));
 
 const bots = new Set<Running>();
-process.once("exit", () => {
+atExit(() => {
   for (const { bot, browser } of bots) {
     killTree(bot);
     if (browser !== undefined) killTree(browser);

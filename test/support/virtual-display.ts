@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
+import { atExit } from "./at-exit.ts";
 import { identify, killTree } from "./process-tree.ts";
 import { scratchFolder } from "./scratch.ts";
 import { debian, obtain, type Program } from "./services/programs.ts";
@@ -29,7 +30,7 @@ export async function obtainXvfb(): Promise<Program> {
 }
 
 const running = new Set<ChildProcess>();
-process.once("exit", () => {
+atExit(() => {
   for (const { pid } of running) if (pid !== undefined) killTree(pid);
 });
 

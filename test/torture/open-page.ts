@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
+import { atExit } from "../support/at-exit.ts";
 import { chromiumFlags, findChromium, storageForms } from "../support/chromium.ts";
 import { type Phone, phoneBy } from "../support/phone.ts";
 import { identify, killTree, untilGone } from "../support/process-tree.ts";
@@ -49,7 +50,7 @@ const SLOW_MS = 180_000;
 const fromClient = createRequire(createRequire(import.meta.url).resolve("whatsapp-web.js"));
 
 const browsers = new Set<number>();
-process.once("exit", () => browsers.forEach(killTree));
+atExit(() => browsers.forEach(killTree));
 
 let temporary: string | undefined;
 

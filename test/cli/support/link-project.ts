@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach } from "vitest";
+import { atExit } from "../../support/at-exit.ts";
 import { chromiumFlags, findChromium, writesSoon } from "../../support/chromium.ts";
 import { compiled } from "../../support/compiled.ts";
 import { EventLog } from "../../support/events.ts";
@@ -94,7 +95,7 @@ module.exports = { ...real, Client };
 }
 
 const running = new Map<ChildProcess, ProcessId>();
-process.once("exit", () => {
+atExit(() => {
   for (const id of running.values()) killTree(id);
 });
 

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { atExit } from "../at-exit.ts";
 import { identify, processTree, untilGone } from "../process-tree.ts";
 import { lastLines } from "./apt.ts";
 import { findInstalled, isExecutable } from "./path.ts";
@@ -240,7 +241,7 @@ function threadStandsStill(stat: string): boolean {
 
 // The servers of a process that ends without stopping them end with it.
 const kills = new Set<() => unknown>();
-process.once("exit", () => {
+atExit(() => {
   for (const kill of kills) kill();
 });
 
@@ -255,7 +256,7 @@ function runDirectory(): string {
   if (ownRunDirectory === undefined) {
     const made = mkdtempSync(join(tmpdir(), "wa-vault-services-"));
     ownRunDirectory = made;
-    process.once("exit", () => rmSync(made, { recursive: true, force: true }));
+    atExit(() => rmSync(made, { recursive: true, force: true }));
   }
   return ownRunDirectory;
 }
