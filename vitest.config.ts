@@ -3,13 +3,17 @@ import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 import { SlowFirst } from "./test/support/slow-first.ts";
 import { takeAway } from "./test/vault/support/rules/take-away.ts";
 
-/** Files that replace modules or parts of Node, or load modules anew: each has a worker of its own. */
+/**
+ * Files that replace modules or parts of Node, or load modules anew, or count what the whole process tells: each has a
+ * worker of its own.
+ */
 const ALONE = [
   "test/vault/scenarios/schedule*.test.ts",
   "test/adapters/fs-faults.test.ts",
   "test/auth/scenarios/{linked-anew,power-loss}.test.ts",
   "test/auth/local/remove-profile.test.ts",
   "test/browser/look.test.ts",
+  "test/diagnostics/{baileys,copies,leases,strategies,subscribers,vault}.test.ts",
   "test/profile/synced-files.test.ts",
   "test/profile/leveldb/without-native.test.ts",
   "test/vault/out-of-memory.test.ts",
