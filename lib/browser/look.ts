@@ -13,9 +13,11 @@ export interface LookTimes {
   readonly claimMs: number;
   /** For the lock of a browser, which says nothing while its browser writes nothing. */
   readonly lockMs: number;
+  /** For the claim of a running process of this machine: a bot that was told to end a moment ago ends its browser first. */
+  readonly heldMs: number;
 }
 
-export const LOOK_TIMES: LookTimes = { claimMs: 10_000, lockMs: 5_000 };
+export const LOOK_TIMES: LookTimes = { claimMs: 10_000, lockMs: 5_000, heldMs: 4_000 };
 const POLL_MS = 250;
 const FILES_AT_ONCE = 16;
 

@@ -53,8 +53,6 @@ export interface LockOptions {
 }
 
 const ATTEMPTS = 5;
-/** A bot that was told to end a moment ago ends its browser first. */
-const HELD_MS = 4_000;
 /** The pause after a claim that was gone when it was read, in milliseconds. */
 const GONE_MS = 50;
 /** After how long a look is told of, in milliseconds. */
@@ -162,7 +160,7 @@ async function looksUsed(
 
 /** @returns whether it has looked at the profile for a while */
 async function take(path: string, dir: string, own: Claim, options: LockOptions): Promise<boolean> {
-  const { signal, claimMs = LOOK_TIMES.claimMs, heldMs = HELD_MS } = options;
+  const { signal, claimMs = LOOK_TIMES.claimMs, heldMs = LOOK_TIMES.heldMs } = options;
   let hasWaited = heldMs === 0;
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();

@@ -12,6 +12,7 @@ import { linkedProfile } from "../auth/support/linked-profile.ts";
 import { ScriptedClient } from "../auth/support/scripted-client.ts";
 import { captureOf, writeFiles, writeZip } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
+import { useLookTimes } from "../support/look-times.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { outage, Requests } from "../vault/support/requests.ts";
@@ -20,6 +21,8 @@ import { inShort, listen, on, type Told } from "./support/listen.ts";
 expectWarning(/WhatsApp|session/);
 
 useOwnDirectory();
+// Who goes on while it is looked at has the profile, however short the look.
+useLookTimes({ heldMs: 100 });
 const folder = useFolder();
 
 let dataPath: string;

@@ -12,8 +12,11 @@ import { expectedOf, readAll, sampleState } from "../baileys/support/sample-stat
 import { assertSameFiles, filesIn, profileFiles } from "../contract/profile.ts";
 import { memory, PROFILE, RECORDS, saveFiles } from "../session-file/support/sessions.ts";
 import { useFolder } from "../support/folder.ts";
+import { useLookTimes } from "../support/look-times.ts";
 
 const folder = useFolder();
+// Who goes on while it is looked at has the profile, however short the look.
+useLookTimes({ heldMs: 100 });
 let from: Vault;
 let [first, root] = [0, ""];
 
@@ -86,7 +89,7 @@ describe("pullSession of a browser's session", () => {
     await expect(pullSession(call)).rejects.toMatchObject({ code: "LEASE_HELD" });
     await lock.release();
     assertSameFiles(await filesIn(to), profileFiles("first"));
-  }, 30_000);
+  });
 
   it.each(["reading", "writing"])("that is ended while it is %s leaves the place as it was", async (at) => {
     const to = join(root, "profile");

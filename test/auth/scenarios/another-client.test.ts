@@ -9,10 +9,14 @@ import { NoAuth } from "../../../lib/auth/no-auth.ts";
 import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
 import { clientOptions } from "../../support/client.ts";
 import { useFolder } from "../../support/folder.ts";
+import { useLookTimes } from "../../support/look-times.ts";
 import { whatsapp, whatsappVersions } from "../../support/whatsapp.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
 
 const folder = useFolder();
+
+// Who goes on while it is looked at has the profile, however short the look.
+useLookTimes({ heldMs: 100 });
 let dataPath: string;
 let store: MemoryStore;
 let clients: ScriptedClient[];

@@ -15,8 +15,12 @@ import { INDEXED_DB } from "../../profile/support/small-profile.ts";
 import { compiled } from "../../support/compiled.ts";
 import { useFolder } from "../../support/folder.ts";
 import { onlyLong, times } from "../../support/length.ts";
+import { useLookTimes } from "../../support/look-times.ts";
 import { scratchFolder } from "../../support/scratch.ts";
 import { linkedProfile, olderProfile, sessionOf, storeProfile } from "../support/linked-profile.ts";
+
+// Who goes on while it is looked at has the profile, however short the look.
+useLookTimes({ heldMs: 100 });
 
 const session = "RemoteAuth";
 const local = olderProfile("local", session);
