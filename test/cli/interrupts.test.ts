@@ -14,9 +14,23 @@ let unwatch = (): void => {};
 
 afterEach(() => unwatch());
 
-/** In the long run each call, else what changes something, before it (a signal) or after it (an outage), and some of the others. */
-const isMoment = ({ isChange, when }: BlobCall, calls: number, stop: unknown): boolean =>
-  isLong || (isChange ? (when === "before") === (stop === abort) : calls % 19 === 0);
+/**
+ * Chooses moments of one run: in the long run each call; else the first two of each kind of change, before it (a signal) or
+ * after it (an outage), and a few of the other calls.
+ */
+function chooser(stop: unknown): (call: BlobCall) => boolean {
+  const changes = new Map<string, number>();
+  let others = 0;
+  return ({ method, key, when, isChange }) => {
+    if (isLong) return true;
+    if (!isChange) return ++others % 29 === 0;
+    if ((when === "before") !== (stop === abort)) return false;
+    const kind = `${method} ${key.split("/").slice(0, 2).join("/")}`;
+    const count = (changes.get(kind) ?? 0) + 1;
+    changes.set(kind, count);
+    return count <= 2;
+  };
+}
 
 /** Runs a command on a copy of what is prepared; `stop` is called at a moment of its calls. */
 async function stopped(
@@ -30,10 +44,10 @@ async function stopped(
   const ended = new AbortController();
   const given = [...args, "--yes", "--store", main.address];
   const options = { env: { ...env, WA_VAULT_TO_STORE: to.address } };
-  let [calls, moments, wasStopped] = [0, 0, false];
+  let [moments, wasStopped] = [0, false];
+  const isMoment = chooser(stop);
   unwatch = watchBlobs((call) => {
-    calls++;
-    if (!isMoment(call, calls, stop) || (moments++ < at && !wasStopped)) return;
+    if (!wasStopped && (!isMoment(call) || moments++ < at)) return;
     wasStopped = true;
     if (stop === abort) ended.abort();
     else stop(call);
