@@ -122,6 +122,13 @@ function isSecret([name, value]: readonly [string, string]): boolean {
   return (SECRET.test(name) && !PATH.test(name)) || SECRET_VALUE.test(value) || /\/\/[^/]*@/.test(value);
 }
 
+/** A text of a library, without the values of parameters in it that nobody may see: `?authToken=***`. */
+export function withoutSecretParameters(text: string): string {
+  return text.replace(/(?<=^|[?&;,\s"'`])([\w.-]+)=([^&;\s"'`]+)/g, (all, name: string, value: string) =>
+    isSecret([name, value]) ? `${name}=***` : all,
+  );
+}
+
 /** What could be taken for the end of a parameter stays encoded, and so does what is not to be seen on a terminal. */
 function encode(text: string): string {
   return encodeURIComponent(text).replaceAll(/%(3A|2F|2C|24|20)/gi, (one) =>

@@ -1,10 +1,9 @@
-import { rm } from "node:fs/promises";
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { ZipCopy } from "./copy-session/copy-zip.ts";
 import { StoreCalls } from "./copy-session/store-calls.ts";
 import { tell } from "./diagnostics/channels.ts";
 import { kindOf, observe } from "./diagnostics/observe.ts";
-import { makeTemporary } from "./disk/temporary.ts";
+import { makeTemporary, removeTemporary } from "./disk/temporary.ts";
 import type { RestoreReport, SessionStore } from "./store.ts";
 import { sessionName } from "./vault/layout.ts";
 
@@ -99,6 +98,6 @@ async function copyOnce(options: CopySessionOptions): Promise<CopyReport> {
     return await new ZipCopy(options, directory, calls).run();
   } finally {
     // A store that is not waited for any more still reads or writes there.
-    await calls.afterAnswers(() => rm(directory, { recursive: true, force: true }));
+    await calls.afterAnswers(() => removeTemporary(directory));
   }
 }

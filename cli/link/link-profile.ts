@@ -1,9 +1,8 @@
-import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { withDeadline, withSignal } from "../../lib/async/deadline.ts";
 import { isSnap } from "../../lib/browser/snap.ts";
-import { makeTemporary } from "../../lib/disk/temporary.ts";
+import { keepTemporary, makeTemporary, removeTemporary } from "../../lib/disk/temporary.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { probeCredentials } from "../../lib/profile/credentials.ts";
 import type { Cli } from "../cli.ts";
@@ -43,8 +42,10 @@ export class ProfileLink {
   readonly #options: LinkProfileOptions;
   readonly #prompt: LinkPrompt;
   #isAway = false;
-  /** The profile that has more than the store; `undefined` when everything is stored, or there is no link. */
-  #unstored: string | undefined;
+  /** As {@link ProfileLink.#unstored}. */
+  #kept: string | undefined;
+  /** What everything of this link is in. */
+  #folder = "";
   /** Whether this command has stored anything. */
   #hasStored = false;
 
@@ -53,6 +54,17 @@ export class ProfileLink {
     this.#held = held;
     this.#options = options;
     this.#prompt = new LinkPrompt(cli, options);
+  }
+
+  /** The profile that has more than the store; `undefined` when everything is stored, or there is no link. */
+  get #unstored(): string | undefined {
+    return this.#kept;
+  }
+
+  set #unstored(dir: string | undefined) {
+    this.#kept = dir;
+    // A second Ctrl-C, which waits for nothing, must not take the only copy of a link with it.
+    keepTemporary(this.#folder, dir !== undefined);
   }
 
   /**
@@ -64,6 +76,7 @@ export class ProfileLink {
     // A snap does not see the folder for temporary files.
     const beside = isSnap(executablePath) ? join(homedir(), "snap", "chromium", "common", "x") : undefined;
     const folder = await makeTemporary(beside);
+    this.#folder = folder;
     try {
       const phone = await this.#link(join(folder, "link"));
       const proven = this.#options.proves && (await this.#prove(join(folder, "proof")));
@@ -80,8 +93,7 @@ export class ProfileLink {
     } catch (error) {
       throw await this.#explained(error);
     } finally {
-      if (this.#unstored === undefined)
-        await rm(folder, { recursive: true, force: true, maxRetries: 5 }).catch(() => {});
+      if (this.#unstored === undefined) await removeTemporary(folder).catch(() => {});
     }
   }
 

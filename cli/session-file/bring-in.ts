@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { FileStore } from "../../adapters/fs/index.ts";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import type { CopyProgress } from "../../lib/copy-session.ts";
+import { makeTemporary, removeTemporary } from "../../lib/disk/temporary.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { pushSession } from "../../lib/local-session/push-session.ts";
 import { type LocalSession, recogniseSession } from "../../lib/local-session/recognise.ts";
@@ -99,7 +97,7 @@ async function dryRun(
   options: BringOptions,
 ): Promise<void> {
   const { session, kind, local } = incoming;
-  const directory = await mkdtemp(join(tmpdir(), "wa-vault-"));
+  const directory = await makeTemporary();
   try {
     const { files, bytes } = await bring(cli, scratch(directory), incoming, options);
     if (options.json) {
@@ -110,7 +108,7 @@ async function dryRun(
     const after = replaces ? ", where another one may be: it would be kept as an older generation" : "";
     cli.out.line(`Would put ${session} (${what}) into ${store.address}${after}.`);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await removeTemporary(directory);
   }
 }
 

@@ -1,8 +1,7 @@
-import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { markProven } from "../copy-session/mark-proven.ts";
 import { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "../copy-session.ts";
-import { makeTemporary } from "../disk/temporary.ts";
+import { makeTemporary, removeTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
 import { type GenerationInfo, isProfileStore, type SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
@@ -87,7 +86,7 @@ export async function exportSession(options: ExportSessionOptions): Promise<Expo
     };
   } finally {
     await spool?.close();
-    await rm(directory, { recursive: true, force: true });
+    await removeTemporary(directory);
   }
 }
 
