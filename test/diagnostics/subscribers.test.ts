@@ -1,7 +1,7 @@
 import { Channel, channel, tracingChannel } from "node:diagnostics_channel";
-import { once } from "node:events";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { MemoryStore } from "../../adapters/memory.ts";
 import { MemoryBlobs } from "../../lib/blobs/memory.ts";
@@ -21,6 +21,10 @@ const folder = useFolder();
 afterEach(() => {
   vi.restoreAllMocks();
 });
+
+function fail(error: unknown): never {
+  throw error;
+}
 
 /** A life of a session: everything that is told of, but for errors. */
 async function live(store: Vault): Promise<void> {
@@ -62,31 +66,45 @@ describe("channels", () => {
 });
 
 describe("a subscriber", () => {
-  it("that throws breaks no call: its exception is an uncaught one, for each message", async () => {
-    const before = process.listeners("uncaughtException");
-    process.removeAllListeners("uncaughtException");
-    const uncaught: unknown[] = [];
-    const seen = (error: unknown): void => void uncaught.push(error);
-    process.on("uncaughtException", seen);
-    try {
-      on("wa-vault:save", () => {
-        throw new Error("a bug of the subscriber");
-      });
-      const lease = await new MemoryStore().acquire({ session });
-      const told = listen(["wa-vault:save"]);
-      const store = new MemoryStore();
-      const own = await store.acquire({ session });
-      const report = await store.saveProfile({ session, lease: own, capture: captureOf(profileFiles("one")) });
+  it.each<[string, () => unknown, RegExp]>([
+    ["throws", () => fail(new TypeError("token=123456")), /TypeError/],
+    ["throws what is no error", () => fail("token=123456"), /string/],
+    ["throws nothing", () => fail(undefined), /undefined/],
+    ["rejects", async () => fail(new RangeError("token=123456")), /RangeError/],
+  ])("that %s ends no process and breaks no call: it is a warning, once", async (_, listener, kind) => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const uncaught = vi.fn();
+    process.on("uncaughtExceptionMonitor", uncaught);
+    onTestFinished(() => void process.removeListener("uncaughtExceptionMonitor", uncaught));
+    on("wa-vault:save", listener);
+    const told = listen(["wa-vault:save"]);
+    const store = new MemoryStore();
+    const lease = await store.acquire({ session });
+    for (const name of ["one", "two"]) {
+      const report = await store.saveProfile({ session, lease, capture: captureOf(profileFiles(name)) });
       expect(report.unchanged).toBe(false);
-      // Node reports it at the next tick.
-      if (uncaught.length === 0) await once(process, "uncaughtException");
-      expect(uncaught).toEqual([expect.objectContaining({ message: "a bug of the subscriber" })]);
-      expect(told.length).toBe(1);
-      await Promise.all([lease.release(), own.release()]);
-    } finally {
-      process.removeListener("uncaughtException", seen);
-      for (const listener of before) process.on("uncaughtException", listener);
     }
+    // Node tells of uncaught exceptions at the next tick, and of rejections that nobody handles after it.
+    await setImmediate();
+    expect(told.length).toBe(2);
+    expect(uncaught).not.toHaveBeenCalled();
+    expect(warned).toHaveBeenCalledTimes(1);
+    const [message, options] = warned.mock.calls[0] ?? [];
+    expect(message).toMatch(/^A listener of wa-vault:save has failed \(/);
+    expect(message).toMatch(kind);
+    expect(options).toMatchObject({ type: "WaVaultWarning" });
+    expect(JSON.stringify([message, options])).not.toContain("123456");
+    await lease.release();
+  });
+
+  it("that fails in another way is told again, with the place", () => {
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const failures = [new TypeError("a\nb"), new RangeError("c"), new Error("")];
+    on("wa-vault:prune", () => fail(failures.shift()));
+    const message = { session, store: "memory", complete: true, chunks: 0, entries: 0, ms: 0 };
+    for (let times = 0; times < 3; times++) tell("prune", () => message);
+    const details = warned.mock.calls.map(([, options]) => (options as { detail?: string }).detail);
+    expect(details).toEqual(Array.from({ length: 3 }, () => expect.stringMatching(/^ {4}at .*subscribers\.test\.ts/)));
   });
 
   it("that has ended hears nothing more, and a channel of another name is refused", () => {

@@ -23,7 +23,7 @@ export const EVENTS: readonly Name[] = [
 ];
 
 /** Calls `listener` with each message of a channel until the test has ended. */
-export function on<N extends Name>(name: N, listener: (message: DiagnosticsEvents[N]) => void): void {
+export function on<N extends Name>(name: N, listener: (message: DiagnosticsEvents[N]) => unknown): void {
   onTestFinished(onVaultEvent(name, listener));
 }
 
