@@ -1,55 +1,33 @@
-import { readlink } from "node:fs/promises";
-import { hostname } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { zipFiles } from "./archive/zip.ts";
-import { changesWithin, LOOK_TIMES, printOfProfile } from "./browser/look.ts";
-import { lockProfile, type ProfileLock } from "./browser/profile-lock.ts";
-import { checkNoBrowser, openElsewhere } from "./browser/singleton-lock.ts";
-import { isVaultError } from "./errors.ts";
+import { type ClosedProfileOptions, withClosedProfile } from "./browser/closed-profile.ts";
 import { captureProfile } from "./profile/capture/capture.ts";
 
 /**
  * Writes the zip of the profile at `dir`, as `LocalAuth` keeps one. Nothing in the profile is changed. Meanwhile it is locked,
  * where its folder can be written.
- * @throws `LEASE_HELD` when a browser or a bot has it open; `CORRUPT` when it is damaged; `UNAVAILABLE` when it has no storage,
- *   or the disk fails; the reason of the signal
+ * @throws `LEASE_HELD` when a browser or a bot has it open, or has opened it while it was read: there is no zip then; `CORRUPT`
+ *   when it is damaged; `UNAVAILABLE` when it has no storage, or the disk fails; the reason of the signal
  */
 export async function zipProfile(
   dir: string,
   zip: string,
-  { signal, onWarning }: { signal?: AbortSignal | undefined; onWarning?: ((message: string) => void) | undefined } = {},
+  { signal, onWarning }: Omit<ClosedProfileOptions, "isRead"> = {},
 ): Promise<void> {
-  const lock = await lockIfWritable(dir, { signal, onWarning });
+  let isWritten = false;
   try {
-    await checkNoBrowser(dir);
-    await refuseElsewhere(dir, signal);
-    const capture = await captureProfile(dir, { live: false, signal });
-    try {
-      await zipFiles(capture.files, zip, { signal });
-    } finally {
-      await capture.close();
-    }
-  } finally {
-    await lock?.release();
-  }
-}
-
-/** A backup may be mounted read-only: nobody runs in it then. */
-async function lockIfWritable(
-  dir: string,
-  options: Parameters<typeof lockProfile>[1],
-): Promise<ProfileLock | undefined> {
-  try {
-    return await lockProfile(dir, options);
+    await withClosedProfile(dir, { isRead: true, signal, onWarning }, async () => {
+      const capture = await captureProfile(dir, { live: false, signal });
+      try {
+        await zipFiles(capture.files, zip, { signal });
+        isWritten = true;
+      } finally {
+        await capture.close();
+      }
+    });
   } catch (error) {
-    if (isVaultError(error, "DENIED")) return undefined;
+    // Its files may be of two moments.
+    if (isWritten) await rm(zip, { force: true });
     throw error;
   }
-}
-
-/** A browser of another machine, or in another container, cannot be asked: its files change while it runs. */
-async function refuseElsewhere(dir: string, signal: AbortSignal | undefined): Promise<void> {
-  const owner = await readlink(join(dir, "SingletonLock")).catch(() => undefined);
-  if (owner === undefined || owner.startsWith(`${hostname()}-`)) return;
-  if (await changesWithin(LOOK_TIMES.lockMs, () => printOfProfile(dir), signal)) throw openElsewhere(dir, owner);
 }

@@ -1,9 +1,7 @@
 import { copyFile } from "node:fs/promises";
-import { zipFiles } from "../archive/zip.ts";
 import { VaultError } from "../errors.ts";
-import { captureProfile } from "../profile/capture/capture.ts";
 import type { SessionStore } from "../store.ts";
-import { withClosedProfile } from "./closed-profile.ts";
+import { zipProfile } from "../zip-profile.ts";
 import type { LocalSession } from "./recognise.ts";
 
 /** A profile, or the zip of one, as a store that has it alone: for `copySession`, which checks what it reads. */
@@ -26,15 +24,7 @@ export class LocalSource implements SessionStore {
   async extract({ path: zip }: { session: string; path: string }): Promise<void> {
     const { kind, path } = this.#local;
     if (kind === "zip") return await copyFile(path, zip);
-    const { signal } = this.#options;
-    await withClosedProfile(path, { ...this.#options, isRead: true }, async () => {
-      const capture = await captureProfile(path, { live: false, signal });
-      try {
-        await zipFiles(capture.files, zip, { signal });
-      } finally {
-        await capture.close();
-      }
-    });
+    await zipProfile(path, zip, this.#options);
   }
 
   async save(): Promise<never> {

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { copyFile, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { zipFolder } from "../archive/zip-folder.ts";
+import { watchUse, withClosedProfile } from "../browser/closed-profile.ts";
 import { type CopyProgress, copySession } from "../copy-session.ts";
 import { exists, syncFile, uniqueName } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
@@ -13,7 +14,6 @@ import type { RestoreReport } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
 import { warningListener } from "../warnings.ts";
-import { withClosedProfile } from "./closed-profile.ts";
 import { withScratchVault } from "./scratch-vault.ts";
 
 /** What a session may be pulled as. */
@@ -146,12 +146,15 @@ async function toProfile(call: Call): Promise<Done> {
   await makeParent(path);
   return await withClosedProfile(path, { isRead: false, signal, onWarning: warningListener(onWarning) }, async () => {
     await recoverSwap(path);
+    const checkUnused = await watchUse(path, signal);
     const staged = newStagingPath(path);
     try {
       tell(call, "reading");
       const report = await from.restoreProfile({ session, into: staged, generation, signal });
       tell(call, "writing", report);
       await checkFree(call, "folder");
+      // A bot of another package may have been started meanwhile: it would go on in the folder that is moved away.
+      await checkUnused();
       signal?.throwIfAborted();
       await swapIn({ from: staged, to: path, isOnDisk: report.isOnDisk ?? false });
       return { ...report, ...(await keptOf(path)) };
