@@ -1,6 +1,6 @@
 import { copyRecords } from "./copy-session/copy-records.ts";
 import { ZipCopy } from "./copy-session/copy-zip.ts";
-import { StoreCalls } from "./copy-session/store-calls.ts";
+import { type GenerationName, StoreCalls } from "./copy-session/store-calls.ts";
 import { tell } from "./diagnostics/channels.ts";
 import { kindOf, observe } from "./diagnostics/observe.ts";
 import { makeTemporary, removeTemporary } from "./disk/temporary.ts";
@@ -21,6 +21,8 @@ export interface CopySessionOptions {
   dataPath?: string | undefined;
   /** Makes it the current version also where `to` has the session already. @default false */
   replace?: boolean | undefined;
+  /** With `replace`, also where the session in `to` is that of another phone. @default false */
+  otherPhone?: boolean | undefined;
   /** Copies an older version when the newest one of `from` is not whole. @default false */
   allowOlder?: boolean | undefined;
   /**
@@ -72,27 +74,41 @@ export interface CopyReport {
  * is as it was, or deleted, so that `undelete` brings back what was replaced.
  * @throws `ABSENT` when `from` does not have the session; `CORRUPT` when its profile does not verify, or its newest version
  *   is not whole and `allowOlder` is not set (nothing is written then), or `to` returned other files than it was given;
- *   `CONFLICT` when `to` has another version and `replace` is not set, or somebody has stored one there meanwhile, or `from`
- *   has the session under two names;
+ *   `CONFLICT` when `to` has another version and `replace` is not set, or the session of another phone and `otherPhone` is
+ *   not set (where both sessions tell whose they are), or somebody has stored one there meanwhile, or `from` has the session
+ *   under two names;
  *   `LEASE_HELD` when a process has the session in `to`, or one of Baileys in `from` (nothing is written then);
  *   `INVALID` when `to` cannot keep a session of Baileys; `UNAVAILABLE` when a store fails;
  *   `CANCELLED` when a store says that its call was aborted; the reason of `signal`.
  */
 export async function copySession(options: CopySessionOptions): Promise<CopyReport> {
+  return (await copyToGeneration(options)).report;
+}
+
+/** A copy, and where it is. */
+export interface Copied {
+  readonly report: CopyReport;
+  /** The generation of the target that was compared with the source; `undefined` where the target does not tell it. */
+  readonly generation?: GenerationName | undefined;
+}
+
+/** As {@link copySession}. */
+export async function copyToGeneration(options: CopySessionOptions): Promise<Copied> {
   options.signal?.throwIfAborted();
   const { from, to, signal } = options;
   const place = { session: sessionName(options.session), store: kindOf(to), signal };
-  const copy = (): Promise<CopyReport> => copyOnce(options);
-  return await observe("copy", place, copy, ({ fromSession, unchanged, files, bytes, skipped }, call) => {
+  const copy = (): Promise<Copied> => copyOnce(options);
+  return await observe("copy", place, copy, ({ report }, call) => {
+    const { fromSession, unchanged, files, bytes, skipped } = report;
     const told = { ...call, fromSession, fromStore: kindOf(from), unchanged, files, bytes };
     tell("copy", () => ({ ...told, skipped: skipped.map((one) => ({ ...one })) }));
   });
 }
 
-async function copyOnce(options: CopySessionOptions): Promise<CopyReport> {
+async function copyOnce(options: CopySessionOptions): Promise<Copied> {
   const calls = new StoreCalls(sessionName(options.session), options.signal);
-  const copied = await copyRecords(options, calls);
-  if (copied) return copied;
+  const report = await copyRecords(options, calls);
+  if (report) return { report };
   const directory = await makeTemporary();
   try {
     return await new ZipCopy(options, directory, calls).run();

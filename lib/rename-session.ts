@@ -1,5 +1,5 @@
 import { markProven } from "./copy-session/mark-proven.ts";
-import { type CopyProgress, type CopyReport, copySession } from "./copy-session.ts";
+import { type Copied, type CopyProgress, type CopyReport, copyToGeneration } from "./copy-session.ts";
 import { kindOf, observe } from "./diagnostics/observe.ts";
 import { isVaultError, VaultError } from "./errors.ts";
 import { otherSessions } from "./other-sessions.ts";
@@ -57,9 +57,10 @@ async function rename(options: RenameSessionOptions, session: string, newSession
   try {
     const state = await store.state(call);
     refuseRejected(session, state);
-    const { files, bytes } = await copy(options, session, newSession);
-    if (state?.current?.proven) await markProven(store, newSession, signal);
+    const { report, generation } = await copy(options, session, newSession);
+    if (state?.current?.proven) await markProven(store, newSession, generation, signal);
     await remove(store, call, lease, newSession);
+    const { files, bytes } = report;
     return { session: newSession, fromSession: session, files, bytes, ms: performance.now() - began };
   } finally {
     await lease.release();
@@ -113,10 +114,10 @@ function refuseRejected(session: string, state: SessionState | undefined): void 
 }
 
 /** The lease is ours: the copy need not ask who has the session. */
-async function copy(options: RenameSessionOptions, fromSession: string, session: string): Promise<CopyReport> {
+async function copy(options: RenameSessionOptions, fromSession: string, session: string): Promise<Copied> {
   const { store, onProgress, signal } = options;
   try {
-    return await copySession({ from: store, to: store, session, fromSession, force: true, onProgress, signal });
+    return await copyToGeneration({ from: store, to: store, session, fromSession, force: true, onProgress, signal });
   } catch (cause) {
     if (!isVaultError(cause, "CONFLICT")) throw cause;
     throw new VaultError("CONFLICT", `Could not rename ${fromSession}: there is another session ${session}.`, {

@@ -6,6 +6,7 @@ import type { SessionFacts } from "../../lib/store.ts";
 import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
 import { newNameOf } from "../change/new-name.ts";
+import { sayingOtherPhone } from "../change/other-phone.ts";
 import { factsOf, refuseAbsent, sessionWords } from "../change/session.ts";
 import type { Cli, CommonOptions, TargetOptions } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
@@ -15,6 +16,7 @@ interface CopyOptions extends CommonOptions, WaitOptions, TargetOptions {
   readonly as?: string;
   readonly all?: boolean;
   readonly replace?: boolean;
+  readonly otherPhone?: boolean;
   readonly allowOlder?: boolean;
   readonly force?: boolean;
 }
@@ -33,6 +35,7 @@ export function addCopy(program: Command, cli: Cli): void {
     .addOption(new Option("--as <name>", "its name there").conflicts("all"))
     .option("--all", "all sessions; one that fails stops no other")
     .option("--replace", "also where the other store has another version")
+    .option("--other-phone", "with --replace, also the session of another phone")
     .option("--allow-older", "an older version where the newest one is damaged")
     .option("--force", "a session of Baileys although a process has it: one that is gone for certain")
     .option("--to-unencrypted", "store it without encryption [else: WA_VAULT_TO_KEY, or the key of the source]")
@@ -128,23 +131,13 @@ async function copyOne(
   options: CopyOptions,
   show: (text: string) => void,
 ): Promise<CopyReport> {
-  const { replace, allowOlder, force } = options;
+  const { replace, otherPhone, allowOlder, force } = options;
   if (!force) await untilFreeOfRecords(cli, from, fromSession, options);
   await untilFree(cli, { store: to, session }, options);
   try {
-    return await sayingHowToWait(session, () =>
-      copySession({
-        from,
-        to,
-        session,
-        fromSession,
-        replace,
-        allowOlder,
-        force,
-        onProgress: ({ step }) => show(`${step} ${fromSession}`),
-        signal: cli.signal,
-      }),
-    );
+    const call = { from, to, session, fromSession, replace, otherPhone, allowOlder, force, signal: cli.signal };
+    const onProgress = ({ step }: { step: string }): void => show(`${step} ${fromSession}`);
+    return await sayingHowToWait(session, () => sayingOtherPhone(() => copySession({ ...call, onProgress })));
   } catch (cause) {
     // The hints of the library name its options.
     if (isVaultError(cause, "CONFLICT") && !replace)

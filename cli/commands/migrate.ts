@@ -6,6 +6,7 @@ import type { AddressedStore } from "../../address/store-from-url.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type Outcome, outcomeJson, throwFailed } from "../change/many.ts";
+import { sayingOtherPhone } from "../change/other-phone.ts";
 import { sessionWords } from "../change/session.ts";
 import { type Cli, type CommonOptions, refuseSecret } from "../cli.ts";
 import { KINDS, type Moved, type OldKind, type OldSession, type OldSetup } from "../migrate/old-setup.ts";
@@ -18,6 +19,7 @@ interface MigrateOptions extends CommonOptions, WaitOptions {
   readonly only?: string[];
   readonly as?: string;
   readonly replace?: boolean;
+  readonly otherPhone?: boolean;
 }
 
 export function addMigrate(program: Command, cli: Cli): void {
@@ -28,6 +30,7 @@ export function addMigrate(program: Command, cli: Cli): void {
     .option("--only <names...>", "only these of its sessions")
     .option("--as <name>", "name of the session in the store, where there is only one")
     .option("--replace", "also where the store has another version of a browser's session")
+    .option("--other-phone", "with --replace, also the session of another phone")
     .helpGroup("Keep:")
     .action((old: string | undefined, options: MigrateOptions) => migrate(cli, old, options));
   withExamples(command, [
@@ -83,18 +86,13 @@ async function moveOne(
   cli: Cli,
   one: OldSession,
   to: MemoryStore | AddressedStore,
-  { replace = false }: MigrateOptions,
+  { replace = false, otherPhone = false }: MigrateOptions,
   show: (text: string) => void,
 ): Promise<Moved> {
-  return await sayingHowToWait(one.session, () =>
-    one.move({
-      to,
-      replace,
-      signal: cli.signal,
-      onStep: (step) => show(`${step} ${one.name}`),
-      onWarning: (message) => cli.warn(message),
-    }),
-  );
+  const onStep = (step: string): void => show(`${step} ${one.name}`);
+  const onWarning = (message: string): void => cli.warn(message);
+  const call = { to, replace, otherPhone, signal: cli.signal, onStep, onWarning };
+  return await sayingHowToWait(one.session, () => sayingOtherPhone(() => one.move(call)));
 }
 
 /** In a dry run, what the store has of the session. */

@@ -21,6 +21,8 @@ export interface Moved {
 export interface MoveOptions {
   readonly to: Vault;
   readonly replace: boolean;
+  /** With `replace`, also where the session in the store is that of another phone. */
+  readonly otherPhone: boolean;
   readonly signal: AbortSignal;
   readonly onStep: (step: string) => void;
   readonly onWarning: (message: string) => void;

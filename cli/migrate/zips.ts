@@ -27,10 +27,10 @@ export function zipSession(kind: OldKind, name: string, session: string, write: 
     name,
     session,
     as: (given) => zipSession(kind, name, newNameOf(session, given), write),
-    async move({ to, replace, signal, onStep, onWarning }) {
+    async move({ to, replace, otherPhone, signal, onStep, onWarning }) {
       const from = zipSource((path) => write(path, signal, onWarning));
       const onProgress = ({ step }: { step: string }): void => onStep(step);
-      const call = { from, to, session, fromSession: name, replace, onProgress, signal };
+      const call = { from, to, session, fromSession: name, replace, otherPhone, onProgress, signal };
       const { unchanged, files, bytes } = await copySession(call);
       return { unchanged, files, bytes };
     },

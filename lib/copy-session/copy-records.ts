@@ -5,6 +5,7 @@ import type { SessionState, SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
 import { absentIn } from "./absent-session.ts";
+import { otherPhoneError, phoneOfRecords } from "./phone.ts";
 import type { StoreCalls } from "./store-calls.ts";
 
 /** A store that keeps sessions of records. */
@@ -52,7 +53,7 @@ class RecordsCopy {
 
   /** @param before the state of the source */
   async run(before: SessionState): Promise<CopyReport> {
-    const { replace = false } = this.#options;
+    const { replace = false, otherPhone = false } = this.#options;
     const began = performance.now();
     this.#tell("reading");
     this.#refuseHeld(before);
@@ -80,6 +81,7 @@ class RecordsCopy {
         hint: "Set `replace` to make the source's version the current one.",
       });
     }
+    if (there instanceof Map && !otherPhone) await this.#refuseOtherPhone(source, there);
     this.#tell("writing", source);
     await this.#calls.askAndEnd("write to the target", () => this.#write(source, there));
     this.#tell("comparing", source);
@@ -109,6 +111,14 @@ class RecordsCopy {
     throw new VaultError("CONFLICT", `Could not copy ${session}: it has changed while it was read.`, {
       hint: "Nothing was copied. Stop every bot of this session, and copy again.",
     });
+  }
+
+  /** @throws `CONFLICT` when both sessions tell whose they are, and the one in the target is of another phone */
+  async #refuseOtherPhone(source: Records, there: Records): Promise<void> {
+    const own = await phoneOfRecords(source, this.#fromSession);
+    const other = await phoneOfRecords(there, this.#session);
+    if (own === undefined || other === undefined || own === other) return;
+    throw otherPhoneError(this.#session, this.#fromSession);
   }
 
   async #read(side: "source" | "target"): Promise<Records | undefined> {

@@ -5,14 +5,15 @@ import { differenceOf } from "../archive/compare-files.ts";
 import { HOW_TO_ZIP } from "../archive/errors.ts";
 import { type UnzipReport, unzip } from "../archive/unzip.ts";
 import { zipFiles } from "../archive/zip.ts";
-import type { CopyProgress, CopyReport, CopySessionOptions } from "../copy-session.ts";
+import type { Copied, CopyProgress, CopyReport, CopySessionOptions } from "../copy-session.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { sessionProblem, verifyProfile } from "../profile/verify.ts";
 import { type CaptureFile, isProfileStore, type RestoreReport } from "../store.ts";
 import { untilShown } from "../until-shown.ts";
 import { sessionName } from "../vault/layout.ts";
 import { absentIn } from "./absent-session.ts";
-import { type StoreCalls, skippedOf } from "./store-calls.ts";
+import { otherPhoneError, phoneOfProfile, phoneOfZip } from "./phone.ts";
+import { type GenerationName, generationOf, type StoreCalls, skippedOf } from "./store-calls.ts";
 
 /** How long a target with four methods has, after its `save`, to return what it was given, in milliseconds. */
 const SHOWN_MS = 30_000;
@@ -23,6 +24,8 @@ export class ZipCopy {
   readonly #directory: string;
   readonly #calls: StoreCalls;
   readonly #session: string;
+  /** What the last answer of the target is; `undefined` while it has given none, or does not tell. */
+  #extracted: { readonly generation: GenerationName | undefined } | undefined;
 
   constructor(options: CopySessionOptions, directory: string, calls: StoreCalls) {
     this.#options = options;
@@ -31,8 +34,8 @@ export class ZipCopy {
     this.#session = sessionName(options.session);
   }
 
-  async run(): Promise<CopyReport> {
-    const { from, to, replace = false, allowOlder = false, signal } = this.#options;
+  async run(): Promise<Copied> {
+    const { from, to, replace = false, otherPhone = false, allowOlder = false, signal } = this.#options;
     const began = performance.now();
     this.#tell("reading");
     const fromSession = await this.#nameInSource();
@@ -42,7 +45,18 @@ export class ZipCopy {
     if (skipped.length > 0 && !allowOlder) throw notWhole(this.#session, skipped);
     this.#tell("checking");
     const source = await this.#unpacked(zip, "source");
-    const done = { session: this.#session, fromSession, files: source.files.length, bytes: source.bytes, skipped };
+    const done = (unchanged: boolean): Copied => {
+      const report: CopyReport = {
+        session: this.#session,
+        fromSession,
+        files: source.files.length,
+        bytes: source.bytes,
+        unchanged,
+        skipped,
+        ms: performance.now() - began,
+      };
+      return { report, generation: this.#extracted?.generation };
+    };
 
     const before = await this.#currentInTarget();
     const hadAnother = await this.#calls.exists(to, this.#session);
@@ -51,12 +65,13 @@ export class ZipCopy {
         if (isVaultError(error, "CORRUPT")) return error.message;
         throw error;
       });
-      if (difference === undefined) return { ...done, unchanged: true, ms: performance.now() - began };
+      if (difference === undefined) return done(true);
       if (!replace) {
         throw new VaultError("CONFLICT", `The target has another version of ${this.#session}: ${difference}.`, {
           hint: "Set `replace` to make the source's version the current one.",
         });
       }
+      if (!otherPhone) await this.#refuseOtherPhone(fromSession);
     }
     this.#tell("writing", source);
     // The shipped strategy unpacks what is in the target by the names in the zip.
@@ -69,7 +84,7 @@ export class ZipCopy {
       const message = `The target returned another ${this.#session} than it was given: ${difference}.`;
       throw new VaultError("CORRUPT", message, { hint: "The source is as it was. Check the target, and copy again." });
     }
-    return { ...done, unchanged: false, ms: performance.now() - began };
+    return done(false);
   }
 
   /** Id of the target's current generation, `null` when it has none; `undefined` where the target has no generations. */
@@ -111,6 +126,17 @@ export class ZipCopy {
     if (problem === undefined) return unpacked;
     const message = `Session ${this.#session} in the ${name} does not verify: ${problem}.`;
     throw new VaultError("CORRUPT", message, verified.empty ? { hint: HOW_TO_ZIP } : {});
+  }
+
+  /** @throws `CONFLICT` when both sessions tell whose they are, and the one in the target is of another phone */
+  async #refuseOtherPhone(fromSession: string): Promise<void> {
+    // A target that has no version which can be read has given none.
+    if (!this.#extracted) return;
+    const { signal } = this.#options;
+    const own = await phoneOfProfile(join(this.#directory, "source"), signal);
+    const other =
+      own && (await phoneOfZip(join(this.#directory, "target.zip"), join(this.#directory, "other"), signal));
+    if (other !== undefined && other !== own) throw otherPhoneError(this.#session, fromSession);
   }
 
   /**
@@ -174,8 +200,11 @@ export class ZipCopy {
     const zip = join(this.#directory, "target.zip");
     await rm(join(this.#directory, "target"), { recursive: true, force: true });
     const { to, signal } = this.#options;
+    this.#extracted = undefined;
     const extract = (): unknown => to.extract({ session: this.#session, path: zip });
-    const [damaged] = skippedOf(await this.#calls.ask("read from the target", extract));
+    const report = await this.#calls.ask("read from the target", extract);
+    this.#extracted = { generation: generationOf(report) };
+    const [damaged] = skippedOf(report);
     if (damaged !== undefined) return `its generation ${damaged.generation} is not whole`;
     const kept = await this.#unpacked(zip, "target");
     return differenceOf(kept.files, files, signal);

@@ -93,6 +93,15 @@ export function skippedOf(report: unknown): RestoreReport["skipped"] {
   return Array.isArray(skipped) ? skipped : [];
 }
 
+/** What names a generation: a number alone may be that of another one, in a store that has lost something. */
+export type GenerationName = Pick<RestoreReport, "generation" | "id">;
+
+/** The generation that a vault says it has saved or restored; other stores say nothing of the kind. */
+export function generationOf(report: unknown): GenerationName | undefined {
+  const { generation, id } = Object(report) as Partial<GenerationName>;
+  return typeof generation === "number" && typeof id === "string" ? { generation, id } : undefined;
+}
+
 function heldBy(doing: string, cause: VaultError): VaultError {
   const { message, hint, owner, expiresAt } = cause;
   return new VaultError("LEASE_HELD", `Could not ${doing}: ${message}`, {

@@ -1,7 +1,6 @@
 import { type CopyProgress, type CopyReport, copySession } from "../copy-session.ts";
 import { invalidOption, isVaultError, VaultError } from "../errors.ts";
 import { checkSameKind } from "../session-file/names.ts";
-import { refuseOtherPhone } from "../session-file/other-phone.ts";
 import type { SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import { warningListener } from "../warnings.ts";
@@ -76,9 +75,6 @@ export async function pushSession(options: PushSessionOptions): Promise<PushRepo
 
 async function copyChecked(source: SessionStore, session: string, options: PushSessionOptions): Promise<CopyReport> {
   const { to, overwrite = false, otherPhone = false, onProgress, signal } = options;
-  if (overwrite && !otherPhone) {
-    await refuseOtherPhone({ store: source, session }, { store: to, session }, signal);
-  }
   try {
     return await copySession({
       from: source,
@@ -86,6 +82,7 @@ async function copyChecked(source: SessionStore, session: string, options: PushS
       session,
       fromSession: session,
       replace: overwrite,
+      otherPhone,
       onProgress,
       signal,
     });

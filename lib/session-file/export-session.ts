@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { markProven } from "../copy-session/mark-proven.ts";
-import { type CopyProgress, type CopyReport, type CopySessionOptions, copySession } from "../copy-session.ts";
+import { type CopyProgress, type CopyReport, type CopySessionOptions, copyToGeneration } from "../copy-session.ts";
 import { makeTemporary, removeTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
 import { type GenerationInfo, isProfileStore, type SessionStore } from "../store.ts";
@@ -72,9 +72,10 @@ export async function exportSession(options: ExportSessionOptions): Promise<Expo
     const vault = new Vault({ blobs: spool, encryption });
     // Nothing of the source is taken or changed: whoever has it goes on.
     const copy = { from: one?.view ?? from, to: vault, session, fromSession, force: true };
-    const { unchanged, ...report } = await copySession({ ...copy, dataPath, allowOlder, onProgress, signal });
+    const copied = await copyToGeneration({ ...copy, dataPath, allowOlder, onProgress, signal });
+    const { unchanged, ...report } = copied.report;
     const exported = one?.info ?? (await unlessSaved(from, report, before, signal));
-    if (exported?.proven) await markProven(vault, session, signal);
+    if (exported?.proven) await markProven(vault, session, copied.generation, signal);
     const fileBytes = await writeSessionFile(path, spool, { overwrite, signal });
     return {
       ...report,

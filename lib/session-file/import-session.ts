@@ -1,13 +1,12 @@
 import { resolve } from "node:path";
 import { markProven } from "../copy-session/mark-proven.ts";
-import { type CopyProgress, type CopyReport, copySession } from "../copy-session.ts";
+import { type Copied, type CopyProgress, type CopyReport, copyToGeneration } from "../copy-session.ts";
 import { invalidOption, isVaultError, VaultError } from "../errors.ts";
 import { isProfileStore, type SessionState, type SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import { type Encryption, Vault } from "../vault/vault.ts";
 import { FileBlobs } from "./file-blobs.ts";
 import { checkSameKind } from "./names.ts";
-import { refuseOtherPhone } from "./other-phone.ts";
 
 /** What {@link readSessionFile} takes. */
 export interface ReadSessionFileOptions {
@@ -89,19 +88,17 @@ export async function importSession(options: ImportSessionOptions): Promise<Impo
   return await withSessionFile(options, async ({ vault, facts }) => {
     const session = options.session === undefined ? facts.session : sessionName(options.session);
     checkSameKind(facts.session, session, `import ${facts.session}`);
-    const source = { store: vault, session: facts.session };
-    if (overwrite && !otherPhone) await refuseOtherPhone(source, { store: to, session }, signal);
-    const copy = { from: vault, to, session, fromSession: facts.session, replace: overwrite };
-    const report = await copyInto({ ...copy, onProgress, signal });
-    if (facts.proven && isProfileStore(to)) await markProven(to, session, signal);
+    const copy = { from: vault, to, session, fromSession: facts.session, replace: overwrite, otherPhone };
+    const { report, generation } = await copyInto({ ...copy, onProgress, signal });
+    if (facts.proven && isProfileStore(to)) await markProven(to, session, generation, signal);
     const { path, fileBytes, encrypted } = facts;
     return { ...report, path, fileBytes, encrypted, ms: performance.now() - began };
   });
 }
 
-async function copyInto(options: Parameters<typeof copySession>[0]): Promise<CopyReport> {
+async function copyInto(options: Parameters<typeof copyToGeneration>[0]): Promise<Copied> {
   try {
-    return await copySession(options);
+    return await copyToGeneration(options);
   } catch (cause) {
     if (!isVaultError(cause, "CONFLICT") || options.replace) throw cause;
     throw new VaultError("CONFLICT", cause.message, {

@@ -2,7 +2,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
-import { profileFiles } from "../contract/profile.ts";
+import { linkedProfileFiles, profileFiles } from "../contract/profile.ts";
+import { saveFiles } from "../session-file/support/sessions.ts";
 import { testKey } from "../support/keys.ts";
 import { expectWarning } from "../support/warnings.ts";
 import { runCli } from "./support/run-cli.ts";
@@ -51,6 +52,23 @@ describe("wa-vault copy", () => {
     expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("another"));
     expect(await cli(["support", "--replace", "--yes"])).toMatchObject({ code: 0 });
     expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("2"));
+  });
+
+  it("replaces the session of another phone only when that is said, one or all", async () => {
+    const store = places.main.store();
+    const [anna, bert] = ["5511988887777", "491701234567"];
+    await saveFiles(store, linkedProfileFiles(anna), session);
+    await saveFiles(target.store(), linkedProfileFiles(bert), session);
+    for (const which of ["support", "--all"]) {
+      const refused = await cli([which, "--replace", "--yes"]);
+      expect(refused.code).toBe(9);
+      expect(refused.stdout + refused.stderr).toMatch(/RemoteAuth-support of another phone/);
+      expect(refused.stdout + refused.stderr).not.toMatch(new RegExp(`${anna}|${bert}`));
+      if (which === "support") expect(refused.stderr).toContain("--other-phone");
+    }
+    expect(await restored(target.store(), session, places.folder())).toEqual(linkedProfileFiles(bert));
+    expect(await cli(["support", "--replace", "--yes", "--other-phone"])).toMatchObject({ code: 0 });
+    expect(await restored(target.store(), session, places.folder())).toEqual(linkedProfileFiles(anna));
   });
 
   it("encrypts with the key of the target, with that of the source where it has none, or not at all when told", async () => {

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { peekAuthState } from "../../lib/baileys/index.ts";
 import { multiFileOf } from "../baileys/support/multi-file.ts";
 import { sampleState } from "../baileys/support/sample-state.ts";
-import { profileFiles, writeFiles, writeZip } from "../contract/profile.ts";
+import { linkedProfileFiles, profileFiles, writeFiles, writeZip } from "../contract/profile.ts";
+import { saveFiles } from "../session-file/support/sessions.ts";
 import { folderPrint } from "../support/folder-print.ts";
 import { startMongo, startRedis, startS3, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
@@ -90,6 +91,20 @@ describe("wa-vault migrate of a directory", () => {
     expect(stderr).toContain("2 of 4 sessions could not be moved");
     expect(await cli([old, "--only", "session-z", "--replace", "--yes"])).toMatchObject({ code: 0 });
     expect(await restored(places.main.store(), "RemoteAuth-z", places.folder())).toEqual(profileFiles("three"));
+  });
+
+  it("replaces the session of another phone only when that is said", async () => {
+    const old = places.folder();
+    const [anna, bert] = ["5511988887777", "491701234567"];
+    await writeFiles(linkedProfileFiles(anna), join(old, "session-a"));
+    await saveFiles(places.main.store(), linkedProfileFiles(bert), "RemoteAuth-a");
+    const refused = await cli([old, "--replace", "--yes"]);
+    expect(refused.code).toBe(9);
+    expect(refused.stdout).toMatch(/RemoteAuth-a of another phone than that of session-a/);
+    expect(refused.stderr).toContain("--other-phone");
+    expect(await restored(places.main.store(), "RemoteAuth-a", places.folder())).toEqual(linkedProfileFiles(bert));
+    expect(await cli([old, "--replace", "--yes", "--other-phone"])).toMatchObject({ code: 0 });
+    expect(await restored(places.main.store(), "RemoteAuth-a", places.folder())).toEqual(linkedProfileFiles(anna));
   });
 
   it("refuses a profile that a browser of this machine has open", async () => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
-import { phoneOf } from "../../lib/session-file/phone.ts";
+import { phoneOfProfile } from "../../lib/copy-session/phone.ts";
 import { runCli } from "../cli/support/run-cli.ts";
 import { storageForms, writesSoon } from "../support/chromium.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
@@ -42,8 +42,9 @@ it.each(Object.entries(storageForms))(
     ]) {
       expect(await runCli(args, { env }), args.join(" ")).toMatchObject({ code: 0, stderr: "" });
     }
-    const store = new FileStore({ directory: join(root, "two") });
-    expect(await phoneOf(store, "RemoteAuth-support", undefined)).toMatch(/^\d{8,}$/);
+    const into = join(root, "restored");
+    await new FileStore({ directory: join(root, "two") }).restoreProfile({ session: "RemoteAuth-support", into });
+    expect(await phoneOfProfile(into, undefined)).toMatch(/^\d{8,}$/);
     const second = rig.open({
       version: "1.34.7",
       authStrategy: new LocalAuth({ dataPath: join(root, "data"), clientId: "support" }),
