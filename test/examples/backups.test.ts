@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Redis } from "ioredis";
 import { Pool } from "pg";
@@ -14,7 +14,7 @@ import { useFolder } from "../support/folder.ts";
 import { cacheDirectory } from "../support/services/cache.ts";
 import { freePort, startOwnRedis, startPostgres } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
-import { ended, root } from "./example.ts";
+import { ended, placeCode, root } from "./example.ts";
 
 const folder = useFolder();
 const page = readFileSync(join(root, "docs/backups.md"), "utf8");
@@ -60,10 +60,9 @@ describe("the drills of docs/backups.md", () => {
     const [sessions, backup, cwd] = [folder(), join(folder(), "backup"), folder()];
     const store = new FileStore({ directory: sessions });
     await save(store, "kept");
-    const script = join(cwd, "backup.mts");
     const begin = `const store = new FileStore({ directory: ${JSON.stringify(sessions)} });\n`;
     const [imports = "", ...code] = drill("copy").replace("/mnt/backup", backup).split("\n\n");
-    writeFileSync(script, [imports, begin + code.join("\n\n")].join("\n\n"));
+    const script = placeCode(cwd, "backup", [imports, begin + code.join("\n\n")].join("\n\n"));
     const key = { BACKUP_KEY: createHash("sha256").update("backup").digest("base64") };
     expect(await ended(script, cwd, [], key)).toMatch(new RegExp(`^${session} \\d+ bytes\n$`));
     expect(await ended(script, cwd, [], key)).toBe(`${session} unchanged\n`);

@@ -1,25 +1,57 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { exitOf } from "../support/child-exit.ts";
+import { compiled } from "../support/compiled.ts";
 import { killTree } from "../support/process-tree.ts";
+import { scratchFolder } from "../support/scratch.ts";
+import { standInFiles } from "../support/stand-in/stand-in.ts";
 
 export const root: string = fileURLToPath(new URL("../../", import.meta.url));
 /** Where the examples are. */
 export const folder: string = join(root, "examples");
-const env = { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json") };
 
 /** Of examples/remote-auth.mts. */
 export const session = "RemoteAuth-support";
 
 /** What is loaded before an example, by what the example drives. */
 const PRELOADS: Record<"browser" | "baileys" | "nothing", string[]> = {
-  browser: ["preload.ts"],
-  baileys: ["baileys-preload.ts"],
+  browser: ["preload.js"],
+  baileys: ["baileys-preload.js"],
   nothing: [],
 };
+
+/** The folder of this one in what is compiled: all examples and what is loaded before them, as JavaScript. */
+function compiledHere(): string {
+  const examples = readdirSync(folder).filter((name) => name.endsWith(".mts"));
+  const more = [...examples.map((name) => join(folder, name)), join(import.meta.dirname, "baileys-preload.ts")];
+  return dirname(compiled(join(import.meta.dirname, "preload.ts"), [...more, ...standInFiles]));
+}
+
+/** The JavaScript of an example, or what is there already. */
+function scriptOf(name: string): string {
+  if (isAbsolute(name)) return name;
+  return join(compiledHere(), "../../examples", name.replace(/\.mts$/, ".mjs"));
+}
+
+/**
+ * Writes code of a document, which is JavaScript, into a folder where the package and the others that it imports are
+ * installed. @returns the path of its file
+ */
+export function placeCode(cwd: string, name: string, code: string): string {
+  const modules = join(cwd, "node_modules");
+  mkdirSync(modules, { recursive: true });
+  symlinkSync(join(compiledHere(), "../../.."), join(modules, "wa-vault"));
+  for (const other of ["whatsapp-web.js", "qrcode-terminal"]) {
+    symlinkSync(join(root, "node_modules", other), join(modules, other));
+  }
+  const file = join(cwd, `${name}.mjs`);
+  writeFileSync(file, code);
+  return file;
+}
 
 /** An example in a process of its own, and in a folder of its own. */
 export class Example {
@@ -30,6 +62,7 @@ export class Example {
   readonly #ended: Promise<unknown[]>;
   #output = "";
 
+  /** @param name of a file in `examples`, or the path of a script */
   constructor(
     name: string,
     cwd: string,
@@ -40,19 +73,15 @@ export class Example {
     inside: readonly string[] = [],
   ) {
     this.cwd = cwd;
-    const preloads = PRELOADS[drives].flatMap((name) => ["--import", new URL(name, import.meta.url).href]);
-    const node = [
-      process.execPath,
+    const preloads = PRELOADS[drives].flatMap((preload) => [
       "--import",
-      import.meta.resolve("tsx"),
-      ...preloads,
-      resolve(folder, name),
-      ...args,
-    ];
+      pathToFileURL(join(compiledHere(), preload)).href,
+    ]);
+    const node = [process.execPath, ...preloads, scriptOf(name), ...args];
     const [program = "", ...rest] = [...inside, ...node];
     this.#child = spawn(program, rest, {
       cwd,
-      env: { ...env, ...more },
+      env: { ...process.env, ...more },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     onTestFinished(() => {
@@ -121,4 +150,18 @@ export async function ended(name: string, cwd: string, args: readonly string[], 
   const example = new Example(name, cwd, args, more, "nothing");
   expect(await example.end(), example.output).toEqual([0, null]);
   return example.output;
+}
+
+/** The second run of an example, on a machine that has only what is `kept` of the first one. Both have ended. */
+export async function runTwice(name: string, kept: string): Promise<Example> {
+  const cwd = scratchFolder("example-");
+  const first = new Example(name, cwd);
+  await first.until("remote_session_saved");
+  expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
+  for (const entry of readdirSync(cwd)) if (entry !== kept) rmSync(join(cwd, entry), { recursive: true });
+  const second = new Example(name, cwd);
+  await second.until("ready");
+  await second.until("remote_session_saved");
+  await second.end("SIGTERM");
+  return second;
 }

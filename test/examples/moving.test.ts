@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
@@ -6,12 +6,12 @@ import { S3Store } from "../../adapters/s3/index.ts";
 import { copySession } from "../../lib/copy-session.ts";
 import { writesSoon } from "../support/chromium.ts";
 import { localStorageOnDisk } from "../support/local-storage.ts";
+import { savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
-import { scratchFolder } from "../support/scratch.ts";
 import { s3Client, startMongo, startS3, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore } from "../support/stores.ts";
-import { Example, ended, root, session } from "./example.ts";
+import { Example, ended, placeCode, root, session } from "./example.ts";
 
 const rig = useRig();
 
@@ -44,8 +44,7 @@ describe("renaming a session", () => {
       /```js\n([^`]*renameSession[^`]*)```/.exec(readFileSync(join(root, "docs/moving.md"), "utf8"))?.[1] ?? "";
     const cwd = rig.folder();
     const store = await linked(cwd);
-    const file = join(cwd, "rename.mts");
-    writeFileSync(file, code.replace("/mnt/sessions", join(cwd, "volume/sessions")));
+    const file = placeCode(cwd, "rename", code.replace("/mnt/sessions", join(cwd, "volume/sessions")));
     expect(await ended(file, cwd, [])).toContain("comparing");
     const copy = { from: store, to: store, session: "RemoteAuth-help", fromSession: session };
     await expect(copySession(copy)).rejects.toMatchObject({ code: "ABSENT" });
@@ -54,20 +53,13 @@ describe("renaming a session", () => {
   });
 });
 
-let linking: Promise<string> | undefined;
-
 /** A session in the directory that remote-auth.mts uses. */
 async function linked(cwd: string): Promise<FileStore> {
-  linking ??= link(scratchFolder("linked-"));
-  cpSync(join(await linking, "volume"), join(cwd, "volume"), { recursive: true, preserveTimestamps: true });
-  return new FileStore({ directory: join(cwd, "volume/sessions") });
-}
-
-async function link(cwd: string): Promise<string> {
-  const bot = new Example("remote-auth.mts", cwd);
-  await bot.until("remote_session_saved");
-  await bot.end("SIGTERM");
-  return cwd;
+  const directory = join(cwd, "volume/sessions");
+  await savedSession(rig, directory);
+  const store = new FileStore({ directory });
+  await copySession({ from: store, to: store, session, fromSession: "RemoteAuth" });
+  return store;
 }
 
 await suiteWith("moving from wwebjs-mongo", shared(startMongo), ({ env: { MONGODB_URI = "" } }) => {

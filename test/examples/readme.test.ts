@@ -1,8 +1,8 @@
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { useRig } from "../support/rig.ts";
-import { Example, root } from "./example.ts";
+import { Example, placeCode, root } from "./example.ts";
 
 const rig = useRig();
 
@@ -10,9 +10,7 @@ describe("the README", () => {
   it("begins with a bot that comes back without its machine", async () => {
     const code = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1] ?? "";
     const cwd = rig.folder();
-    symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"));
-    const file = join(cwd, "bot.mts");
-    writeFileSync(file, code.replace("/mnt/sessions", join(cwd, "volume")));
+    const file = placeCode(cwd, "bot", code.replace("/mnt/sessions", join(cwd, "volume")));
     const first = new Example(file, cwd);
     await first.until("remote_session_saved");
     expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);

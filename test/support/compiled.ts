@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
-import { root, run } from "./packed-package.ts";
+import { exports, root, run } from "./packed-package.ts";
 import { scratchFolder } from "./scratch.ts";
 import { RUN_DIRECTORY } from "./services/service.ts";
 
@@ -24,7 +24,7 @@ export function compiled(file: string, more: readonly string[] = []): string {
     .slice(0, 16);
   const folder = made.get(name) ?? folderOf(name, file, more);
   made.set(name, folder);
-  return placeIn(folder, file).replace(/\.ts$/, ".js");
+  return placeIn(folder, file);
 }
 
 /** The folder of the run with what is compiled, made by the first worker that needs it. */
@@ -45,19 +45,20 @@ function folderOf(name: string, file: string, more: readonly string[]): string {
   return place;
 }
 
+/** Where a file of this repository is in such a folder, as JavaScript if it is TypeScript. */
 function placeIn(folder: string, path: string): string {
-  return join(folder, "out", relative(root, path));
+  return join(folder, "out", relative(root, path)).replace(/\.(m?)ts$/, ".$1js");
 }
 
 function compile(folder: string, file: string, more: readonly string[]): void {
   mkdirSync(join(folder, "out"));
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  // The command asks its own package for its version.
-  const exports = { "./package.json": "./package.json" };
-  const own = { name: "wa-vault", version: "0.0.0", type: "module", exports };
+  // The command asks its own package for its version; examples import the package by its name.
+  const built = Object.entries(exports).map(([name, path]) => [name, path.replace("./dist/", "./out/")]);
+  const own = { name: "wa-vault", version: "0.0.0", type: "module", exports: Object.fromEntries(built) };
   writeFileSync(join(folder, "package.json"), JSON.stringify(own));
   const options = { outDir: join(folder, "out"), rootDir: root, noCheck: true, isolatedDeclarations: false };
-  const isOther = (path: string): boolean => !["", ".ts"].includes(extname(path));
+  const isOther = (path: string): boolean => !["", ".ts", ".mts"].includes(extname(path));
   const project = {
     extends: join(root, "tsconfig.build.json"),
     compilerOptions: { ...options, declaration: false },
