@@ -19,7 +19,7 @@ const openVault = (options: VaultOptions): OpenedVault => {
   const again = (): Vault => new Vault({ ...options, blobs });
   return { blobs, store: again(), again };
 };
-storeSuites("a vault on memory", openVault, { withEncryption: true });
+storeSuites("a vault on memory", openVault, { withEncryption: true, withManyFiles: true });
 const sealed = { encryption: { key: testKey(2) } };
 leaseContract(runner, { name: "a vault on memory, sealed", open: () => withMortals(openVault(sealed), sealed) });
 storeContract(runner, { name: "memory", open: () => ({ store: new MemoryStore() }) });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
 import { blobContract } from "../contract/index.ts";
 import { CLOSED_PORT } from "../support/closed-port.ts";
+import { isLong, leaveToLong } from "../support/length.ts";
 import { newBucket, type Service, s3Client, unique } from "../support/services/index.ts";
 import { shared, suiteWith } from "../support/services/suite.ts";
 import { storeSuites } from "../support/store-suites.ts";
@@ -10,6 +11,8 @@ import { expectWarning } from "../support/warnings.ts";
 import { s3Servers } from "./s3-servers.ts";
 
 const runner = { describe, it };
+/** A thousand keys are a page: in `npm test` the server is asked for smaller ones. */
+const shortPages = leaveToLong(runner, "lists more than a page, each key once");
 
 // While records are set, a listing of S3Proxy lacks keys that have long been there; then a prune leaves everything alone.
 expectWarning(/^WaVaultWarning: (Left old data|The store has lost chunks) of Baileys-/);
@@ -28,7 +31,7 @@ for (const [name, start] of s3Servers) {
       unreachable.destroy();
     });
 
-    blobContract(runner, {
+    blobContract(shortPages, {
       name,
       open: () => {
         const prefix = `${unique()}/`;
@@ -38,11 +41,37 @@ for (const [name, start] of s3Servers) {
       },
     });
 
-    storeSuites(name, (options) => {
-      const prefix = `${unique()}/`;
-      const again = (): S3Store => new S3Store({ ...options, client, bucket, prefix });
-      return { blobs: new S3Blobs({ client, bucket, prefix }), store: again(), again };
+    it(`${name}: lists more than a page of ten keys, each key once`, async () => {
+      const brief = s3Client(service);
+      let pages = 0;
+      brief.middlewareStack.add(
+        (next, { commandName }) =>
+          (args) => {
+            if (commandName !== "ListObjectsV2Command") return next(args);
+            pages++;
+            return next({ ...args, input: { ...args.input, MaxKeys: 10 } });
+          },
+        { step: "initialize" },
+      );
+      const blobs = new S3Blobs({ client: brief, bucket, prefix: `${unique()}/` });
+      const keys = Array.from({ length: 35 }, (_, n) => `s/chunks/1/${String(n).padStart(2, "0")}`);
+      for (const key of [...keys, "s/log/1"]) await blobs.put(key, Buffer.from(key));
+      const found: string[] = [];
+      for await (const { key } of blobs.list("s/chunks/")) found.push(key);
+      expect(found).toEqual(keys);
+      expect(pages).toBeGreaterThanOrEqual(4);
+      brief.destroy();
     });
+
+    storeSuites(
+      name,
+      (options) => {
+        const prefix = `${unique()}/`;
+        const again = (): S3Store => new S3Store({ ...options, client, bucket, prefix });
+        return { blobs: new S3Blobs({ client, bucket, prefix }), store: again(), again };
+      },
+      { withAuthState: isLong },
+    );
   });
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../contract/index.ts";
 import { captureOf, noise, profileFiles } from "../contract/profile.ts";
 import { testKey } from "./keys.ts";
-import { isLong } from "./length.ts";
+import { isLong, leaveToLong } from "./length.ts";
 import { recordsSuite } from "./records-suite.ts";
 import { everything, type Trace, traces } from "./traces.ts";
 import { expectWarning } from "./warnings.ts";
@@ -30,6 +30,8 @@ export interface OpenedVault extends Opened {
 }
 
 const runner = { describe, it };
+/** What a store does with many files needs few blobs of any backend: a vault on memory shows it. */
+const fewFiles = leaveToLong(runner, "takes a thousand small files");
 const session = "RemoteAuth-bot";
 const passphrase = "correct horse battery staple";
 const key = testKey(1);
@@ -39,21 +41,29 @@ const wid = "491701234567@c.us";
 /** Opens a new, empty store with these options. */
 type OpenStore = (options: VaultOptions) => OpenedVault | Promise<OpenedVault>;
 
+interface StoreSuites {
+  readonly withEncryption?: boolean;
+  readonly withManyFiles?: boolean;
+  readonly withAuthState?: boolean;
+}
+
 /**
  * Defines the suites of a store, once without and, where that is wanted, once with encryption, see {@link sealedSuites}; in
  * the long run also a life of a socket of Baileys.
  * @param options.withEncryption what is encrypted is the same on every store. @default in the long run only
+ * @param options.withManyFiles in `npm test`, too. @default in the long run only
+ * @param options.withAuthState also the states of Baileys, which ask nothing of a store that its records do not. @default true
  */
 export function storeSuites(
   name: string,
   open: OpenStore,
-  { withEncryption = isLong }: { withEncryption?: boolean } = {},
+  { withEncryption = isLong, withManyFiles = isLong, withAuthState = true }: StoreSuites = {},
 ): void {
   expectWarning(/Waiting up to/);
   storeContract(runner, { name, open: () => open({}) });
-  profileStoreContract(runner, { name, open: () => open({}) });
+  profileStoreContract(withManyFiles ? runner : fewFiles, { name, open: () => open({}) });
   leaseContract(runner, { name, open: async () => withMortals(await open({})) });
-  authStateContract(runner, { name, open: async () => withStates(await open({})) });
+  if (withAuthState) authStateContract(runner, { name, open: async () => withStates(await open({})) });
   recordsSuite(name, () => open({}), {});
   if (isLong) socketSuite(name, open);
   if (withEncryption) sealedSuites(name, open);
@@ -66,7 +76,7 @@ export function storeSuites(
 function sealedSuites(name: string, open: OpenStore): void {
   const encrypted = `${name}, encrypted`;
   storeContract(runner, { name: encrypted, open: () => open(sealed) });
-  profileStoreContract(runner, { name: encrypted, open: () => open(sealed) });
+  profileStoreContract(fewFiles, { name: encrypted, open: () => open(sealed) });
   authStateContract(runner, { name: encrypted, open: async () => withStates(await open(sealed)) });
   recordsSuite(encrypted, () => open({}), sealed);
   // A lease is encrypted as an entry is: in memory, all of it is shown.
