@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LocalAuth } from "../../../lib/auth/local-auth.ts";
 import { clientOptions } from "../../support/client.ts";
 import { useFolder } from "../../support/folder.ts";
+import { onlyLong } from "../../support/length.ts";
 import { useRig } from "../../support/rig.ts";
 import { whatsapp } from "../../support/whatsapp.ts";
 import { ScriptedClient } from "../support/scripted-client.ts";
@@ -132,7 +133,7 @@ describe("the browser of a start of LocalAuth that has failed", () => {
 describe.skipIf(process.platform === "win32")("a Chromium that was killed", () => {
   const rig = useRig();
 
-  it.each(["a new LocalAuth", "the same LocalAuth"])(
+  it.each(["the same LocalAuth", ...onlyLong("a new LocalAuth")])(
     "leaves its profile to a new client with %s at once",
     async (which) => {
       const path = rig.folder();
