@@ -10,7 +10,7 @@ import { demoStores } from "../../demo/stores.ts";
 import { tell } from "../../demo/story.ts";
 import { terminal } from "../../demo/terminal.ts";
 import { exitOf } from "../support/child-exit.ts";
-import { onlyLong } from "../support/length.ts";
+import { isLong, onlyLong } from "../support/length.ts";
 import { processesBeside } from "../support/process-tree.ts";
 import { useRig } from "../support/rig.ts";
 import { startMongo, startPostgres, startRedis, startS3 } from "../support/services/index.ts";
@@ -70,16 +70,6 @@ describe("the demo", () => {
     expect(stdout).not.toContain("\x1b[");
   });
 
-  it("keeps the session in the store of an address", async () => {
-    const address = `file:${join(rig.folder(), "sessions")}`;
-    const { status, stdout, stderr } = await demo(["--store", address]);
-    expect(status, stdout + stderr).toBe(0);
-    expect(stdout).toContain(`store = await storeFromUrl("${address}")`);
-    const names: string[] = [];
-    for await (const name of (await storeFromUrl(address, { env: {} })).sessions()) names.push(name);
-    expect(names).toEqual([expect.stringMatching(/^RemoteAuth-demo-/)]);
-  });
-
   it("fails with the reason when the store has lost the session with the machine", async () => {
     const folder = rig.folder();
     const directory = join(folder, "store");
@@ -108,6 +98,20 @@ describe("the demo", () => {
     expect(await demo(["--store", "tape"])).toMatchObject({ status: 1, stdout: expect.stringContaining("got tape") });
   });
 });
+
+if (isLong) {
+  describe("the demo with --store <address>", () => {
+    it("keeps the session in the store of an address", async () => {
+      const address = `file:${join(rig.folder(), "sessions")}`;
+      const { status, stdout, stderr } = await demo(["--store", address]);
+      expect(status, stdout + stderr).toBe(0);
+      expect(stdout).toContain(`store = await storeFromUrl("${address}")`);
+      const names: string[] = [];
+      for await (const name of (await storeFromUrl(address, { env: {} })).sessions()) names.push(name);
+      expect(names).toEqual([expect.stringMatching(/^RemoteAuth-demo-/)]);
+    });
+  });
+}
 
 // What becomes of a session on these: test/e2e/stores.test.ts.
 const servers = onlyLong<[kind: string, start: () => Promise<Service>]>(

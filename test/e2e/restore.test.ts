@@ -6,6 +6,7 @@ import { FileStore } from "../../adapters/fs/index.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import type { RestoreReport, SessionStore } from "../../lib/store.ts";
 import { folderPrint } from "../support/folder-print.ts";
+import { isLong } from "../support/length.ts";
 import { useOwnDirectory } from "../support/own-directory.ts";
 import { openRemote, savedSession } from "../support/remote.ts";
 import { useRig } from "../support/rig.ts";
@@ -15,9 +16,11 @@ import { ZipFolder } from "../support/zip-folder.ts";
 const rig = useRig();
 useOwnDirectory();
 
+const PROFILES = "a store that takes profiles";
+const FOUR_METHODS = "a store with the four methods";
 const stores: Record<string, (folder: string) => SessionStore> = {
-  "a store that takes profiles": (folder) => new FileStore({ directory: folder }),
-  "a store with the four methods": (folder) => new ZipFolder(folder),
+  [PROFILES]: (folder) => new FileStore({ directory: folder }),
+  [FOUR_METHODS]: (folder) => new ZipFolder(folder),
 };
 
 const damages: Record<string, (bytes: Buffer) => Buffer> = {
@@ -34,8 +37,13 @@ const damages: Record<string, (bytes: Buffer) => Buffer> = {
   },
 };
 
-describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
-  it("a fresh container restores into a dataPath that does not exist", async () => {
+describe.each(Object.entries(stores))("a restore from %s", (name, open) => {
+  /** Declares a test which needs a browser: for one of the stores in `npm test`, for each in the long run. */
+  const itOn = (store: string, title: string, test: () => Promise<void>): void => {
+    if (isLong || name === store) it(title, test);
+  };
+
+  itOn(PROFILES, "a fresh container restores into a dataPath that does not exist", async () => {
     const folder = rig.folder();
     const { sequence, hash } = await savedSession(rig, folder, { open });
     const dataPath = join(rig.folder(), "not", "there", "yet");
@@ -48,7 +56,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence, lastHash: hash });
   });
 
-  it("resolves only when the last file is on disk", async () => {
+  itOn(FOUR_METHODS, "resolves only when the last file is on disk", async () => {
     const folder = rig.folder();
     const { report } = await savedSession(rig, folder, { open, fillBytes: 4_000_000 });
     const client = openRemote(rig, { store: open(folder), dataPath: rig.folder() });
@@ -66,7 +74,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(report.bytes);
   });
 
-  it("keeps a local profile that descends from the stored version", async () => {
+  itOn(PROFILES, "keeps a local profile that descends from the stored version", async () => {
     const folder = rig.folder();
     const { dataPath, sequence } = await savedSession(rig, folder, { open });
     const client = openRemote(rig, { store: open(folder), dataPath });
@@ -75,7 +83,7 @@ describe.each(Object.entries(stores))("a restore from %s", (_name, open) => {
     expect(await client.phone.verdict()).toMatchObject({ ...wholeVerdict, lastSequence: sequence });
   });
 
-  it("a linked local profile is kept and saved when the store is empty", async () => {
+  itOn(FOUR_METHODS, "a linked local profile is kept and saved when the store is empty", async () => {
     const { dataPath, sequence } = await savedSession(rig, rig.folder(), { open });
     const bucket = rig.folder();
     const client = openRemote(rig, { store: open(bucket), dataPath });

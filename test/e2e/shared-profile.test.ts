@@ -45,9 +45,13 @@ function optionsOf(browser: Browser, shell: HeadlessShell): BotSpec["puppeteer"]
 
 await suiteWith("two containers on one profile", startBoth, ({ shell }) => {
   it.each<[Strategy, Browser]>([
-    ["LocalAuth", "chrome-headless-shell"],
     ["RemoteAuth", "Chromium"],
-    ...onlyLong<[Strategy, Browser]>(["LocalAuth", "Chromium"], ["RemoteAuth", "chrome-headless-shell"]),
+    // In `npm test` the other strategy and the other browser are shown below, and in test/auth/scenarios/shared-profile.test.ts.
+    ...onlyLong<[Strategy, Browser]>(
+      ["LocalAuth", "chrome-headless-shell"],
+      ["LocalAuth", "Chromium"],
+      ["RemoteAuth", "chrome-headless-shell"],
+    ),
   ])("%s, %s: the second one gets LEASE_HELD, and is linked once the first was killed", async (strategy, browser) => {
     const spec = await linkedBot(strategy, optionsOf(browser, shell));
     const first = rig.start({ ...spec, container: "container-a" });
