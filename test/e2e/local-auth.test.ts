@@ -13,22 +13,39 @@ import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
 
-const links = new Map<string, Promise<string>>();
-
-/** A copy in `dataPath` of the profile of a client that was linked and closed. */
-async function closed(dataPath: string, args: string[] = []): Promise<void> {
-  const making = links.get(args.join()) ?? makeLink(scratchFolder("link-"), args);
-  links.set(args.join(), making);
-  await cp(await making, dataPath, { recursive: true, preserveTimestamps: true });
+/** A link that tests begin with: the folder, and the number of its last record. */
+interface Link {
+  readonly dataPath: string;
+  readonly sequence: number;
 }
 
-async function makeLink(dataPath: string, args: string[]): Promise<string> {
-  const client = await linked(dataPath, "1.34.7", args);
+const links = new Map<string, Promise<Link>>();
+
+/**
+ * A copy in `dataPath` of the profile of a client that was linked and closed.
+ * @returns the number of its last record
+ */
+async function closed(
+  dataPath: string,
+  version: WhatsappVersion = "1.34.7",
+  args: string[] = storageForms.SQLite,
+): Promise<number> {
+  const name = [version, ...args].join();
+  const making = links.get(name) ?? makeLink(join(scratchFolder("link-"), "not there yet"), version, args);
+  links.set(name, making);
+  const link = await making;
+  await cp(link.dataPath, dataPath, { recursive: true, preserveTimestamps: true });
+  return link.sequence;
+}
+
+async function makeLink(dataPath: string, version: WhatsappVersion, args: string[]): Promise<Link> {
+  const client = await linked(dataPath, version, args);
+  const { sequence } = await client.phone.write();
   await client.close();
-  return dataPath;
+  return { dataPath, sequence };
 }
 
-async function linked(dataPath: string, version: WhatsappVersion = "1.34.7", args: string[] = []) {
+async function linked(dataPath: string, version: WhatsappVersion, args: string[]) {
   const client = rig.open({
     version,
     authStrategy: new LocalAuth({ dataPath }),
@@ -44,10 +61,8 @@ async function linked(dataPath: string, version: WhatsappVersion = "1.34.7", arg
 
 describe.each(whatsappVersionsHere)("our LocalAuth with whatsapp-web.js %s", (version) => {
   it("is ready without a QR after a restart", async () => {
-    const dataPath = join(rig.folder(), "not there yet");
-    const first = await linked(dataPath, version);
-    const { sequence } = await first.phone.write();
-    await first.close();
+    const dataPath = rig.folder();
+    const sequence = await closed(dataPath, version);
     const second = rig.open({ version, authStrategy: new LocalAuth({ dataPath }) });
     await second.until("ready");
     expect(second.count("qr")).toBe(0);
@@ -86,7 +101,9 @@ describe("our LocalAuth", () => {
 
   it("refuses a profile that another browser has open, and changes neither", async () => {
     const dataPath = rig.folder();
-    const first = await linked(dataPath);
+    await closed(dataPath);
+    const first = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
+    await first.until("ready");
     const second = rig.open({ authStrategy: new LocalAuth({ dataPath }) });
     expect((await second.until("initialize_failed")).values[0]).toMatchObject({ code: "LEASE_HELD" });
     await first.phone.write();
@@ -100,7 +117,7 @@ describe("our LocalAuth", () => {
     "opens a profile of the %s form several times",
     async (form, args) => {
       const dataPath = rig.folder();
-      await closed(dataPath, args);
+      await closed(dataPath, "1.34.7", args);
       const names = await readdir(join(dataPath, "session", "Default"));
       expect(names.includes("LocalStorage")).toBe(form === "SQLite");
       // From now on no option names the storage form.
@@ -119,9 +136,11 @@ describe("our LocalAuth", () => {
 
   it("client.logout() removes the profile; on the phone, with the browser open, the next link is kept", async () => {
     const dataPath = rig.folder();
-    const client = await linked(dataPath);
+    await closed(dataPath);
+    const client = rig.open({ authStrategy: new LocalAuth({ dataPath }), puppeteer: { args: writesSoon } });
+    await client.until("ready");
     await client.phone.unlink();
-    await client.until("qr", undefined, 2);
+    await client.until("qr");
     await client.until("injected", undefined, 2);
     await client.phone.pair({ wid: "15550009999@c.us" });
     await client.until("ready", undefined, 2);
