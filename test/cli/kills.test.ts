@@ -14,8 +14,8 @@ import { usePlaces } from "./support/sessions.ts";
 
 const places = usePlaces();
 
-/** How many changes apart the kills are: there is one right before each change, and one right after it. */
-const STRIDE = times(5, 1);
+/** How many changes apart the kills are, of a command with many and with few: one is right before each, and one right after it. */
+const [FAR, NEAR] = [times(9, 1), times(5, 1)];
 
 /** From a profile of `LocalAuth`, which is in the directory that stands before the store's. */
 const MIGRATE: Change = {
@@ -44,8 +44,9 @@ describe.each(KILLED)("wa-vault $name that is killed (SIGKILL)", (change) => {
     await change.prepare(prepared.store());
     const old = places.folder();
     await writeFiles(profileFiles("1"), join(old, "session-support"));
+    const stride = change.name === "rename" ? FAR : NEAR;
     let kills = 0;
-    for (let at = 0, isKilled = true; isKilled; at += STRIDE) {
+    for (let at = 0, isKilled = true; isKilled; at += stride) {
       const [main, to] = [places.other(), places.other()];
       if (existsSync(prepared.directory)) cpSync(prepared.directory, main.directory, { recursive: true });
       const env = { WA_VAULT_TO_STORE: to.address, WA_VAULT_FROM: old };

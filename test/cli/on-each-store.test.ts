@@ -1,21 +1,12 @@
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { storeFromUrl } from "../../address/store-from-url.ts";
 import { filesIn, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { testKey } from "../support/keys.ts";
-import {
-  newBucket,
-  s3Client,
-  startMongo,
-  startPostgres,
-  startRedis,
-  startS3,
-  unique,
-} from "../support/services/index.ts";
-import { shared, suiteWith } from "../support/services/suite.ts";
+import { isLong } from "../support/length.ts";
 import { expectWarning } from "../support/warnings.ts";
-import { useCredentials } from "./support/credentials.ts";
+import { type AddressOf, onEachStore } from "./support/each-store.ts";
 import { type CliResult, runCli } from "./support/run-cli.ts";
 import { saveBrowser, saveRecords } from "./support/sessions.ts";
 
@@ -56,11 +47,21 @@ const ENCRYPTED: readonly Step[] = [
   { args: ["rekey", "--all", "--yes"], says: /RemoteAuth-support is encrypted with key/ },
 ];
 
-function lives(addressOf: () => string | Promise<string>): void {
-  it.each([
-    ["plain", undefined],
-    ["encrypted", testKey(5).toString("hex")],
-  ])("a whole life by the command, %s", async (_, key) => {
+type Kind = "plain" | "encrypted";
+
+/** What `npm test` has: each kind in a directory, and one of them on each server. */
+const SHORT: Readonly<Record<string, readonly Kind[]>> = {
+  directory: ["plain", "encrypted"],
+  S3: ["encrypted"],
+  MongoDB: ["plain"],
+  Redis: ["encrypted"],
+  PostgreSQL: ["plain"],
+};
+
+function lives(addressOf: AddressOf, store: string): void {
+  const kinds: readonly Kind[] = isLong ? ["plain", "encrypted"] : (SHORT[store] ?? []);
+  it.each(kinds)("a whole life by the command, %s", async (kind) => {
+    const key = kind === "encrypted" ? testKey(5).toString("hex") : undefined;
     const directory = folder();
     const env: NodeJS.ProcessEnv = {
       WA_VAULT_STORE: await addressOf(),
@@ -93,30 +94,4 @@ function lives(addressOf: () => string | Promise<string>): void {
 
 expectWarning(/without encryption/);
 
-describe("a directory", () => lives(() => `file:${join(folder(), "sessions")}`));
-
-await suiteWith("S3", shared(startS3), ({ env }) => {
-  const { AWS_REGION = "", S3_ENDPOINT = "" } = env;
-  useCredentials(env);
-  let bucket: Promise<string>;
-  beforeAll(async () => {
-    bucket = newBucket(s3Client({ env }));
-    await bucket;
-  });
-  lives(
-    async () => `s3://${await bucket}/${unique()}?endpoint=${encodeURIComponent(S3_ENDPOINT)}&region=${AWS_REGION}`,
-  );
-});
-
-await suiteWith("MongoDB", shared(startMongo), ({ env: { MONGODB_URI = "" } }) => {
-  const separator = MONGODB_URI.includes("?") ? "&" : "?";
-  lives(() => `${MONGODB_URI}${separator}collection=life${unique()}`);
-});
-
-await suiteWith("Redis", shared(startRedis), ({ env: { REDIS_URL = "" } }) => {
-  lives(() => `${REDIS_URL}?prefix=life${unique()}:`);
-});
-
-await suiteWith("PostgreSQL", shared(startPostgres), ({ env: { POSTGRES_URL = "" } }) => {
-  lives(() => `${POSTGRES_URL}${POSTGRES_URL.includes("?") ? "&" : "?"}table=life${unique()}`);
-});
+await onEachStore(lives);

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll } from "vitest";
 
-/** Sets the credentials of an S3 server where the SDK looks them up: in the environment of the process, while a suite runs. */
-export function useCredentials(env: Readonly<Record<string, string>>): void {
-  const names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+/** Sets variables where libraries look them up, in the environment of the process, while a suite runs. */
+export function useEnvironment(env: Readonly<Record<string, string | undefined>>): void {
   const before = new Map<string, string | undefined>();
   beforeAll(() => {
-    for (const name of names) {
+    for (const [name, value] of Object.entries(env)) {
       before.set(name, process.env[name]);
-      process.env[name] = env[name];
+      process.env[name] = value;
     }
   });
   afterAll(() => {
@@ -16,4 +15,9 @@ export function useCredentials(env: Readonly<Record<string, string>>): void {
       else process.env[name] = value;
     }
   });
+}
+
+/** As {@link useEnvironment}, of the credentials of an S3 server. */
+export function useCredentials({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: Readonly<Record<string, string>>): void {
+  useEnvironment({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY });
 }
