@@ -1,4 +1,4 @@
-// Saves end while threads read: `tsx ended-saves.ts <directory>`. The capture is closed, or the save is aborted, with each of
+// Saves end while threads read: `tsx ended-saves.ts <directory> <reads>`. The capture is closed, or the save is aborted, with each of
 // the first reads. Says how the saves ended, and which files are open at the end.
 import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -7,9 +7,9 @@ import { levelDbProfile, sqliteProfile } from "./large-profile.ts";
 import { SavedProfile } from "./saved-profile.ts";
 
 const { FileStore } = await built<typeof import("../../../../adapters/fs/index.ts")>("adapters/fs/index.ts");
-const [directory = ""] = process.argv.slice(2);
+const [directory = "", reads = "4"] = process.argv.slice(2);
 const store = new FileStore({ directory: join(directory, "stored") });
-const READS = 4;
+const READS = Number(reads);
 
 /** The files below the directory that this process has open. */
 function openFiles(): string[] {

@@ -2,6 +2,7 @@
 // Says what the threads have done.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { times } from "../../../support/length.ts";
 import { built, threads } from "./built.ts";
 import { levelDbProfile, sqliteProfile, type UsedProfile } from "./large-profile.ts";
 import { SavedProfile } from "./saved-profile.ts";
@@ -18,8 +19,8 @@ async function open(profile: UsedProfile, session: string, into = stored): Promi
   return await SavedProfile.open(profile, new FileStore({ directory: into, encryption }), session);
 }
 
-async function saveChanges(saved: SavedProfile, times: number): Promise<void> {
-  for (let save = 0; save < times; save++) {
+async function saveChanges(saved: SavedProfile, count: number): Promise<void> {
+  for (let save = 0; save < count; save++) {
     await saved.profile.use();
     const saving = saved.save();
     if (threads.isOn) void saving.then(() => sizes.push(threads.size));
@@ -34,7 +35,7 @@ async function roundTrip(profile: UsedProfile, session: string): Promise<void> {
   await first.save();
   await first.assertStored();
   if (!encryption?.passphrase) await assertStoredAlike(stored, session, () => saveInline(profile, session));
-  await saveChanges(first, 2);
+  await saveChanges(first, times(1, 2));
   await first.release();
 
   threads.isOn = false;
@@ -42,7 +43,7 @@ async function roundTrip(profile: UsedProfile, session: string): Promise<void> {
   await inline.assertStored();
   // Its hashes are those of the threads.
   assert.equal((await inline.save()).unchanged, true);
-  await saveChanges(inline, 2);
+  await saveChanges(inline, times(1, 2));
   await inline.release();
 
   await threads.start();
