@@ -21,13 +21,13 @@ describe("kill -9 in the life of a session in a directory", () => {
   it("at every request: the session is as its last call left it, and nothing unneeded stays", async () => {
     const spec = { kind: "directory", directory: folder() } as const;
     // Between two changes a process only reads.
-    const moments = await killAtMoments(spec, "step", some(/^before (put|delete) /, 0));
+    const moments = await killAtMoments(spec, "step", some(/^before (put|delete) /));
     expect(kindsOf(moments)).toEqual(expect.arrayContaining(CHANGES.map((change) => `before ${change}`)));
   });
 
   it("in the middle of every put and delete: the same, but for temporary files that a later listing removes", async () => {
     const directory = folder();
-    const moments = await killAtMoments({ kind: "directory", directory }, "amid", some(/./, 2));
+    const moments = await killAtMoments({ kind: "directory", directory }, "amid", some(/./));
     expect(kindsOf(moments)).toEqual(expect.arrayContaining(CHANGES.map((change) => `amid ${change}`)));
     const temporary = await temporaryFiles(directory);
     for (const path of temporary) await utimes(path, HOURS_AGO, HOURS_AGO);
@@ -57,15 +57,13 @@ type Choice = (moment: string, at: number, all: readonly string[]) => boolean;
 
 /**
  * Chooses all moments in the long run. In `npm test`, of those that match: the last one of each kind, which has the most
- * before it, and every fifth one.
- * @param turn which of five to begin with. @default none of them
+ * before it.
  */
-function some(matches: RegExp, turn?: 0 | 1 | 2 | 3 | 4): Choice {
+function some(matches: RegExp): Choice {
   return (moment, at, all) => {
     if (isLong) return true;
     if (!matches.test(moment)) return false;
-    if (!kindsOf(all.slice(at + 1).filter((later) => matches.test(later))).includes(kindOf(moment))) return true;
-    return all.slice(0, at).filter((before) => matches.test(before)).length % 5 === turn;
+    return !kindsOf(all.slice(at + 1).filter((later) => matches.test(later))).includes(kindOf(moment));
   };
 }
 

@@ -34,21 +34,21 @@ export async function killOnServer(kind: ServerKind): Promise<void> {
       };
 
     it("before and after requests: the session is as its last call left it, and nothing unneeded stays", async () => {
-      const moments = await killAtMoments(await placeOn(kind, service), "step", some(4));
-      expect(moments.length).toBeGreaterThan(2);
+      const moments = await killAtMoments(await placeOn(kind, service), "step", some(3));
+      expect(moments.length).toBeGreaterThan(1);
     });
 
     it("in the middle of puts and deletes: the same", async () => {
-      const moments = await killAtMoments(await placeOn(kind, service), "amid", some(3));
-      expect(moments.length).toBeGreaterThan(1);
+      const moments = await killAtMoments(await placeOn(kind, service), "amid", some(2));
+      expect(moments.length).toBeGreaterThan(0);
     });
 
     it("while records are set: every set that was stored is there, the next one all or not at all", async () => {
       const moments: string[] = [];
       // In the middle of a request it is killed on a directory, and here while it saves.
       for (const how of ["step", ...onlyLong("amid" as const)] as const)
-        moments.push(...(await killAtMoments(await placeOn(kind, service), how, some(3), recordsLife)));
-      expect(moments.length).toBeGreaterThan(1);
+        moments.push(...(await killAtMoments(await placeOn(kind, service), how, some(2), recordsLife)));
+      expect(moments.length).toBeGreaterThan(0);
     });
   });
 }
