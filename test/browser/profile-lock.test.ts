@@ -116,7 +116,7 @@ describe("lockProfile", () => {
     const owner = await identify(process.ppid);
     // A look would find it free.
     await leave({ ...owner, id: "a", host: hostname() }, 10 ** 9);
-    await expect(lockProfile(dir, LOOK)).rejects.toMatchObject(HELD);
+    await expect(lockProfile(dir, { ...LOOK, ...AT_ONCE })).rejects.toMatchObject(HELD);
     expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ id: "a" });
   });
 
