@@ -11,20 +11,24 @@ const PART = 50_000;
 /**
  * Rewrites a session as the first version has stored it: chunks in folders that are named by an epoch alone, entries with
  * 0 in byte 7 and without the time of the log, and no leases.
+ * @returns how many entries have their manifest in chunks
  */
-export async function toEarlierLayout(blobs: BlobStore, session: string): Promise<void> {
+export async function toEarlierLayout(blobs: BlobStore, session: string): Promise<number> {
   const keys: string[] = [];
   for await (const { key } of blobs.list(`${session}/`)) keys.push(key);
   const frames = new SessionFrames(session);
-  for (const key of keys) if (key.includes("/log/")) await rewriteEntry(blobs, frames, key);
+  let large = 0;
+  for (const key of keys) if (key.includes("/log/") && (await rewriteEntry(blobs, frames, key))) large++;
   for (const key of keys) {
     const frame = key.includes("/chunks/") && (await blobs.get(key));
     if (frame) await blobs.put(key.replace(/-[0-9a-f]{16}\//, "/"), frame);
     if (!key.includes("/log/")) await blobs.delete([key]);
   }
+  return large;
 }
 
-async function rewriteEntry(blobs: BlobStore, frames: SessionFrames, key: string): Promise<void> {
+/** @returns whether its manifest is in chunks */
+async function rewriteEntry(blobs: BlobStore, frames: SessionFrames, key: string): Promise<boolean> {
   const n = String(Number(key.split("/").at(-1)));
   const whole = await frames.decode("entry", n, (await blobs.get(key)) as Buffer, "an entry");
   const { uptimeMs: _, lease: __, manifestChunks, ...entry } = JSON.parse(String(whole));
@@ -34,6 +38,7 @@ async function rewriteEntry(blobs: BlobStore, frames: SessionFrames, key: string
   frame[7] = 0;
   frame.writeUInt32BE(crc32(frame.subarray(0, -4)), frame.length - 4);
   await blobs.put(key, frame);
+  return manifestChunks !== undefined;
 }
 
 async function rewriteManifest(blobs: BlobStore, frames: SessionFrames, chunks: Chunk[]): Promise<unknown[]> {
