@@ -167,8 +167,8 @@ describe("the log", () => {
     const first = open();
     const { generation } = await save(first, await first.acquire({ session }), 0);
     const saved = blobs.takeMost().bytes;
-    await addHolds(times(4_980, 10));
-    for (let start = 0; start < times(50, 10_000); start++) {
+    await addHolds(times(4_990, 10));
+    for (let start = 0; start < times(25, 10_000); start++) {
       const store = open();
       const lease = await store.acquire({ session });
       if (marks) await store.mark({ session, lease, generation, as: start % 2 === 0 ? "rejected" : "proven" });

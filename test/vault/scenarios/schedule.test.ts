@@ -7,8 +7,8 @@ import { runSchedule } from "../support/schedule/run.ts";
 
 describe("processes on one session, over a network on which everything goes wrong", () => {
   it.each<[Mode, number, string]>([
-    ["wild", times(40, 2_000), "LEASE_LOST"],
-    ["leases", times(50, 2_000), "LEASE_HELD"],
+    ["wild", times(25, 2_000), "LEASE_LOST"],
+    ["leases", times(30, 2_000), "LEASE_HELD"],
     ["lossy", times(25, 1_000), "losses"],
     ["alone", times(25, 1_000), "UNAVAILABLE"],
   ])(
@@ -25,8 +25,8 @@ describe("processes on one session, over a network on which everything goes wron
   );
 
   it.each<[Mode, number, string]>([
-    ["wild", times(40, 2_000), "LEASE_LOST"],
-    ["leases", times(40, 2_000), "LEASE_HELD"],
+    ["wild", times(25, 2_000), "LEASE_LOST"],
+    ["leases", times(25, 2_000), "LEASE_HELD"],
     ["lossy", times(20, 1_000), "losses"],
   ])(
     "lose no records that were stored: %s, seeds 1 to %i",
