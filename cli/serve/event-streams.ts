@@ -1,31 +1,45 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "./http-answer.ts";
 import type { QrBoard } from "./qr-board.ts";
-import type { Snapshot, Watcher } from "./watcher.ts";
+import type { Snapshot, Update, Watcher } from "./watcher.ts";
 
 /** How many may watch at once. */
 const MOST = 200;
-/** What a viewer has not taken yet, in bytes, when it is cut off: it comes back, and gets all anew. */
+/**
+ * What a viewer has not taken yet, in bytes, when it is cut off: it comes back, and gets all anew. What all know of the store comes
+ * on top, twice: who gets that over a slow line must not be cut off for it.
+ */
 const MOST_WAITING = 4 * 1024 * 1024;
 /** How often a silent stream says something, in milliseconds: proxies cut off what says nothing for a minute. */
 const SIGN_EVERY_MS = 20_000;
 /** When a viewer that was cut off comes back, in milliseconds. */
 const COME_BACK_MS = 3_000;
 
-/** The streams of events of all who have the page open (Server-Sent Events). docs/status-page.md describes the events. */
+/**
+ * The streams of events of all who have the page open (Server-Sent Events). docs/status-page.md describes the events. What all
+ * are told is made once, and all who are slow wait for the same bytes: their number costs no memory.
+ */
 export class EventStreams {
   readonly #about: object;
   readonly #watcher: Watcher;
   readonly #board: QrBoard;
   readonly #streams = new Set<ServerResponse>();
   readonly #timer: NodeJS.Timeout;
+  #endWatch: (() => void) | undefined;
+  /** What a stream begins with, for as long as that is what is known. */
+  #beginning: { readonly of: Snapshot; readonly bytes: Buffer } | undefined;
 
   /** @param about what never changes: a stream begins with it */
   constructor(about: object, watcher: Watcher, board: QrBoard) {
     this.#about = about;
     this.#watcher = watcher;
     this.#board = board;
-    this.#timer = setInterval(() => this.#toAll(": still here\n\n"), SIGN_EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#toAll(Buffer.from(": still here\n\n")), SIGN_EVERY_MS).unref();
+  }
+
+  /** How many watch. */
+  get size(): number {
+    return this.#streams.size;
   }
 
   /** Sends what is known, and then what changes, until the viewer goes. */
@@ -43,23 +57,21 @@ export class EventStreams {
     response.writeHead(200, { ...headers, connection: "close" });
     this.#streams.add(response);
     response.write(`retry: ${COME_BACK_MS}\n\n`);
-    write(response, "snapshot", {
-      ...this.#about,
-      ...snapshotView(this.#watcher.snapshot),
-      linkRequests: this.#board.list,
-    });
-    const end = this.#watcher.watch(({ changed, removed, sessions: _, ...rest }) =>
-      write(response, "update", { ...rest, changed, removed }),
-    );
+    response.write(this.#known());
+    this.#endWatch ??= this.#watcher.watch((update) => this.#tell(update));
     response.once("close", () => {
-      end();
       this.#streams.delete(response);
+      if (this.#streams.size > 0) return;
+      this.#endWatch?.();
+      this.#endWatch = undefined;
+      this.#beginning = undefined;
     });
   }
 
   /** Tells all viewers who waits for somebody to link. */
   tellLinkRequests(): void {
-    this.#toAll(eventText("link-requests", { linkRequests: this.#board.list }));
+    this.#beginning = undefined;
+    if (this.#streams.size > 0) this.#toAll(eventBytes("link-requests", { linkRequests: this.#board.list }));
   }
 
   /** Ends all streams. */
@@ -68,8 +80,25 @@ export class EventStreams {
     for (const response of this.#streams) response.end();
   }
 
-  #toAll(text: string): void {
-    for (const response of this.#streams) send(response, text);
+  #known(): Buffer {
+    const { snapshot } = this.#watcher;
+    if (this.#beginning?.of === snapshot) return this.#beginning.bytes;
+    const known = { ...this.#about, ...snapshotView(snapshot), linkRequests: this.#board.list };
+    const bytes = eventBytes("snapshot", known);
+    this.#beginning = { of: snapshot, bytes };
+    return bytes;
+  }
+
+  #tell({ changed, removed, sessions: _, ...rest }: Update): void {
+    this.#toAll(eventBytes("update", { ...rest, changed, removed }));
+  }
+
+  #toAll(bytes: Buffer): void {
+    const most = MOST_WAITING + 2 * (this.#beginning?.bytes.length ?? 0);
+    for (const response of this.#streams) {
+      if (response.writableLength > most) response.destroy();
+      else response.write(bytes);
+    }
   }
 }
 
@@ -78,15 +107,6 @@ export function snapshotView({ sessions, ...rest }: Snapshot): object {
   return { ...rest, sessions: [...sessions.values()] };
 }
 
-function write(response: ServerResponse, name: string, data: object): void {
-  send(response, eventText(name, data));
-}
-
-function send(response: ServerResponse, text: string): void {
-  if (response.writableLength > MOST_WAITING) response.destroy();
-  else response.write(text);
-}
-
-function eventText(name: string, data: object): string {
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+function eventBytes(name: string, data: object): Buffer {
+  return Buffer.from(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
 }

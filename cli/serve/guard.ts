@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
+import type { Guesses } from "./guesses.ts";
 import { Refusal } from "./http-answer.ts";
 import type { Token } from "./token.ts";
 
@@ -45,14 +46,41 @@ export function checkOrigin({ headers }: IncomingMessage): void {
   });
 }
 
-/** Refuses a request that does not show the token, where there is one. */
-export function checkToken({ headers }: IncomingMessage, { token }: Access): void {
-  if (token === undefined || token.isIn(headers.authorization)) return;
-  const message =
-    headers.authorization === undefined ? "This server wants a token." : "This is not the token of this server.";
-  throw new Refusal(401, "DENIED", message, {
+/** Knows what was guessed, and is told what is. */
+export interface Guessing {
+  readonly guesses: Guesses;
+  /** Called with the address of whoever has shown a wrong token. */
+  readonly onWrong: (address: string) => void;
+}
+
+/** Refuses a request that does not show the token, where there is one, and who guesses it for a while. */
+export function checkToken({ headers, socket }: IncomingMessage, { token }: Access, guessing: Guessing): void {
+  if (token === undefined) return;
+  const { authorization } = headers;
+  // It is no guess to show none: the page does so to find out whether there is one.
+  if (authorization === undefined) throw notShown("This server wants a token.");
+  const { guesses, onWrong } = guessing;
+  const address = socket.remoteAddress ?? "nowhere";
+  const pauseMs = guesses.pauseMs(address);
+  if (pauseMs > 0) throw tooMany(pauseMs);
+  if (token.isIn(authorization)) return void guesses.right(address);
+  guesses.wrong(address);
+  onWrong(address);
+  throw notShown("This is not the token of this server.");
+}
+
+function notShown(message: string): Refusal {
+  return new Refusal(401, "DENIED", message, {
     hint: "Send the value of WA_VAULT_SERVE_TOKEN as `Authorization: Bearer <token>`.",
     headers: { "www-authenticate": 'Bearer realm="wa-vault"' },
+  });
+}
+
+function tooMany(pauseMs: number): Refusal {
+  const seconds = Math.ceil(pauseMs / 1_000);
+  return new Refusal(429, "DENIED", `Too many wrong tokens were shown: try again in ${seconds} s.`, {
+    hint: "No token is looked at before, the right one neither.",
+    headers: { "retry-after": String(seconds) },
   });
 }
 

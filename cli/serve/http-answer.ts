@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isVaultError, type VaultErrorCode } from "../../lib/errors.ts";
-import { type ErrorJson, errorJson } from "../error-json.ts";
+import type { ErrorJson } from "../error-json.ts";
 
 /** A request that is refused, with the words for whoever sent it. */
 export class Refusal extends Error {
@@ -38,12 +38,6 @@ const STATUS: Readonly<Record<VaultErrorCode, number>> = {
   CANCELLED: 503,
 };
 
-/** What an error says, without a secret. */
-export function errorView(error: unknown): ErrorJson {
-  if (error instanceof Refusal) return { code: error.code, message: error.message, hint: error.hint };
-  return errorJson(error);
-}
-
 /** Answers with JSON. What is known of sessions is kept by no cache. */
 export function sendJson(
   response: ServerResponse,
@@ -61,16 +55,11 @@ export function sendJson(
   response.end(body);
 }
 
-/** Answers with an error, unless the answer has begun. */
-export function sendError(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+/** Answers with an error, unless the answer has begun. @param view what viewers are told of it */
+export function sendError(request: IncomingMessage, response: ServerResponse, error: unknown, view: ErrorJson): void {
   if (response.headersSent) return void response.destroy();
   const status = error instanceof Refusal ? error.status : isVaultError(error) ? (STATUS[error.code] ?? 500) : 500;
   // The rest of a body that nobody reads must not be taken for the next request.
   const headers: Record<string, string> = request.complete ? {} : { connection: "close" };
-  sendJson(
-    response,
-    status,
-    { error: errorView(error) },
-    error instanceof Refusal ? { ...headers, ...error.headers } : headers,
-  );
+  sendJson(response, status, { error: view }, error instanceof Refusal ? { ...headers, ...error.headers } : headers);
 }

@@ -3,7 +3,7 @@ import { otherSessions } from "../../lib/other-sessions.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import { rollBack, undelete } from "./actions.ts";
 import { type EventStreams, snapshotView } from "./event-streams.ts";
-import { type Access, checkCanChange, checkHost, checkOrigin, checkToken } from "./guard.ts";
+import { type Access, checkCanChange, checkHost, checkOrigin, checkToken, type Guessing } from "./guard.ts";
 import { Refusal, sendJson } from "./http-answer.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { QrBoard } from "./qr-board.ts";
@@ -20,6 +20,7 @@ export type ServedStore = Pick<Vault, "sessions" | "state" | "history" | "acquir
 export interface Served {
   readonly store: ServedStore;
   readonly access: Access;
+  readonly guessing: Guessing;
   /** What never changes: `store`, `canChange`, `everyMs` and `olderThanMs` of the API. */
   readonly about: object;
   readonly watcher: Watcher;
@@ -76,7 +77,7 @@ export async function answer(served: Served, request: IncomingMessage, response:
   const { route, name } = routeOf(path, served.files);
   if (route.isOpen !== true) {
     checkOrigin(request);
-    checkToken(request, served.access);
+    checkToken(request, served.access, served.guessing);
   }
   const method = request.method === "HEAD" ? "GET" : request.method;
   const handler = route.methods[method as keyof Route["methods"]];

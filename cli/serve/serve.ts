@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { fromEnvironment } from "../../address/environment.ts";
+import { withoutSecretParameters } from "../../address/parameters.ts";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { isVaultError, safeMessage, VaultError } from "../../lib/errors.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
@@ -7,6 +8,7 @@ import { isLoopback } from "./guard.ts";
 import { addressOf, DEFAULT_PORT, listen, urlOf } from "./listen.ts";
 import { StatusServer } from "./status-server.ts";
 import { Token } from "./token.ts";
+import { WrongTokenWarnings } from "./wrong-token-warnings.ts";
 
 /** The options of `wa-vault serve`, as they are typed. */
 export interface ServeOptions extends CommonOptions {
@@ -38,12 +40,14 @@ export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
     });
   }
   const store = await cli.store(options);
+  const wrongTokens = new WrongTokenWarnings((message) => cli.warn(message));
   const served = await StatusServer.create({
     store,
     access: { isLoopback: isLocal, names, token },
     everyMs,
     olderThanMs,
-    onFault: (error) => cli.warn(`A request failed: ${error instanceof Error ? (error.stack ?? error) : error}`),
+    onFault: (id, fault) => cli.warn(`Fault ${id}: ${faultText(fault)}`),
+    onWrongToken: (address) => wrongTokens.wrong(address),
   });
   try {
     await firstLook(cli, store);
@@ -57,7 +61,14 @@ export async function serve(cli: Cli, options: ServeOptions): Promise<void> {
     await ended(cli.signal);
   } finally {
     await served.close();
+    wrongTokens.close();
   }
+}
+
+/** With where it was made: only a person can tell what it is. */
+function faultText(fault: unknown): string {
+  const text = fault instanceof Error ? (fault.stack ?? fault.message) : String(fault);
+  return withoutSecretParameters(safeMessage(text));
 }
 
 /**

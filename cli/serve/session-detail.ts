@@ -1,7 +1,7 @@
 import { isVaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, HistoryEntry, SessionState } from "../../lib/store.ts";
 import type { ErrorJson } from "../error-json.ts";
-import { errorView } from "./http-answer.ts";
+import type { Faults } from "./faults.ts";
 
 /** The part of a store that a session is read with. */
 export interface DetailStore {
@@ -36,11 +36,13 @@ interface Shared {
 /** Reads sessions, once for all who ask at the same time. */
 export class SessionDetails {
   readonly #store: DetailStore;
+  readonly #faults: Faults;
   readonly #signal: AbortSignal;
   readonly #shared = new Map<string, Shared>();
 
-  constructor(store: DetailStore, signal: AbortSignal) {
+  constructor(store: DetailStore, faults: Faults, signal: AbortSignal) {
     this.#store = store;
+    this.#faults = faults;
     this.#signal = signal;
   }
 
@@ -75,7 +77,7 @@ export class SessionDetails {
     const generations = [...(state?.generations ?? [])]
       .reverse()
       .map((one) => ({ ...one, isCurrent: one.generation === current }));
-    return { session, generations, history, isHistoryCut, ...(problem ? { problem: errorView(problem) } : {}) };
+    return { session, generations, history, isHistoryCut, ...(problem ? { problem: this.#faults.view(problem) } : {}) };
   }
 
   async #state(call: { session: string; signal: AbortSignal }): Promise<{ state?: SessionState; problem?: unknown }> {
@@ -97,7 +99,7 @@ export class SessionDetails {
     try {
       for await (const { error, ...entry } of this.#store.history(call)) {
         if (history.length === MOST_ENTRIES) return { history, isHistoryCut: true };
-        history.push(error ? { ...entry, error: errorView(error) } : entry);
+        history.push(error ? { ...entry, error: this.#faults.view(error) } : entry);
       }
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;

@@ -1,6 +1,6 @@
 import type { SessionFacts, SessionSummary } from "../../lib/store.ts";
 import type { ErrorJson } from "../error-json.ts";
-import { errorView } from "./http-answer.ts";
+import type { Faults } from "./faults.ts";
 
 /** What a person must know first of a session. docs/status-page.md describes each. */
 export type SessionStatus = "running" | "interrupted" | "stored" | "old" | "empty" | "deleted" | "unreadable";
@@ -27,11 +27,12 @@ const CLOCK_SLACK_MS = 30_000;
 /** @param olderThanMs since when a session may be unsaved, in milliseconds; `undefined` for however long */
 export function sessionView(
   summary: SessionSummary,
+  faults: Faults,
   olderThanMs: number | undefined,
   now: number = Date.now(),
 ): SessionView | UnreadableView {
   if (summary.problem !== undefined) {
-    return { session: summary.session, status: "unreadable", isOld: false, problem: errorView(summary.problem) };
+    return { session: summary.session, status: "unreadable", isOld: false, problem: faults.view(summary.problem) };
   }
   const { leaseProblem, ...facts } = summary;
   const isOld = olderThanMs !== undefined && !facts.deleted && now - storedAt(facts) > olderThanMs;
@@ -39,7 +40,7 @@ export function sessionView(
     ...facts,
     status: statusOf(facts, isOld, now),
     isOld,
-    ...(leaseProblem ? { leaseProblem: errorView(leaseProblem) } : {}),
+    ...(leaseProblem ? { leaseProblem: faults.view(leaseProblem) } : {}),
   };
 }
 

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isVaultError } from "../../lib/errors.ts";
 import { EventStreams } from "./event-streams.ts";
+import { Faults } from "./faults.ts";
 import type { Access } from "./guard.ts";
+import { Guesses } from "./guesses.ts";
 import { Refusal, sendError } from "./http-answer.ts";
 import { PageFiles } from "./page-files.ts";
 import { QrBoard } from "./qr-board.ts";
@@ -16,8 +18,12 @@ export interface StatusServerOptions {
   readonly access: Access;
   readonly everyMs: number;
   readonly olderThanMs?: number | undefined;
-  /** Called with a fault of the server itself. */
-  readonly onFault: (error: unknown) => void;
+  /** Called with a fault of the server itself, or of a client library, and the id that viewers are told in its place. */
+  readonly onFault: (id: string, fault: unknown) => void;
+  /** Called with the address of whoever has shown a wrong token. */
+  readonly onWrongToken: (address: string) => void;
+  /** A clock that only goes forward, in milliseconds. @default `performance.now` */
+  readonly now?: () => number;
   /** How long a client may take to send a request. @default 20000 */
   readonly requestTimeoutMs?: number;
   /** How long a connection may stand still. @default 180000 */
@@ -43,20 +49,22 @@ export class StatusServer {
   readonly watcher: Watcher;
   readonly #served: Served;
   readonly #ended = new AbortController();
-  readonly #onFault: (error: unknown) => void;
+  readonly #faults: Faults;
 
   private constructor(options: StatusServerOptions, files: PageFiles) {
-    const { store, access, everyMs, olderThanMs, onFault, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+    const { store, access, everyMs, olderThanMs, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+    this.#faults = new Faults(options.onFault);
     const late = options.lateMs === undefined ? {} : { lateMs: options.lateMs };
-    this.watcher = new Watcher(store, { everyMs, olderThanMs, ...late });
+    this.watcher = new Watcher(store, this.#faults, { everyMs, olderThanMs, ...late });
     const about = { store: store.address, canChange: access.token !== undefined, everyMs, olderThanMs };
     const board = new QrBoard(() => streams.tellLinkRequests(), options.keptMs);
     const streams = new EventStreams(about, this.watcher, board);
     const { signal } = this.#ended;
-    const details = new SessionDetails(store, signal);
+    const details = new SessionDetails(store, this.#faults, signal);
     this.#served = {
       store,
       access,
+      guessing: { guesses: new Guesses(options.now), onWrong: options.onWrongToken },
       about,
       watcher: this.watcher,
       details,
@@ -65,7 +73,6 @@ export class StatusServer {
       files,
       signal,
     };
-    this.#onFault = onFault;
     this.server = createServer(
       {
         maxHeaderSize: 16_384,
@@ -82,6 +89,11 @@ export class StatusServer {
 
   static async create(options: StatusServerOptions): Promise<StatusServer> {
     return new StatusServer(options, await PageFiles.read());
+  }
+
+  /** How many have the page open. */
+  get viewers(): number {
+    return this.#served.streams.size;
   }
 
   /** Ends all streams, gives answers that are under way a moment, and stops. */
@@ -104,8 +116,9 @@ export class StatusServer {
       await answer(this.#served, request, response);
     } catch (error) {
       const isKnown = error instanceof Refusal || isVaultError(error);
-      if (!isKnown && !this.#ended.signal.aborted) this.#onFault(error);
-      sendError(request, response, error);
+      // What fails then, fails by the end.
+      const told = isKnown || !this.#ended.signal.aborted ? error : new Refusal(503, "CANCELLED", "The server ends.");
+      sendError(request, response, told, this.#faults.view(told));
     }
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SessionSummary } from "../../lib/store.ts";
 import type { ErrorJson } from "../error-json.ts";
-import { errorView } from "./http-answer.ts";
+import type { Faults } from "./faults.ts";
 import { type SessionView, sessionView, type UnreadableView } from "./session-view.ts";
 
 /** The part of a store that is watched. */
@@ -45,6 +45,7 @@ const LATE_MS = 15_000;
  */
 export class Watcher {
   readonly #store: ListingStore;
+  readonly #faults: Faults;
   readonly #options: Required<Omit<WatcherOptions, "olderThanMs">> & Pick<WatcherOptions, "olderThanMs">;
   readonly #viewers = new Set<(update: Update) => void>();
   readonly #closed = new AbortController();
@@ -58,8 +59,9 @@ export class Watcher {
   #isRunning = false;
   #wake = new AbortController();
 
-  constructor(store: ListingStore, options: WatcherOptions) {
+  constructor(store: ListingStore, faults: Faults, options: WatcherOptions) {
     this.#store = store;
+    this.#faults = faults;
     this.#options = { lateMs: LATE_MS, ...options };
   }
 
@@ -138,7 +140,7 @@ export class Watcher {
     try {
       const found = new Map<string, SessionView | UnreadableView>();
       for await (const one of this.#store.sessions({ details: true, signal: this.#closed.signal })) {
-        found.set(one.session, sessionView(one, olderThanMs));
+        found.set(one.session, sessionView(one, this.#faults, olderThanMs));
         late.refresh();
       }
       this.#failures = 0;
@@ -146,7 +148,7 @@ export class Watcher {
     } catch (error) {
       if (this.#closed.signal.aborted) return;
       this.#failures += 1;
-      this.#isAway(beganAt, errorView(error));
+      this.#isAway(beganAt, this.#faults.view(error));
     } finally {
       clearTimeout(late);
       this.#lookMs = performance.now() - began;

@@ -6,7 +6,9 @@ import { badge, STATUSES } from "./status.js";
 import { countWords, kindWords, sizeWords } from "./words.js";
 
 const ORDER = Object.keys(STATUSES);
-const byName = (a, b) => a.session.localeCompare(b.session, undefined, { numeric: true });
+// Made once: thousands of names are compared at each letter of a search.
+const names = new Intl.Collator(undefined, { numeric: true });
+const byName = (a, b) => names.compare(a.session, b.session);
 const text = (value) => value ?? "";
 
 /** `value` is what is sorted by; the least comes first. */
@@ -54,7 +56,7 @@ export function savedAt({ kind, saved, changedAt }) {
 }
 
 function nameCell({ session }) {
-  return el("a", { href: `/sessions/${session}`, "data-nav": true }, session);
+  return el("a", { href: `/sessions/${encodeURIComponent(session)}`, "data-nav": true }, session);
 }
 
 function statusCell(session) {
@@ -69,6 +71,7 @@ function statusCell(session) {
 
 /** The request of the bot of a session. */
 function linkRequestOf(session) {
+  if (model.linkRequests.length === 0) return undefined;
   return model.linkRequests.find(({ session: name }) =>
     ["", "RemoteAuth-", "Baileys-"].some((beginning) => beginning + name === session),
   );
@@ -153,10 +156,16 @@ export function overview(main) {
     for (const name of [...rows.keys()]) if (!model.sessions.has(name)) rows.delete(name);
     let place = null;
     for (const session of listed.toReversed()) {
-      const { row, cells } = rows.get(session.session) ?? newRow(session);
-      for (const [at, { of }] of COLUMNS.entries()) {
-        if (at > 0) show(cells[at], ...[of(session)].flat());
-        cells[at].classList.toggle("none", cells[at].textContent === "");
+      const made = rows.get(session.session) ?? newRow(session);
+      const { row, cells } = made;
+      const wants = linkRequestOf(session.session)?.session;
+      // Most sessions are as they were, and there may be thousands.
+      if (made.session !== session || made.wants !== wants) {
+        Object.assign(made, { session, wants });
+        for (const [at, { of }] of COLUMNS.entries()) {
+          if (at > 0) show(cells[at], ...[of(session)].flat());
+          cells[at].classList.toggle("none", cells[at].textContent === "");
+        }
       }
       // A row that is where it belongs is not moved: what has the focus keeps it.
       if (row.parentNode !== body || row.nextSibling !== place) body.insertBefore(row, place);

@@ -278,7 +278,13 @@ describe("a request", () => {
 
 describe("a server with a token", () => {
   it("tells nothing without it, and refuses another one", async () => {
-    const { url } = await start(store.served, { hasToken: true });
+    // So much later each time that no wrong token counts any more.
+    let clock = 0;
+    const now = (): number => {
+      clock += 3_600_000;
+      return clock;
+    };
+    const { url } = await start(store.served, { hasToken: true, now });
     const closed = ["/api/sessions", "/api/sessions/RemoteAuth-support", "/api/events", "/api/qr", "/api/qr/support"];
     for (const path of closed) {
       for (const authorization of [
@@ -301,6 +307,27 @@ describe("a server with a token", () => {
     expect((await fetch(`${url}/api/sessions`, { headers: withToken })).status).toBe(200);
     expect(await (await fetch(`${url}/api`)).json()).toEqual({ name: "wa-vault", needsToken: true });
     expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+
+  it("looks at no token for two seconds once ten wrong ones were shown, and names who has shown them", async () => {
+    let clock = 0;
+    const { url, wrongTokens } = await start(store.served, { hasToken: true, now: () => clock });
+    const ask = (authorization?: string): Promise<Response> =>
+      fetch(`${url}/api/qr`, authorization === undefined ? {} : { headers: { authorization } });
+    for (let n = 0; n < 10; n++) expect([n, (await ask(`Bearer ${n}-is-not-the-token`)).status]).toEqual([n, 401]);
+    for (const authorization of ["Bearer 11-is-not-the-token", `Bearer ${TOKEN}`]) {
+      const answer = await ask(authorization);
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([429, "2"]);
+      expect(await answer.json()).toMatchObject({
+        error: { code: "DENIED", message: "Too many wrong tokens were shown: try again in 2 s." },
+      });
+    }
+    // Who shows none guesses nothing, and what needs none is there.
+    expect((await ask()).status).toBe(401);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    clock += 2_000;
+    expect((await ask(`Bearer ${TOKEN}`)).status).toBe(200);
+    expect(wrongTokens).toEqual(Array(10).fill("127.0.0.1"));
   });
 });
 
@@ -389,12 +416,14 @@ describe("the API", () => {
   });
 
   it("hides what went wrong in a request of its own, and reports it", async () => {
-    const { url, faults } = await start(store.served);
+    const { url, faults, faultIds } = await start(store.served);
     await fetch(`${url}/api/sessions`);
-    store.failure = new TypeError("x is not a function at //user:secret@host");
+    store.failure = new TypeError("x is not a function at /srv/bot/x.js, //user:secret@host");
     const answer = await fetch(`${url}/api/sessions/RemoteAuth-support`);
     expect(answer.status).toBe(500);
-    expect(await answer.text()).not.toContain("secret");
+    expect(await answer.json()).toEqual({
+      error: { code: "UNKNOWN", message: expect.stringContaining(`fault ${faultIds[0]}.`), hint: expect.any(String) },
+    });
     expect(faults).toEqual([store.failure]);
   });
 
@@ -441,7 +470,8 @@ describe("the events", () => {
     expect(viewers.map(({ headers }) => headers.get("content-type"))).toEqual(
       Array(50).fill("text/event-stream; charset=utf-8"),
     );
-    expect(status.status.watcher.viewers).toBe(50);
+    expect(status.status.viewers).toBe(50);
+    expect(status.status.watcher.viewers).toBe(1);
     shut.open();
     const texts = viewers.map((viewer) => viewer.text());
     await vi.waitFor(() => expect(status.status.watcher.snapshot.checkedAt).toBeDefined());
@@ -460,6 +490,27 @@ describe("the events", () => {
     await vi.waitFor(() => expect(store.listings).toBeGreaterThan(2));
     leaving.abort();
     await vi.waitFor(() => expect(status.status.watcher.viewers).toBe(0));
+  });
+
+  it("are cut off for who takes none of them, however many sessions there are", async () => {
+    const [one] = shownSessions();
+    const saved = generation(1, 5);
+    const thousands = (): ScriptedStore["sessionsNow"] =>
+      Array.from({ length: 2_000 }, (_, n) => {
+        const summary = { ...one?.summary, session: `RemoteAuth-c${n}`, saved, changedAt: new Date() };
+        return { summary: summary as never };
+      });
+    store.sessionsNow = thousands();
+    const { port, status } = await start(store.served, { everyMs: 1 });
+    const silent = await rawConnection(port, "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    silent.on("error", () => {});
+    await vi.waitFor(() => expect(status.viewers).toBe(1));
+    const end = status.watcher.watch(() => {
+      store.sessionsNow = thousands();
+    });
+    await vi.waitFor(() => expect(status.viewers).toBe(0), { timeout: 240_000, interval: 100 });
+    end();
+    silent.destroy();
   });
 
   it("are for 200 viewers at most", async () => {

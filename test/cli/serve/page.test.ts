@@ -266,17 +266,17 @@ describe.skipIf(isChromiumMissing())("the status page", () => {
     expectQuiet(status);
   });
 
-  it("finds one of 300 sessions, by a part of its name, its process or its kind, and sorts them", async () => {
-    const sessions = Array.from({ length: 300 }, (_, n) => {
+  it("finds one of 2,000 sessions, by a part of its name, its process or its kind, and sorts them", async () => {
+    const sessions = Array.from({ length: 2_000 }, (_, n) => {
       const [one] = shownSessions();
-      const saved = generation(1, n * 60_000, { bytes: 1_000 * ((n * 7) % 300) });
+      const saved = generation(1, n * 60_000, { bytes: 1_000 * ((n * 7) % 2_003) });
       return {
         summary: { ...one?.summary, session: `RemoteAuth-c${n}`, saved, changedAt: saved.at } as SessionSummary,
       };
     });
     const status = await start(new ScriptedStore(sessions).served, { everyMs: 60_000 });
     await open(status, "/", true);
-    await until('document.querySelectorAll(".sessions tbody tr").length === 300');
+    await until('document.querySelectorAll(".sessions tbody tr").length === 2000');
     expect((await rows()).slice(0, 3)).toEqual(["RemoteAuth-c0", "RemoteAuth-c1", "RemoteAuth-c2"]);
     await page.click(".sessions th[data-id=size] button");
     const largest = await rows();
@@ -285,11 +285,11 @@ describe.skipIf(isChromiumMissing())("the status page", () => {
     expect(await page.evaluate('document.querySelector("[aria-sort]").dataset.id')).toBe("size");
     await page.type("#search", "c29");
     expect((await rows()).length).toBe(11);
-    expect(await textOf(".found")).toBe("11 of 300 sessions");
+    expect(await textOf(".found")).toBe("11 of 2,000 sessions");
     await page.type("#search", "zzz");
     await untilText(".empty", "No session is like that.");
     await page.click(".empty button");
-    await until('document.querySelectorAll(".sessions tbody tr").length === 300');
+    await until('document.querySelectorAll(".sessions tbody tr").length === 2000');
     expectQuiet(status);
   });
 

@@ -4,10 +4,11 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../../adapters/fs/index.ts";
 import { run } from "../../../cli/run.ts";
 import { DEFAULT_PORT, listen } from "../../../cli/serve/listen.ts";
+import { Vault } from "../../../lib/vault/vault.ts";
 import { captureOf, profileFiles } from "../../contract/profile.ts";
 import { useFolder } from "../../support/folder.ts";
 import { runCli } from "../support/run-cli.ts";
@@ -131,6 +132,42 @@ describe("wa-vault serve", () => {
     expect((await fetch(`${url}/api/sessions`)).status).toBe(401);
     expect((await fetch(`${url}/api/sessions`, { headers: asJson })).status).toBe(200);
     expect(JSON.stringify(said) + errors()).not.toContain(TOKEN);
+  });
+
+  it("names who shows a wrong token, once a minute, and says the rest at its end", async () => {
+    const { url, errors, code } = await serve(undefined, WITH_TOKEN);
+    errors();
+    const ask = (token: string): Promise<Response> =>
+      fetch(`${url}/api/qr`, { headers: { authorization: `Bearer ${token}` } });
+    for (let n = 0; n < 4; n++) expect((await ask(`a-wrong-token-${n}`)).status).toBe(401);
+    expect(errors()).toBe("warning: A wrong token was shown from 127.0.0.1.\n");
+    ended.abort();
+    expect(await code).toBe(0);
+    let rest = "";
+    await expect
+      .poll(() => {
+        rest += errors();
+        return rest;
+      })
+      .toBe("warning: 3 more wrong tokens were shown, from 127.0.0.1.\n");
+  });
+
+  it("names a fault of its own by an id, and says under it what it was, without secrets", async () => {
+    const { url, errors } = await serve();
+    errors();
+    const fault = new RangeError("at /srv/bots/x.js: redis://user:hush@host\u001b[2J");
+    const state = vi.spyOn(Vault.prototype, "state").mockRejectedValue(fault);
+    const answer = await fetch(`${url}/api/sessions/${SESSION}`);
+    state.mockRestore();
+    const { error } = (await answer.json()) as { error: { code: string; message: string } };
+    expect([answer.status, error.code]).toEqual([500, "UNKNOWN"]);
+    const [, id] = /fault ([0-9a-f]{8})\.$/.exec(error.message) ?? [];
+    expect(id).toBeDefined();
+    expect(JSON.stringify(error)).not.toMatch(/srv|host/);
+    const said = errors();
+    expect(said).toContain(`warning: Fault ${id}: RangeError: at /srv/bots/x.js: redis://host`);
+    expect(said).not.toContain("hush");
+    expect(said).not.toContain("\u001b");
   });
 
   it("serves other machines with a token only, and says that nothing is encrypted on the way", async () => {

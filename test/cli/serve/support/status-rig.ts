@@ -14,11 +14,15 @@ export interface RunningStatus {
   readonly url: string;
   /** What went wrong in the server itself: nothing, in every test. */
   readonly faults: unknown[];
+  /** The ids that viewers were told in their place. */
+  readonly faultIds: string[];
+  /** Addresses from which a wrong token was shown. */
+  readonly wrongTokens: string[];
   close(): Promise<void>;
 }
 
 /** What a test may choose. */
-export type StatusChoice = Partial<Omit<StatusServerOptions, "store" | "onFault">> & {
+export type StatusChoice = Partial<Omit<StatusServerOptions, "store" | "onFault" | "onWrongToken">> & {
   readonly hasToken?: boolean;
   readonly port?: number;
 };
@@ -28,10 +32,16 @@ export async function startStatus(store: ServedStore, choice: StatusChoice = {})
   const { hasToken = false, port: wanted = 0, ...options } = choice;
   const faults: unknown[] = [];
   const access = { isLoopback: true, names: new Set<string>(), token: hasToken ? new Token(TOKEN) : undefined };
-  const onFault = (error: unknown): void => void faults.push(error);
-  const status = await StatusServer.create({ access, everyMs: 20, ...options, store, onFault });
+  const faultIds: string[] = [];
+  const wrongTokens: string[] = [];
+  const onFault = (id: string, fault: unknown): void => {
+    faultIds.push(id);
+    faults.push(fault);
+  };
+  const onWrongToken = (address: string): void => void wrongTokens.push(address);
+  const status = await StatusServer.create({ access, everyMs: 20, ...options, store, onFault, onWrongToken });
   const port = await listen(status.server, "127.0.0.1", wanted);
-  return { status, port, url: `http://127.0.0.1:${port}`, faults, close: () => status.close() };
+  return { status, port, url: `http://127.0.0.1:${port}`, faults, faultIds, wrongTokens, close: () => status.close() };
 }
 
 /** {@link startStatus}, ended after each test. */
