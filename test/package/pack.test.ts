@@ -36,6 +36,7 @@ const pages = [
   "docs/stores.md",
   "docs/security.md",
   "docs/status-page.md",
+  "docs/strategies.md",
   "docs/wapi.md",
   "docs/writing-an-adapter.md",
   "docs/moving.md",
