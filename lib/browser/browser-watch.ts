@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf } from "../disk/errors.ts";
-import { hasLiveMember } from "../disk/process-id.ts";
+import { hasLiveMember } from "../disk/process-stat.ts";
 import type { BrowserLike, ClientLike } from "./client.ts";
 
 /** A browser whose end is followed by no destroy() or logout() within this time, in milliseconds, has died. */

@@ -1,34 +1,45 @@
-import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { groupOf, identify, type ProcessId, parentOf, stateOf } from "../disk/process-id.ts";
+import { hasLiveMember } from "../disk/process-stat.ts";
 import { browsersOf, isBrowserOf, isStarter, looksLikeBrowser } from "./browser-process.ts";
 import { readRecord, removeRecord } from "./pidfile.ts";
-import { browserOf, openElsewhere } from "./singleton-lock.ts";
+import { browserOf, type LockLook, openElsewhere, ownerHere, removeStaleLocks } from "./singleton-lock.ts";
 
 /** How long a browser may take to end after each signal, in milliseconds. */
 const END_MS = 5_000;
 const POLL_MS = 50;
 
 /**
- * Ends the browser that has the profile at `dir` open when the bot that started it has provably ended: a killed bot
- * leaves its browser running. A browser of another machine or container is left alone, because its number means another
- * process here, as is every browser on systems where a process cannot be told from a later process with the same number.
+ * Makes the profile at `dir` one that no browser has open. Ends its browser when the bot that started it has provably
+ * ended: a killed bot leaves its browser running. A browser of another machine or container is left alone, because its
+ * number means another process here, as is every browser on systems where a process cannot be told from a later process
+ * with the same number. Then removes what the browser has left: its lock, as {@link removeStaleLocks}, and the record,
+ * which tells until then that the browser of the lock has ended.
  * @throws `LEASE_HELD` when a browser of this machine has the profile open all the same, because its bot runs or because
- *   it does not end; also a browser that keeps no lock in its profile
+ *   it does not end; also a browser that keeps no lock in its profile; the errors of {@link removeStaleLocks}
  */
-export async function endOrphanedBrowser(dir: string): Promise<void> {
+export async function endOrphanedBrowser(dir: string, look: LockLook = {}): Promise<void> {
   const record = await readRecord(dir);
   const isOrphan = record !== undefined && (await stateOf(record.bot)) === "ended";
-  if (isOrphan) await Promise.all((await orphansOf(dir, record.browser)).map(endProcess));
+  const orphans = isOrphan ? await orphansOf(dir, record.browser) : [];
+  await Promise.all(orphans.map(endProcess));
+  if (isOrphan) await Promise.all([record.browser ?? [], orphans].flat().map(partsEnd));
   for (const browser of await browsersIn(dir)) {
-    if ((await stateOf(browser)) === "running") throw openElsewhere(dir, `${hostname()}-${browser.pid}`);
+    if ((await stateOf(browser)) === "running") throw openElsewhere(dir, ownerHere(browser.pid));
   }
+  await removeStaleLocks(dir, { ...look, ended: await endedAmong(orphans) });
   if (isOrphan) await removeRecord(dir);
+}
+
+/** The numbers of those that have ended. */
+async function endedAmong(browsers: readonly ProcessId[]): Promise<number[]> {
+  const states = await Promise.all(browsers.map(stateOf));
+  return browsers.filter((_, index) => states[index] === "ended").map(({ pid }) => pid);
 }
 
 /** The browsers of this machine that have the profile open, by their command lines and by Chromium's own lock. */
 async function browsersIn(dir: string): Promise<ProcessId[]> {
-  const locked = await browserOf(dir).catch(() => undefined);
+  const locked = await browserOf(dir);
   const found = new Set([...(locked === undefined ? [] : [locked]), ...(await browsersOf(dir))]);
   return await Promise.all([...found].map(identify));
 }
@@ -70,6 +81,15 @@ async function endProcess(browser: ProcessId): Promise<void> {
       await delay(POLL_MS);
     }
   }
+}
+
+/**
+ * Waits a while for the other processes of a browser that has ended, which are of its group: Chromium writes its storage
+ * in a process of its own, which may end a moment later than the main process.
+ */
+async function partsEnd(browser: ProcessId): Promise<void> {
+  if ((await stateOf(browser)) !== "ended") return;
+  for (let waited = 0; waited < END_MS && hasLiveMember(browser.pid); waited += POLL_MS) await delay(POLL_MS);
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

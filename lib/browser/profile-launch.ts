@@ -11,7 +11,6 @@ import { endOrphanedBrowser } from "./orphaned-browser.ts";
 import { recordBrowser } from "./pidfile.ts";
 import { lockProfile, type ProfileLock } from "./profile-lock.ts";
 import { onSignals, usersOwnSignals } from "./signals.ts";
-import { removeStaleLocks } from "./singleton-lock.ts";
 import { noBrowserWarning, snapWarning } from "./snap.ts";
 
 export interface ProfileLaunchOptions {
@@ -80,9 +79,8 @@ export class ProfileLaunch {
     this.#listenToSignals();
     try {
       lock = await lockProfile(dir, { signal, onWarning });
-      await endOrphanedBrowser(dir);
       // One look is enough: nobody has used a file of the profile.
-      await removeStaleLocks(dir, { signal, ...(lock.hasLooked ? { lockMs: 0 } : {}) });
+      await endOrphanedBrowser(dir, { signal, ...(lock.hasLooked ? { lockMs: 0 } : {}) });
       const profile = await choose(lock);
       this.#writtenBy = profile.browserVersion;
       await lock.check();

@@ -14,6 +14,8 @@ export interface LockLook {
   readonly lockMs?: number | undefined;
   /** Ends the look. */
   readonly signal?: AbortSignal | undefined;
+  /** Browsers of this machine that had the profile open, and are known to have ended: their numbers. */
+  readonly ended?: readonly number[];
 }
 
 /**
@@ -24,12 +26,9 @@ export interface LockLook {
  * lock on its own machine.
  * @throws `LEASE_HELD` when a browser has the profile open; the reason of the signal.
  */
-export async function removeStaleLocks(
-  dir: string,
-  { lockMs = LOOK_TIMES.lockMs, signal }: LockLook = {},
-): Promise<void> {
+export async function removeStaleLocks(dir: string, look: LockLook = {}): Promise<void> {
   const lock = join(dir, "SingletonLock");
-  const owner = await ownerThatEnded(dir, { lockMs, signal });
+  const owner = await ownerThatEnded(dir, look);
   if (owner === undefined) return;
   const removed = await removeJudged(lock, async (aside) => (await readLock(aside)) === owner);
   if (removed === "given back") throw openElsewhere(dir, (await readLock(lock)) ?? owner);
@@ -45,10 +44,11 @@ export async function checkClosed(dir: string, look: LockLook = {}): Promise<voi
 /** The owner of the lock of a browser that has ended; `undefined` without a lock. @throws as {@link checkClosed} */
 async function ownerThatEnded(
   dir: string,
-  { lockMs = LOOK_TIMES.lockMs, signal }: LockLook,
+  { lockMs = LOOK_TIMES.lockMs, signal, ended = [] }: LockLook,
 ): Promise<string | undefined> {
   const owner = await readLock(join(dir, "SingletonLock"));
   if (owner === undefined) return undefined;
+  if (ended.some((pid) => owner === ownerHere(pid))) return owner;
   const state = await stateOfOwner(owner, dir);
   if (state === "running") throw openElsewhere(dir, owner);
   const isLookedAt = state === "unknown" && lockMs > 0;
@@ -59,7 +59,7 @@ async function ownerThatEnded(
 /** Changes nothing. @throws `LEASE_HELD` when a browser of this machine has the profile at `dir` open. */
 export async function checkNoBrowser(dir: string): Promise<void> {
   const pid = await browserOf(dir);
-  if (pid !== undefined) throw openElsewhere(dir, `${hostname()}-${pid}`);
+  if (pid !== undefined) throw openElsewhere(dir, ownerHere(pid));
 }
 
 /** The number of the browser that has the profile at `dir` open on this machine; `undefined` when there is none. */
@@ -77,6 +77,11 @@ async function readLock(path: string): Promise<string | undefined> {
     if (codeOf(cause) === "EINVAL") return "";
     throw cause;
   }
+}
+
+/** What a lock says of a browser of this machine. */
+export function ownerHere(pid: number): string {
+  return `${hostname()}-${pid}`;
 }
 
 function partsOf(owner: string): { host?: string | undefined; pid?: number } {

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { readFile, readlink } from "node:fs/promises";
 import { codeOf } from "./errors.ts";
+import { hasEnded, statOf } from "./process-stat.ts";
 
 /** Identifies a process, also after a later process has taken its number, and among several machines and containers. */
 export interface ProcessId {
@@ -71,7 +71,7 @@ export async function stateOf(process: ProcessId): Promise<ProcessState> {
  */
 export async function stateHere({ pid, startedAt }: ProcessId): Promise<ProcessState> {
   const stat = await statOf(pid);
-  if (!exists(pid) || stat?.state === "Z") return "ended";
+  if (!exists(pid) || (stat !== undefined && hasEnded(stat))) return "ended";
   // A process whose start nobody may read: /proc with `hidepid`, or no /proc.
   if (startedAt === undefined || stat === undefined) return "unknown";
   return stat.startedAt === startedAt ? "running" : "ended";
@@ -89,7 +89,7 @@ function exists(pid: number): boolean {
 /** When the process started; `undefined` without /proc, and for a process that has ended. */
 async function startOf(pid: number): Promise<string | undefined> {
   const stat = await statOf(pid);
-  return stat?.state === "Z" ? undefined : stat?.startedAt;
+  return stat === undefined || hasEnded(stat) ? undefined : stat.startedAt;
 }
 
 /** The process group of a process; `undefined` without /proc, and when there is no such process. */
@@ -100,34 +100,4 @@ export async function groupOf(pid: number): Promise<number | undefined> {
 /** The number of the process that has started a process; `undefined` as for {@link groupOf}. */
 export async function parentOf(pid: number): Promise<number | undefined> {
   return (await statOf(pid))?.parent;
-}
-
-interface Stat {
-  readonly state: string | undefined;
-  readonly parent: number;
-  readonly group: number;
-  readonly startedAt: string | undefined;
-}
-
-/** Fields 3, 4, 5 and 22 of /proc/<pid>/stat (proc(5)): a process that has ended, and was not waited for, has the state `Z`. */
-async function statOf(pid: number): Promise<Stat | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // The second field is a name in parentheses, which may contain any character.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields && { state: fields[0], parent: Number(fields[1]), group: Number(fields[2]), startedAt: fields[19] };
-}
-
-/** Whether a process group has a member that is no zombie (proc(5): state and group are fields 3 and 5). Linux only. */
-export function hasLiveMember(group: number): boolean {
-  return readdirSync("/proc").some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      const [state, , itsGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return state !== "Z" && Number(itsGroup) === group;
-    } catch {
-      // The process has just ended.
-      return false;
-    }
-  });
 }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vit
 import { browsersOf } from "../../lib/browser/browser-process.ts";
 import { endOrphanedBrowser } from "../../lib/browser/orphaned-browser.ts";
 import { recordBrowser } from "../../lib/browser/pidfile.ts";
+import { hasLiveMember } from "../../lib/disk/process-stat.ts";
 import { useFolder } from "../support/folder.ts";
 
 const record = ".wa-vault-browser.json";
@@ -65,6 +66,10 @@ async function forge(change: (owner: Forged) => void): Promise<void> {
   const owner = JSON.parse(await readFile(join(dir, record), "utf8"));
   change(owner);
   await writeFile(join(dir, record), JSON.stringify(owner));
+}
+
+function killBot({ bot }: Forged): void {
+  bot.startedAt = "1";
 }
 
 describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
@@ -191,6 +196,60 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     await symlink(`${hostname()}-${pidOf(child)}`, join(dir, "SingletonLock"));
     await endOrphanedBrowser(dir);
     expect(await exited).toEqual([null, "SIGTERM"]);
+  });
+
+  /** Something goes on writing to the profile, as a process of the browser that ends last. */
+  function writeOn(): void {
+    let n = 0;
+    const timer = setInterval(() => void writeFile(join(dir, "Cookies"), `${n++}`).catch(() => undefined), 20);
+    onTestFinished(() => clearInterval(timer));
+  }
+
+  const ways: Record<string, () => Promise<void>> = {
+    "that it ends": () => forge(killBot),
+    "that it ends, and whose number its bot had not recorded": () =>
+      forge((owner) => {
+        killBot(owner);
+        delete owner.browser;
+      }),
+    "that has ended with its bot": async () => {
+      await forge(killBot);
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+  it.each(Object.entries(ways))("removes the lock of a browser %s, and never looks who writes", async (_, prepare) => {
+    await prepare();
+    await symlink(`${hostname()}-${pidOf(child)}`, join(dir, "SingletonLock"));
+    writeOn();
+    await endOrphanedBrowser(dir, { lockMs: 250_000 });
+    expect(await readdir(dir)).not.toContain("SingletonLock");
+    expect(await readdir(dir)).not.toContain(record);
+  });
+
+  it("waits for the other processes of the browser, which end later", async () => {
+    child.kill("SIGKILL");
+    await exited;
+    const script =
+      'exec 3<&0; "$0" -e "process.stdin.on(\'close\', process.exit).resume()" <&3 & exec "$0" -e "$1" -- "$2"';
+    const idles = "setInterval(() => {}, 1000); console.log(1)";
+    const browser = spawn("sh", ["-c", script, process.execPath, idles, `--user-data-dir=${dir}`], { detached: true });
+    const end = once(browser, "exit");
+    await once(browser.stdout, "data");
+    await recordBrowser(dir, { browserPid: pidOf(browser) });
+    const text = await readFile(join(dir, record), "utf8");
+    await writeFile(join(dir, record), text.replace(/"startedAt":"\d+"/, '"startedAt":"1"'));
+    let isDone = false;
+    const ending = endOrphanedBrowser(dir).finally(() => {
+      isDone = true;
+    });
+    await end;
+    // Each of these turns is long enough for a call that does not wait.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isDone).toBe(false);
+    browser.stdin.end();
+    await ending;
+    expect(hasLiveMember(pidOf(browser))).toBe(false);
   });
 
   it("resolves without a record, and without a profile", async () => {
