@@ -1,5 +1,6 @@
 import { VaultError } from "../errors.ts";
 import type { EntryKind, GenerationInfo, SessionState } from "../store.ts";
+import { isEntryShape } from "./entry-shape.ts";
 import { RECORDS_LAYOUT } from "./frame.ts";
 import type { SessionFrames } from "./frames.ts";
 import { type LeaseOwner, ownerName } from "./lease/owner.ts";
@@ -158,9 +159,13 @@ export async function decodeEntry(frames: SessionFrames, n: number, frame: Buffe
   const what = `log entry ${n} of ${session}`;
   const { content, layout } = await frames.decodeEntry(n, frame, what);
   const { json, tail } = layout === RECORDS_LAYOUT ? splitContent(content, what) : { json: content, tail: undefined };
-  const { session: owner, manifest, fold, dead, ...entry } = parse(json, what);
-  const numbers = unpackNumbers(dead);
-  if (owner !== session || entry.n !== n || !Array.isArray(entry.live) || !numbers) {
+  const parsed: unknown = parse(json, what);
+  const numbers = unpackNumbers(Object(parsed).dead);
+  if (!isEntryShape(parsed) || !numbers) {
+    throw new VaultError("CORRUPT", `Could not read ${what}: it has something else than an entry has.`);
+  }
+  const { session: owner, manifest, fold, dead: _, ...entry } = parsed;
+  if (owner !== session || entry.n !== n) {
     throw new VaultError("CORRUPT", `Could not read ${what}: it belongs to another session or number.`);
   }
   if (frames.isEncrypted(n)) frames.expectEncrypted(entry.live.filter(({ key }) => key).map((one) => entryOf(one).n));
@@ -238,7 +243,7 @@ export function kindOf({ live, records }: Pick<LogState, "live" | "records">): "
   return live.length > 0 ? "profile" : undefined;
 }
 
-function parse(bytes: Buffer, what: string): Entry & { session?: string } {
+function parse(bytes: Buffer, what: string): unknown {
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {

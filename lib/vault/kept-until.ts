@@ -9,10 +9,9 @@ export function keptFor(ms: number, { at, uptimeMs = 0 }: LogTime): KeptUntil {
 /** The end of both times. */
 export function laterOf(one: KeptUntil | undefined, other: KeptUntil): KeptUntil {
   if (one === undefined) return other;
-  const { untilUptimeMs = Number.POSITIVE_INFINITY } = one;
   return {
     until: Math.max(one.until, other.until),
-    untilUptimeMs: Math.max(untilUptimeMs, other.untilUptimeMs ?? Number.POSITIVE_INFINITY),
+    untilUptimeMs: Math.max(endOf(one), endOf(other)),
   };
 }
 
@@ -20,8 +19,13 @@ export function laterOf(one: KeptUntil | undefined, other: KeptUntil): KeptUntil
  * Whether the time has passed by both clocks. A wall clock may be wrong by any time. The log's own clock never runs ahead,
  * and stands still while nobody has the session: data may stay longer than was promised, and never go earlier.
  */
-export function isOver({ until, untilUptimeMs = Number.POSITIVE_INFINITY }: KeptUntil, now: LogTime): boolean {
-  return until <= now.at && untilUptimeMs <= (now.uptimeMs ?? 0);
+export function isOver(kept: KeptUntil, now: LogTime): boolean {
+  return kept.until <= now.at && endOf(kept) <= (now.uptimeMs ?? 0);
+}
+
+/** By the log's own clock. JSON has `null` in the place of a time without an end. */
+function endOf({ untilUptimeMs }: KeptUntil): number {
+  return untilUptimeMs ?? Number.POSITIVE_INFINITY;
 }
 
 /**

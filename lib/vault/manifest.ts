@@ -1,6 +1,7 @@
 import { pathProblem } from "../disk/safe-paths.ts";
 import { VaultError } from "../errors.ts";
 import type { CaptureFile, ProfileFacts } from "../store.ts";
+import { isManifestShape } from "./entry-shape.ts";
 import { type ChunkAddress, folderEpoch, longFolder, shortFolder } from "./layout.ts";
 
 /** One blob of content. */
@@ -99,23 +100,24 @@ export function packManifest({ files, ...facts }: Manifest): unknown {
  * @throws `CORRUPT` when `value` is no manifest, or its paths cannot be files of one profile.
  */
 export function unpackManifest(value: unknown, what: string): Manifest {
+  demand(isManifestShape(value), what, "invalid facts");
   const { chunks: packedChunks, files: packedFiles, ...facts } = value as PackedManifest;
-  demand(Array.isArray(packedChunks) && Array.isArray(packedFiles), what, "no list of files");
+  demand(isListOfLists(packedChunks) && isListOfLists(packedFiles), what, "no list of files");
   const chunks = packedChunks.map(([id, short, bytes, alt = 0]): Chunk => {
     const folder = longFolder(short);
-    demand(HASH.test(id) && folder !== undefined && isCount(bytes) && isCount(alt), what, "invalid chunk");
+    demand(isHash(id) && folder !== undefined && isCount(bytes) && isCount(alt), what, "invalid chunk");
     return { id, folder, bytes, alt };
   });
   const unpackPiece = ([index, ...rest]: PackedPiece): Piece => {
     const chunk = chunks[index];
     demand(chunk !== undefined, what, "invalid piece");
     const [offset, bytes, hash] = rest.length === 3 ? rest : ([0, chunk.bytes, chunk.id] as const);
-    demand(isCount(offset) && isCount(bytes) && bytes > 0 && HASH.test(hash), what, "invalid piece");
+    demand(isCount(offset) && isCount(bytes) && bytes > 0 && isHash(hash), what, "invalid piece");
     demand(offset + bytes <= chunk.bytes, what, "invalid piece");
     return { hash, bytes, chunk, offset };
   };
   const files = packedFiles.map(([path, bytes, change, pieceBytes, packed]): ManifestFile => {
-    demand(Array.isArray(packed), what, "invalid file");
+    demand(isListOfLists(packed), what, "invalid file");
     const pieces = packed.map(unpackPiece);
     demand(
       typeof path === "string" && isCount(bytes) && isCount(pieceBytes) && CHANGES.includes(change),
@@ -139,7 +141,7 @@ export function chunkOf(value: Chunk & { readonly epoch?: number }, what: string
   const { id, bytes, alt } = value;
   const folder = value.folder ?? longFolder(value.epoch);
   const isFolder = typeof folder === "string" && folderEpoch(folder) !== undefined;
-  demand(HASH.test(id) && isFolder && isCount(bytes) && isCount(alt), what, "invalid chunk");
+  demand(isHash(id) && isFolder && isCount(bytes) && isCount(alt), what, "invalid chunk");
   return { id, folder, bytes, alt };
 }
 
@@ -175,6 +177,14 @@ export function bytesOf({ files }: { files: readonly { bytes: number }[] }): num
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isHash(value: unknown): boolean {
+  return typeof value === "string" && HASH.test(value);
+}
+
+function isListOfLists(value: unknown): boolean {
+  return Array.isArray(value) && value.every(Array.isArray);
 }
 
 function demand(condition: boolean, what: string, problem: string): asserts condition {

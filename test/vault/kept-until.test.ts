@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isOver, keptFor, withoutOverdue } from "../../lib/vault/kept-until.ts";
+import { isOver, keptFor, laterOf, withoutOverdue } from "../../lib/vault/kept-until.ts";
 import { generation, stateOf } from "./support/entries.ts";
 
 const end = { until: 1_000, untilUptimeMs: 100 };
@@ -20,6 +20,9 @@ describe("the end of a time", () => {
 
   it("never comes when an earlier version has noted no time by the clock of the log", () => {
     expect(isOver({ until: 1_000 }, { at: 5_000, uptimeMs: 5_000 })).toBe(false);
+    // The later of two such times, as it comes out of an entry.
+    const later = JSON.parse(JSON.stringify(laterOf({ until: 1_000 }, end)));
+    expect(isOver(later, { at: 5_000, uptimeMs: 5_000 })).toBe(false);
   });
 });
 

@@ -71,9 +71,10 @@ export function unpackFold(value: unknown, what: string): Fold {
   const unpacked = segments.map((segment): Segment => {
     demand(Array.isArray(segment) && isCount(segment[0]) && isCount(segment[1]) && Array.isArray(segment[2]), what);
     const [level, to, packed] = segment;
+    demand(packed.every(Array.isArray), what);
     const parts = packed.map(([id, short, bytes, alt = 0]): Chunk => {
       const folder = longFolder(short);
-      demand(HASH.test(id) && folder !== undefined && isCount(bytes) && isCount(alt), what);
+      demand(typeof id === "string" && HASH.test(id) && folder !== undefined && isCount(bytes) && isCount(alt), what);
       return { id, folder, bytes, alt };
     });
     return { level, to, parts, bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0) };

@@ -73,7 +73,7 @@ export function unpackNumbers(value: unknown, most = 1_000_000): number[] | unde
   const numbers: number[] = [];
   for (const one of value) {
     const [first, last] = Array.isArray(one) ? one : [one, one];
-    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || last < first) return undefined;
+    if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || first < 0 || last < first) return undefined;
     if (numbers.length + last - first >= most) return undefined;
     for (let n = first; n <= last; n++) numbers.push(n);
   }
