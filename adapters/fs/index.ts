@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { link, open, readdir, readFile, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { link, open, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import { settled } from "../../lib/blobs/settled.ts";
-import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
+import { checkMaxBlobBytes, LARGEST_BLOB_BYTES, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, ListOptions, PutOptions } from "../../lib/blobs.ts";
 import { syncDirectory } from "../../lib/disk/durable.ts";
 import { codeOf } from "../../lib/disk/errors.ts";
+import { readWholeFile } from "../../lib/disk/read-whole-file.ts";
 import { invalidOption, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
 import { FILE_MODE, hasLinks, isWithoutLinks, makeDirectory, toVaultError, unlessAbsent } from "./disk.ts";
@@ -69,7 +70,7 @@ export class FileBlobs implements BlobStore {
   async get(key: string, { signal }: CallOptions = {}): Promise<Buffer | undefined> {
     assertKey(key);
     const read = async (): Promise<Buffer | undefined> => {
-      const bytes = await unlessAbsent(readFile(this.#file(key), { signal }));
+      const bytes = await unlessAbsent(readWholeFile(this.#file(key), { most: LARGEST_BLOB_BYTES, name: key, signal }));
       await (bytes ? this.#remember() : this.#mustBeThere());
       return bytes;
     };

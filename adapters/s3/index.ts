@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
@@ -10,7 +12,7 @@ import { forEachConcurrent } from "../../lib/async/semaphore.ts";
 import { assertKey, assertPrefix } from "../../lib/blobs/keys.ts";
 import { assertSize, request } from "../../lib/blobs/request.ts";
 import { type Listing, settled } from "../../lib/blobs/settled.ts";
-import { checkMaxBlobBytes, type MaxBlobBytes } from "../../lib/blobs/size.ts";
+import { checkMaxBlobBytes, LARGEST_BLOB_BYTES, type MaxBlobBytes } from "../../lib/blobs/size.ts";
 import type { BlobInfo, BlobStore, BlobTraits, CallOptions, PutOptions } from "../../lib/blobs.ts";
 import { invalidOption, isVaultError, VaultError } from "../../lib/errors.ts";
 import { Vault, type VaultOptions } from "../../lib/vault/vault.ts";
@@ -72,7 +74,7 @@ export class S3Blobs implements BlobStore {
     return this.#call("get", options, async (abortSignal) => {
       try {
         const answer = await this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal });
-        const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
+        const bytes = await bytesOf(answer);
         if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
           const why = `${bytes.length} of ${answer.ContentLength} bytes were received`;
           throw new VaultError("UNAVAILABLE", `S3 get failed: ${why}.`);
@@ -221,6 +223,29 @@ export class S3Blobs implements BlobStore {
     const signal = options.signal ?? new AbortController().signal;
     return request(what, toVaultError, () => work(signal), signal);
   }
+}
+
+/**
+ * The bytes of an answer.
+ * @throws `CORRUPT` for more than a blob has, before they fill the memory: a server, or a proxy, may send without an end
+ */
+async function bytesOf({ Body: body, ContentLength: length = 0 }: GetObjectCommandOutput): Promise<Buffer> {
+  // In Node.js a stream; other handlers of requests have what can be taken as a whole only.
+  if (!(body instanceof Readable)) return Buffer.from((await body?.transformToByteArray()) ?? []);
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  const count = (more: number): void => {
+    bytes += more;
+    if (Math.max(bytes, length) <= LARGEST_BLOB_BYTES) return;
+    body.destroy();
+    throw new VaultError("CORRUPT", `S3 get failed: the value has more than ${LARGEST_BLOB_BYTES} bytes.`);
+  };
+  count(0);
+  for await (const part of body) {
+    count(part.length);
+    parts.push(part);
+  }
+  return Buffer.concat(parts, bytes);
 }
 
 /** What an {@link S3Store} takes: the options of its blobs and of its vault. */

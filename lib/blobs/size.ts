@@ -6,6 +6,9 @@ import { invalidOption } from "../errors.ts";
  */
 export const LEAST_BLOB_BYTES: number = 64 * 1024;
 
+/** Four times what any adapter sends: what is larger is no blob, and must not fill the memory of who reads it. */
+export const LARGEST_BLOB_BYTES: number = 64 * 1024 * 1024;
+
 /** The option of every adapter that says what its service takes. */
 export interface MaxBlobBytes {
   /**

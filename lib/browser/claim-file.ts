@@ -1,9 +1,10 @@
-import type { BigIntStats } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { removeJudged } from "../disk/durable.ts";
 import { codeOf } from "../disk/errors.ts";
 import { isProcessId, type ProcessId } from "../disk/process-id.ts";
+import { readOpenedFile } from "../disk/read-whole-file.ts";
 
 /** Who has a profile: the content of the file `<profile>.claim`. */
 export interface Claim extends ProcessId {
@@ -24,9 +25,11 @@ export interface FoundClaim {
   readonly file: string;
 }
 
-/** @returns `undefined` when there is none. @throws the error of the disk */
+const MOST_BYTES = 1024 * 1024;
+
+/** @returns `undefined` when there is none. @throws `CORRUPT` when it is no file; the error of the disk */
 export async function readClaim(path: string): Promise<FoundClaim | undefined> {
-  const file = await openThere(path, "r");
+  const file = await openThere(path, constants.O_RDONLY);
   if (file === undefined) return undefined;
   try {
     return await readOpened(file);
@@ -87,7 +90,7 @@ export async function removeClaim(path: string, judged: { text: string; touched?
  * @throws the error of the disk
  */
 export async function touchClaim(path: string, own: Claim): Promise<FoundClaim | undefined> {
-  const file = await openThere(path, "r+").catch(async (cause: unknown) => {
+  const file = await openThere(path, constants.O_RDWR).catch(async (cause: unknown) => {
     // Also a disk that takes no writes any more may show that the claim is somebody else's.
     const found = await readClaim(path);
     if (found?.claim?.id === own.id) throw cause;
@@ -109,15 +112,16 @@ async function touch(file: FileHandle, text: string): Promise<void> {
   await file.utimes(now, now).catch(() => file.write(text, 0));
 }
 
-async function openThere(path: string, flags: string): Promise<FileHandle | undefined> {
-  return await open(path, flags).catch((cause: unknown) => {
+/** A pipe that somebody has put there is not waited for. */
+async function openThere(path: string, flags: number): Promise<FileHandle | undefined> {
+  return await open(path, flags | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
     if (codeOf(cause) !== "ENOENT") throw cause;
     return undefined;
   });
 }
 
 async function readOpened(file: FileHandle): Promise<FoundClaim> {
-  const text = await file.readFile("utf8");
+  const text = String(await readOpenedFile(file, { most: MOST_BYTES, name: "the claim on the profile" }));
   const stats = await file.stat({ bigint: true });
   return { text, claim: parse(text), touched: String(stats.mtimeNs), file: fileOf(stats) };
 }

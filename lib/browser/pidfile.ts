@@ -1,11 +1,14 @@
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { diskError, isMissing } from "../disk/errors.ts";
 import { identify, isProcessId, type ProcessId } from "../disk/process-id.ts";
+import { readOpenedFile, readWholeFile } from "../disk/read-whole-file.ts";
 
 /** Name of the file inside the profile. */
 const NAME = ".wa-vault-browser.json";
+const MOST_BYTES = 1024 * 1024;
 
 /** Who has opened a profile last: the content of the file. */
 export interface BrowserRecord {
@@ -35,7 +38,7 @@ export async function recordBrowser(dir: string, run: { browserPid?: number; cla
 
 /** @returns `undefined` when there is no record, or a torn one: no browser is known then. Never rejects. */
 export async function readRecord(dir: string): Promise<BrowserRecord | undefined> {
-  return parse(await readFile(join(dir, NAME), "utf8").catch(() => ""));
+  return parse(await readWholeFile(join(dir, NAME), { most: MOST_BYTES }).then(String, () => ""));
 }
 
 function parse(text: string): BrowserRecord | undefined {
@@ -59,12 +62,12 @@ function asText(value: unknown): string | undefined {
  * @throws the error of the disk
  */
 export async function touchRecord(dir: string, claim: string): Promise<BrowserRecord | undefined> {
-  const file = await open(join(dir, NAME), "r+").catch((cause: unknown) => {
+  const file = await open(join(dir, NAME), constants.O_RDWR | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
     if (!isMissing(cause)) throw cause;
   });
   if (file === undefined) return undefined;
   try {
-    const record = parse(await file.readFile("utf8"));
+    const record = parse(String(await readOpenedFile(file, { most: MOST_BYTES, name: NAME })));
     const now = new Date();
     if (record?.claim === claim) await file.utimes(now, now);
     return record;

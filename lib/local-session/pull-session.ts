@@ -1,11 +1,11 @@
 import { constants } from "node:fs";
-import { copyFile, mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { zipFolder } from "../archive/zip-folder.ts";
 import { watchUse, withClosedProfile } from "../browser/closed-profile.ts";
 import { type CopyProgress, copySession } from "../copy-session.ts";
 import { exists, syncFile, uniqueName } from "../disk/durable.ts";
-import { codeOf, diskError } from "../disk/errors.ts";
+import { codeOf, diskError, isMissing } from "../disk/errors.ts";
 import { withTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
 import { keepReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
@@ -252,6 +252,10 @@ async function checkFree({ path, overwrite = false }: Call, form: "file" | "fold
         `Could not write ${path}: there is a ${form === "file" ? "folder" : "file"} of this name.`,
       );
     }
+    // A copy of a pipe or of a device, to keep it, would never end; and what it is for would be gone.
+    if (form === "file" && !(await isFileOrNothing(path))) {
+      throw new VaultError("INVALID", `Could not write ${path}: it is no regular file.`);
+    }
     if (entries?.length === 0 || overwrite) return;
   } catch (cause) {
     throw diskError(`look at ${path}`, cause);
@@ -259,6 +263,16 @@ async function checkFree({ path, overwrite = false }: Call, form: "file" | "fold
   throw new VaultError("CONFLICT", `Could not write ${path}: ${form === "file" ? "it is there" : "it is not empty"}.`, {
     hint: "Choose another place, or say that it is to be replaced (`overwrite`).",
   });
+}
+
+async function isFileOrNothing(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (cause) {
+    // A link that leads nowhere is replaced.
+    if (isMissing(cause)) return true;
+    throw cause;
+  }
 }
 
 async function makeParent(path: string): Promise<void> {

@@ -1,5 +1,6 @@
-import { lstat, readFile } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
+import { readWholeFile } from "../disk/read-whole-file.ts";
 import type { ProfileFacts } from "../store.ts";
 import { findIndexedDb } from "./find-indexed-db.ts";
 import { findLocalStorage } from "./find-local-storage.ts";
@@ -16,6 +17,7 @@ export interface ProfileLayout {
 
 /** The file with the version of the browser that opened the profile last. */
 export const VERSION_FILE = "Last Version";
+const MOST_VERSION_BYTES = 4096;
 
 /**
  * Finds the storages of `https://web.whatsapp.com` in a profile: the IndexedDB of the site's own origin, and the Local
@@ -46,7 +48,7 @@ export async function probeProfile(dir: string): Promise<ProfileLayout> {
 async function browserVersion(dir: string): Promise<string | undefined> {
   try {
     if (!(await lstat(join(dir, VERSION_FILE))).isFile()) return undefined;
-    const text = (await readFile(join(dir, VERSION_FILE), "latin1")).trim();
+    const text = (await readWholeFile(join(dir, VERSION_FILE), { most: MOST_VERSION_BYTES })).toString("latin1").trim();
     return /^\d+(?:\.\d+){1,3}$/.test(text) ? text : undefined;
   } catch {
     // Without the file, or without the right to read it, the version is unknown, which must not keep a session from

@@ -1,8 +1,9 @@
-import { lstat, readdir, readFile, rm } from "node:fs/promises";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { exists, renameBusy, replaceFile, syncDirectory, syncTree, uniqueName } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
-import { invalidOption } from "../errors.ts";
+import { readWholeFile } from "../disk/read-whole-file.ts";
+import { invalidOption, isVaultError } from "../errors.ts";
 
 // Names beside a profile `<dir>`, on its volume; each restore has an `<id>` of its own, so that two never collide:
 //   <dir>.staged-<id>     the profile that is being restored
@@ -15,6 +16,8 @@ const STAGED = ".staged";
 const REPLACED = ".replaced";
 const KEPT = ".kept";
 const MARK = ".swap";
+/** A mark has one name. */
+const MOST_MARK_BYTES = 4096;
 
 /** The path of a directory beside the profile at `dir` to restore another one to; new with each call. */
 export function newStagingPath(dir: string): string {
@@ -171,9 +174,9 @@ async function writeMark(to: string, staged: string): Promise<void> {
 /** The name in the mark; empty when there is no mark, or none that can be read. */
 async function readMark(to: string): Promise<string> {
   try {
-    return (await readFile(markPath(to), "utf8")).trim();
+    return String(await readWholeFile(markPath(to), { most: MOST_MARK_BYTES })).trim();
   } catch (error) {
-    if (["ENOENT", "EISDIR"].includes(codeOf(error) ?? "")) return "";
+    if (isVaultError(error, "CORRUPT") || ["ENOENT", "EISDIR"].includes(codeOf(error) ?? "")) return "";
     throw error;
   }
 }

@@ -1,6 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { diskError, isMissing } from "../disk/errors.ts";
+import { readWholeFile } from "../disk/read-whole-file.ts";
 import { safeCause, safeMessage, VaultError } from "../errors.ts";
 import { changeOf } from "./changes.ts";
 import { insist } from "./insist.ts";
@@ -21,6 +22,8 @@ export interface WapiCollection {
 const SUFFIX = ".enc";
 /** How many records are read at once. */
 const AT_ONCE = 100;
+/** Far more than any record has. */
+const LARGEST_FILE = 64 * 1024 * 1024;
 /** How many files are open at once. */
 const FILES_AT_ONCE = 16;
 /** Numbers of errors of MongoDB and Atlas that refuse a user. */
@@ -55,7 +58,9 @@ export async function recordsInFiles(directory: string): Promise<StoredRecords> 
       throw error;
     });
     const names = files.filter((file) => file.endsWith(SUFFIX)).map((file) => file.slice(0, -SUFFIX.length));
-    return await readAll(names.filter(isRecordName), FILES_AT_ONCE, (name) => readFile(join(directory, name + SUFFIX)));
+    return await readAll(names.filter(isRecordName), FILES_AT_ONCE, (name) =>
+      readWholeFile(join(directory, name + SUFFIX), { most: LARGEST_FILE }),
+    );
   } catch (error) {
     throw diskError(`read the records in ${directory}`, error);
   }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { S3Blobs, S3Store } from "../../adapters/s3/index.ts";
@@ -140,6 +141,24 @@ describe("answers of S3, whichever method is called", () => {
     await blobs.delete(["s/a"]);
     for (const what of ["list", "put", "create"]) await expect(calls[what]?.()).rejects.toThrow("S3");
   });
+});
+
+it("reads no value that never ends, or is larger than any blob", async () => {
+  let sent = 0;
+  const piece = Buffer.alloc(1024 * 1024);
+  const endless = async function* (): AsyncGenerator<Buffer> {
+    for (; sent < 1024; sent++) yield piece;
+  };
+  const answers = [
+    (): object => ({ Body: Readable.from(endless()) }),
+    (): object => ({ Body: Readable.from([piece]), ContentLength: 1024 ** 3 }),
+  ];
+  for (const answered of answers) {
+    const fake = { send: async () => answered(), config: {}, middlewareStack: client.middlewareStack };
+    const endlessBlobs = new S3Blobs({ client: fake as unknown as S3Client, bucket: "bucket" });
+    await expect(endlessBlobs.get("s/a")).rejects.toMatchObject({ code: "CORRUPT" });
+  }
+  expect(sent).toBeLessThan(128);
 });
 
 it("takes `maxBlobBytes` of 64 KiB to 16 MiB, and sends nothing larger", async () => {

@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { useMultiFileAuthState } from "baileys";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -73,6 +74,20 @@ describe("pullSession of a browser's session", () => {
     const names = ["profile", basename(kept), "x.zip", basename(again.kept ?? "")];
     expect((await readdir(root)).sort()).toEqual(names.sort());
   });
+
+  it.skipIf(process.platform === "win32")(
+    "writes no zip in the place of a pipe, and does not wait for it",
+    async () => {
+      const to = join(root, "x.zip");
+      execFileSync("mkfifo", [to]);
+      const pulled = pullSession({ from, session: PROFILE, to, overwrite: true });
+      await expect(pulled).rejects.toMatchObject({
+        code: "INVALID",
+        message: expect.stringContaining("no regular file"),
+      });
+      expect((await lstat(to)).isFIFO()).toBe(true);
+    },
+  );
 
   it("keeps no folder that was empty", async () => {
     const to = join(root, "profile");

@@ -1,13 +1,16 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile, uniqueName } from "../../disk/durable.ts";
 import { codeOf, isMissing } from "../../disk/errors.ts";
+import { readWholeFile } from "../../disk/read-whole-file.ts";
+import { isVaultError } from "../../errors.ts";
 import type { StoredVersion } from "../store/store-session.ts";
 
 /** The version of the file that this code writes and reads. */
 const VERSION = 1;
 /** Name of the marker's file inside the profile, so that the marker moves with the profile in every rename. */
 const NAME = ".wa-vault.json";
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** The stored versions that a local profile descends from. */
 export interface Marker {
@@ -49,9 +52,7 @@ interface MarkerFile {
  * @throws the error of the disk
  */
 export async function readMarker(dir: string): Promise<Marker | undefined> {
-  const text = await readFile(join(dir, NAME), "utf8").catch((error: unknown) => {
-    if (!isMissing(error) && codeOf(error) !== "EISDIR") throw error;
-  });
+  const text = await readText(dir);
   if (text === undefined) return undefined;
   try {
     const { v, session, base, generation, ancestors, ...more } = JSON.parse(text) as Partial<MarkerFile>;
@@ -70,14 +71,20 @@ export async function readMarker(dir: string): Promise<Marker | undefined> {
   }
 }
 
+/** The content of the marker; `undefined` when it is missing, or no file. */
+async function readText(dir: string): Promise<string | undefined> {
+  const bytes = await readWholeFile(join(dir, NAME), { most: MOST_BYTES }).catch((error: unknown) => {
+    if (!isMissing(error) && codeOf(error) !== "EISDIR" && !isVaultError(error, "CORRUPT")) throw error;
+  });
+  return bytes?.toString("utf8");
+}
+
 /** A marker to be written. @default the profile is neither superseded nor unsaved, and no entry is known */
 export type NewMarker = Pick<Marker, "session" | "history"> & Partial<Marker>;
 
 /** Whether the marker of the profile at `dir` says just this. @throws the error of the disk, but for a missing one */
 export async function isMarkedAs(dir: string, marker: NewMarker): Promise<boolean> {
-  const text = await readFile(join(dir, NAME), "utf8").catch((error: unknown) => {
-    if (!isMissing(error) && codeOf(error) !== "EISDIR") throw error;
-  });
+  const text = await readText(dir);
   return text === JSON.stringify(fileOf(marker));
 }
 

@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { forEachConcurrent } from "../../async/semaphore.ts";
 import { codeOf, diskError } from "../../disk/errors.ts";
+import { readWholeFile } from "../../disk/read-whole-file.ts";
 import { VaultError } from "../../errors.ts";
 import { credentialsFault } from "../credentials.ts";
 import type { Family } from "../families.ts";
@@ -28,6 +29,8 @@ interface RecordFile {
 }
 
 const READS_AT_ONCE = 16;
+/** Far more than any record of Baileys has. */
+const LARGEST_FILE = 64 * 1024 * 1024;
 
 /**
  * Reads a directory of `useMultiFileAuthState`, and changes nothing in it.
@@ -94,7 +97,7 @@ async function listFiles(directory: string): Promise<{ files: RecordFile[]; othe
 
 async function read(directory: string, name: string): Promise<Buffer> {
   try {
-    return await readFile(join(directory, name));
+    return await readWholeFile(join(directory, name), { most: LARGEST_FILE });
   } catch (cause) {
     // It was there a moment ago: the directory is not at rest.
     if (codeOf(cause) === "ENOENT")

@@ -14,7 +14,7 @@ import { checkLogs } from "./check.ts";
 import { checkTables } from "./check-tables.ts";
 import { type CheckedVersion, versionKey } from "./checked-version.ts";
 import type { TableEntry } from "./format.ts";
-import { MAX_CURRENT_BYTES, manifestOf, parseLevelDbName, replayManifest } from "./manifest.ts";
+import { MAX_CURRENT_BYTES, MAX_MANIFEST_BYTES, manifestOf, parseLevelDbName, replayManifest } from "./manifest.ts";
 
 /** A table, with the name it has in the directory. */
 interface HeldTable {
@@ -132,6 +132,7 @@ export class LevelDbCapture extends DatabaseCapture {
   async #checkVersion(manifest: GrowingFile, logs: readonly GrowingFile[]): Promise<CheckedVersion> {
     const { pool } = this.options;
     const available = { tables: this.#tables, logs: new Set(logs.map(({ number }) => number)) };
+    if (manifest.size > MAX_MANIFEST_BYTES) throw this.#damage(manifest.name, `it has ${manifest.size} bytes`);
     const bytes = await readExactly(manifest.handle, 0, manifest.size);
     const { scan, version, behind, sequences } = replayManifest(bytes, available);
     if (scan.tail === "damaged") throw this.#damage(manifest.name, scan.reason);

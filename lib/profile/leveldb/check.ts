@@ -8,6 +8,7 @@ import { decodeBatch } from "./format.ts";
 import { scanLogFile } from "./log.ts";
 import {
   byNumber,
+  MAX_MANIFEST_BYTES,
   type NamedFile,
   parseLevelDbName,
   readManifestName,
@@ -118,6 +119,7 @@ export async function checkLevelDb(files: LevelDbFiles, check: LevelDbCheck = {}
   if (name === undefined) return [{ name: "CURRENT", reason: "it does not name a manifest" }];
   const manifest = files.get(name);
   if (manifest === undefined) return [{ name, reason: "it is missing" }];
+  if (manifest.size > MAX_MANIFEST_BYTES) return [{ name, reason: `it has ${manifest.size} bytes` }];
 
   const { tables, logs } = byNumber(files);
   const key = versionKey({

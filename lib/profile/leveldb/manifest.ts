@@ -39,6 +39,8 @@ export function byNumber(files: ReadonlyMap<string, PieceSource>): Record<"table
 
 /** `CURRENT` holds one file name; more bytes than this are damage. */
 export const MAX_CURRENT_BYTES = 100;
+/** A manifest is read as a whole. Those of WhatsApp have kilobytes: LevelDB begins a new one with each start. */
+export const MAX_MANIFEST_BYTES: number = 256 * 1024 * 1024;
 
 /** The name of the manifest in the content of `CURRENT`; `undefined` when it names none. */
 export function manifestOf(current: Buffer): string | undefined {
