@@ -71,7 +71,7 @@ export interface CopyReport {
 /**
  * Copies a session from one store to another: reads it, checks that Chromium would open it, writes it, reads it back and
  * compares every file, or every record. The source is left alone. The target has all of a session of Baileys at once, or
- * is as it was, or deleted, so that `undelete` brings back what was replaced.
+ * is as it was; what was replaced stays as a generation of an earlier link, which `peekRecords` reads and `exportSession` exports.
  * @throws `ABSENT` when `from` does not have the session; `CORRUPT` when its profile does not verify, or its newest version
  *   is not whole and `allowOlder` is not set (nothing is written then), or `to` returned other files than it was given;
  *   `CONFLICT` when `to` has another version and `replace` is not set, or the session of another phone and `otherPhone` is

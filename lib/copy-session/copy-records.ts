@@ -1,4 +1,3 @@
-import { withSignal } from "../async/deadline.ts";
 import type { CopyReport, CopySessionOptions } from "../copy-session.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import type { SessionState, SessionStore } from "../store.ts";
@@ -8,39 +7,39 @@ import { absentIn } from "./absent-session.ts";
 import { otherPhoneError, phoneOfRecords } from "./phone.ts";
 import type { StoreCalls } from "./store-calls.ts";
 
-/** A store that keeps sessions of records. */
-type RecordStore = SessionStore & Pick<Vault, "state" | "peekRecords" | "openRecords" | "delete">;
+/** A store that has sessions of records, and one that takes them. */
+type RecordSource = SessionStore & Pick<Vault, "state" | "peekRecords">;
+type RecordTarget = SessionStore & Pick<Vault, "peekRecords" | "replaceRecords">;
 type Records = ReadonlyMap<string, Buffer>;
 
 /** Copies a session of records; `undefined` when the source has no such session. */
 export async function copyRecords(options: CopySessionOptions, calls: StoreCalls): Promise<CopyReport | undefined> {
   const { from, to, session, fromSession = session } = options;
-  if (!isRecordStore(from)) return undefined;
+  if (!hasAll<RecordSource>(from, ["state", "peekRecords"])) return undefined;
   const state = await calls.ask("read from the source", () => from.state({ session: fromSession }));
   if (state?.kind !== "records") return undefined;
-  if (isRecordStore(to)) return await new RecordsCopy(options, { from, to, fromSession }, calls).run(state);
+  if (hasAll<RecordTarget>(to, ["peekRecords", "replaceRecords"]))
+    return await new RecordsCopy(options, { from, to, fromSession }, calls).run(state);
   throw new VaultError("INVALID", `Could not copy ${session}: the target cannot keep a session of Baileys.`, {
     hint: "A session of Baileys has records, and no profile that a zip could hold: copy it to a store of this package.",
   });
 }
 
-function isRecordStore(store: SessionStore): store is RecordStore {
-  return ["state", "peekRecords", "openRecords", "delete"].every(
-    (method) => typeof Reflect.get(store, method) === "function",
-  );
+function hasAll<T extends SessionStore>(store: SessionStore, methods: readonly (keyof T & string)[]): store is T {
+  return methods.every((method) => typeof Reflect.get(store, method) === "function");
 }
 
 class RecordsCopy {
   readonly #options: CopySessionOptions;
-  readonly #from: RecordStore;
-  readonly #to: RecordStore;
+  readonly #from: RecordSource;
+  readonly #to: RecordTarget;
   readonly #fromSession: string;
   readonly #session: string;
   readonly #calls: StoreCalls;
 
   constructor(
     options: CopySessionOptions,
-    { from, to, fromSession }: { from: RecordStore; to: RecordStore; fromSession: string },
+    { from, to, fromSession }: { from: RecordSource; to: RecordTarget; fromSession: string },
     calls: StoreCalls,
   ) {
     this.#options = options;
@@ -140,26 +139,16 @@ class RecordsCopy {
    * Makes the records those of the target. What was there before can be brought back by hand.
    * @throws `CONFLICT` when somebody has stored others since `there` was read
    */
-  async #write(source: Records, there: Records | "damaged" | undefined): Promise<void> {
+  async #write(records: Records, there: Records | "damaged" | undefined): Promise<void> {
     const session = this.#session;
-    if (there === "damaged") await this.#to.delete({ session, ...this.#call });
-    const seen: Records = there === "damaged" || !there ? new Map() : there;
-    const failed = new AbortController();
-    const { signal = failed.signal } = this.#options;
-    // A set waits for as long as the store does not answer: nobody waits for that here.
-    const onError = (error: unknown): void => failed.abort(error);
-    const records = await this.#to.openRecords({ session, onError, ...this.#call });
-    try {
-      const now = new Map(records.keys().map((key) => [key, records.get(key) ?? Buffer.alloc(0)]));
-      if (differenceOf(seen, now) !== undefined) throw storedMeanwhile(session);
-      const work = async (): Promise<void> => {
-        if (now.size > 0) await records.clear();
-        await records.set(source);
-      };
-      await withSignal(work(), AbortSignal.any([signal, failed.signal]));
-    } finally {
-      await records.close(0);
-    }
+    const check = (found: Records | undefined): void => {
+      const isSeen =
+        there === "damaged" || !found
+          ? there === "damaged" && !found
+          : differenceOf(there ?? new Map(), found) === undefined;
+      if (!isSeen) throw storedMeanwhile(session);
+    };
+    await this.#to.replaceRecords({ session, records, check, ...this.#call });
   }
 
   get #call(): { signal?: AbortSignal } {

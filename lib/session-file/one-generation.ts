@@ -48,10 +48,6 @@ export class OneGeneration implements SessionStore {
     return await this.#store.peekRecords({ session, generation: this.#generation, ...this.#call });
   }
 
-  async openRecords(): Promise<never> {
-    throw this.#readOnly();
-  }
-
   async save(): Promise<never> {
     throw this.#readOnly();
   }

@@ -94,7 +94,7 @@ export function entryAfter(state: LogState, draft: Draft, facts: EntryFacts): En
  */
 function supersededBy(
   state: LogState,
-  { kind, fold, tailChunks }: Draft,
+  { kind, fold, tailChunks, since }: Draft,
   { n, id }: EntryFacts,
   isEmpty: boolean,
 ): { superseded: readonly number[]; lasting: readonly number[] } & Pick<Entry, "records" | "prev"> {
@@ -103,8 +103,9 @@ function supersededBy(
   const hasRecords = kind === "records";
   const next = { n, id, hasRecords, fold, hasTail: tailChunks !== undefined, isEmpty };
   const { records, unneeded, lasting } = recordsAfter(state, isLasting, next);
-  // The records of a deleted link are not those of the next one.
-  const prev = hasRecords && !state.deleted ? state.records?.last : undefined;
+  // The records of an earlier link, deleted or replaced, are not those of the next one.
+  const isNewLink = state.deleted !== undefined || since === n;
+  const prev = hasRecords && !isNewLink ? state.records?.last : undefined;
   return { superseded: unneeded, lasting, records, prev };
 }
 

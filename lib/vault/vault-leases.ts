@@ -35,6 +35,17 @@ export interface OpenRecordsOptions extends AcquireOptions {
   onError?: (error: unknown) => void;
 }
 
+/** What `replaceRecords` of a vault takes. */
+export interface ReplaceRecordsOptions extends AcquireOptions {
+  /** All records that the session is to have. */
+  records: ReadonlyMap<string, Buffer>;
+  /**
+   * Told what the session has, before anything is written: nothing in it when the session is absent or deleted, `undefined`
+   * when it is damaged. What it throws ends the call. @default anything is replaced
+   */
+  check?: (found: ReadonlyMap<string, Buffer> | undefined) => void;
+}
+
 /** The sessions that one vault has taken, and runs calls on. */
 export class VaultLeases {
   readonly #context: VaultContext;

@@ -17,20 +17,28 @@ import { AbsentSession } from "./absent-session.ts";
 import { type Change, commitChange, draftMark, draftRollback, refuseOpenRecords } from "./change.ts";
 import { VaultContext, type VaultInternals } from "./context.ts";
 import { deleteSession, draftUndeletion, isDeletedFor, neverSaved } from "./deletion.ts";
-import { type LogState, sessionState } from "./entry.ts";
+import { type EntryName, type LogState, sessionState } from "./entry.ts";
 import { sessionName } from "./layout.ts";
 import { ownerName } from "./lease/owner.ts";
 import type { VaultLease } from "./lease.ts";
 import { logOf } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { pruneOverdue, pruneWhenDue, pruneWhole } from "./prune.ts";
+import { sizeOf } from "./records/record-bytes.ts";
+import { replaceRecords } from "./records/replace-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
 import { restoreGeneration } from "./restore.ts";
 import { saveCapture } from "./save.ts";
 import { UnencryptedWarnings } from "./unencrypted.ts";
 import { VaultCalls } from "./vault-calls.ts";
-import { type AcquireOptions, type LeasedOptions, type OpenRecordsOptions, VaultLeases } from "./vault-leases.ts";
+import {
+  type AcquireOptions,
+  type LeasedOptions,
+  type OpenRecordsOptions,
+  type ReplaceRecordsOptions,
+  VaultLeases,
+} from "./vault-leases.ts";
 import { VaultReading } from "./vault-reading.ts";
 import { ZipSearch } from "./zip-search.ts";
 import { extractZip, saveZip } from "./zip-transfer.ts";
@@ -39,7 +47,7 @@ export type { Encryption, EncryptionWays } from "./encryption.ts";
 export type { EncryptionKey } from "./key-text.ts";
 export type { VaultOptions } from "./options.ts";
 export type { RekeyReport } from "./rekey.ts";
-export type { AcquireOptions, LeasedOptions, OpenRecordsOptions } from "./vault-leases.ts";
+export type { AcquireOptions, LeasedOptions, OpenRecordsOptions, ReplaceRecordsOptions } from "./vault-leases.ts";
 export type { VerifyGenerations, VerifyProgress } from "./verify-session.ts";
 
 /**
@@ -252,6 +260,32 @@ export class Vault extends VaultReading implements ProfileStore {
       }
     };
     return await this.#calls.run("records", options, open, (records, call) => records.tellOpened(call));
+  }
+
+  /**
+   * Makes `records` all that a session of records has, in one step: a reader finds what was there, or all of these. What was
+   * there stays beside them for `retainDeletedMs`, as a generation of an earlier link.
+   * @throws `LEASE_HELD` as `acquire`; `INVALID` when the session holds a profile; what `check` throws: nothing is written then
+   */
+  async replaceRecords({ records, check = () => {}, ...options }: ReplaceRecordsOptions): Promise<void> {
+    const { signal } = options;
+    const began = performance.now();
+    const replace = async (): Promise<EntryName & { epoch: number }> => {
+      const lease = (await this.acquire(options)) as VaultLease;
+      try {
+        const entry = await lease.run(() => replaceRecords(lease, { records, check }, signal), signal);
+        return { ...entry, epoch: lease.epoch };
+      } finally {
+        await lease.release();
+      }
+    };
+    await this.#calls.run("records", options, replace, ({ n: entry, epoch }, { session, store }) => {
+      tell("records", () => {
+        const bytes = [...records].reduce((sum, record) => sum + sizeOf(record), 0);
+        const ms = performance.now() - began;
+        return { session, store, change: "set", epoch, entry, records: records.size, bytes, sets: 1, ms };
+      });
+    });
   }
 
   async #newest(session: string, signal?: AbortSignal): Promise<LogState | undefined> {

@@ -17,7 +17,7 @@ import { useFolder } from "../support/folder.ts";
 const folder = useFolder();
 
 /** A target in which another process stores a session once the copy has looked at it, and before it writes. */
-function target(method: "save" | "openRecords", store: (other: Vault) => Promise<unknown>): Vault {
+function target(method: "save" | "replaceRecords", store: (other: Vault) => Promise<unknown>): Vault {
   const blobs = new MemoryBlobs();
   const [to, other] = [new Vault({ blobs }), new Vault({ blobs })];
   const own = (to[method] as (options: unknown) => Promise<unknown>).bind(to);
@@ -44,7 +44,7 @@ describe("copySession into a store where another process has stored the session 
     await saveRecords(from, { creds: Buffer.from("copied") });
     const theirs = { creds: Buffer.from("linked meanwhile") };
     let isSeen = false;
-    const to = target("openRecords", async (other) => {
+    const to = target("replaceRecords", async (other) => {
       if (isSeen) await saveRecords(other, theirs);
     });
     if (replace) await saveRecords(to, { creds: Buffer.from("seen") });

@@ -51,6 +51,19 @@ export function refuseProfile(session: string, { records, live }: LogState): voi
   });
 }
 
+/** @throws `INVALID` when two processes could write the session at once. */
+export async function refuseShared(
+  context: VaultContext,
+  session: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if ((await context.traits(signal)).exclusiveCreate) return;
+  const message = `Could not open the records of ${session}: this store cannot create a key exclusively.`;
+  throw new VaultError("INVALID", message, {
+    hint: "Records need a store that keeps out a second writer: two processes that use the same keys break the session.",
+  });
+}
+
 /**
  * Reads the records of a session as they are after the entry of `state`.
  * @returns `undefined` when the session has no records: it was never written, or was emptied or deleted.

@@ -18,7 +18,7 @@ import { draftFold, type WholeRecords } from "./store-fold.ts";
 import { storeParts } from "./store-parts.ts";
 
 /** Bytes that an entry may need beside its records. */
-const ENTRY_ROOM = 32 * 1024;
+export const ENTRY_ROOM: number = 32 * 1024;
 /** The first pause after the store did not answer, in milliseconds; later ones are longer. */
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;

@@ -4,7 +4,7 @@ import type { CallEvent } from "../../diagnostics/events.ts";
 import { isVaultError, VaultError } from "../../errors.ts";
 import type { VaultLease } from "../lease.ts";
 import { whole } from "../options.ts";
-import { readRecords, refuseProfile, type StoredRecords } from "./read-records.ts";
+import { readRecords, refuseProfile, refuseShared, type StoredRecords } from "./read-records.ts";
 import { checkKey, type RecordChange } from "./record-bytes.ts";
 import { changesOf } from "./record-queue.ts";
 import { RecordTable } from "./record-table.ts";
@@ -47,16 +47,7 @@ export class SessionRecords {
    */
   static async open(lease: VaultLease, options: RecordsOptions, signal?: AbortSignal): Promise<SessionRecords> {
     const { context, session, writer } = lease;
-    const { exclusiveCreate } = await context.traits(signal);
-    if (!exclusiveCreate) {
-      throw new VaultError(
-        "INVALID",
-        `Could not open the records of ${session}: this store cannot create a key exclusively.`,
-        {
-          hint: "Records need a store that keeps out a second writer: two processes that use the same keys break the session.",
-        },
-      );
-    }
+    await refuseShared(context, session, signal);
     // What came before under this lease, a deletion say, must not take effect later.
     if (!writer.pending.isEmpty) await writer.settle(signal);
     const { state } = writer;
