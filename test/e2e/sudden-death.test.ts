@@ -8,6 +8,8 @@ import type { Bot } from "../support/start-bot.ts";
 import { wholeVerdict } from "../support/whole-verdict.ts";
 
 const rig = useRig();
+/** A session that takes a moment to save and to restore. */
+const LARGER = { fillBytes: 6_000_000 };
 
 /** Brings the session back on a new machine. */
 async function comeBack(folder: string, dataPath = rig.folder()) {
@@ -52,7 +54,7 @@ describe("kill -9", () => {
 
   it.each(some("of both"))("%s during a save leads back to ready on another machine", async (_name, kill) => {
     const folder = rig.folder();
-    const { dataPath } = await savedSession(rig, folder, { fillBytes: 3_000_000 });
+    const { dataPath } = await savedSession(rig, folder, LARGER);
     const bot = rig.start(remoteBot(folder, dataPath));
     await bot.until("ready");
     const committed = await bot.phone.write();
@@ -85,7 +87,7 @@ describe("kill -9", () => {
 
   it("of a restore is recovered by the next start", async () => {
     const folder = rig.folder();
-    const { sequence } = await savedSession(rig, folder, { fillBytes: 6_000_000 });
+    const { sequence } = await savedSession(rig, folder, LARGER);
     const dataPath = rig.folder();
     for (const afterMs of [0, 60, 20, 120].slice(0, times(2, 4))) {
       const bot = rig.start(remoteBot(folder, dataPath));

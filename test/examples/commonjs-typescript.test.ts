@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { onlyLong } from "../support/length.ts";
 import { type Project, projectIn, root } from "../support/packed-package.ts";
 import { useRig } from "../support/rig.ts";
 import { scratchFolder } from "../support/scratch.ts";
@@ -22,7 +23,7 @@ const OLD = ["--module", "commonjs", "--moduleResolution", "node10"];
 describe("examples/commonjs-typescript", () => {
   it.each([
     ["7", "typescript", []],
-    ["6", "typescript-6", []],
+    ...onlyLong<[string, string, string[]]>(["6", "typescript-6", []]),
     ["5.6", "@arethetypeswrong/core/node_modules/typescript", OLD],
   ])("is compiled to CommonJS by TypeScript %s", (version, compiler, options) => {
     const path = join(root, "node_modules", compiler);
@@ -36,8 +37,7 @@ describe("examples/commonjs-typescript", () => {
     project.run("node", [join(root, "node_modules/typescript/bin/tsc")]);
     const resolved = project.run("node", ["-p", "require.resolve('wa-vault')"]);
     expect(resolved.trim()).toBe(join(cwd, "node_modules/wa-vault/dist/lib/index.js"));
-    const bot = (): Example =>
-      new Example(join(cwd, "dist/bot.js"), cwd, [], { TSX_TSCONFIG_PATH: undefined, SESSIONS: sessions });
+    const bot = (): Example => new Example(join(cwd, "dist/bot.js"), cwd, [], { SESSIONS: sessions });
     const sessions = rig.folder();
     const first = bot();
     await first.until("remote_session_saved");
