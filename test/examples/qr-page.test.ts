@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { Page } from "puppeteer";
+import type { Browser, Page } from "puppeteer";
 import puppeteer from "puppeteer";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { chromiumFlags, findChromium } from "../support/chromium.ts";
 import { useRig } from "../support/rig.ts";
@@ -10,14 +10,18 @@ import { Example } from "./example.ts";
 
 const rig = useRig();
 
+let browser: Promise<Browser> | undefined;
+afterAll(async () => (await browser)?.close());
+
+/** A page of one browser for all tests here, with nothing of another page in it. */
 async function visitor(): Promise<Page> {
-  const browser = await puppeteer.launch({
+  browser ??= puppeteer.launch({
     executablePath: findChromium().executablePath,
     args: [...chromiumFlags({ offline: false }), "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
     timeout: 180_000,
   });
-  onTestFinished(() => browser.close());
-  return await browser.newPage();
+  const context = await (await browser).createBrowserContext();
+  return await context.newPage();
 }
 
 async function start(name: string, cwd: string): Promise<{ bot: Example; url: string }> {
