@@ -24,15 +24,21 @@ const PRELOADS: Record<"browser" | "baileys" | "nothing", string[]> = {
   nothing: [],
 };
 
+/** What else is compiled with them. */
+const OTHERS = ["baileys-preload.ts", "observed-life.ts"];
+
 /** The folder of this one in what is compiled: all examples and what is loaded before them, as JavaScript. */
-function compiledHere(): string {
+export function compiledHere(): string {
   const examples = readdirSync(folder).filter((name) => name.endsWith(".mts"));
-  const more = [...examples.map((name) => join(folder, name)), join(import.meta.dirname, "baileys-preload.ts")];
+  const more = [
+    ...examples.map((name) => join(folder, name)),
+    ...OTHERS.map((name) => join(import.meta.dirname, name)),
+  ];
   return dirname(compiled(join(import.meta.dirname, "preload.ts"), [...more, ...standInFiles]));
 }
 
 /** The JavaScript of an example, or what is there already. */
-function scriptOf(name: string): string {
+export function scriptOf(name: string): string {
   if (isAbsolute(name)) return name;
   return join(compiledHere(), "../../examples", name.replace(/\.mts$/, ".mjs"));
 }

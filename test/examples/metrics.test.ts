@@ -1,19 +1,18 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exitOf } from "../support/child-exit.ts";
 import { scratchFolder } from "../support/scratch.ts";
-import { folder, root } from "./example.ts";
+import { compiledHere, folder, root, scriptOf } from "./example.ts";
 import { plainYaml } from "./plain-yaml.ts";
 
 /** Runs a life of sessions under an example. @returns what it has written, and what it has served */
 async function run(name: string): Promise<{ output: string; served: { type: string; text: string } | undefined }> {
-  const child = fork(fileURLToPath(new URL("observed-life.ts", import.meta.url)), [join(folder, name)], {
+  const child = fork(join(compiledHere(), "observed-life.js"), [scriptOf(name)], {
     cwd: scratchFolder("metrics-"),
-    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, "tsconfig.json"), METRICS_PORT: "0" },
-    execArgv: ["--import", import.meta.resolve("tsx")],
+    env: { ...process.env, METRICS_PORT: "0" },
+    execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   let output = "";
