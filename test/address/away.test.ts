@@ -84,7 +84,10 @@ for (const kind of kinds) {
 
     it("that is away at first answers when it is there", async () => {
       await line.cut();
-      const store = await open(kind.addressOf(service, { port: line.port, name }), { retries: 1, retryDelayMs: 50 });
+      const store = await open(kind.addressOf(service, { port: line.port, name, isAway: true }), {
+        retries: 1,
+        retryDelayMs: 50,
+      });
       const refused = { code: "UNAVAILABLE", message: expect.stringMatching(/connect|ECONN/) };
       await Promise.all([0, 1].map(() => expect(store.state({ session })).rejects.toMatchObject(refused)));
       await line.heal();

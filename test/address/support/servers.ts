@@ -29,6 +29,8 @@ interface Place {
   readonly port: number;
   /** Keeps stores on one server apart. */
   readonly name: string;
+  /** Whether the first calls find nobody there. */
+  readonly isAway?: boolean;
 }
 
 /** One of each scheme but `file`. */
@@ -49,11 +51,11 @@ export const kinds: readonly Kind[] = [
     name: "MongoDB",
     start: shared(startMongo),
     portOf: ({ env }) => Number(new URL(env.MONGODB_URI ?? "").port || 27_017),
-    addressOf: ({ env }, { port, name }) => {
+    addressOf: ({ env }, { port, name, isAway = port === CLOSED_PORT }) => {
       const { username, password, pathname } = new URL(env.MONGODB_URI ?? "");
       const who = username === "" ? "" : `${username}:${password}@`;
-      // The driver looks for half a minute else, before it says that no server is there.
-      const patience = port === CLOSED_PORT && !isLong ? "&serverSelectionTimeoutMS=500" : "";
+      // Else the driver looks for many seconds, before it says that no server is there.
+      const patience = isAway && !isLong ? "&serverSelectionTimeoutMS=500" : "";
       return `mongodb://${who}127.0.0.1:${port}${pathname}?collection=${name}${patience}`;
     },
   },
