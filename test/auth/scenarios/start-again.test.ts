@@ -3,6 +3,7 @@ import { MemoryStore } from "../../../adapters/memory.ts";
 import { LocalAuth } from "../../../lib/auth/local-auth.ts";
 import { RemoteAuth } from "../../../lib/auth/remote-auth.ts";
 import { clientOptions } from "../../support/client.ts";
+import { onlyLong } from "../../support/length.ts";
 import { useRig } from "../../support/rig.ts";
 import { whatsapp } from "../../support/whatsapp.ts";
 
@@ -15,6 +16,9 @@ function strategy(kind: "LocalAuth" | "RemoteAuth"): LocalAuth | RemoteAuth {
 }
 
 describe.each(["LocalAuth", "RemoteAuth"] as const)("initialize() again with %s", (kind) => {
+  /** Without a start that has failed, both do the same: `npm test` has each test with one of them. */
+  const shortWith = (shown: typeof kind): string[] => (kind === shown ? ["after"] : onlyLong("after"));
+
   it("after a start that failed (a version that is not there): its browser is ended, and the next one goes on", async () => {
     const options = clientOptions({ authStrategy: strategy(kind) });
     const { webVersion, webVersionCache } = options;
@@ -34,20 +38,23 @@ describe.each(["LocalAuth", "RemoteAuth"] as const)("initialize() again with %s"
     }
   });
 
-  it("while the first one starts, and when it runs: is refused at once, and the first goes on", async () => {
-    const client = rig.open({ authStrategy: strategy(kind) });
-    const held = { code: "LEASE_HELD", hint: expect.stringContaining("client.destroy()") };
-    await expect(client.client.initialize()).rejects.toMatchObject(held);
-    await client.until("qr");
-    await expect(client.client.initialize()).rejects.toMatchObject(held);
-    await client.phone.pair();
-    await client.until("ready");
-    await expect(client.client.initialize()).rejects.toMatchObject(held);
-    expect(client.client.pupBrowser?.isConnected()).toBe(true);
-    await client.close();
-  });
+  it.each(shortWith("LocalAuth"))(
+    "while the first one starts, and %s it: is refused at once, and the first goes on",
+    async () => {
+      const client = rig.open({ authStrategy: strategy(kind) });
+      const held = { code: "LEASE_HELD", hint: expect.stringContaining("client.destroy()") };
+      await expect(client.client.initialize()).rejects.toMatchObject(held);
+      await client.until("qr");
+      await expect(client.client.initialize()).rejects.toMatchObject(held);
+      await client.phone.pair();
+      await client.until("ready");
+      await expect(client.client.initialize()).rejects.toMatchObject(held);
+      expect(client.client.pupBrowser?.isConnected()).toBe(true);
+      await client.close();
+    },
+  );
 
-  it("after a destroy() that is not awaited: waits for it", async () => {
+  it.each(shortWith("RemoteAuth"))("%s a destroy() that is not awaited: waits for it", async () => {
     const client = rig.open({ authStrategy: strategy(kind) });
     await client.until("qr");
     const destroyed = client.client.destroy();
