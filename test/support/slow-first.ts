@@ -1,9 +1,9 @@
 import { relative } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files with whole browsers, bots, machines, processes that are killed, and a slow server. */
+/** Files with whole browsers, bots, machines, processes that are killed, slow servers and long looks. */
 const SLOW =
-  /^test[\\/](?:adapters[\\/]s3|address[\\/]away|bench|cli[\\/](?:interrupts|kills|link-|on-each)|e2e|examples|faults|neighbours|package|torture|vault[\\/]scenarios[\\/]threads)\b/;
+  /^test[\\/](?:adapters[\\/](?:mongo|s3)|address[\\/]away|auth[\\/]scenarios[\\/](?:destroyed|ladder|shared-profile|start-again|storage-forms)|baileys[\\/]migration[\\/]kills|bench|browser[\\/]profile-lock|cli[\\/](?:interrupts|kills|link-|on-each)|e2e|examples|faults|neighbours|package|torture|vault[\\/]scenarios[\\/]threads)\b/;
 
 /**
  * Begins with the slow files: without a cache of earlier times vitest goes by size, and these are small, so that the run
