@@ -29,7 +29,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const [out, err] = [new Output(stdout, color), new Output(stderr, color)];
   const cli = new Cli({ out, err, signal, env, stdin, stderr });
   const isJson = args.includes("--json");
-  const fail = (error: unknown): number => {
+  const fail = (cause: unknown): number => {
+    const error = isWithoutFolder(cause) ? noFolder(cause) : cause;
     if (isJson) err.line(safeJson({ error: errorJson(error) }));
     else print(err, error, isDebugged(env));
     return exitCodeOf(error);
@@ -49,6 +50,18 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   } finally {
     await cli.close();
   }
+}
+
+/** Whether the folder that the process runs in was removed: then no relative path has a meaning, nor what Node asks for. */
+function isWithoutFolder(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, "syscall") === "uv_cwd";
+}
+
+function noFolder(cause: unknown): VaultError {
+  return new VaultError("UNAVAILABLE", "The folder that this command was started in is not there any more.", {
+    cause,
+    hint: "Start it in another folder.",
+  });
 }
 
 /** Whether a person has ended the command, and it has ended by that. */

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { EXIT_CODES } from "../../cli/exit-codes.ts";
 import { useFolder } from "../support/folder.ts";
 import { runCli } from "./support/run-cli.ts";
@@ -63,6 +63,19 @@ describe("--store", () => {
     expect(none.code).toBe(EXIT_CODES.INVALID);
     expect(none.stderr).toMatch(/^INVALID: No store is named\.\n.*`--store file:\.\/sessions`/);
   });
+});
+
+it("says that the folder of the process was removed, where a path counts from it", async () => {
+  const cwd = vi.spyOn(process, "cwd").mockImplementation(() => {
+    throw Object.assign(new Error("ENOENT: no such file or directory, uv_cwd"), { code: "ENOENT", syscall: "uv_cwd" });
+  });
+  try {
+    const { code, stderr } = await runCli(["ls", "--store", "file:./sessions"]);
+    expect(stderr).toContain("The folder that this command was started in is not there any more.");
+    expect(code).toBe(EXIT_CODES.UNAVAILABLE);
+  } finally {
+    cwd.mockRestore();
+  }
 });
 
 describe("--version", () => {
