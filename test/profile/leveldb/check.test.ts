@@ -27,6 +27,15 @@ describe("checkLevelDb", () => {
     expect(await problems(smallLevelDb())).toEqual([]);
   });
 
+  it("reads no manifest that would fill the memory", async () => {
+    const manifest = { size: 10 * 1024 ** 3, read: () => Promise.reject(new Error("it was read")) };
+    const sources = new Map([
+      ["CURRENT", bufferSource(Buffer.from("MANIFEST-000001\n"))],
+      ["MANIFEST-000001", manifest],
+    ]);
+    expect(await checkLevelDb(sources)).toEqual([{ name: "MANIFEST-000001", reason: `it has ${manifest.size} bytes` }]);
+  });
+
   // Each is what Chromium wipes, or opens without what was there.
   it.each<[string, (files: Files) => unknown, RegExp]>([
     ["a table is missing", (f) => f.delete("000005.ldb"), /table 000005 is missing/],
