@@ -2,6 +2,11 @@ import { VaultError } from "../lib/errors.ts";
 import { otherSessions } from "../lib/other-sessions.ts";
 import type { ProfileStore } from "../lib/store.ts";
 
+/** What the help of every command says of a session that it is given. */
+export const SESSION = "its name, as stored or as in your bot's code";
+/** What it says of a name that a session gets in a store. */
+export const NEW_SESSION = "its name in the store";
+
 /** What may stand before the name that a person has chosen. */
 const BEGINNINGS = ["", "RemoteAuth-", "Baileys-"];
 

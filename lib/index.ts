@@ -32,9 +32,10 @@ export type {
 } from "./diagnostics/events.ts";
 export { onVaultEvent } from "./diagnostics/on-vault-event.ts";
 export { isVaultError, VaultError, type VaultErrorCode, type VaultErrorOptions } from "./errors.ts";
-export { type PullForm, type PullReport, type PullSessionOptions, pullSession } from "./local-session/pull-session.ts";
+export type { PullForm } from "./local-session/place-of-session.ts";
+export { type PullReport, type PullSessionOptions, pullSession } from "./local-session/pull-session.ts";
 export { type PushReport, type PushSessionOptions, pushSession } from "./local-session/push-session.ts";
-export { type LocalKind, type LocalSession, recogniseSession } from "./local-session/recognise.ts";
+export { type LocalForm, type LocalSession, recogniseSession } from "./local-session/recognise.ts";
 export { type RenameReport, type RenameSessionOptions, renameSession } from "./rename-session.ts";
 export { type ExportReport, type ExportSessionOptions, exportSession } from "./session-file/export-session.ts";
 export {

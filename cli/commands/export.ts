@@ -3,22 +3,24 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { type ExportReport, type ExportSessionOptions, exportSession } from "../../lib/session-file/export-session.ts";
-import type { Cli, CommonOptions } from "../cli.ts";
+import { type ReplaceOptions, replaceWords, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
+import type { Cli } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
-import { sessionMeant } from "../session-argument.ts";
+import { SESSION, sessionMeant } from "../session-argument.ts";
 import { type FileKeyOptions, keyOfNewFile } from "../session-file/file-key.ts";
+import { keptGeneration, refusedWords } from "../session-file/kept-generation.ts";
 import { contentWords, parseGeneration, stepWords } from "../session-file/words.ts";
 import { sizeWords } from "../terminal/words.ts";
 
-interface Options extends CommonOptions, FileKeyOptions {
+interface Options extends ReplaceOptions, FileKeyOptions {
   readonly generation?: number;
   readonly allowOlder?: boolean;
 }
 
 export function addExport(program: Command, cli: Cli): void {
-  const command = withChange(withStore(program.command("export")))
+  const command = withReplace(withChange(withStore(program.command("export"))))
     .description("Keep a session in one file, while its bot goes on.")
-    .argument("<session>", "the session, by its name or by the name in the bot's code")
+    .argument("<session>", SESSION)
     .argument("[file]", "the file, or the folder that it is written to (default: <session>-<date>.wavault here)")
     .option("--generation <number>", "an older generation instead of the current one", parseGeneration)
     .option("--allow-older", "an older generation where the newest one is not whole")
@@ -43,38 +45,49 @@ async function run(cli: Cli, given: string, file: string | undefined, options: O
   const session = await sessionMeant(store, given, { signal: cli.signal });
   const path = await placeFor(session, file);
   const { generation, allowOlder } = options;
-  const address = store.address;
+  const told = { store: store.address, session, path };
+  const exists = await isThere(path);
   if (options.dryRun) {
-    const state = await store.state({ session, signal: cli.signal });
-    const number = generation ?? state?.current?.generation;
-    const found = state?.generations.find((one) => one.generation === number);
-    if (!found && state?.kind !== "records") {
-      throw new VaultError("ABSENT", `There is no generation ${number ?? "to export"} of ${session}.`);
-    }
-    const replaces = await isThere(path);
-    if (options.json)
-      return cli.json({ store: address, session, dryRun: true, file: path, replaces, generation: number });
-    return cli.out.line(`Would write ${session} to ${path}${replaces ? ", and replace the file that is there" : ""}.`);
+    const info = await keptGeneration(store, session, generation, cli.signal);
+    if (info.rejected) cli.warn(refusedWords(info.generation));
+    const replaces = exists && (options.replace === true || options.yes === true);
+    if (options.json) return cli.json({ ...told, dryRun: true, ...info, exists, replaces });
+    const there = exists ? ` A file is there: ${replaceWords(cli, options, false)}.` : "";
+    return cli.out.line(`Would write ${session} to ${path}.${there}`);
   }
-  const isReplaced = await isThere(path);
-  if (isReplaced) await cli.confirm(`${path} is there. Replace it?`, options);
+  const overwrite = await unlessReplaced(
+    cli,
+    "Replace it?",
+    options,
+    (replace) => mayWrite(path, replace),
+    () => true,
+  );
   const encryption = await keyOfNewFile(cli, options);
-  const call = { from: store, session, to: path, overwrite: isReplaced, encryption, generation, allowOlder };
-  const report = await write(cli, call);
-  if (report.heldBy !== undefined) {
-    cli.warn(`${report.heldBy} has the session and goes on: its keys will have moved on when this file is used.`);
-  }
-  if (report.generation?.rejected) cli.warn(`WhatsApp has refused generation ${report.generation.generation}.`);
-  for (const { generation: newer, code } of report.skipped) cli.warn(`Generation ${newer} is not whole (${code}).`);
+  const report = await write(cli, { from: store, session, to: path, overwrite, encryption, generation, allowOlder });
+  warn(cli, report);
   const { fileBytes, encrypted, files, bytes, skipped, heldBy, ms } = report;
   if (options.json) {
-    const facts = { file: report.path, fileBytes, encrypted, generation: report.generation, files, bytes, skipped };
-    return cli.json({ store: address, session, ...facts, heldBy, ms });
+    const content = { ...report.generation, files, bytes, skipped, heldBy };
+    return cli.json({ ...told, fileBytes, encrypted, ...content, replaced: exists, ms: Math.round(ms) });
   }
-  cli.out.line(`${report.path} has ${session}, and was read back.`);
+  cli.out.line(`${path} has ${session}, and was read back.`);
   cli.out.line(
     `  ${contentWords(report)}; the file has ${sizeWords(fileBytes)}, ${encrypted ? "encrypted" : "not encrypted"}`,
   );
+}
+
+/** @returns `replace` @throws `CONFLICT` when a file is there that is not to be replaced */
+async function mayWrite(path: string, replace: boolean): Promise<boolean> {
+  if (replace || !(await isThere(path))) return replace;
+  throw new VaultError("CONFLICT", `${path} is there.`);
+}
+
+function warn(cli: Cli, { generation, skipped, heldBy }: ExportReport): void {
+  if (heldBy !== undefined) {
+    cli.warn(`${heldBy} has the session and goes on: its keys will have moved on when this file is used.`);
+  }
+  if (generation?.rejected) cli.warn(refusedWords(generation.generation));
+  for (const { generation: newer, code } of skipped) cli.warn(`Generation ${newer} is not whole (${code}).`);
 }
 
 async function write(cli: Cli, call: ExportSessionOptions): Promise<ExportReport> {
@@ -82,11 +95,12 @@ async function write(cli: Cli, call: ExportSessionOptions): Promise<ExportReport
     try {
       return await exportSession({ ...call, signal: cli.signal, onProgress: (at) => show(stepWords(at)) });
     } catch (error) {
+      // The hints of the library name its options.
+      if (isVaultError(error, "CONFLICT") && !call.overwrite) {
+        throw withHint(error, "Nothing was written. `--replace` replaces what is there.");
+      }
       if (!isVaultError(error, "CORRUPT") || call.allowOlder || !/not whole/.test(error.message)) throw error;
-      throw new VaultError("CORRUPT", error.message, {
-        cause: error,
-        hint: "Nothing was written. `--allow-older` exports the newest whole generation before it.",
-      });
+      throw withHint(error, "Nothing was written. `--allow-older` exports the newest whole generation before it.");
     }
   });
 }

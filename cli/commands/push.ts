@@ -1,14 +1,14 @@
 import type { Command } from "commander";
 import type { Cli } from "../cli.ts";
-import { withChange, withExamples, withStore } from "../options.ts";
-import { type BringOptions, bringIn } from "../session-file/bring-in.ts";
+import { withExamples } from "../options.ts";
+import { NEW_SESSION } from "../session-argument.ts";
+import { type BringOptions, bringIn, withBringing } from "../session-file/bring-in.ts";
 
 export function addPush(program: Command, cli: Cli): void {
-  const command = withChange(withStore(program.command("push")))
+  const command = withBringing(program.command("push"))
     .description("Put the session of a bot on this machine into the store.")
     .argument("<source>", "a profile, a folder of LocalAuth, a zip, or a folder of Baileys' useMultiFileAuthState")
-    .argument("<session>", "its name in the store")
-    .option("--other-phone", "replace the session of another phone, too")
+    .argument("<session>", NEW_SESSION)
     .helpGroup("Keep:")
     .action((source: string, session: string, options: BringOptions) => bringIn(cli, source, session, options));
   withExamples(command, [

@@ -2,24 +2,46 @@ import { isVaultError } from "../errors.ts";
 import type { ProfileStore } from "../store.ts";
 import type { GenerationName } from "./store-calls.ts";
 
+type Store = Pick<ProfileStore, "acquire" | "state" | "mark">;
+type Mark = "proven" | "rejected";
+
 /**
  * Marks a copy as a generation from which a browser has reached `ready`: that was said of the original. Nothing is marked once
  * another generation is the current one, nor where a bot has the copy by now: the bot does so by itself.
  * @param copy the generation that was written, or found to be the same; `undefined` where the store does not tell it
  */
 export async function markProven(
-  store: Pick<ProfileStore, "acquire" | "state" | "mark">,
+  store: Store,
   session: string,
   copy: GenerationName | undefined,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await markCopy(store, session, { copy, as: "proven" }, signal);
+}
+
+/** Marks a copy as a generation that WhatsApp has refused, where the original was so marked; else as {@link markProven}. */
+export async function markRejected(
+  store: Store,
+  session: string,
+  copy: GenerationName | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await markCopy(store, session, { copy, as: "rejected" }, signal);
+}
+
+async function markCopy(
+  store: Store,
+  session: string,
+  { copy, as }: { readonly copy: GenerationName | undefined; readonly as: Mark },
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const call = { session, ...(signal ? { signal } : {}) };
-  if (!copy || !(await isUnproven(store, call, copy))) return;
+  if (!copy || !(await isUnmarked(store, call, copy, as))) return;
   try {
     const lease = await store.acquire(call);
     try {
       const { generation } = copy;
-      if (await isUnproven(store, call, copy)) await store.mark({ ...call, lease, generation, as: "proven" });
+      if (await isUnmarked(store, call, copy, as)) await store.mark({ ...call, lease, generation, as });
     } finally {
       await lease.release();
     }
@@ -28,12 +50,17 @@ export async function markProven(
   }
 }
 
-/** Whether the copy is the current generation, and has no mark. */
-async function isUnproven(
-  store: Pick<ProfileStore, "state">,
-  call: { session: string; signal?: AbortSignal },
+/**
+ * Whether the copy is the current generation, and can get that mark. The newest state of records needs none: there is no
+ * older one to go back to.
+ */
+async function isUnmarked(
+  store: Store,
+  call: { readonly session: string; readonly signal?: AbortSignal },
   { id }: GenerationName,
+  as: Mark,
 ): Promise<boolean> {
-  const { current } = (await store.state(call)) ?? {};
-  return current?.id === id && !current.proven && !current.rejected;
+  const { kind, current } = (await store.state(call)) ?? {};
+  if (kind === "records" || current?.id !== id || current.rejected) return false;
+  return as === "rejected" || !current.proven;
 }

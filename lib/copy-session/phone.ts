@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import { unzip } from "../archive/unzip.ts";
 import { decodeCreds } from "../baileys/credentials.ts";
 import { parseJid } from "../baileys/jids.ts";
 import { CREDS_KEY } from "../baileys/record-key.ts";
+import { withTemporary } from "../disk/temporary.ts";
 import { isVaultError, VaultError } from "../errors.ts";
 import { captureProfile } from "../profile/capture/capture.ts";
 import { capturedPhone } from "../profile/credentials.ts";
+import type { Vault } from "../vault/vault.ts";
 
 /** Of a session that is damaged, or that nobody has the key of, nobody knows whose it is. */
 const UNREADABLE = ["ABSENT", "CORRUPT", "WRONG_KEY", "INVALID"];
@@ -49,6 +52,29 @@ export async function phoneOfRecords(
 ): Promise<string | undefined> {
   const creds = records.get(CREDS_KEY);
   return await unlessUnreadable(async () => creds && parseJid(decodeCreds(creds, session).me?.id)?.user);
+}
+
+/**
+ * As {@link phoneOfProfile}, of a session of a store.
+ * @throws `UNAVAILABLE` or `DENIED` when the store or the disk does not answer: then it may be that of any phone
+ */
+export async function phoneOfStored(
+  store: Vault,
+  session: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const call = { session, ...(signal ? { signal } : {}) };
+  return await unlessUnreadable(async () => {
+    if ((await store.state(call))?.kind === "records") {
+      const records = await store.peekRecords(call);
+      return records && (await phoneOfRecords(records, session));
+    }
+    return await withTemporary(async (folder) => {
+      const zip = join(folder, "session.zip");
+      await store.extract({ session, path: zip });
+      return await phoneOfZip(zip, join(folder, "profile"), signal);
+    });
+  }, signal);
 }
 
 /** The refusal to replace the session of another phone. No number is in it: the message may end in a log. */

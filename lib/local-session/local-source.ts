@@ -22,8 +22,8 @@ export class LocalSource implements SessionStore {
   }
 
   async extract({ path: zip }: { session: string; path: string }): Promise<void> {
-    const { kind, path } = this.#local;
-    if (kind === "zip") return await copyFile(path, zip);
+    const { form, path } = this.#local;
+    if (form === "zip") return await copyFile(path, zip);
     await zipProfile(path, zip, this.#options);
   }
 

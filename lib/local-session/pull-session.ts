@@ -1,23 +1,21 @@
 import { constants } from "node:fs";
-import { copyFile, mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { copyFile, mkdir, rm, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { zipFolder } from "../archive/zip-folder.ts";
 import { watchUse, withClosedProfile } from "../browser/closed-profile.ts";
 import { type CopyProgress, copySession } from "../copy-session.ts";
-import { exists, syncFile, uniqueName } from "../disk/durable.ts";
-import { codeOf, diskError, isMissing } from "../disk/errors.ts";
+import { syncFile, uniqueName } from "../disk/durable.ts";
+import { codeOf, diskError } from "../disk/errors.ts";
 import { withTemporary } from "../disk/temporary.ts";
-import { invalidOption, VaultError } from "../errors.ts";
+import { invalidOption } from "../errors.ts";
 import { keepReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
 import { type GenerationStore, OneGeneration } from "../session-file/one-generation.ts";
 import type { RestoreReport } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
 import { warningListener } from "../warnings.ts";
+import { checkFree, type PullForm, placeOf } from "./place-of-session.ts";
 import { withScratchVault } from "./scratch-vault.ts";
-
-/** What a session may be pulled as. */
-export type PullForm = "profile" | "local-auth" | "zip" | "multi-file";
 
 /** What {@link pullSession} takes. */
 export interface PullSessionOptions {
@@ -29,14 +27,15 @@ export interface PullSessionOptions {
   to: string;
   /**
    * - `profile`: a browser profile, the folder itself
-   * - `local-auth`: the profile in the data path of a `LocalAuth`, shipped or ours: `<to>/session-<clientId>`
+   * - `local-auth`: the profile in the data path of a `LocalAuth`, shipped or ours: `<to>/session-<clientId>`; the client id
+   *   of `RemoteAuth-support` is `support`, that of a session with another name is the whole name, `RemoteAuth` has none
    * - `zip`: the zip of a profile, as `RemoteAuth` and the stores for it keep it
    * - `multi-file`: a directory of `useMultiFileAuthState`, for a session of Baileys
    *
    * @default `multi-file` for a session of Baileys; else `zip` where `to` ends in `.zip`, `local-auth` where it ends in
    *   `.wwebjs_auth`, and `profile`
    */
-  as?: PullForm | undefined;
+  form?: PullForm | undefined;
   /** @default the current one */
   generation?: number | undefined;
   /** Replaces what is at the place, which is kept beside it. @default false: only an empty folder may be there */
@@ -54,7 +53,7 @@ export interface PullReport {
   /** Name of the session in the store. */
   readonly session: string;
   /** The form that was written. */
-  readonly as: PullForm;
+  readonly form: PullForm;
   /** Absolute path of the profile, the zip or the directory. */
   readonly path: string;
   /** How many files, or records, the session has. */
@@ -63,6 +62,8 @@ export interface PullReport {
   readonly bytes: number;
   /** The generation that was pulled; absent for a session of Baileys, unless it was named. */
   readonly generation?: number;
+  /** WhatsApp has refused that generation: a bot that starts from it may be asked to link again. */
+  readonly rejected: boolean;
   /** Newer generations that were not whole. */
   readonly skipped: RestoreReport["skipped"];
   /** The process that has the session in the store (`host:pid`): two bots must not run it. */
@@ -88,18 +89,20 @@ export async function pullSession(options: PullSessionOptions): Promise<PullRepo
   const began = performance.now();
   const state = await from.state({ session, ...(signal ? { signal } : {}) });
   const kind = state?.kind ?? "profile";
-  const { as, path } = placeOf(session, kind, options);
+  const { form, path } = placeOf(session, kind, options);
   const owner = state?.lease?.owner;
   const call: Call = { ...options, session, path };
-  const done = as === "multi-file" ? await toMultiFile(call) : as === "zip" ? await toZip(call) : await toProfile(call);
+  const done =
+    form === "multi-file" ? await toMultiFile(call) : form === "zip" ? await toZip(call) : await toProfile(call);
   const number = done.generation ?? generation;
   return {
     session,
-    as,
+    form,
     path,
     files: done.files,
     bytes: done.bytes,
     ...(number === undefined ? {} : { generation: number }),
+    rejected: state?.generations.some((one) => one.generation === number && one.rejected) ?? false,
     skipped: done.skipped ?? [],
     ...(done.kept === undefined ? {} : { kept: done.kept }),
     ...(owner === undefined ? {} : { heldBy: owner }),
@@ -114,31 +117,6 @@ interface Call extends PullSessionOptions {
 type Done = Pick<RestoreReport, "files" | "bytes"> &
   Partial<Pick<RestoreReport, "generation" | "skipped">> &
   Pick<PullReport, "kept">;
-
-/** The form and the place of a pull, before anything is read or written. @throws `INVALID` */
-export function placeOf(
-  session: string,
-  kind: "profile" | "records",
-  { to, as }: Pick<PullSessionOptions, "to" | "as">,
-): { readonly as: PullForm; readonly path: string } {
-  const path = resolve(to);
-  const form = as ?? (kind === "records" ? "multi-file" : formOf(path));
-  if ((form === "multi-file") !== (kind === "records")) {
-    const [what, takes] =
-      kind === "records" ? ["a session of Baileys", "multi-file"] : ["the profile of a browser", "profile"];
-    throw new VaultError("INVALID", `Could not pull ${session} as ${form}: it is ${what}.`, {
-      hint: `Pull it as \`${takes}\`.`,
-    });
-  }
-  if (form !== "local-auth") return { as: form, path };
-  const [, id] = /^RemoteAuth(?:-(.+))?$/.exec(session) ?? [];
-  return { as: form, path: join(path, id === undefined ? "session" : `session-${id}`) };
-}
-
-function formOf(path: string): PullForm {
-  if (/\.zip$/i.test(path)) return "zip";
-  return basename(path) === ".wwebjs_auth" ? "local-auth" : "profile";
-}
 
 async function toProfile(call: Call): Promise<Done> {
   const { from, session, path, generation, signal, onWarning } = call;
@@ -235,43 +213,6 @@ async function keepFile(path: string): Promise<Pick<PullReport, "kept">> {
     if (codeOf(cause) === "ENOENT") return {};
     await rm(kept, { force: true });
     throw diskError(`keep a copy of ${path}`, cause);
-  }
-}
-
-/** @throws `CONFLICT` when something is there that must not be replaced; `INVALID` when it cannot be */
-async function checkFree({ path, overwrite = false }: Call, form: "file" | "folder"): Promise<void> {
-  try {
-    if (!(await exists(path))) return;
-    const entries = await readdir(path).catch((cause: unknown) => {
-      if (codeOf(cause) === "ENOTDIR") return undefined;
-      throw cause;
-    });
-    if ((entries === undefined) !== (form === "file")) {
-      throw new VaultError(
-        "INVALID",
-        `Could not write ${path}: there is a ${form === "file" ? "folder" : "file"} of this name.`,
-      );
-    }
-    // A copy of a pipe or of a device, to keep it, would never end; and what it is for would be gone.
-    if (form === "file" && !(await isFileOrNothing(path))) {
-      throw new VaultError("INVALID", `Could not write ${path}: it is no regular file.`);
-    }
-    if (entries?.length === 0 || overwrite) return;
-  } catch (cause) {
-    throw diskError(`look at ${path}`, cause);
-  }
-  throw new VaultError("CONFLICT", `Could not write ${path}: ${form === "file" ? "it is there" : "it is not empty"}.`, {
-    hint: "Choose another place, or say that it is to be replaced (`overwrite`).",
-  });
-}
-
-async function isFileOrNothing(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch (cause) {
-    // A link that leads nowhere is replaced.
-    if (isMissing(cause)) return true;
-    throw cause;
   }
 }
 

@@ -5,7 +5,7 @@ import type { SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import { warningListener } from "../warnings.ts";
 import { LocalSource } from "./local-source.ts";
-import { type LocalKind, recogniseSession } from "./recognise.ts";
+import { type LocalForm, recogniseSession } from "./recognise.ts";
 import { withScratchVault } from "./scratch-vault.ts";
 
 /** What {@link pushSession} takes. */
@@ -30,8 +30,8 @@ export interface PushSessionOptions {
 
 /** The result of a push. */
 export interface PushReport extends Omit<CopyReport, "heldBy" | "fromSession" | "skipped"> {
-  /** What was read. */
-  readonly kind: Exclude<LocalKind, "session-file">;
+  /** The form of what was read. */
+  readonly form: Exclude<LocalForm, "session-file">;
   /** Absolute path of what was read. */
   readonly path: string;
 }
@@ -51,19 +51,19 @@ export async function pushSession(options: PushSessionOptions): Promise<PushRepo
   if (typeof from !== "string" || from === "") throw invalidOption("from", "a path", from);
   const began = performance.now();
   const local = await recogniseSession(from);
-  const { kind, path } = local;
-  if (kind === "session-file") {
+  const { form, path } = local;
+  if (form === "session-file") {
     throw new VaultError("INVALID", `Could not push ${path}: it is neither a zip nor a folder.`, {
       hint: "`importSession`, and `wa-vault import`, take a session file.",
     });
   }
-  const session = nameFor(options.session ?? local.session, kind, path);
+  const session = nameFor(options.session ?? local.session, form, path);
   const onWarning = warningListener(options.onWarning);
   const copy = async (source: SessionStore): Promise<PushReport> => {
     const { fromSession, skipped, ...report } = await copyChecked(source, session, options);
-    return { ...report, kind, path, ms: performance.now() - began };
+    return { ...report, form, path, ms: performance.now() - began };
   };
-  if (kind !== "multi-file") return await copy(new LocalSource(local, { signal, onWarning }));
+  if (form !== "multi-file") return await copy(new LocalSource(local, { signal, onWarning }));
   // Only who has a session of Baileys loads what reads it.
   const { migrateAuthState } = await import("../baileys/migration/migrate-auth-state.ts");
   return await withScratchVault(async (vault) => {
@@ -95,13 +95,13 @@ async function copyChecked(source: SessionStore, session: string, options: PushS
   }
 }
 
-function nameFor(given: string | undefined, kind: LocalKind, path: string): string {
+function nameFor(given: string | undefined, form: LocalForm, path: string): string {
   if (given === undefined) {
     throw new VaultError("INVALID", `The name of ${path} does not tell the name of the session.`, {
       hint: "Name the session, such as `RemoteAuth-support`, or `Baileys-support` for a bot of Baileys.",
     });
   }
   const session = sessionName(given);
-  checkSameKind(kind === "multi-file" ? "Baileys-" : "RemoteAuth", session, `use ${path}`);
+  checkSameKind(form === "multi-file" ? "Baileys-" : "RemoteAuth", session, `use ${path}`);
   return session;
 }

@@ -10,8 +10,8 @@ import { diskError, isMissing } from "../disk/errors.ts";
 import { VaultError } from "../errors.ts";
 import { isSessionName } from "../vault/layout.ts";
 
-/** What a session on a disk may be. */
-export type LocalKind =
+/** The form that a session on a disk may have. */
+export type LocalForm =
   /** A file of `exportSession`. */
   | "session-file"
   /** The zip of a profile, as whatsapp-web.js's `RemoteAuth` and the stores for it keep it. */
@@ -23,8 +23,8 @@ export type LocalKind =
 
 /** A session on a disk. */
 export interface LocalSession {
-  /** What it is. */
-  readonly kind: LocalKind;
+  /** Its form. */
+  readonly form: LocalForm;
   /** Absolute path: of the profile itself, where the folder above it was given. */
   readonly path: string;
   /** The name that the session would have in a store, as far as the name on the disk tells. */
@@ -51,12 +51,12 @@ export async function recogniseSession(path: string): Promise<LocalSession> {
 
 async function ofFile(path: string, isRegular: boolean): Promise<LocalSession> {
   if (basename(path) === CREDS_FILE) return await inDirectory(dirname(path));
-  if (!isRegular) return { kind: "session-file", path };
+  if (!isRegular) return { form: "session-file", path };
   const file = await open(path, "r");
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
     const isZip = bytesRead === 4 && ["PK\x03\x04", "PK\x05\x06"].includes(buffer.toString("latin1"));
-    if (!isZip) return { kind: "session-file", path };
+    if (!isZip) return { form: "session-file", path };
     await refuseOtherZip(path, file);
     return named("zip", path, basename(path).replace(/\.zip$/i, ""));
   } finally {
@@ -116,11 +116,11 @@ async function isProfile(path: string): Promise<boolean> {
 }
 
 /** The names of whatsapp-web.js: `session` and `session-<id>` of a `LocalAuth`, `RemoteAuth` and `RemoteAuth-<id>`. */
-function named(kind: LocalKind, path: string, name: string): LocalSession {
-  if (kind === "multi-file")
-    return /^Baileys-./.test(name) && isSessionName(name) ? { kind, path, session: name } : { kind, path };
+function named(form: LocalForm, path: string, name: string): LocalSession {
+  if (form === "multi-file")
+    return /^Baileys-./.test(name) && isSessionName(name) ? { form, path, session: name } : { form, path };
   const [, id] = /^(?:session|RemoteAuth)(?:-([-\w]+))?$/.exec(name) ?? [];
   const isNamed = /^(?:session|RemoteAuth)(?:-|$)/.test(name);
   const session = id === undefined ? "RemoteAuth" : `RemoteAuth-${id}`;
-  return isNamed && isSessionName(session) ? { kind, path, session } : { kind, path };
+  return isNamed && isSessionName(session) ? { form, path, session } : { form, path };
 }

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { markProven } from "../copy-session/mark-proven.ts";
+import { markProven, markRejected } from "../copy-session/mark-proven.ts";
 import { type CopyProgress, type CopyReport, type CopySessionOptions, copyToGeneration } from "../copy-session.ts";
 import { makeTemporary, removeTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
@@ -76,6 +76,7 @@ export async function exportSession(options: ExportSessionOptions): Promise<Expo
     const { unchanged, ...report } = copied.report;
     const exported = one?.info ?? (await unlessSaved(from, report, before, signal));
     if (exported?.proven) await markProven(vault, session, copied.generation, signal);
+    if (exported?.rejected) await markRejected(vault, session, copied.generation, signal);
     const fileBytes = await writeSessionFile(path, spool, { overwrite, signal });
     return {
       ...report,

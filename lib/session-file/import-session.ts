@@ -52,6 +52,8 @@ export interface SessionFileFacts {
   readonly bytes: number;
   /** A browser that started from it had reached `ready`. */
   readonly proven: boolean;
+  /** WhatsApp had refused it: a browser that started from it was asked to link again. */
+  readonly rejected: boolean;
 }
 
 /** The result of an import. */
@@ -77,7 +79,7 @@ export async function readSessionFile(options: ReadSessionFileOptions): Promise<
 /**
  * Puts the session in a file that {@link exportSession} has written into a store: as a new generation, which is read back and
  * compared. The file is left alone, and so is what the store has unless `overwrite` is set; even then it is kept as an older
- * generation, to roll back to.
+ * generation, to roll back to. What WhatsApp has refused is imported without that mark: a bot tries it once more.
  * @throws as {@link readSessionFile}; `CONFLICT` when the store has another version of the session and `overwrite` is not set,
  *   or the session of another phone and `otherPhone` is not set; `LEASE_HELD` when a process has the session in the store;
  *   `INVALID` when `session` is a name of bots of another kind; else as {@link copySession}. Nothing is changed then
@@ -90,7 +92,7 @@ export async function importSession(options: ImportSessionOptions): Promise<Impo
     checkSameKind(facts.session, session, `import ${facts.session}`);
     const copy = { from: vault, to, session, fromSession: facts.session, replace: overwrite, otherPhone };
     const { report, generation } = await copyInto({ ...copy, onProgress, signal });
-    if (facts.proven && isProfileStore(to)) await markProven(to, session, generation, signal);
+    if (facts.proven && !facts.rejected && isProfileStore(to)) await markProven(to, session, generation, signal);
     const { path, fileBytes, encrypted } = facts;
     return { ...report, path, fileBytes, encrypted, ms: performance.now() - began };
   });
@@ -128,8 +130,9 @@ async function withSessionFile<T>(
     const state = await stateIn(path, vault, session, { hasKey: encryption !== undefined, signal });
     const { kind = "profile", current } = state;
     if (!current) throw new VaultError("CORRUPT", `The session file ${path} is damaged: it has no generation.`);
-    const { at: exportedAt, files, bytes, proven, keyId } = current;
-    const facts = { path, fileBytes, encrypted: keyId !== undefined, session, kind, exportedAt, files, bytes, proven };
+    const { at: exportedAt, files, bytes, proven, rejected, keyId } = current;
+    const content = { session, kind, exportedAt, files, bytes, proven, rejected };
+    const facts = { path, fileBytes, encrypted: keyId !== undefined, ...content };
     return await work({ vault, facts });
   } finally {
     await blobs.close();

@@ -31,7 +31,10 @@ beforeEach(async () => {
   await mkdir(join(root, "out"));
 });
 
-afterEach(() => void vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 type Method = "extract" | "save" | "restoreProfile";
 
@@ -89,6 +92,25 @@ describe("Ctrl-C in the middle", () => {
     expect((await runCli(args, { signal: endedAt("restoreProfile", when) })).code).toBe(130);
     assertSameFiles(await filesIn(place), newer);
     expect(await readdir(join(root, "out"))).toEqual(["profile"]);
+  });
+
+  it.each<["import" | "push", Method, "before" | "after"]>([
+    ["import", "save", "before"],
+    ["import", "save", "after"],
+    ["push", "extract", "before"],
+    ["push", "extract", "after"],
+  ])("of a dry run of %s, at its %s (%s), leaves no folder", async (name, method, when) => {
+    const place = join(root, "out", "session-support");
+    await writeFiles(files, place);
+    await saveFiles(target, newer);
+    await mkdir(join(root, "tmp"));
+    vi.stubEnv("TMPDIR", join(root, "tmp"));
+    const args = [name, place, "support", "--dry-run", "--store", other];
+    expect((await runCli(args, { signal: endedAt(method, when) })).code).toBe(130);
+    // A call that was under way may still end.
+    await vi.waitUntil(async () => (await readdir(join(root, "tmp"))).length === 0, { timeout: 60_000 });
+    expect(await readdir(join(root, "out"))).toEqual(["session-support"]);
+    assertSameFiles(await filesOf(target, folder()), newer);
   });
 
   it.each(["before", "after"] as const)("of a push, at its save (%s), leaves the profile", async (when) => {

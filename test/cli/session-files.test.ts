@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { readSessionFile } from "../../lib/session-file/import-session.ts";
+import { Vault } from "../../lib/vault/vault.ts";
 import { multiFileOf } from "../baileys/support/multi-file.ts";
 import { sampleState } from "../baileys/support/sample-state.ts";
 import {
@@ -32,6 +33,11 @@ beforeEach(async () => {
   await saveFiles(store, files);
 });
 
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
 const widest = (text: string): number => Math.max(...text.split("\n").map((line) => line.length));
 
 describe("wa-vault export and import", () => {
@@ -55,17 +61,28 @@ describe("wa-vault export and import", () => {
     expect(written.json()).toMatchObject({
       store: address,
       session: PROFILE,
-      file: join(root, "x.wavault"),
+      path: join(root, "x.wavault"),
       encrypted: false,
       files: 3,
-      generation: { proven: false },
+      generation: (await store.state({ session: PROFILE }))?.current?.generation,
+      proven: false,
+      rejected: false,
+      replaced: false,
+      ms: expect.toSatisfy(Number.isInteger),
     });
+    expect(Object.keys(written.json()).slice(0, 2)).toEqual(["store", "session"]);
     const brought = await runCli(["import", join(root, "x.wavault"), "sales", "--store", other, "--json"]);
     expect(brought.json()).toMatchObject({
       store: other,
       session: "RemoteAuth-sales",
-      kind: "session-file",
+      path: join(root, "x.wavault"),
+      kind: "profile",
+      form: "session-file",
+      generation: expect.toSatisfy(Number.isInteger),
       encrypted: false,
+      rejected: false,
+      replaced: false,
+      ms: expect.toSatisfy(Number.isInteger),
       unchanged: false,
       files: 3,
     });
@@ -76,7 +93,7 @@ describe("wa-vault export and import", () => {
 
   it("choose the name of the file", async () => {
     const { json } = await runCli(["export", "support", `${root}/`, "--store", address, "--plain", "--json"]);
-    expect(json().file).toMatch(/\/RemoteAuth-support-\d{4}-\d\d-\d\d\.wavault$/);
+    expect(json().path).toMatch(/\/RemoteAuth-support-\d{4}-\d\d-\d\d\.wavault$/);
     const piped = await runCli(["export", "support", "-", "--store", address, "--plain"]);
     expect(piped).toMatchObject({ code: 2, stderr: expect.stringContaining("not written to a pipe") });
     expect((await runCli(["pull", "support", "-", "--store", address])).code).toBe(2);
@@ -150,7 +167,7 @@ describe("wa-vault export and import", () => {
   it("ask before they replace something", async () => {
     await writeFile(join(root, "x.wavault"), "mine");
     const unasked = await exported("--plain");
-    expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
+    expect(unasked).toMatchObject({ code: 9, stderr: expect.stringContaining("`--replace` replaces what is there") });
     const no = await runCli(["export", "support", join(root, "x.wavault"), "--plain", "--store", address], {
       columns: 80,
       input: "n\n",
@@ -158,28 +175,96 @@ describe("wa-vault export and import", () => {
     expect(no.code).toBe(130);
     expect(await readFile(join(root, "x.wavault"), "utf8")).toBe("mine");
     expect((await exported("--plain", "--yes")).code).toBe(0);
+    expect((await exported("--plain", "--replace", "--json")).json()).toMatchObject({ replaced: true });
 
     const newer = linkedProfileFiles("5511988887777", { "Default/IndexedDB/x/000005.ldb": Buffer.from("newer") });
     const before = await saveFiles(target, newer);
     const importing = ["import", join(root, "x.wavault"), "--store", other];
-    expect((await runCli(importing)).code).toBe(2);
+    const refused = await runCli(importing);
+    expect(refused).toMatchObject({ code: 9, stderr: expect.stringContaining("`--replace` replaces what is there") });
     assertSameFiles(await filesOf(target, folder()), newer);
     const yes = await runCli(importing, { columns: 80, input: "y\n" });
     expect(yes).toMatchObject({ code: 0, stdout: expect.stringContaining(`kept as generation ${before}.`) });
     assertSameFiles(await filesOf(target, folder()), files);
+    await saveFiles(target, newer);
+    const replaced = await runCli([...importing, "--replace", "--json"]);
+    expect(replaced.json()).toMatchObject({ unchanged: false, replaced: true });
+    expect((await runCli([...importing, "--replace", "--json"])).json()).toMatchObject({
+      unchanged: true,
+      replaced: false,
+    });
   });
 
   it("refuse the session of another phone, and one that a bot has", async () => {
     await exported("--plain");
     await saveFiles(target, linkedProfileFiles("491701234567"));
     const importing = ["import", join(root, "x.wavault"), "--yes", "--store", other];
-    const refused = await runCli(importing);
-    expect(refused).toMatchObject({ code: 9, stderr: expect.stringContaining("--other-phone") });
+    for (const more of [[], ["--replace"]]) {
+      const refused = await runCli([...importing, ...more]);
+      expect(refused).toMatchObject({ code: 9, stderr: expect.stringContaining("--other-phone") });
+    }
+    const dry = await runCli([...importing, "--dry-run"]);
+    expect(dry).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("Without `--other-phone` it would be refused."),
+    });
+    expect((await runCli([...importing, "--dry-run", "--json"])).json()).toMatchObject({
+      otherPhone: true,
+      replaces: false,
+    });
     const lease = await target.acquire({ session: PROFILE });
-    expect((await runCli([...importing, "--other-phone"])).code).toBe(6);
+    const held = await runCli([...importing, "--other-phone"]);
+    expect(held).toMatchObject({ code: 6, stderr: expect.stringContaining("`--wait 5min`") });
     await lease.release();
     expect((await runCli([...importing, "--other-phone"])).code).toBe(0);
     assertSameFiles(await filesOf(target, folder()), files);
+  });
+
+  it.each(["import", "push"])(
+    "%s waits for the bot that has the session",
+    async (name) => {
+      const place = join(root, "session-support");
+      await writeFiles(files, place);
+      await saveFiles(
+        target,
+        linkedProfileFiles("5511988887777", { "Default/IndexedDB/x/000005.ldb": Buffer.from("x") }),
+      );
+      const lease = await target.acquire({ session: PROFILE });
+      const acquire = vi.spyOn(Vault.prototype, "acquire");
+      const args = [name, place, "support", "--replace", "--store", other];
+      const bringing = runCli([...args, "--wait", "10min"]);
+      await vi.waitUntil(() => acquire.mock.calls.length > 0, { timeout: 60_000 });
+      expect(acquire.mock.calls[0]?.[0]).toMatchObject({ session: PROFILE });
+      await lease.release();
+      expect(await bringing).toMatchObject({ code: 0 });
+      assertSameFiles(await filesOf(target, folder()), files);
+      expect((await target.state({ session: PROFILE }))?.lease).toBeUndefined();
+    },
+    90_000,
+  );
+
+  it("say that WhatsApp has refused what they take", async () => {
+    const generation = (await store.state({ session: PROFILE }))?.current?.generation ?? 0;
+    const lease = await store.acquire({ session: PROFILE });
+    await store.mark({ session: PROFILE, lease, generation, as: "rejected" });
+    await lease.release();
+    const place = join(root, "profile");
+    for (const args of [
+      ["export", "support", join(root, "x.wavault"), "--plain"],
+      ["pull", "support", place],
+    ]) {
+      for (const more of [["--dry-run"], ["--replace"]]) {
+        const { code, stderr, json } = await runCli([...args, ...more, "--json", "--store", address]);
+        expect({ code, stderr }).toMatchObject({
+          code: 0,
+          stderr: expect.stringContaining(`refused generation ${generation}`),
+        });
+        expect(json()).toMatchObject({ generation, rejected: true });
+      }
+    }
+    const brought = await runCli(["import", join(root, "x.wavault"), "--json", "--store", other]);
+    expect(brought).toMatchObject({ code: 0, stderr: expect.stringContaining("WhatsApp had refused the session") });
+    expect(brought.json()).toMatchObject({ rejected: true, proven: false });
   });
 
   it("change nothing with --dry-run", async () => {
@@ -190,8 +275,30 @@ describe("wa-vault export and import", () => {
     await exported("--plain");
     const importing = ["import", join(root, "x.wavault"), "--dry-run", "--store", other];
     expect((await runCli(importing)).stdout).toMatch(/^Would put RemoteAuth-support \(3 files, .*others\.\n$/);
-    expect((await runCli([...importing, "--json"])).json()).toMatchObject({ dryRun: true, files: 3, replaces: false });
+    expect((await runCli([...importing, "--json"])).json()).toMatchObject({
+      dryRun: true,
+      files: 3,
+      there: null,
+      replaces: false,
+    });
     expect(await target.state({ session: PROFILE })).toBeUndefined();
+    const written = join(root, "x.wavault");
+    const refused = await exported("--plain", "--dry-run");
+    expect(refused.stdout).toBe(
+      `Would write ${PROFILE} to ${written}. A file is there: it would be refused without \`--replace\`.\n`,
+    );
+    for (const option of ["--replace", "--yes"]) {
+      expect((await exported("--dry-run", option)).stdout).toContain("A file is there: it would be replaced.");
+      expect((await exported("--dry-run", option, "--json")).json()).toMatchObject({ exists: true, replaces: true });
+    }
+    expect((await exported("--dry-run", "--generation", "99")).code).toBe(3);
+    await saveFiles(target, files);
+    expect((await runCli(importing)).stdout).toContain("exactly so");
+    await saveFiles(target, linkedProfileFiles("5511988887777", { "Default/IndexedDB/x/1.ldb": Buffer.from("x") }));
+    expect((await runCli(importing)).stdout).toContain("Another version is there: it would be refused");
+    const [no, yes] = [await runCli([...importing, "--json"]), await runCli([...importing, "--replace", "--json"])];
+    expect(no.json()).toMatchObject({ there: { session: PROFILE }, unchanged: false, replaces: false });
+    expect(yes.json()).toMatchObject({ otherPhone: false, unchanged: false, replaces: true });
   });
 
   it("name what is absent", async () => {
@@ -211,6 +318,7 @@ describe("wa-vault pull and push", () => {
     const data = join(root, ".wwebjs_auth");
     const pulled = await runCli(["pull", "support", data, "--store", address]);
     expect(pulled).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("as local-auth") });
+    expect(pulled.stdout).toContain(`A LocalAuth with \`clientId: "support"\` and this \`dataPath\` opens it: ${data}`);
     assertSameFiles(await filesIn(join(data, "session-support")), files);
     const pushed = await runCli(["push", data, "help", "--store", other]);
     expect(pushed).toMatchObject({ code: 0, stderr: "" });
@@ -222,8 +330,13 @@ describe("wa-vault pull and push", () => {
     expect((await runCli(["pull", "support", zip, "--store", address, "--json"])).json()).toMatchObject({
       store: address,
       session: PROFILE,
-      as: "zip",
+      kind: "profile",
+      form: "zip",
       path: zip,
+      generation: expect.toSatisfy(Number.isInteger),
+      rejected: false,
+      replaced: false,
+      ms: expect.toSatisfy(Number.isInteger),
     });
     expect((await runCli(["import", zip, "--store", other])).code).toBe(0);
     assertSameFiles(await filesOf(target, folder()), files);
@@ -235,13 +348,20 @@ describe("wa-vault pull and push", () => {
     const pushed = await runCli(["push", source, "support", "--store", other]);
     expect(pushed).toMatchObject({ code: 0, stdout: expect.stringMatching(/Baileys-support now \(\d+ records/) });
     const pulled = await runCli(["pull", RECORDS, join(root, "copy"), "--store", other, "--json"]);
-    expect(pulled.json()).toMatchObject({ session: RECORDS, as: "multi-file" });
+    expect(pulled.json()).toMatchObject({ session: RECORDS, kind: "records", form: "multi-file" });
     assertSameFiles(await filesIn(join(root, "copy")), await filesIn(source));
     const exported = await runCli(["export", RECORDS, join(root, "b"), "--plain", "--store", other]);
     expect(exported.code).toBe(0);
     expect((await runCli(["import", join(root, "b"), "--store", address])).code).toBe(0);
-    expect((await runCli(["pull", "Baileys-support", join(root, "z.zip"), "--as", "zip", "--store", other])).code).toBe(
-      2,
+    const zip = ["pull", "Baileys-support", join(root, "z.zip"), "--form", "zip", "--store", other];
+    for (const more of [[], ["--dry-run"]]) expect((await runCli([...zip, ...more])).code).toBe(2);
+    expect((await runCli(["import", source, "support", "--dry-run", "--json", "--store", other])).json()).toMatchObject(
+      {
+        kind: "records",
+        form: "multi-file",
+        there: { session: RECORDS },
+        unchanged: true,
+      },
     );
   });
 
@@ -249,8 +369,17 @@ describe("wa-vault pull and push", () => {
     const place = join(root, "profile");
     await writeFiles(profileFiles("mine"), place);
     const pulling = ["pull", "support", place, "--store", address];
-    expect((await runCli([...pulling, "--dry-run"])).stdout).toBe(`Would write ${PROFILE} to ${place}, as profile.\n`);
-    expect((await runCli(pulling)).code).toBe(2);
+    expect((await runCli([...pulling, "--dry-run"])).stdout).toBe(
+      `Would write ${PROFILE} to ${place}, as profile. Something is there: it would be refused without \`--replace\`.\n`,
+    );
+    expect((await runCli([...pulling, "--dry-run"], { columns: 200 })).stdout).toContain("you would be asked");
+    expect((await runCli([...pulling, "--dry-run", "--replace", "--json"])).json()).toMatchObject({
+      exists: true,
+      replaces: true,
+    });
+    expect((await runCli([...pulling, "--dry-run", "--generation", "99"])).code).toBe(3);
+    const refused = await runCli(pulling);
+    expect(refused).toMatchObject({ code: 9, stderr: expect.stringContaining("`--replace` replaces what is there") });
     expect((await runCli(pulling, { columns: 80, input: "n\n" })).code).toBe(130);
     assertSameFiles(await filesIn(place), profileFiles("mine"));
     const pushing = ["push", place, "sales", "--store", address, "--dry-run", "--json"];
@@ -259,6 +388,7 @@ describe("wa-vault pull and push", () => {
     const { code, stderr } = await runCli([...pulling, "--yes"]);
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("What was there is ") });
     assertSameFiles(await filesIn(place), files);
+    expect((await runCli([...pulling, "--replace", "--json"])).json()).toMatchObject({ replaced: true });
   });
 
   it("pull an older generation", async () => {
@@ -313,10 +443,12 @@ describe("each of these commands", () => {
     async (name) => {
       const [, args = []] = commands().find(([each]) => each === name) ?? [];
       await mkdir(join(root, "tmp"));
+      vi.stubEnv("TMPDIR", join(root, "tmp"));
       const before = await readdir(root);
       const ended = await runCli(args, { signal: AbortSignal.abort() });
       expect(ended).toMatchObject({ code: 130, stdout: "" });
       expect(await readdir(root)).toEqual(before);
+      expect(await readdir(join(root, "tmp"))).toEqual([]);
       for (const session of ["RemoteAuth-a", "RemoteAuth-b"]) expect(await store.state({ session })).toBeUndefined();
     },
   );

@@ -4,8 +4,10 @@ import { basename, join } from "node:path";
 import { useMultiFileAuthState } from "baileys";
 import { beforeEach, describe, expect, it } from "vitest";
 import { unzip } from "../../lib/archive/unzip.ts";
+import { sessionNameOf } from "../../lib/auth/strategy-options.ts";
 import { lockProfile } from "../../lib/browser/profile-lock.ts";
-import { type PullForm, pullSession } from "../../lib/local-session/pull-session.ts";
+import type { PullForm } from "../../lib/local-session/place-of-session.ts";
+import { pullSession } from "../../lib/local-session/pull-session.ts";
 import { pushSession } from "../../lib/local-session/push-session.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import { multiFileOf, filesIn as textsIn } from "../baileys/support/multi-file.ts";
@@ -34,13 +36,38 @@ describe("pullSession of a browser's session", () => {
     [".wwebjs_auth", undefined, "local-auth", ".wwebjs_auth/session-support"],
     ["data", "local-auth", "local-auth", "data/session-support"],
     ["new/folders/profile", undefined, "profile", "new/folders/profile"],
-  ])("writes a profile to %s", async (target, as, form, place) => {
+  ])("writes a profile to %s", async (target, wanted, form, place) => {
     const before = await from.state({ session: PROFILE });
-    const report = await pullSession({ from, session: PROFILE, to: join(root, target), as });
-    expect(report).toMatchObject({ session: PROFILE, as: form, path: join(root, place), files: 3, skipped: [] });
+    const report = await pullSession({ from, session: PROFILE, to: join(root, target), form: wanted });
+    expect(report).toMatchObject({ session: PROFILE, form, path: join(root, place), files: 3, skipped: [] });
     assertSameFiles(await filesIn(join(root, place)), profileFiles("second"));
     expect(await readdir(join(root, place, ".."))).toHaveLength(1);
     expect(await from.state({ session: PROFILE })).toEqual(before);
+  });
+
+  it.each([
+    [PROFILE, "session-support"],
+    ["RemoteAuth", "session"],
+    ["support", "session-support"],
+    ["RemoteAuthsupport", "session-RemoteAuthsupport"],
+    ["RemoteAuth-", "session-RemoteAuth-"],
+    ["session-support", "session-session-support"],
+  ])("puts %s where a LocalAuth with the id of that bot looks for it", async (session, name) => {
+    const clientId = name === "session" ? undefined : name.slice("session-".length);
+    await saveFiles(from, profileFiles("named"), session);
+    const { path } = await pullSession({ from, session, to: join(root, "data"), form: "local-auth" });
+    expect(path).toBe(join(root, "data", sessionNameOf("session", clientId)));
+    assertSameFiles(await filesIn(path), profileFiles("named"));
+  });
+
+  it("tells that WhatsApp has refused a generation", async () => {
+    const lease = await from.acquire({ session: PROFILE });
+    await from.mark({ session: PROFILE, lease, generation: first, as: "rejected" });
+    await lease.release();
+    const pull = async (name: string, generation?: number) =>
+      await pullSession({ from, session: PROFILE, to: join(root, name), generation });
+    expect(await pull("newest")).toMatchObject({ rejected: false });
+    expect(await pull("first", first)).toMatchObject({ generation: first, rejected: true });
   });
 
   it("writes a zip, also of an older generation", async () => {
@@ -49,7 +76,7 @@ describe("pullSession of a browser's session", () => {
     await unzip(to, join(root, "second"));
     assertSameFiles(await filesIn(join(root, "second")), profileFiles("second"));
     const older = await pullSession({ from, session: PROFILE, to, generation: first, overwrite: true });
-    expect(older).toMatchObject({ as: "zip", generation: first });
+    expect(older).toMatchObject({ form: "zip", generation: first });
     await unzip(to, join(root, "first"));
     assertSameFiles(await filesIn(join(root, "first")), profileFiles("first"));
   });
@@ -127,7 +154,7 @@ describe("pullSession of a browser's session", () => {
     const call = { from, to: join(root, "q") };
     await expect(pullSession({ ...call, session: "RemoteAuth-none" })).rejects.toMatchObject({ code: "ABSENT" });
     await expect(pullSession({ ...call, session: PROFILE, generation: 99 })).rejects.toMatchObject({ code: "ABSENT" });
-    await expect(pullSession({ ...call, session: PROFILE, as: "multi-file" })).rejects.toMatchObject({
+    await expect(pullSession({ ...call, session: PROFILE, form: "multi-file" })).rejects.toMatchObject({
       code: "INVALID",
     });
     expect(await readdir(root)).toEqual(["p"]);
@@ -141,7 +168,7 @@ describe("pullSession of a session of Baileys", () => {
     await pushSession({ from: source, to: from, session: RECORDS });
     const to = join(root, "pulled");
     const report = await pullSession({ from, session: RECORDS, to });
-    expect(report).toMatchObject({ as: "multi-file", path: to });
+    expect(report).toMatchObject({ form: "multi-file", path: to });
     expect(await textsIn(to)).toEqual(await textsIn(source));
     const { state } = await useMultiFileAuthState(to);
     expect(await readAll(state, sample)).toEqual(expectedOf(sample));
@@ -151,7 +178,7 @@ describe("pullSession of a session of Baileys", () => {
     expect(await textsIn(to)).toEqual(await textsIn(source));
     expect(await readFile(join(kept, "creds.json"), "utf8")).toBe("{}");
     expect((await readdir(root)).sort()).toEqual(["pulled", basename(kept), "source"].sort());
-    await expect(pullSession({ from, session: RECORDS, to: join(root, "x"), as: "zip" })).rejects.toMatchObject({
+    await expect(pullSession({ from, session: RECORDS, to: join(root, "x"), form: "zip" })).rejects.toMatchObject({
       code: "INVALID",
     });
   });

@@ -45,7 +45,7 @@ describe("pushSession", () => {
     );
     const before = await filesIn(root);
     const report = await pushSession({ from: from(), to });
-    expect(report).toMatchObject({ session: PROFILE, kind: "profile", path: profile, unchanged: false });
+    expect(report).toMatchObject({ session: PROFILE, form: "profile", path: profile, unchanged: false });
     assertSameFiles(await filesOf(to, folder()), { ...files, "Last Version": Buffer.from("156.0.8078.73") });
     assertSameFiles(await filesIn(root), before);
     expect(await readdir(root)).toEqual(["session-support"]);
@@ -55,14 +55,14 @@ describe("pushSession", () => {
   it("takes the zip of a RemoteAuth", async () => {
     const from = join(folder(), "RemoteAuth-sales.zip");
     await writeZip(files, from);
-    expect(await pushSession({ from, to })).toMatchObject({ session: "RemoteAuth-sales", kind: "zip" });
+    expect(await pushSession({ from, to })).toMatchObject({ session: "RemoteAuth-sales", form: "zip" });
     assertSameFiles(await filesOf(to, folder(), { session: "RemoteAuth-sales" }), files);
   });
 
   it("takes a directory of useMultiFileAuthState, or its creds.json", async () => {
     const from = await multiFileOf(sampleState(3), join(folder(), "auth"));
     const session = "Baileys-sales";
-    expect(await pushSession({ from, to, session })).toMatchObject({ session, kind: "multi-file", unchanged: false });
+    expect(await pushSession({ from, to, session })).toMatchObject({ session, form: "multi-file", unchanged: false });
     expect(Object.keys((await recordsOf(to, session)) ?? {})).toContain("creds");
     expect(await pushSession({ from: join(from, "creds.json"), to, session })).toMatchObject({ unchanged: true });
   });

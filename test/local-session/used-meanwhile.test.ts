@@ -90,7 +90,7 @@ describe.each(uses)("a profile that %s uses while it is", (_, use) => {
     const onProgress = ({ step }: { step: string }): void => {
       if (step === "writing") use();
     };
-    const pull = pullSession({ from, session: PROFILE, to: profile, as: "profile", overwrite: true, onProgress });
+    const pull = pullSession({ from, session: PROFILE, to: profile, form: "profile", overwrite: true, onProgress });
     await expect(pull).rejects.toMatchObject(held);
     await rm(join(profile, "SingletonLock"), { force: true });
     expect(Object.keys(await filesIn(profile))).toEqual(expect.arrayContaining(Object.keys(files)));

@@ -117,6 +117,26 @@ describe("a session file", () => {
     assertSameFiles(await filesOf(to, folder(), { session: "RemoteAuth-sales" }), profileFiles("linked"));
   });
 
+  it.each([
+    ["refused", ["rejected"]],
+    ["proven once, and refused since", ["proven", "rejected"]],
+  ] as const)(
+    "keeps that the session was %s, and brings it without a mark: it is tried once more",
+    async (_, marks) => {
+      const [from, to, path] = [memory(), memory(), join(folder(), "x.wavault")];
+      const generation = await saveFiles(from, profileFiles("refused"));
+      const lease = await from.acquire({ session: PROFILE });
+      for (const as of marks) await from.mark({ session: PROFILE, lease, generation, as });
+      await lease.release();
+      const exported = await exportSession({ from, session: PROFILE, to: path });
+      expect(exported.generation).toMatchObject({ generation, rejected: true });
+      expect(await readSessionFile({ from: path })).toMatchObject({ rejected: true, proven: marks.length === 2 });
+      await importSession({ from: path, to });
+      assertSameFiles(await filesOf(to, folder()), profileFiles("refused"));
+      expect((await to.state({ session: PROFILE }))?.current).toMatchObject({ proven: false, rejected: false });
+    },
+  );
+
   it("keeps that the session was proven", async () => {
     const [from, to, path] = [memory(), memory(), join(folder(), "x.wavault")];
     const generation = await saveFiles(from, profileFiles("linked"));
