@@ -1,19 +1,24 @@
 import { type Command, Option } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { VaultError } from "../../lib/errors.ts";
+import { phoneOf } from "../../lib/session-file/phone.ts";
 import type { SessionState } from "../../lib/store.ts";
+import { underLease, untilFree, withWait } from "../change/lease.ts";
+import { withReplace } from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
 import { durationOf, LONGEST_TIMER_MS } from "../duration.ts";
 import type { ClientClass } from "../link/browser-run.ts";
+import { commandWords, pushWords } from "../link/copied-calls.ts";
 import { findBrowser } from "../link/find-browser.ts";
-import { mayReplace, refuseStoredMeanwhile, tryStore } from "../link/held-session.ts";
+import { mayReplace, otherPhone, refuseStoredMeanwhile, tryStore } from "../link/held-session.ts";
 import { linkBaileys } from "../link/link-baileys.ts";
-import { ProfileLink } from "../link/link-profile.ts";
+import { type Linked, ProfileLink } from "../link/link-profile.ts";
 import { type LinkOptions, type LinkRequest, linkRequest, nameOf } from "../link/link-request.ts";
 import { exported, projectLibrary } from "../link/project-library.ts";
-import { pushWords } from "../link/push-words.ts";
 import { say } from "../link/say.ts";
+import { undoArguments } from "../link/undo-link.ts";
 import { withExamples, withStore } from "../options.ts";
+import { SESSION } from "../session-argument.ts";
 import { wrap } from "../terminal/width.ts";
 import { sizeWords } from "../terminal/words.ts";
 
@@ -21,9 +26,10 @@ const BROWSER = "RemoteAuth";
 const BAILEYS = "Baileys-";
 
 export function addLink(program: Command, cli: Cli): void {
-  const command = withStore(program.command("link [session]"))
+  const command = withWait(withReplace(withStore(program.command("link"))))
     .summary("Link a phone, and store the session for a bot elsewhere")
     .description("Link a phone here, and store the session for a bot that runs elsewhere.")
+    .argument("[session]", SESSION)
     .helpGroup("Link:")
     .option("--session <name>", "the session, in place of the argument")
     .option("--headless", "no window: a QR code in the terminal")
@@ -31,7 +37,7 @@ export function addLink(program: Command, cli: Cli): void {
     .option("--baileys", "a session of Baileys, in place of whatsapp-web.js")
     .option("--browser <path>", "the Chrome, Chromium or Edge to open [env: PUPPETEER_EXECUTABLE_PATH]")
     .option("--device-name <name>", "what the phone shows in its list of linked devices")
-    .option("--replace", "link anew where the session is stored already; the stored one is kept")
+    .option("--other-phone", "replace the session of another phone, too")
     .addOption(
       new Option("--timeout <duration>", "how long to wait for the phone")
         .argParser(durationOf("--timeout", { least: 1_000, most: LONGEST_TIMER_MS }))
@@ -39,7 +45,7 @@ export function addLink(program: Command, cli: Cli): void {
     )
     .option("--no-proof", "do not start a second time from what is stored")
     .option("--invert", "draw the QR code for a light terminal without colours")
-    .option("-y, --yes", "the same as --replace")
+    .option("-y, --yes", "answer every question by yes")
     .action((session: string | undefined, options: LinkOptions) => link(cli, session, options));
   withExamples(command, [
     ["link support --store s3://bucket/bots?region=eu-central-1", "in a window: scan, or use the passkey"],
@@ -104,11 +110,17 @@ async function browserLink(
   if (!request.headless) mustHaveScreen(cli.env);
   return async () => {
     const { signal } = cli;
+    // What a bot saves as it ends is what would be replaced.
+    await untilFree(cli, { store, session }, options);
     const known = await store.state({ session, signal });
     refuseRecords(session, known);
     if (known?.current) await mayReplace(cli, session, known.current.at, options);
-    const lease = await store.acquire({ session, signal });
-    try {
+    // Whose it is only the profile tells: it is read before anybody scans anything.
+    const stored = known?.current && !options.otherPhone ? await phoneOf(store, session, signal) : undefined;
+    const refuses = (phone: string | undefined): VaultError | undefined => otherPhone(session, phone, stored, options);
+    const refused = refuses(request.phone);
+    if (refused) throw refused;
+    return await underLease(cli, { store, session }, options, async (lease) => {
       const before = await store.state({ session, signal });
       refuseStoredMeanwhile(session, known, before);
       const clientId = session === BROWSER ? undefined : session.slice(BROWSER.length + 1);
@@ -118,20 +130,30 @@ async function browserLink(
         Client,
         executablePath,
         clientId,
-        pushWords: (dir) => pushWords(dir, session, options.store),
+        refuses,
+        allowsOtherPhone: options.otherPhone === true,
+        pushWords: (dir, replaces) => pushWords(dir, session, replaces, options),
+        undoWords: () => commandWords(undoArguments(held), options),
       }).run();
-      const { phone, generation, bytes, proven } = linked;
-      const how = proven ? "read back and proven by a second start" : "read back";
-      return {
-        json: { phone, kind: "profile", generation, bytes, proven, replaced: before?.current !== undefined },
-        lines: [
-          `${session} is linked (${phone}) and stored in ${store.address}: ${sizeWords(bytes)}, ${how}.`,
-          `A bot with this store and \`clientId: ${clientId === undefined ? "undefined" : JSON.stringify(clientId)}\` starts without a QR code.`,
-        ],
-      };
-    } finally {
-      await lease.release();
-    }
+      return profileDone(store, session, clientId, linked, before?.current !== undefined);
+    });
+  };
+}
+
+function profileDone(
+  store: AddressedStore,
+  session: string,
+  clientId: string | undefined,
+  { phone, generation, bytes, proven }: Linked,
+  replaced: boolean,
+): Done {
+  const how = proven ? "read back and proven by a second start" : "read back";
+  return {
+    json: { phone, kind: "profile", generation, bytes, proven, replaced },
+    lines: [
+      `${session} is linked (${phone}) and stored in ${store.address}: ${sizeWords(bytes)}, ${how}.`,
+      `A bot with this store and \`clientId: ${clientId === undefined ? "undefined" : JSON.stringify(clientId)}\` starts without a QR code.`,
+    ],
   };
 }
 

@@ -3,7 +3,7 @@ import type { SessionFacts, SessionState } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import type { Cli } from "../cli.ts";
 import { ageWords } from "../terminal/words.ts";
-import type { LinkOptions } from "./link-request.ts";
+import { type LinkOptions, phoneWords } from "./link-request.ts";
 
 /** Sessions whose key is looked at, at most. */
 const SAMPLE = 20;
@@ -34,7 +34,7 @@ export async function tryStore(store: Vault, cli: Cli): Promise<void> {
 
 /**
  * Asks whether a session that is stored may be replaced. Nothing of it is lost: it can be brought back.
- * @throws `INVALID` when nobody can be asked; `CANCELLED` when the answer is no
+ * @throws `CONFLICT` when nobody can be asked; `CANCELLED` when the answer is no
  */
 export async function mayReplace(
   cli: Cli,
@@ -43,15 +43,30 @@ export async function mayReplace(
   options: LinkOptions,
 ): Promise<void> {
   if (options.replace || options.yes) return;
-  const age = savedAt === undefined ? "" : `, saved ${ageWords(savedAt)}`;
-  try {
-    await cli.confirm(`${session} is linked and stored already${age}. Link anew and replace it?`, options);
-  } catch (error) {
-    if (!(error instanceof VaultError) || error.code !== "INVALID") throw error;
-    throw new VaultError("INVALID", `${session} is linked and stored already${age}.`, {
-      hint: "Say `--replace` to link anew; what is stored is kept, and `wa-vault rollback` brings it back. Or choose another name.",
-    });
-  }
+  const words = `${session} is linked and stored already${savedAt === undefined ? "" : `, saved ${ageWords(savedAt)}`}`;
+  if (cli.canAsk) return await cli.confirm(`${words}. Link anew and replace it?`, options);
+  throw new VaultError("CONFLICT", `${words}.`, {
+    hint: "`--replace` links anew; what is stored is kept, and `wa-vault rollback` brings it back. Or choose another name.",
+  });
+}
+
+/**
+ * The error when another phone than the one whose session is stored has linked, or is about to; `undefined` when it is the
+ * same one, or nobody can tell.
+ * @param own the number of the phone, digits alone
+ * @param stored that of the session in the store
+ */
+export function otherPhone(
+  session: string,
+  own: string | undefined,
+  stored: string | undefined,
+  options: LinkOptions,
+): VaultError | undefined {
+  if (options.otherPhone || own === undefined || stored === undefined || own === stored) return undefined;
+  const message = `${phoneWords(own)} is another phone than the one whose ${session} is stored.`;
+  return new VaultError("CONFLICT", message, {
+    hint: "Nothing was changed. `--other-phone` replaces the session of that phone. Or link its own phone, or choose another name.",
+  });
 }
 
 /**

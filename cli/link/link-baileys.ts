@@ -3,11 +3,13 @@ import type { AddressedStore } from "../../address/store-from-url.ts";
 import { withDeadline, withSignal } from "../../lib/async/deadline.ts";
 import { peekAuthState, useVaultAuthState, type VaultAuthState } from "../../lib/baileys/index.ts";
 import { VaultError } from "../../lib/errors.ts";
+import { sayingHowToWait, untilFree } from "../change/lease.ts";
 import type { Cli } from "../cli.ts";
 import { durationWords } from "../terminal/words.ts";
 import { endOfSocket, type MakeSocket, passkeyWanted, SILENT, type Socket, tagsOf } from "./baileys-socket.ts";
-import { mayReplace, storedMeanwhile } from "./held-session.ts";
-import { type LinkOptions, type LinkRequest, phoneWords } from "./link-request.ts";
+import { commandWords } from "./copied-calls.ts";
+import { mayReplace, otherPhone, storedMeanwhile } from "./held-session.ts";
+import { type LinkOptions, type LinkRequest, numberOf, phoneWords } from "./link-request.ts";
 import { exported } from "./project-library.ts";
 import { LinkPrompt } from "./prompt.ts";
 import { say } from "./say.ts";
@@ -47,25 +49,31 @@ export async function linkBaileys(
   request: LinkBaileysOptions,
 ): Promise<{ phone: string; replaced: boolean }> {
   const { signal } = cli;
+  const { options } = request;
+  await untilFree(cli, { store, session }, options);
   const before = await peekAuthState({ store, session, signal });
   if (before?.kind === "profile") throw new VaultError("INVALID", `${session} is a session of a browser.`);
   if (before?.registered) {
     const { saved } = await detailsOf(store, session, signal);
-    await mayReplace(cli, session, saved, request.options);
+    await mayReplace(cli, session, saved, options);
   }
-  const open = (): Promise<VaultAuthState> =>
+  const stored = before?.registered ? numberOf(before.me?.id) : undefined;
+  const refuses = (phone: string | undefined): VaultError | undefined => otherPhone(session, phone, stored, options);
+  const refused = refuses(request.phone);
+  if (refused) throw refused;
+  const open = (leaseWaitMs: number): Promise<VaultAuthState> =>
     useVaultAuthState({
       store,
       session,
       baileys: request.module,
-      leaseWaitMs: 0,
+      leaseWaitMs,
       closeTimeoutMs: 30_000,
       onError: (error) => cli.warn(error instanceof Error ? error.message : String(error)),
       onWarning: (message) => cli.warn(message),
       signal,
     });
-  const state = await open();
-  const link = new BaileysLink(cli, state, session, request);
+  const state = await sayingHowToWait(session, () => open(options.wait ?? 0));
+  const link = new BaileysLink(cli, state, session, { ...request, refuses });
   let account: string;
   try {
     const now = await peekAuthState({ store, session, signal });
@@ -73,12 +81,12 @@ export async function linkBaileys(
     account = await link.run(before?.registered === true);
   } catch (error) {
     await state.close();
-    if (link.hasOnlyDeleted) await bringBack(cli, store, session);
+    if (link.hasOnlyDeleted) await bringBack(cli, store, session, options);
     throw error;
   }
   await state.close();
   say(cli, "Reading back…");
-  const again = await open();
+  const again = await open(0);
   try {
     if (again.state.creds.me?.id !== account) {
       throw new VaultError("CORRUPT", `What is stored of ${session} is not what was linked.`);
@@ -90,7 +98,7 @@ export async function linkBaileys(
 }
 
 /** Takes the deletion of the earlier link back, when no other came in its place. Never rejects. */
-async function bringBack(cli: Cli, store: AddressedStore, session: string): Promise<void> {
+async function bringBack(cli: Cli, store: AddressedStore, session: string, options: LinkOptions): Promise<void> {
   // The command may have been ended: this is its last call.
   const signal = AbortSignal.timeout(BRING_BACK_MS);
   try {
@@ -99,7 +107,8 @@ async function bringBack(cli: Cli, store: AddressedStore, session: string): Prom
     await store.undelete({ session, signal });
     cli.note(`The earlier link of ${session} is back.`);
   } catch {
-    cli.warn(`The earlier link of ${session} is deleted: \`wa-vault undelete ${session}\` brings it back.`);
+    const call = commandWords(["undelete", session], options);
+    cli.warn(`The earlier link of ${session} is deleted. When the store answers, this brings it back: ${call}`);
   }
 }
 
@@ -108,11 +117,16 @@ async function detailsOf(store: AddressedStore, session: string, signal: AbortSi
   return state?.current ? { saved: state.current.at } : {};
 }
 
+interface SocketRequest extends LinkBaileysOptions {
+  /** The error when the session must not be replaced by that of the phone with this number. */
+  readonly refuses: (phone: string | undefined) => VaultError | undefined;
+}
+
 class BaileysLink {
   readonly #cli: Cli;
   readonly #state: VaultAuthState;
   readonly #session: string;
-  readonly #request: LinkBaileysOptions;
+  readonly #request: SocketRequest;
   readonly #prompt: LinkPrompt;
   #isLinked = false;
   /** The earlier link is being deleted: until then `state` is nobody's. */
@@ -121,7 +135,7 @@ class BaileysLink {
   /** How often the connection was lost since the link. */
   #losses = 0;
 
-  constructor(cli: Cli, state: VaultAuthState, session: string, request: LinkBaileysOptions) {
+  constructor(cli: Cli, state: VaultAuthState, session: string, request: SocketRequest) {
     this.#cli = cli;
     this.#state = state;
     this.#session = session;
@@ -244,8 +258,10 @@ class BaileysLink {
     const { creds } = state;
     if (Reflect.get(Object(creds), "account") === undefined) return;
     if (!this.#isLinked) {
-      this.#isLinked = true;
       this.#prompt.clear();
+      const refused = this.#request.refuses(numberOf(creds.me?.id));
+      if (refused) throw refused;
+      this.#isLinked = true;
       say(this.#cli, "The phone has linked. Connecting once more…");
       if (replaces) this.#adopting = this.#adopt(creds);
     }

@@ -8,11 +8,12 @@ import { probeCredentials } from "../../lib/profile/credentials.ts";
 import type { Cli } from "../cli.ts";
 import { durationWords } from "../terminal/words.ts";
 import { BrowserRun, type BrowserRunOptions, browserClosed, type ClientClass } from "./browser-run.ts";
-import { type LinkRequest, phoneWords } from "./link-request.ts";
+import { type LinkRequest, numberOf, phoneWords } from "./link-request.ts";
 import { type HeldSession, LinkStore } from "./link-store.ts";
 import { LinkPrompt } from "./prompt.ts";
 import { readBack } from "./read-back.ts";
 import { say } from "./say.ts";
+import { notUndone, undoLink } from "./undo-link.ts";
 
 /** What was linked. */
 export interface Linked {
@@ -28,8 +29,14 @@ export interface LinkProfileOptions extends LinkRequest {
   readonly Client: ClientClass;
   readonly executablePath: string;
   readonly clientId: string | undefined;
-  /** The call that stores a profile which is kept, without that profile. */
-  readonly pushWords: (dir: string) => string;
+  /** Whether the session may be replaced by that of another phone. */
+  readonly allowsOtherPhone: boolean;
+  /** The error when the session must not be replaced by that of the phone with this number. */
+  readonly refuses: (phone: string | undefined) => VaultError | undefined;
+  /** The call that stores a profile which is kept. */
+  readonly pushWords: (dir: string, replaces: { any: boolean; otherPhone: boolean }) => string;
+  /** The call that makes the session what it was before this link. */
+  readonly undoWords: () => string;
 }
 
 /** How long the browser that proves a link may take to be ready, in milliseconds. */
@@ -48,6 +55,8 @@ export class ProfileLink {
   #folder = "";
   /** Whether this command has stored anything. */
   #hasStored = false;
+  /** Why the link must not take the place of what is stored. */
+  #refused: VaultError | undefined;
 
   constructor(cli: Cli, held: HeldSession, options: LinkProfileOptions) {
     this.#cli = cli;
@@ -116,6 +125,8 @@ export class ProfileLink {
       const phone = phoneWords(run.client.info?.wid?._serialized);
       say(this.#cli, `Linked as ${phone}. Storing…`);
       this.#unstored = run.profile;
+      this.#refused = this.#options.refuses(numberOf(run.client.info?.wid?._serialized));
+      if (this.#refused) throw this.#refused;
       await this.#storeAll(run, store);
       return phone;
     } finally {
@@ -143,8 +154,7 @@ export class ProfileLink {
       this.#hasStored ||= store.saved !== undefined;
       if (!store.isLoggedOut) throw error;
       this.#unstored = undefined;
-      await this.#undo();
-      throw error;
+      throw await this.#undone(error);
     }
   }
 
@@ -173,8 +183,7 @@ export class ProfileLink {
       if (isFinal) throw error;
       if (isVaultError(error, "DENIED")) {
         await run.close();
-        await this.#undo();
-        throw error;
+        throw await this.#undone(error);
       }
       const why = error instanceof Error ? error.message : String(error);
       this.#cli.warn(`${session} is stored, and was not proven by a second start: ${why}`);
@@ -192,7 +201,8 @@ export class ProfileLink {
         `${error.message} It is tried again until the store answers; Ctrl-C keeps the profile on this computer.`,
       );
     };
-    return new LinkStore(this.#held, { hides, signal: this.#cli.signal, onAway });
+    const refuses = (wid: string | undefined): VaultError | undefined => this.#options.refuses(numberOf(wid));
+    return new LinkStore(this.#held, { hides, signal: this.#cli.signal, onAway, refuses });
   }
 
   #browser(options: Pick<BrowserRunOptions, "store" | "dataPath"> & Partial<BrowserRunOptions>): BrowserRun {
@@ -220,14 +230,16 @@ export class ProfileLink {
     );
   }
 
-  /** Makes the session what it was before. The link is of no use. */
-  async #undo(): Promise<void> {
-    if (!this.#hasStored) return;
-    const { vault, session, lease, before } = this.#held;
-    const generation = before?.current?.generation;
-    if (generation === undefined) await vault.delete({ session, lease });
-    else await vault.rollback({ session, lease, generation });
-    this.#hasStored = false;
+  /** Makes the session what it was before, where anything was stored: the link is of no use. @returns the error to tell */
+  async #undone(error: unknown): Promise<unknown> {
+    if (!this.#hasStored) return error;
+    try {
+      await undoLink(this.#held);
+      this.#hasStored = false;
+      return error;
+    } catch (cause) {
+      return notUndone(this.#held, error, cause, this.#options.undoWords());
+    }
   }
 
   /** The error with what has become of the link. */
@@ -243,19 +255,22 @@ export class ProfileLink {
     const { hasCredentials } = await probeCredentials(dir).catch(() => ({ hasCredentials: true }));
     if (!hasCredentials) {
       this.#unstored = undefined;
+      if (this.#refused) return this.#refused;
       return new VaultError("CANCELLED", "The browser ended before it had written the login to disk.", {
         cause: error,
         hint: "Nothing was stored. Remove the device on the phone and run the command again.",
       });
     }
     const { session } = this.#held;
+    const any = this.#hasStored || this.#held.before?.current !== undefined;
+    const otherPhone = this.#refused !== undefined || this.#options.allowsOtherPhone;
     const words = `${session} is linked, and ${this.#hasStored ? "its last state" : "it"} is not stored.`;
     const [code, why] = isVaultError(error)
       ? [error.code, error.message]
       : (["UNAVAILABLE", error instanceof Error ? error.message : String(error)] as const);
     return new VaultError(code, `${why} ${words}`, {
       cause: error,
-      hint: `The profile is kept in ${dir}. Store it with: ${this.#options.pushWords(dir)}`,
+      hint: `The profile is kept in ${dir}. Store it with: ${this.#options.pushWords(dir, { any, otherPhone: any && otherPhone })}`,
     });
   }
 }
@@ -268,6 +283,6 @@ function loggedOut(): VaultError {
 
 function refused(session: string): VaultError {
   return new VaultError("DENIED", `WhatsApp asked to link again when ${session} was started from what is stored.`, {
-    hint: "This link was taken out of the store again. Remove the device on the phone, and run the command again.",
+    hint: "Nothing of this link is the current version in the store. Remove the device on the phone, and run the command again.",
   });
 }

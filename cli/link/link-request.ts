@@ -1,15 +1,16 @@
 import { invalidOption, VaultError } from "../../lib/errors.ts";
-import type { CommonOptions } from "../cli.ts";
+import type { WaitOptions } from "../change/lease.ts";
+import type { ReplaceOptions } from "../change/replace.ts";
 
 /** What the command is given. */
-export interface LinkOptions extends CommonOptions {
+export interface LinkOptions extends ReplaceOptions, WaitOptions {
   readonly session?: string;
   readonly baileys?: boolean;
   readonly headless?: boolean;
   readonly pairingCode?: string;
   readonly browser?: string;
   readonly deviceName?: string;
-  readonly replace?: boolean;
+  readonly otherPhone?: boolean;
   /** In milliseconds. */
   readonly timeout: number;
   readonly proof: boolean;
@@ -78,8 +79,13 @@ function phoneOf(given: string): string {
   );
 }
 
+/** The number of a phone in its WhatsApp id, digits alone; `undefined` when it tells none. */
+export function numberOf(id: string | undefined): string | undefined {
+  return /^\d+/.exec(id ?? "")?.[0];
+}
+
 /** A phone for people: only its last digits. */
 export function phoneWords(id: string | undefined): string {
-  const digits = /^\d+/.exec(id ?? "")?.[0] ?? "";
+  const digits = numberOf(id) ?? "";
   return digits.length > 4 ? `…${digits.slice(-4)}` : "a phone";
 }

@@ -36,6 +36,7 @@ export class LinkStore implements ProfileStore {
   readonly #hides: boolean;
   readonly #signal: AbortSignal;
   readonly #onAway: (error: VaultError) => void;
+  readonly #refuses: (wid: string | undefined) => VaultError | undefined;
   /** The newest save. */
   saved: SaveReport | undefined;
   /** Whether the page has logged out: the link has ended. */
@@ -48,15 +49,22 @@ export class LinkStore implements ProfileStore {
    * @param options.hides whether what is stored is hidden
    * @param options.signal ends the waits for a store that is away
    * @param options.onAway called each time such a store does not answer
+   * @param options.refuses the error when a session of this WhatsApp id must not be stored. @default every one may
    */
   constructor(
     held: HeldSession,
-    options: { hides: boolean; signal: AbortSignal; onAway: (error: VaultError) => void },
+    options: {
+      hides: boolean;
+      signal: AbortSignal;
+      onAway: (error: VaultError) => void;
+      refuses?: (wid: string | undefined) => VaultError | undefined;
+    },
   ) {
     this.#held = held;
     this.#hides = options.hides;
     this.#signal = options.signal;
     this.#onAway = options.onAway;
+    this.#refuses = options.refuses ?? (() => undefined);
     this.proven = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -79,6 +87,8 @@ export class LinkStore implements ProfileStore {
   }
 
   async saveProfile(options: SaveProfileOptions): Promise<SaveReport> {
+    const refused = this.#refuses(options.wid);
+    if (refused) throw refused;
     const { hasCredentials, reason } = await captureCredentials(options.capture);
     if (!hasCredentials) {
       throw new VaultError("UNAVAILABLE", `The profile does not have the login yet: ${reason}.`, {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
 import { Cli } from "../../cli/cli.ts";
 import { linkBaileys } from "../../cli/link/link-baileys.ts";
-import { linkRequest } from "../../cli/link/link-request.ts";
+import { type LinkOptions, linkRequest } from "../../cli/link/link-request.ts";
 import { Output } from "../../cli/terminal/output.ts";
 import { peekAuthState, useVaultAuthState } from "../../lib/baileys/index.ts";
 import { VaultError } from "../../lib/errors.ts";
@@ -46,7 +46,7 @@ interface Link {
 /** Links as the command does, with a Baileys whose sockets talk with a server of this test. */
 async function link(
   version: BaileysVersion,
-  options: { phone?: string; replace?: boolean; deviceName?: string } = {},
+  options: { phone?: string; deviceName?: string } & Pick<LinkOptions, "replace" | "otherPhone" | "wait"> = {},
 ): Promise<Link> {
   const release = await baileys(version);
   server ??= await startWhatsApp({ addressing: release.addressing });
@@ -88,11 +88,11 @@ async function link(
     stdin: new PassThrough() as unknown as NodeJS.ReadStream,
     stderr,
   });
-  const { phone, replace = false, deviceName } = options;
+  const { phone, deviceName, ...others } = options;
   const given = {
     proof: true,
     timeout: 600_000,
-    replace,
+    ...others,
     ...(phone ? { pairingCode: phone } : {}),
     ...(deviceName ? { deviceName } : {}),
   };
@@ -160,7 +160,7 @@ describe("wa-vault link --baileys", () => {
     const stored = await peekAuthState({ store, session });
 
     const refused = await link("7.0.0-rc14");
-    await expect(refused.ended).rejects.toMatchObject({ code: "INVALID", hint: expect.stringContaining("--replace") });
+    await expect(refused.ended).rejects.toMatchObject({ code: "CONFLICT", hint: expect.stringContaining("--replace") });
 
     const ended = await link("7.0.0-rc14", { replace: true });
     await ended.qr;
@@ -169,7 +169,17 @@ describe("wa-vault link --baileys", () => {
     expect(await peekAuthState({ store, session })).toEqual(stored);
     await botConnects(first.release);
 
-    const replaced = await link("7.0.0-rc14", { replace: true });
+    const before = await peekAuthState({ store, session });
+    const other = await link("7.0.0-rc14", { replace: true });
+    await first.server.addPhone("5511900000003").link(await other.qr);
+    await expect(other.ended).rejects.toMatchObject({
+      code: "CONFLICT",
+      hint: expect.stringContaining("--other-phone"),
+    });
+    expect(await peekAuthState({ store, session })).toEqual(before);
+    await botConnects(first.release);
+
+    const replaced = await link("7.0.0-rc14", { replace: true, otherPhone: true });
     await first.server.addPhone("5511900000002").link(await replaced.qr);
     expect(await replaced.ended).toEqual({ phone: "…0002", replaced: true });
     await botConnects(replaced.release);
@@ -199,12 +209,50 @@ describe("wa-vault link --baileys", () => {
       };
       return records;
     });
-    const replaced = await link("7.0.0-rc14", { replace: true });
+    const replaced = await link("7.0.0-rc14", { replace: true, otherPhone: true });
     await first.server.addPhone("5511900000002").link(await replaced.qr);
     await expect(replaced.ended).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect(await peekAuthState({ store, session })).toEqual(stored);
     expect(replaced.said()).toContain("is back");
   });
+
+  it("names the call that brings the earlier link back when the store is away", async () => {
+    const first = await link("7.0.0-rc14");
+    await first.server.phone.link(await first.qr);
+    await first.ended;
+    const away = new VaultError("UNAVAILABLE", "The disk is away.");
+    const open = store.openRecords.bind(store);
+    vi.spyOn(store, "undelete").mockRejectedValue(away);
+    vi.spyOn(store, "openRecords").mockImplementationOnce(async (options) => {
+      const records = await open(options);
+      const clear = records.clear.bind(records);
+      records.clear = async (...values) => {
+        await clear(...values);
+        records.set = async () => Promise.reject(away);
+      };
+      return records;
+    });
+    const replaced = await link("7.0.0-rc14", { replace: true });
+    await first.server.phone.link(await replaced.qr);
+    await expect(replaced.ended).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    const call = /When the store answers, this brings it back: wa-vault (.+)/.exec(replaced.said())?.[1] ?? "";
+    expect(call).toBe(`undelete ${session}`);
+    const { code } = await runCli([...call.split(" "), "--yes", "--store", `file:${directory}`]);
+    expect(code).toBe(0);
+    expect(await peekAuthState({ store: new FileStore({ directory }), session })).toMatchObject({ registered: true });
+  });
+
+  it("waits for a bot that has the session", async () => {
+    store = new FileStore({ directory, onWarning: () => {} });
+    const lease = await new FileStore({ directory }).acquire({ session });
+    const acquire = vi.spyOn(store, "acquire");
+    const running = await link("7.0.0-rc14", { wait: 600_000 });
+    await vi.waitUntil(() => acquire.mock.calls.length > 0, { timeout: 60_000 });
+    expect(running.configs).toEqual([]);
+    await lease.release();
+    await running.server.phone.link(await running.qr);
+    expect(await running.ended).toMatchObject({ replaced: false });
+  }, 90_000);
 
   it("does not take a session from a bot that runs", async () => {
     const other = new FileStore({ directory });

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { probeCredentials } from "../../lib/profile/credentials.ts";
-import { captureOf, profileFiles } from "../contract/profile.ts";
+import { captureOf, linkedProfileFiles, profileFiles } from "../contract/profile.ts";
 import { useRig } from "../support/rig.ts";
 import { argumentsOf } from "./support/commands.ts";
 import { LinkPlace, session } from "./support/link-place.ts";
@@ -52,12 +52,31 @@ describe("wa-vault link", () => {
     expect(await probeCredentials(stored)).toEqual(await probeCredentials(profile));
   });
 
+  it("does not replace the session of another phone, and says how it is replaced", async () => {
+    const lease = await place.store.acquire({ session });
+    const earlier = captureOf(linkedProfileFiles("5511988887777"));
+    const before = await place.store.saveProfile({ session, capture: earlier, lease });
+    await lease.release();
+    const running = place.link(startLink, "--replace");
+    await running.events.until("1 qr");
+    await running.phone.pair();
+    expect(await running.end()).toBe(9);
+    expect(running.stderr).toContain("is another phone than the one whose RemoteAuth-support is stored");
+    expect((await place.store.state({ session }))?.current?.generation).toBe(before.generation);
+    const line = /Store it with: (wa-vault push .+)/.exec(running.stderr)?.[1] ?? "";
+    expect(line).toContain(" RemoteAuth-support --replace --other-phone --store ");
+    expect(await runCli(argumentsOf(line) ?? [])).toMatchObject({ code: 0, stderr: "" });
+    const state = await place.store.state({ session });
+    expect(state?.current?.generation).toBeGreaterThan(before.generation);
+    expect(state?.generations.map(({ generation }) => generation)).toContain(before.generation);
+  });
+
   it("replaces a session when it is asked to, and keeps what was stored", async () => {
     const lease = await place.store.acquire({ session });
     const before = await place.store.saveProfile({ session, capture: captureOf(profileFiles("earlier")), lease });
     await lease.release();
     const refused = place.link(startLink);
-    expect(await refused.end()).toBe(2);
+    expect(await refused.end()).toBe(9);
     expect(refused.stderr).toContain(`${session} is linked and stored already`);
     expect(refused.events.seen).toEqual([]);
 

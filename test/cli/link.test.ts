@@ -1,9 +1,14 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
+import { commandWords, pushWords } from "../../cli/link/copied-calls.ts";
 import { findBrowser } from "../../cli/link/find-browser.ts";
-import { pushWords } from "../../cli/link/push-words.ts";
+import type { HeldSession } from "../../cli/link/link-store.ts";
+import { notUndone, undoArguments } from "../../cli/link/undo-link.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, linkedProfileFiles } from "../contract/profile.ts";
+import { saveFiles } from "../session-file/support/sessions.ts";
 import { useFolder } from "../support/folder.ts";
 import { type CliResult, runCli } from "./support/run-cli.ts";
 
@@ -12,6 +17,9 @@ let folder: string;
 let directory: string;
 /** A program that would be a browser. None of these tests starts one. */
 let browser: string;
+const newer = { "Default/IndexedDB/x/000005.ldb": Buffer.from("newer") };
+
+afterEach(() => void vi.restoreAllMocks());
 
 beforeEach(() => {
   folder = newFolder();
@@ -65,6 +73,41 @@ describe("wa-vault link, before anything is opened", () => {
     await lease.release();
   });
 
+  it("waits for a bot that has the session", async () => {
+    const store = new FileStore({ directory });
+    const session = "RemoteAuth-support";
+    await saveFiles(store, linkedProfileFiles("5511988887777"), session);
+    const lease = await store.acquire({ session });
+    const acquire = vi.spyOn(Vault.prototype, "acquire");
+    const linking = link("support", "--headless", "--replace", "--wait", "10min");
+    await vi.waitUntil(() => acquire.mock.calls.length > 0, { timeout: 60_000 });
+    // What it saves as it ends is what would be replaced.
+    await store.saveProfile({ session, capture: captureOf(linkedProfileFiles("5511988887777", newer)), lease });
+    await lease.release();
+    const { code, stderr } = await linking;
+    expect(stderr).toContain("Waiting up to 600 s for ");
+    // The browser of this test is none.
+    expect({ code, stderr }).toMatchObject({ code: 4, stderr: expect.stringContaining("The browser did not start") });
+    expect(acquire.mock.calls[0]?.[0]).toMatchObject({ session, waitMs: 600_000 });
+    expect((await store.state({ session }))?.lease).toBeUndefined();
+  }, 90_000);
+
+  it("does not replace what is stored in a script, nor the session of another phone without its own option", async () => {
+    const store = new FileStore({ directory });
+    await saveFiles(store, linkedProfileFiles("5511988887777"), "RemoteAuth-support");
+    const unasked = await link("support", "--headless");
+    expect(unasked).toMatchObject({ code: 9, stderr: expect.stringContaining("`--replace` links anew") });
+    for (const yes of ["--replace", "--yes"]) {
+      const other = await link("support", "--pairing-code", "+4915112345678", yes);
+      expect(other).toMatchObject({ code: 9, stderr: expect.stringContaining("`--other-phone` replaces") });
+      expect(other.stderr).not.toMatch(/5511988887777|4915112345678/);
+    }
+    for (const more of [["+5511988887777"], ["+4915112345678", "--other-phone"]]) {
+      const own = await link("support", "--replace", "--pairing-code", ...more);
+      expect(own).toMatchObject({ code: 4, stderr: expect.stringContaining("The browser did not start") });
+    }
+  });
+
   it("tries the store before a person scans anything", async () => {
     writeFileSync(directory, "");
     const { code, stderr } = await link("support", "--headless");
@@ -93,18 +136,39 @@ describe("wa-vault link, before anything is opened", () => {
 });
 
 describe("the call that stores a link that was kept", () => {
+  const nothing = { any: false, otherPhone: false };
+
   it("is one that a shell takes", () => {
     const address = "s3://bucket/bots?region=eu-1&endpoint=http://host";
-    expect(pushWords("/tmp/a b's", "RemoteAuth-x", address, "linux")).toBe(
+    expect(pushWords("/tmp/a b's", "RemoteAuth-x", nothing, { store: address, platform: "linux" })).toBe(
       `wa-vault push '/tmp/a b'\\''s' RemoteAuth-x --store '${address}'`,
     );
-    expect(pushWords("C:\\Temp\\a b", "RemoteAuth-x", "file:./sessions", "win32")).toBe(
+    expect(pushWords("C:\\Temp\\a b", "RemoteAuth-x", nothing, { store: "file:./sessions", platform: "win32" })).toBe(
       'wa-vault push "C:\\Temp\\a b" RemoteAuth-x --store file:./sessions',
     );
   });
 
   it("has no address where that came from the environment, perhaps with a password", () => {
-    expect(pushWords("/tmp/x", "RemoteAuth", undefined, "linux")).toBe("wa-vault push /tmp/x RemoteAuth");
+    expect(pushWords("/tmp/x", "RemoteAuth", nothing, { platform: "linux" })).toBe("wa-vault push /tmp/x RemoteAuth");
+  });
+});
+
+describe("a link that is of no use, and that a store that is away still has", () => {
+  const before = (generation?: number) =>
+    ({
+      session: "RemoteAuth-x",
+      before: generation === undefined ? undefined : { current: { generation } },
+    }) as HeldSession;
+
+  it.each([
+    [12, "brings the earlier link back: wa-vault rollback RemoteAuth-x 12 --store file:./s"],
+    [undefined, "takes it out of the store: wa-vault delete RemoteAuth-x --store file:./s"],
+  ])("names the call that makes the session what it was (generation %s)", (generation, words) => {
+    const held = before(generation);
+    const call = commandWords(undoArguments(held), { store: "file:./s", platform: "linux" });
+    const error = notUndone(held, new Error("It was refused."), new Error("The disk is away."), call);
+    expect(error).toMatchObject({ code: "DENIED", hint: `When the store answers, this ${words}` });
+    expect(error.message).toBe("It was refused. It is still the current version of RemoteAuth-x: The disk is away.");
   });
 });
 
