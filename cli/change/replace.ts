@@ -22,11 +22,11 @@ export function withReplace(command: Command): Command {
 export async function unlessReplaced<T>(
   cli: Cli,
   question: string | undefined,
-  { replace = false, yes = false }: ReplaceOptions,
+  options: ReplaceOptions,
   work: (replace: boolean) => Promise<T>,
   isOther: (error: VaultError) => boolean = hasAnotherVersion,
 ): Promise<T> {
-  if (replace || (yes && question !== undefined)) return await work(true);
+  if (replacesAtOnce(options, question === undefined)) return await work(true);
   try {
     return await work(false);
   } catch (error) {
@@ -38,8 +38,8 @@ export async function unlessReplaced<T>(
   return await work(true);
 }
 
-/** A source that has changed meanwhile is a conflict as well, and nothing to be replaced. */
-function hasAnotherVersion({ message }: VaultError): boolean {
+/** Whether a `CONFLICT` of a copy is of its target: a source that has changed meanwhile is one as well. */
+export function hasAnotherVersion({ message }: VaultError): boolean {
   return message.startsWith("The target has another version");
 }
 
@@ -50,9 +50,14 @@ export function withHint({ code, message, cause }: VaultError, hint: string): Va
   return new VaultError(code, message, { cause, hint });
 }
 
-/** What a dry run says of a target that has the session already: whether it would be replaced, asked about or refused. */
-export function replaceWords(cli: Cli, { replace, yes }: ReplaceOptions, isOneOfSeveral: boolean): string {
-  if (replace || (yes && !isOneOfSeveral)) return "it would be replaced";
+/** Whether another version would be replaced without a question. */
+export function replacesAtOnce({ replace, yes }: ReplaceOptions, isOneOfSeveral: boolean): boolean {
+  return replace === true || (yes === true && !isOneOfSeveral);
+}
+
+/** What a dry run says of a target that has another version: whether it would be replaced, asked about or refused. */
+export function replaceWords(cli: Cli, options: ReplaceOptions, isOneOfSeveral: boolean): string {
+  if (replacesAtOnce(options, isOneOfSeveral)) return "it would be replaced";
   if (cli.canAsk && !isOneOfSeveral) return "you would be asked whether it is replaced";
   return "it would be refused without `--replace`";
 }

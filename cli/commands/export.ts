@@ -3,7 +3,14 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { type ExportReport, type ExportSessionOptions, exportSession } from "../../lib/session-file/export-session.ts";
-import { type ReplaceOptions, replaceWords, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
+import {
+  type ReplaceOptions,
+  replacesAtOnce,
+  replaceWords,
+  unlessReplaced,
+  withHint,
+  withReplace,
+} from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { SESSION, sessionMeant } from "../session-argument.ts";
@@ -50,7 +57,7 @@ async function run(cli: Cli, given: string, file: string | undefined, options: O
   if (options.dryRun) {
     const info = await keptGeneration(store, session, generation, cli.signal);
     if (info.rejected) cli.warn(refusedWords(info.generation));
-    const replaces = exists && (options.replace === true || options.yes === true);
+    const replaces = exists && replacesAtOnce(options, false);
     if (options.json) return cli.json({ ...told, dryRun: true, ...info, exists, replaces });
     const there = exists ? ` A file is there: ${replaceWords(cli, options, false)}.` : "";
     return cli.out.line(`Would write ${session} to ${path}.${there}`);

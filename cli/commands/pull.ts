@@ -5,7 +5,7 @@ import type { CopyProgress } from "../../lib/copy-session.ts";
 import { VaultError } from "../../lib/errors.ts";
 import { isPlaceFree, type PulledPlace, type PullForm, placeOf } from "../../lib/local-session/place-of-session.ts";
 import { type PullReport, pullSession } from "../../lib/local-session/pull-session.ts";
-import { type ReplaceOptions, replaceWords, unlessReplaced, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, replacesAtOnce, replaceWords, unlessReplaced, withReplace } from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { SESSION, sessionMeant } from "../session-argument.ts";
@@ -94,7 +94,7 @@ async function dryRun(
   const { generation, rejected, files, bytes } = await keptGeneration(store, session, options.generation, cli.signal);
   if (rejected) cli.warn(refusedWords(generation));
   const exists = !(await isPlaceFree(told));
-  const replaces = exists && (options.replace === true || options.yes === true);
+  const replaces = exists && replacesAtOnce(options, false);
   if (options.json) return cli.json({ ...told, dryRun: true, generation, rejected, files, bytes, exists, replaces });
   const there = exists ? ` Something is there: ${replaceWords(cli, options, false)}.` : "";
   cli.out.line(`Would write ${session} to ${path}, as ${form}.${there}`);
