@@ -98,9 +98,11 @@ export class Cli {
     this.#opened.push(client);
   }
 
-  /** Prints a value for programs: one line of JSON. */
+  /** Prints a value for programs: one line of JSON. Durations become whole numbers. */
   json(value: unknown): void {
-    this.out.line(safeJson(value));
+    const whole = (name: string, one: unknown): unknown =>
+      typeof one === "number" && /^ms$|Ms$/.test(name) ? Math.round(one) : one;
+    this.out.line(safeJson(value, whole));
   }
 
   /** Runs long work, and shows a person how far it is while it runs. */

@@ -1,11 +1,12 @@
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import type { Cli } from "../cli.ts";
+import { errorJson } from "../error-json.ts";
 
 /** What became of one of several sessions. */
 export interface Outcome<T> {
   readonly session: string;
-  readonly result?: T;
-  readonly error?: VaultError;
+  readonly result?: T | undefined;
+  readonly error?: VaultError | undefined;
 }
 
 /** Does `work` for one session after the other: one that fails stops no other. @throws the reason of the signal */
@@ -30,9 +31,7 @@ export async function each<T>(
 
 /** An outcome for programs. */
 export function outcomeJson<T extends object>({ session, result, error }: Outcome<T>): object {
-  if (!error) return { session, ...result };
-  const { code, message, hint } = error;
-  return { session, error: { code, message, hint } };
+  return error ? { session, error: errorJson(error) } : { session, ...result };
 }
 
 /** Ends the command with the code of the first error, once everything is told. @param done as "copied" */
@@ -46,6 +45,12 @@ export function throwFailed(outcomes: readonly Outcome<unknown>[], done: string)
     cause: first.error,
     hint,
   });
+}
+
+/** A session, or something beside sessions, that a command has left out, for programs. */
+export interface LeftOut {
+  readonly session: string;
+  readonly reason: string;
 }
 
 /** @throws `INVALID` when it is neither one session nor all of them */

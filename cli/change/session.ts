@@ -5,7 +5,7 @@ import { VaultError } from "../../lib/errors.ts";
 import type { SessionFacts } from "../../lib/store.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { sessionMeant } from "../session-argument.ts";
-import { ageWords, durationWords, sizeWords } from "../terminal/words.ts";
+import { ageWords, leftWords, sizeWords } from "../terminal/words.ts";
 
 /** A session that is to be changed, as it is before. */
 export interface MeantSession {
@@ -43,7 +43,7 @@ export function sessionWords({ session, saved, generations, deleted, lease }: Se
 /** Until when a deletion can be taken back, for a person. */
 export function untilWords(until: Date, now: number = Date.now()): string {
   const leftMs = until.getTime() - now;
-  return `until ${minuteOf(until)}${leftMs > 0 ? ` (${durationWords(leftMs)})` : ""}`;
+  return `until ${minuteOf(until)}${leftMs > 0 ? ` (${leftWords(leftMs)})` : ""}`;
 }
 
 /** A time for a person: `2026-11-28 10:01 UTC`. */

@@ -2,20 +2,22 @@ import { type Command, Option } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { type CopyReport, copySession } from "../../lib/copy-session.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
-import type { SessionFacts } from "../../lib/store.ts";
+import { type Compared, compared, comparedJson, comparedWords } from "../change/compare.ts";
 import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
-import { each, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
+import { each, type LeftOut, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
 import { newNameOf } from "../change/new-name.ts";
 import { sayingOtherPhone } from "../change/other-phone.ts";
+import { type ReplaceOptions, replacesAtOnce, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
 import { factsOf, refuseAbsent, sessionWords } from "../change/session.ts";
-import type { Cli, CommonOptions, TargetOptions } from "../cli.ts";
+import type { Cli, TargetOptions } from "../cli.ts";
+import { factsJson, isThere } from "../look/facts-json.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { NEW_SESSION, SESSION } from "../session-argument.ts";
 import { sizeWords } from "../terminal/words.ts";
 
-interface CopyOptions extends CommonOptions, WaitOptions, TargetOptions {
+interface CopyOptions extends ReplaceOptions, WaitOptions, TargetOptions {
   readonly as?: string;
   readonly all?: boolean;
-  readonly replace?: boolean;
   readonly otherPhone?: boolean;
   readonly allowOlder?: boolean;
   readonly force?: boolean;
@@ -28,13 +30,12 @@ interface Stores {
 }
 
 export function addCopy(program: Command, cli: Cli): void {
-  const command = withWait(withChange(withStore(program.command("copy"))))
+  const command = withWait(withReplace(withChange(withStore(program.command("copy")))))
     .description("Copy a session to another store, and compare. The source is left alone.")
-    .argument("[session]", "name of the session")
+    .argument("[session]", SESSION)
     .option("--to <address>", "address of the other store, without a password [env: WA_VAULT_TO_STORE]")
-    .addOption(new Option("--as <name>", "its name there").conflicts("all"))
-    .option("--all", "all sessions; one that fails stops no other")
-    .option("--replace", "also where the other store has another version")
+    .addOption(new Option("--as <name>", `${NEW_SESSION} that it goes to`).conflicts("all"))
+    .option("-a, --all", "all sessions; one that fails stops no other")
     .option("--other-phone", "with --replace, also the session of another phone")
     .option("--allow-older", "an older version where the newest one is damaged")
     .option("--force", "a session of Baileys although a process has it: one that is gone for certain")
@@ -61,17 +62,23 @@ async function copy(cli: Cli, given: string | undefined, options: CopyOptions): 
       hint: "Name another store by `--to`, or another name by `--as`.",
     });
   }
-  const there = await to.facts({ session, signal: cli.signal });
   const told = { store: from.address, session, fromSession, to: to.address };
   const place = `${to.address}${session === fromSession ? "" : ` as ${session}`}`;
   if (options.dryRun) {
-    if (options.json) return cli.json({ ...told, dryRun: true, facts, there });
-    return cli.out.line(`Would copy ${sessionWords(facts)} to ${place}${thereWords(there)}.`);
+    const found = await compareOne(cli, stores, { session, fromSession }, options);
+    if (options.json) {
+      const target = comparedJson(found, replacesAtOnce(options, false));
+      return cli.json({ ...told, dryRun: true, facts: factsJson(facts), ...target });
+    }
+    if (found.unchanged) return cli.out.line(`${place} has exactly this already: ${sessionWords(facts)}.`);
+    const words = comparedWords(cli, found, options, false);
+    return cli.out.line(`Would copy ${sessionWords(facts)} to ${place}.${words}`);
   }
-  if (options.replace && isThere(there)) {
-    await cli.confirm(`Replace ${sessionWords(there)} of ${to.address} by ${sessionWords(facts)}?`, options);
-  }
-  const report = await cli.progress((show) => copyOne(cli, stores, { session, fromSession }, options, show));
+  const there = await to.facts({ session, signal: cli.signal });
+  const question = `Replace ${isThere(there) ? sessionWords(there) : session} of ${to.address} by ${sessionWords(facts)}?`;
+  const report = await unlessReplaced(cli, question, options, (replace) =>
+    cli.progress((show) => copyOne(cli, stores, { session, fromSession }, { ...options, replace }, show)),
+  );
   if (options.json) return cli.json({ ...told, ...reported(report) });
   const size = sizeWords(report.bytes);
   cli.out.line(
@@ -81,35 +88,18 @@ async function copy(cli: Cli, given: string | undefined, options: CopyOptions): 
 
 async function copyAll(cli: Cli, stores: Stores, options: CopyOptions): Promise<void> {
   const { from, to } = stores;
-  const { signal } = cli;
   if (from.address === to.address) throw new VaultError("INVALID", "Both stores are the same.");
-  const found: { session: string; left?: string; words: string }[] = [];
-  for await (const one of from.sessions({ details: true, signal })) {
-    const left = one.problem ? undefined : one.deleted ? "deleted" : one.saved ? undefined : "nothing saved";
-    const words = one.problem ? `${one.session} (${one.problem.code})` : sessionWords(one);
-    found.push({ session: one.session, words, ...(left ? { left } : {}) });
-  }
-  found.sort((a, b) => (a.session < b.session ? -1 : 1));
-  const wanted = found.filter(({ left }) => left === undefined);
-  const left = found.flatMap((one) => (one.left ? [{ session: one.session, left: one.left }] : []));
+  const { wanted, left } = await listed(cli, from);
   const told = { store: from.address, to: to.address };
-  if (options.dryRun) {
-    if (options.json) {
-      const sessions = wanted.map(({ session }) => ({ session }));
-      return cli.json({ ...told, dryRun: true, sessions, left });
-    }
-    for (const { words } of wanted) cli.out.line(`Would copy ${words} to ${to.address}.`);
-    for (const one of left) cli.note(`${one.session} would be left out: ${one.left}.`);
-    return;
-  }
-  if (options.replace) {
-    await cli.confirm(`Replace what ${to.address} has of ${wanted.length} sessions of ${from.address}?`, options);
-  }
+  if (options.dryRun) return await dryRunOfAll(cli, stores, wanted, left, options);
   const outcomes = await cli.progress((show) =>
     each(
       cli,
       wanted.map(({ session }) => session),
-      async (session) => reported(await copyOne(cli, stores, { session, fromSession: session }, options, show)),
+      async (session) =>
+        await unlessReplaced(cli, undefined, options, async (replace) =>
+          reported(await copyOne(cli, stores, { session, fromSession: session }, { ...options, replace }, show)),
+        ),
     ),
   );
   if (options.json) cli.json({ ...told, sessions: outcomes.map(outcomeJson), left });
@@ -119,9 +109,78 @@ async function copyAll(cli: Cli, stores: Stores, options: CopyOptions): Promise<
       else if (result?.unchanged) cli.out.line(`${session} was there already.`);
       else cli.out.line(`Copied ${session} (${sizeWords(result?.bytes ?? 0)}).`);
     }
-    for (const one of left) cli.note(`${one.session} was left out: ${one.left}.`);
+    for (const { session, reason } of left) cli.note(`${session} was left out: ${reason}.`);
   }
   throwFailed(outcomes, "copied");
+}
+
+/** A session that is copied with all others, and in words what it is. */
+interface Listed {
+  readonly session: string;
+  readonly words: string;
+  /** Why it cannot be read: it fails as it is copied. */
+  readonly problem?: VaultError;
+}
+
+/** The sessions of a store, by name: those that can be copied, and those that are left out. */
+async function listed(cli: Cli, from: AddressedStore): Promise<{ wanted: Listed[]; left: LeftOut[] }> {
+  const wanted: Listed[] = [];
+  const left: LeftOut[] = [];
+  for await (const one of from.sessions({ details: true, signal: cli.signal })) {
+    const { session } = one;
+    if (one.problem) wanted.push({ session, words: session, problem: one.problem });
+    else if (one.deleted) left.push({ session, reason: "deleted" });
+    else if (!one.saved) left.push({ session, reason: "nothing saved" });
+    else wanted.push({ session, words: sessionWords(one) });
+  }
+  const byName = (a: { session: string }, b: { session: string }): number => (a.session < b.session ? -1 : 1);
+  return { wanted: wanted.sort(byName), left: left.sort(byName) };
+}
+
+async function dryRunOfAll(
+  cli: Cli,
+  stores: Stores,
+  wanted: readonly Listed[],
+  left: readonly LeftOut[],
+  options: CopyOptions,
+): Promise<void> {
+  const { from, to } = stores;
+  const byName = new Map(wanted.map((one) => [one.session, one]));
+  const outcomes = await each(cli, [...byName.keys()], async (session) => {
+    const problem = byName.get(session)?.problem;
+    if (problem) throw problem;
+    return await compareOne(cli, stores, { session, fromSession: session }, options);
+  });
+  if (options.json) {
+    const sessions = outcomes.map(({ session, result, error }) =>
+      outcomeJson({ session, error, result: result && comparedJson(result, replacesAtOnce(options, true)) }),
+    );
+    cli.json({ store: from.address, to: to.address, dryRun: true, sessions, left });
+  } else {
+    for (const { session, result, error } of outcomes) {
+      if (error) cli.out.line(`${session}: ${error.code}: ${error.message}`);
+      else if (result?.unchanged) cli.out.line(`${session} is there already, exactly so.`);
+      else if (result) {
+        const there = comparedWords(cli, result, options, true);
+        cli.out.line(`Would copy ${byName.get(session)?.words} to ${to.address}.${there}`);
+      }
+    }
+    for (const { session, reason } of left) cli.note(`${session} would be left out: ${reason}.`);
+  }
+  throwFailed(outcomes, "copied if this were no dry run");
+}
+
+/** What the target has of a session, compared with the source. */
+async function compareOne(
+  cli: Cli,
+  { from, to }: Stores,
+  { session, fromSession }: { session: string; fromSession: string },
+  { allowOlder, force }: CopyOptions,
+): Promise<Compared> {
+  return await cli.progress((show) => {
+    const onProgress = ({ step }: { step: string }): void => show(`${step} ${fromSession}`);
+    return compared(cli, to, session, { from, fromSession, allowOlder, force, onProgress });
+  });
 }
 
 async function copyOne(
@@ -139,9 +198,7 @@ async function copyOne(
     const onProgress = ({ step }: { step: string }): void => show(`${step} ${fromSession}`);
     return await sayingHowToWait(session, () => sayingOtherPhone(() => copySession({ ...call, onProgress })));
   } catch (cause) {
-    // The hints of the library name its options.
-    if (isVaultError(cause, "CONFLICT") && !replace)
-      throw withHint(cause, "With `--replace` the source's version takes its place.");
+    // The hint of the library names its option.
     if (isVaultError(cause, "CORRUPT") && !allowOlder && cause.hint?.includes("allowOlder")) {
       throw withHint(cause, "Nothing was copied. `--allow-older` copies the newest whole version before it.");
     }
@@ -161,14 +218,6 @@ async function untilFreeOfRecords(
   if (state?.kind === "records") await untilFree(cli, { store, session }, options);
 }
 
-function isThere(facts: SessionFacts | undefined): facts is SessionFacts {
-  return facts?.saved !== undefined && facts.deleted === undefined;
-}
-
-function thereWords(there: SessionFacts | undefined): string {
-  return isThere(there) ? `, which has ${sessionWords(there)}` : "";
-}
-
 /** What programs are told of a copy. */
 interface Copied {
   readonly unchanged: boolean;
@@ -182,8 +231,4 @@ interface Copied {
 function reported({ files, bytes, unchanged, skipped, heldBy, ms }: CopyReport): Copied {
   const odd = { ...(skipped.length > 0 ? { skipped } : {}), ...(heldBy === undefined ? {} : { heldBy }) };
   return { unchanged, files, bytes, ...odd, ms: Math.round(ms) };
-}
-
-function withHint({ code, message, cause }: VaultError, hint: string): VaultError {
-  return new VaultError(code, message, { cause, hint });
 }

@@ -4,7 +4,9 @@ import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
 import { openSession, sessionWords, undeleteHint, untilWords } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { durationOf } from "../duration.ts";
+import { factsJson } from "../look/facts-json.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { SESSION } from "../session-argument.ts";
 import { durationWords } from "../terminal/words.ts";
 
 interface DeleteOptions extends CommonOptions, WaitOptions {
@@ -18,7 +20,7 @@ const RETAIN_MS = 7 * 24 * 60 * 60 * 1000;
 export function addDelete(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("delete"))))
     .description("Delete a session. `undelete` brings it back for a while.")
-    .argument("<session>", "name of the session")
+    .argument("<session>", SESSION)
     .option("--retain <duration>", "how long it can be brought back (default: 7d)", durationOf("--retain"))
     .addOption(new Option("--now", "delete it for good: nothing brings it back").conflicts("retain"))
     .helpGroup("Change:")
@@ -47,7 +49,7 @@ async function remove(cli: Cli, given: string, options: DeleteOptions): Promise<
     ? "for good: nothing brings it back, and its bot must be linked anew"
     : `for ${durationWords(retainMs)} \`wa-vault undelete\` brings it back`;
   if (options.dryRun) {
-    if (options.json) return cli.json({ ...told, dryRun: true, retainMs, facts });
+    if (options.json) return cli.json({ ...told, dryRun: true, retainMs, facts: factsJson(facts) });
     return cli.out.line(`Would delete ${sessionWords(facts)}: ${after}.`);
   }
   await cli.confirm(`Delete ${sessionWords(facts)}? ${after[0]?.toUpperCase()}${after.slice(1)}.`, options);

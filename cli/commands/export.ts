@@ -12,11 +12,12 @@ import {
   withReplace,
 } from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
+import { parseGeneration } from "../generation-argument.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { SESSION, sessionMeant } from "../session-argument.ts";
 import { type FileKeyOptions, keyOfNewFile } from "../session-file/file-key.ts";
 import { keptGeneration, refusedWords } from "../session-file/kept-generation.ts";
-import { contentWords, parseGeneration, stepWords } from "../session-file/words.ts";
+import { contentWords, stepWords } from "../session-file/words.ts";
 import { sizeWords } from "../terminal/words.ts";
 
 interface Options extends ReplaceOptions, FileKeyOptions {

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
+import { phoneOfStored } from "../../lib/copy-session/phone.ts";
 import { VaultError } from "../../lib/errors.ts";
-import { phoneOf } from "../../lib/session-file/phone.ts";
 import type { SessionState } from "../../lib/store.ts";
 import { underLease, untilFree, withWait } from "../change/lease.ts";
 import { withReplace } from "../change/replace.ts";
@@ -116,7 +116,7 @@ async function browserLink(
     refuseRecords(session, known);
     if (known?.current) await mayReplace(cli, session, known.current.at, options);
     // Whose it is only the profile tells: it is read before anybody scans anything.
-    const stored = known?.current && !options.otherPhone ? await phoneOf(store, session, signal) : undefined;
+    const stored = known?.current && !options.otherPhone ? await phoneOfStored(store, session, signal) : undefined;
     const refuses = (phone: string | undefined): VaultError | undefined => otherPhone(session, phone, stored, options);
     const refused = refuses(request.phone);
     if (refused) throw refused;

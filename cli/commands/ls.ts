@@ -5,7 +5,7 @@ import type { AddressedStore } from "../../address/store-from-url.ts";
 import { isMissing } from "../../lib/disk/errors.ts";
 import type { SessionSummary } from "../../lib/store.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
-import { errorJson } from "../error-json.ts";
+import { factsJson } from "../look/facts-json.ts";
 import { browserWords, holderWords, kindWords, stateMeaning, stateWords } from "../look/session-words.ts";
 import { withExamples, withStore } from "../options.ts";
 import { type Column, table } from "../terminal/table.ts";
@@ -22,7 +22,7 @@ export function addLs(program: Command, cli: Cli): void {
     .description("List the sessions of a store: what they are, when they were saved, and which process has them.")
     .helpGroup("Look:")
     .option("-l, --long", "more of each session: browser, key, kept generations, times")
-    .option("-a, --all", "also names of which nothing is stored")
+    .option("-a, --all", "all names, also those of which nothing is stored")
     .option("--names", "only the names, one a line: one request, however many there are")
     .action((options: ListOptions) => list(cli, options));
   withExamples(command, [
@@ -45,12 +45,7 @@ async function list(cli: Cli, options: ListOptions): Promise<void> {
   });
   const shown = found.filter((one) => options.all || one.problem || one.saved);
   if (options.json) {
-    const sessions = shown.map((one) => ({
-      ...one,
-      ...(one.problem ? { problem: errorJson(one.problem) } : {}),
-      ...(one.leaseProblem ? { leaseProblem: errorJson(one.leaseProblem) } : {}),
-    }));
-    return cli.json({ store: store.address, sessions });
+    return cli.json({ store: store.address, sessions: shown.map(factsJson) });
   }
   const rows = table(shown, columns(cli, options.long ?? false), cli.out.width);
   if (shown.length > 0) for (const line of rows) cli.out.line(line);

@@ -4,32 +4,34 @@ import { fromEnvironment } from "../../address/environment.ts";
 import { hasSecret, parseAddress } from "../../address/parse-address.ts";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { VaultError } from "../../lib/errors.ts";
+import type { Vault } from "../../lib/vault/vault.ts";
+import { type Compared, compared, comparedJson, comparedWords } from "../change/compare.ts";
 import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
-import { each, type Outcome, outcomeJson, throwFailed } from "../change/many.ts";
+import { each, type LeftOut, type Outcome, throwFailed } from "../change/many.ts";
 import { sayingOtherPhone } from "../change/other-phone.ts";
-import { sessionWords } from "../change/session.ts";
-import { type Cli, type CommonOptions, refuseSecret } from "../cli.ts";
-import { KINDS, type Moved, type OldKind, type OldSession, type OldSetup } from "../migrate/old-setup.ts";
+import { type ReplaceOptions, replacesAtOnce, unlessReplaced, withReplace } from "../change/replace.ts";
+import { type Cli, refuseSecret } from "../cli.ts";
+import { errorJson } from "../error-json.ts";
+import { FORMS, type Moved, type OldForm, type OldSession, type OldSetup } from "../migrate/old-setup.ts";
 import { openOld } from "../migrate/open-old.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { NEW_SESSION } from "../session-argument.ts";
 import { sizeWords } from "../terminal/words.ts";
 
-interface MigrateOptions extends CommonOptions, WaitOptions {
-  readonly from?: OldKind;
+interface MigrateOptions extends ReplaceOptions, WaitOptions {
+  readonly form?: OldForm;
   readonly only?: string[];
   readonly as?: string;
-  readonly replace?: boolean;
   readonly otherPhone?: boolean;
 }
 
 export function addMigrate(program: Command, cli: Cli): void {
-  const command = withWait(withChange(withStore(program.command("migrate"))))
+  const command = withWait(withReplace(withChange(withStore(program.command("migrate")))))
     .description("Move all sessions of another package into a store. The old setup is only read.")
     .argument("[old]", "its directory or address, without a password [env: WA_VAULT_FROM]")
-    .addOption(new Option("--from <kind>", "what it is, where that is not seen").choices(KINDS))
+    .addOption(new Option("--form <form>", "only what is of this form").choices(FORMS))
     .option("--only <names...>", "only these of its sessions")
-    .option("--as <name>", "name of the session in the store, where there is only one")
-    .option("--replace", "also where the store has another version of a browser's session")
+    .option("--as <name>", `${NEW_SESSION}, where only one is moved`)
     .option("--other-phone", "with --replace, also the session of another phone")
     .helpGroup("Keep:")
     .action((old: string | undefined, options: MigrateOptions) => migrate(cli, old, options));
@@ -51,29 +53,28 @@ async function migrate(cli: Cli, given: string | undefined, options: MigrateOpti
     });
   }
   const store = await cli.store(options);
-  const { setup, address } = await openOld(cli, old, options.from);
-  const sessions = wantedOf(setup, address, options);
-  const told = { store: store.address, from: address };
-  if (!options.dryRun && options.replace) {
-    const question = `Replace what ${store.address} has of ${sessions.length} sessions of ${address}?`;
-    await cli.confirm(question, options);
-  }
+  const { setup, place, path } = await openOld(cli, old, options.form);
+  const sessions = wantedOf(setup, place, options);
+  const isOneOfSeveral = sessions.length > 1;
   const byName = new Map(sessions.map((one) => [keyOf(one), one]));
-  const outcomes = await cli.progress((show) =>
-    each(cli, [...byName.keys()], async (name) => {
-      const one = byName.get(name);
-      if (!one) throw new VaultError("ABSENT", `There is no session ${name}.`);
-      refuseTwice(one, sessions);
-      const to = options.dryRun ? new MemoryStore({ onWarning: (message) => cli.warn(message) }) : store;
-      if (!options.dryRun) await untilFree(cli, { store, session: one.session }, options);
-      const moved = await moveOne(cli, one, to, options, show);
-      return { ...moved, ...(await thereOf(cli, store, one, options)) };
-    }),
-  );
+  const outcomes = await each(cli, [...byName.keys()], async (name): Promise<Told> => {
+    const one = byName.get(name);
+    if (!one) throw new VaultError("ABSENT", `There is no session ${name}.`);
+    refuseTwice(one, sessions);
+    if (options.dryRun) return await dryRunOf(cli, one, store);
+    await untilFree(cli, { store, session: one.session }, options);
+    const question = `Replace what ${store.address} has of ${one.session} by ${one.name} of ${place}?`;
+    return await unlessReplaced(cli, isOneOfSeveral ? undefined : question, options, (replace) =>
+      moveOne(cli, one, store, { replace, otherPhone: options.otherPhone }),
+    );
+  });
   if (options.json) {
-    const listed = outcomes.map((one) => jsonOf(one, byName));
-    cli.json({ ...told, ...(options.dryRun ? { dryRun: true } : {}), sessions: listed, left: setup.left });
-  } else print(cli, outcomes, byName, options);
+    const told = { store: store.address, ...(path === undefined ? { from: place } : { path }) };
+    const replaces = replacesAtOnce(options, isOneOfSeveral);
+    const listed = outcomes.map((one) => jsonOf(one, byName, replaces));
+    const left = setup.left.map((session): LeftOut => ({ session, reason: "no session" }));
+    cli.json({ ...told, ...(options.dryRun ? { dryRun: true } : {}), sessions: listed, left });
+  } else print(cli, outcomes, byName, options, isOneOfSeveral);
   if (!options.json && setup.left.length > 0) cli.note(`Left out, no sessions: ${setup.left.join(", ")}.`);
   throwFailed(outcomes, options.dryRun ? "moved if this were no dry run" : "moved");
   if (!options.json && !options.dryRun) {
@@ -81,43 +82,42 @@ async function migrate(cli: Cli, given: string | undefined, options: MigrateOpti
   }
 }
 
-/** In a dry run the session is moved into a store in memory: what is told is what would come. */
 async function moveOne(
   cli: Cli,
   one: OldSession,
-  to: MemoryStore | AddressedStore,
-  { replace = false, otherPhone = false }: MigrateOptions,
-  show: (text: string) => void,
+  to: Vault,
+  { replace, otherPhone = false }: { readonly replace: boolean; readonly otherPhone?: boolean | undefined },
 ): Promise<Moved> {
-  const onStep = (step: string): void => show(`${step} ${one.name}`);
   const onWarning = (message: string): void => cli.warn(message);
-  const call = { to, replace, otherPhone, signal: cli.signal, onStep, onWarning };
-  return await sayingHowToWait(one.session, () => sayingOtherPhone(() => one.move(call)));
+  return await cli.progress(async (show) => {
+    const onStep = (step: string): void => show(`${step} ${one.name}`);
+    const call = { to, replace, otherPhone, signal: cli.signal, onStep, onWarning };
+    return await sayingHowToWait(one.session, () => sayingOtherPhone(() => one.move(call)));
+  });
 }
 
-/** In a dry run, what the store has of the session. */
-async function thereOf(
-  cli: Cli,
-  store: AddressedStore,
-  { session }: OldSession,
-  { dryRun }: MigrateOptions,
-): Promise<{ there?: string }> {
-  if (!dryRun) return {};
-  const facts = await store.facts({ session, signal: cli.signal });
-  return facts?.saved && !facts.deleted ? { there: sessionWords(facts) } : {};
+/** Moves the session into a store in memory, and compares: what is told is what would come. */
+async function dryRunOf(cli: Cli, one: OldSession, store: AddressedStore): Promise<Told> {
+  const scratch = new MemoryStore({ onWarning: (message) => cli.warn(message) });
+  const moved = await moveOne(cli, one, scratch, { replace: false });
+  const found = await cli.progress((show) => {
+    show(`comparing ${one.name}`);
+    return compared(cli, store, one.session, { from: scratch });
+  });
+  return { ...moved, unchanged: found.unchanged, found };
 }
 
-function wantedOf(setup: OldSetup, address: string, { only, as, from }: MigrateOptions): OldSession[] {
-  const all = setup.sessions.filter(({ kind }) => from === undefined || kind === from);
+function wantedOf(setup: OldSetup, place: string, { only, as, form }: MigrateOptions): OldSession[] {
+  const all = setup.sessions.filter((one) => form === undefined || one.form === form);
   if (all.length === 0) {
-    throw new VaultError("ABSENT", `${address} has no session${from ? ` of ${from}` : " of a setup that is known"}.`, {
-      hint: `Known are ${KINDS.join(", ")}.${setup.left.length > 0 ? ` There is ${setup.left.slice(0, 5).join(", ")}.` : ""}`,
+    throw new VaultError("ABSENT", `${place} has no session${form ? ` of ${form}` : " of a setup that is known"}.`, {
+      hint: `Known are ${FORMS.join(", ")}.${setup.left.length > 0 ? ` There is ${setup.left.slice(0, 5).join(", ")}.` : ""}`,
     });
   }
   const isOne = (one: OldSession, name: string): boolean => [one.name, one.session].includes(name);
   const absent = only?.find((name) => !all.some((one) => isOne(one, name)));
   if (absent !== undefined) {
-    throw new VaultError("ABSENT", `${address} has no session ${absent}.`, {
+    throw new VaultError("ABSENT", `${place} has no session ${absent}.`, {
       hint: `It has ${all.map(({ name }) => name).join(", ")}.`,
     });
   }
@@ -142,25 +142,32 @@ function refuseTwice(one: OldSession, all: readonly OldSession[]): void {
   });
 }
 
-function keyOf({ kind, name }: OldSession): string {
-  return `${kind} ${name}`;
+function keyOf({ form, name }: OldSession): string {
+  return `${form} ${name}`;
 }
 
-type Told = Moved & { readonly there?: string };
+type Told = Moved & {
+  /** In a dry run. */
+  readonly found?: Compared;
+};
 
 function print(
   cli: Cli,
   outcomes: readonly Outcome<Told>[],
   byName: ReadonlyMap<string, OldSession>,
-  { dryRun = false }: MigrateOptions,
+  options: MigrateOptions,
+  isOneOfSeveral: boolean,
 ): void {
   for (const { session: key, result, error } of outcomes) {
     const { name = key, session = "" } = byName.get(key) ?? {};
-    const arrow = `${name} to ${session}`;
     if (error) cli.out.line(`${name}: ${error.code}: ${error.message}`);
-    else if (result?.there) cli.out.line(`Would compare ${name} with ${result.there}, which is there already.`);
-    else if (result?.unchanged) cli.out.line(`${session} was there already: it has all of ${name}.`);
-    else if (result) cli.out.line(`${dryRun ? "Would move" : "Moved"} ${arrow} (${amountOf(result)}).`);
+    else if (result?.unchanged) {
+      cli.out.line(`${session} ${options.dryRun ? "is" : "was"} there already: it has all of ${name}.`);
+    } else if (result) {
+      const there = result.found ? comparedWords(cli, result.found, options, isOneOfSeveral) : "";
+      const done = `${options.dryRun ? "Would move" : "Moved"} ${name} to ${session}`;
+      cli.out.line(`${done} (${amountOf(result)}).${there}`);
+    }
     for (const warning of result?.warnings ?? []) cli.warn(`${name}: ${warning}`);
   }
 }
@@ -169,9 +176,16 @@ function amountOf({ files, bytes }: Moved): string {
   return bytes === undefined ? `${files} records` : `${files} files, ${sizeWords(bytes)}`;
 }
 
-function jsonOf(outcome: Outcome<Told>, byName: ReadonlyMap<string, OldSession>): object {
-  const { name, session, kind } = byName.get(outcome.session) ?? {};
-  return { ...outcomeJson(outcome), session, name, kind };
+function jsonOf(
+  { session: key, result, error }: Outcome<Told>,
+  byName: ReadonlyMap<string, OldSession>,
+  replaces: boolean,
+): object {
+  const { name, session = key, form, kind } = byName.get(key) ?? {};
+  const { found, ...moved } = result ?? {};
+  const target = found ? comparedJson(found, replaces) : {};
+  const what = { session, name, form, kind };
+  return { ...what, ...(error ? { error: errorJson(error) } : { ...moved, ...target }) };
 }
 
 /** A directory has no password; an address may have one. */

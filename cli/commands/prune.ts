@@ -3,12 +3,14 @@ import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, outcomeJson, throwFailed } from "../change/many.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
-import { sessionMeant } from "../session-argument.ts";
+import { SESSION, sessionMeant } from "../session-argument.ts";
 
 export function addPrune(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("prune"))))
-    .description("Remove what no kept version of a session needs. Bots do it by themselves, in time.")
-    .argument("[session]", "name of the session (default: all of them)")
+    .description(
+      "Remove what no kept version of a session needs. Without a name, of all sessions. Bots do it by themselves, in time.",
+    )
+    .argument("[session]", SESSION)
     .helpGroup("Change:")
     .action((given: string | undefined, options: CommonOptions & WaitOptions) => prune(cli, given, options));
   withExamples(command, [

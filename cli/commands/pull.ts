@@ -7,10 +7,11 @@ import { isPlaceFree, type PulledPlace, type PullForm, placeOf } from "../../lib
 import { type PullReport, pullSession } from "../../lib/local-session/pull-session.ts";
 import { type ReplaceOptions, replacesAtOnce, replaceWords, unlessReplaced, withReplace } from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
+import { parseGeneration } from "../generation-argument.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { SESSION, sessionMeant } from "../session-argument.ts";
 import { keptGeneration, refusedWords } from "../session-file/kept-generation.ts";
-import { contentWords, parseGeneration, stepWords } from "../session-file/words.ts";
+import { contentWords, stepWords } from "../session-file/words.ts";
 
 interface Options extends ReplaceOptions {
   readonly form?: PullForm;

@@ -1,21 +1,30 @@
 import type { Command } from "commander";
-import type { RekeyReport } from "../../lib/vault/vault.ts";
 import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
-import { sessionMeant } from "../session-argument.ts";
+import { SESSION, sessionMeant } from "../session-argument.ts";
 
 interface RekeyOptions extends CommonOptions, WaitOptions {
   readonly all?: boolean;
+}
+
+/** What has become of one session. */
+interface Rekeyed {
+  readonly unchanged: boolean;
+  readonly keyId: string;
+  /** Numbers of the generations that were encrypted anew. */
+  readonly rekeyed: readonly number[];
+  /** How many entries of the log were. */
+  readonly entries: number;
 }
 
 export function addRekey(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("rekey"))))
     .summary("Encrypt a session anew with the first key of WA_VAULT_KEY")
     .description("Encrypt a session anew with the first key of WA_VAULT_KEY, also what was stored without one.")
-    .argument("[session]", "name of the session")
-    .option("--all", "all sessions of the store")
+    .argument("[session]", SESSION)
+    .option("-a, --all", "all sessions; one that fails stops no other")
     .helpGroup("Change:")
     .action((given: string | undefined, options: RekeyOptions) => rekey(cli, given, options));
   withExamples(command, [
@@ -40,12 +49,12 @@ async function rekey(cli: Cli, given: string | undefined, options: RekeyOptions)
   }
   await cli.confirm(`Encrypt ${what} anew with the first key? What was stored otherwise is removed.`, options);
   const outcomes = await cli.progress((show) =>
-    each(cli, sessions, async (session) => {
+    each(cli, sessions, async (session): Promise<Rekeyed> => {
       show(`encrypting ${session}`);
       const place = { store, session };
       const report = await underLease(cli, place, options, (lease) => store.rekey({ session, lease, signal }));
-      const { keyId, generations, entries } = report;
-      return { unchanged: generations.length === 0 && entries === 0, keyId, generations, entries };
+      const { keyId, generations: rekeyed, entries } = report;
+      return { unchanged: rekeyed.length === 0 && entries === 0, keyId, rekeyed, entries };
     }),
   );
   if (given !== undefined) {
@@ -65,8 +74,8 @@ async function rekey(cli: Cli, given: string | undefined, options: RekeyOptions)
   throwFailed(outcomes, "encrypted anew");
 }
 
-function words(session: string, { keyId, generations, entries }: RekeyReport): string {
-  if (generations.length === 0 && entries === 0) return `${session} is encrypted with key ${keyId} already.`;
-  const which = generations.length === 0 ? "its log" : `generation ${generations.join(", ")}`;
+function words(session: string, { unchanged, keyId, rekeyed }: Rekeyed): string {
+  if (unchanged) return `${session} is encrypted with key ${keyId} already.`;
+  const which = rekeyed.length === 0 ? "its log" : `generation ${rekeyed.join(", ")}`;
   return `Encrypted ${session} anew with key ${keyId}: ${which}.`;
 }

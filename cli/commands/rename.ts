@@ -6,14 +6,16 @@ import { sayingHowToWait, type WaitOptions, withWait } from "../change/lease.ts"
 import { newNameOf } from "../change/new-name.ts";
 import { type MeantSession, openSession, refuseAbsent, sessionWords, undeleteHint } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
+import { factsJson } from "../look/facts-json.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { NEW_SESSION, SESSION } from "../session-argument.ts";
 import { sizeWords } from "../terminal/words.ts";
 
 export function addRename(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("rename"))))
     .description("Give a session another name, for a bot whose clientId changes.")
-    .argument("<session>", "name now")
-    .argument("<new>", "new name, as it is stored or as the bot has it")
+    .argument("<session>", SESSION)
+    .argument("<new>", NEW_SESSION)
     .helpGroup("Change:")
     .action((given: string, wanted: string, options: CommonOptions & WaitOptions) =>
       rename(cli, given, wanted, options),
@@ -39,7 +41,7 @@ async function rename(cli: Cli, given: string, wanted: string, options: CommonOp
   await refuseTaken(cli, meant, newSession);
   const what = `${sessionWords(facts)} to ${newSession}`;
   if (options.dryRun) {
-    if (options.json) return cli.json({ ...done, dryRun: true, facts });
+    if (options.json) return cli.json({ ...done, dryRun: true, facts: factsJson(facts) });
     return cli.out.line(`Would rename ${what}.`);
   }
   await cli.confirm(`Rename ${what}? Its older generations stay behind, and go with the old name.`, options);

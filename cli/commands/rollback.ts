@@ -1,11 +1,14 @@
 import { type Command, Option } from "commander";
 import { VaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, SessionState } from "../../lib/store.ts";
-import { chooseGeneration, generationsTable, refuseRisk, riskWords } from "../change/generations.ts";
 import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
+import { refuseRisk, riskWords } from "../change/rollback-risk.ts";
 import { openSession, refuseAbsent } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
+import { chooseGeneration } from "../generation-argument.ts";
+import { generationRows } from "../look/generation-rows.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { SESSION } from "../session-argument.ts";
 import { ageWords, sizeWords } from "../terminal/words.ts";
 
 /** How a person names a generation. */
@@ -19,7 +22,7 @@ export interface RollbackOptions extends CommonOptions, WaitOptions {
 export function addRollback(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("rollback"))))
     .description("Make an older version of a browser's session the current one. Nothing is deleted.")
-    .argument("<session>", "name of the session")
+    .argument("<session>", SESSION)
     .argument("[generation]", "its number; without one the kept versions are listed, and you are asked")
     .addOption(
       new Option("--proven", "the newest one that a bot was ready with, and that was not refused").conflicts("steps"),
@@ -73,8 +76,9 @@ async function rollback(cli: Cli, given: string, number: string | undefined, opt
 
 /** Lists what is kept, and asks. */
 async function askWhich(cli: Cli, session: string, state: SessionState): Promise<GenerationInfo> {
+  const shown = { kind: state.kind, kept: state.generations, saved: state.current };
   const numbers = state.generations.map(({ generation }) => generation).join(", ");
-  for (const line of generationsTable(state, cli.err.width)) cli.err.line(line);
+  for (const line of generationRows(shown, cli.err)) cli.err.line(line);
   const hint = `Name one of ${numbers}, or \`--proven\`, or \`--steps 1\`.`;
   const answer = await cli.ask(`Which generation of ${session} shall be the current one?`, hint);
   if (answer === "") throw new VaultError("CANCELLED", "Nothing was changed.");

@@ -5,11 +5,12 @@ import type { HistoryEntry, SessionDetails } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { errorJson } from "../error-json.ts";
+import { factsJson } from "../look/facts-json.ts";
 import { generationRows } from "../look/generation-rows.ts";
 import { historyRows } from "../look/history-rows.ts";
 import { type RecordsFacts, sessionFacts } from "../look/session-facts.ts";
 import { withExamples, withStore } from "../options.ts";
-import { sessionMeant } from "../session-argument.ts";
+import { SESSION, sessionMeant } from "../session-argument.ts";
 import { facts } from "../terminal/facts.ts";
 
 interface ShowOptions extends CommonOptions {
@@ -19,7 +20,7 @@ interface ShowOptions extends CommonOptions {
 export function addShow(program: Command, cli: Cli): void {
   const command = withStore(program.command("show"))
     .description("Show all that is known of one session: what is saved, what a restore brings, which process has it.")
-    .argument("<session>", "its name, as stored or as in your bot's code")
+    .argument("<session>", SESSION)
     .helpGroup("Look:")
     .option("--history", "also every entry of its log, newest first")
     .action((session: string, options: ShowOptions) => show(cli, session, options));
@@ -41,8 +42,7 @@ async function show(cli: Cli, given: string, options: ShowOptions): Promise<void
   if (options.json) {
     return cli.json({
       store: store.address,
-      ...details,
-      ...(details.leaseProblem ? { leaseProblem: errorJson(details.leaseProblem) } : {}),
+      ...factsJson(details),
       ...(records ? { records: "problem" in records ? { problem: errorJson(records.problem) } : records } : {}),
       ...(options.history ? { history: history.map(forPrograms) } : {}),
     });

@@ -3,12 +3,14 @@ import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
 import { openSession, sessionWords } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
+import { factsJson } from "../look/facts-json.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { SESSION } from "../session-argument.ts";
 
 export function addUndelete(program: Command, cli: Cli): void {
   const command = withWait(withChange(withStore(program.command("undelete"))))
     .description("Bring a deleted session back, as after a logout.")
-    .argument("<session>", "name of the session")
+    .argument("<session>", SESSION)
     .helpGroup("Repair:")
     .action((given: string, options: CommonOptions & WaitOptions) => undelete(cli, given, options));
   withExamples(command, [
@@ -28,7 +30,7 @@ async function undelete(cli: Cli, given: string, options: CommonOptions & WaitOp
   if (!facts.deleted) throw new VaultError("ABSENT", `Could not undelete ${session}: it was never saved.`);
   if (!facts.saved) throw gone(session, facts.deleted.at);
   if (options.dryRun) {
-    if (options.json) return cli.json({ ...told, dryRun: true, facts });
+    if (options.json) return cli.json({ ...told, dryRun: true, facts: factsJson(facts) });
     return cli.out.line(`Would bring ${sessionWords(facts)} back.`);
   }
   const advice = "WhatsApp accepts it only while the phone still lists the device.";

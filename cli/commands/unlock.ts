@@ -5,6 +5,7 @@ import type { SessionFacts } from "../../lib/store.ts";
 import { type MeantSession, minuteOf, openSession } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
+import { SESSION } from "../session-argument.ts";
 import { ageWords, durationWords } from "../terminal/words.ts";
 
 type HeldFacts = NonNullable<SessionFacts["lease"]>;
@@ -17,7 +18,7 @@ const TTL_MS = 60_000;
 export function addUnlock(program: Command, cli: Cli): void {
   const command = withChange(withStore(program.command("unlock")))
     .description("End the lease that a bot has left whose machine is gone.")
-    .argument("<session>", "name of the session")
+    .argument("<session>", SESSION)
     .helpGroup("Repair:")
     .action((given: string, options: CommonOptions) => unlock(cli, given, options));
   withExamples(command, [

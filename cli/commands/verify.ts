@@ -4,25 +4,27 @@ import { checkJson, checkRows, nextSteps } from "../look/check-rows.ts";
 import { type CheckedSession, checkSession } from "../look/check-session.ts";
 import { verdictOf } from "../look/verdict.ts";
 import { withExamples, withStore } from "../options.ts";
-import { sessionMeant } from "../session-argument.ts";
+import { SESSION, sessionMeant } from "../session-argument.ts";
 import { wrap } from "../terminal/width.ts";
 
 interface VerifyOptions extends CommonOptions {
-  readonly all?: boolean;
+  readonly history?: boolean;
   readonly deep?: boolean;
 }
 
 export function addVerify(program: Command, cli: Cli): void {
   const command = withStore(program.command("verify"))
-    .description("Read what is stored of sessions, and check every byte of it. Nothing is changed.")
-    .argument("[session...]", "names of sessions; all of the store when none is named")
+    .description(
+      "Read what is stored of sessions, and check every byte of it. Without a name, of all sessions. Nothing is changed.",
+    )
+    .argument("[session...]", SESSION)
     .helpGroup("Look:")
-    .option("-a, --all", "every generation that is kept, and every entry of the log; else the current generation")
+    .option("--history", "also every older generation that is kept, and every entry of the log")
     .option("--deep", "verify databases that were verified before they were stored once more, in a temporary folder")
     .action((sessions: string[], options: VerifyOptions) => verify(cli, sessions, options));
   withExamples(command, [
     ["verify --store file:./sessions", "the current generation of every session"],
-    ["verify support --all", "all that is kept of one session, of the store in WA_VAULT_STORE"],
+    ["verify support --history", "all that is kept of one session, of the store in WA_VAULT_STORE"],
     ["verify --json", "for a script or a nightly job: exit code 5 when something is damaged"],
   ]);
 }
@@ -35,11 +37,16 @@ async function verify(cli: Cli, given: readonly string[], options: VerifyOptions
   if (given.length === 0) for await (const name of store.sessions({ signal })) names.push(name);
   const wanted = [...new Set(names)].sort();
   const checked: CheckedSession[] = [];
-  const { all = false, deep = false } = options;
+  const { history = false, deep = false } = options;
   await cli.progress(async (show) => {
     for (const [index, session] of wanted.entries()) {
       const where = wanted.length === 1 ? session : `${session} (${index + 1} of ${wanted.length})`;
-      const one = await checkSession(store, session, { all, deep, signal, show: (text) => show(`${where}: ${text}`) });
+      const one = await checkSession(store, session, {
+        all: history,
+        deep,
+        signal,
+        show: (text) => show(`${where}: ${text}`),
+      });
       checked.push(one);
       // A store that does not answer must not be asked for each of a thousand sessions.
       if (one.problem?.code === "UNAVAILABLE") for await (const _ of store.sessions({ signal })) break;

@@ -90,7 +90,7 @@ export function checkJson({ session, checks, entries, problem }: CheckedSession)
   return {
     session,
     good: problem === undefined && entries.length === 0 && checks.every((check) => !check.problem),
-    generations: checks.map(({ generation, ...check }) => ({
+    checked: checks.map(({ generation, ...check }) => ({
       ...generation,
       ...check,
       ...(check.problem ? { problem: errorJson(check.problem) } : {}),

@@ -1,15 +1,22 @@
-import type { SessionDetails } from "../../lib/store.ts";
+import type { GenerationInfo } from "../../lib/store.ts";
 import type { Output } from "../terminal/output.ts";
 import { table } from "../terminal/table.ts";
 import { ageWords, sizeWords } from "../terminal/words.ts";
-import { markWords } from "./session-words.ts";
+import { isOfOtherPhone, markWords } from "./session-words.ts";
+
+/** Generations of a session, as a table shows them. */
+export interface ShownGenerations {
+  readonly kind?: "profile" | "records" | undefined;
+  /** Oldest first. */
+  readonly kept: readonly GenerationInfo[];
+  /** The current one, or of a deleted session the one that `undelete` brings back. */
+  readonly saved?: GenerationInfo | undefined;
+  readonly deleted?: object | undefined;
+}
 
 /** The generations of a session as a table, newest first. */
-export function generationRows({ kept, saved, kind, deleted }: SessionDetails, out: Output): string[] {
+export function generationRows({ kept, saved, kind, deleted }: ShownGenerations, out: Output): string[] {
   const now = Date.now();
-  const phones = [...new Set(kept.flatMap(({ pairing }) => (pairing === undefined ? [] : [pairing])))];
-  const phoneOf = (pairing: string | undefined): string =>
-    pairing === undefined || phones.length < 2 ? "" : `phone ${phones.indexOf(pairing) + 1}`;
   return table(
     [...kept].reverse(),
     [
@@ -23,13 +30,14 @@ export function generationRows({ kept, saved, kind, deleted }: SessionDetails, o
       { title: kind === "records" ? "RECORDS" : "FILES", align: "right", of: ({ files }) => String(files) },
       {
         title: "MARKS",
-        of: (one) => {
-          const { generation } = saved ?? {};
-          const current = generation === one.generation ? [deleted ? "undelete brings it back" : "current"] : [];
-          return [...current, ...(one.proven ? ["proven"] : []), ...markWords(one)].join(", ");
-        },
+        of: (one) =>
+          [
+            ...(saved?.generation === one.generation ? [deleted ? "undelete brings it back" : "current"] : []),
+            ...(one.proven ? ["proven"] : []),
+            ...markWords(one),
+            ...(saved && isOfOtherPhone(saved, one) ? ["of another phone"] : []),
+          ].join(", "),
       },
-      { title: "PHONE", of: ({ pairing }) => phoneOf(pairing) },
       { title: "KEY", of: ({ keyId }) => keyId ?? "" },
     ],
     out.width,

@@ -1,6 +1,6 @@
 import type { GenerationInfo, ProfileFacts, SessionFacts, SessionSummary } from "../../lib/store.ts";
 import type { Meaning } from "../terminal/output.ts";
-import { ageWords, durationWords } from "../terminal/words.ts";
+import { ageWords, durationWords, leftWords } from "../terminal/words.ts";
 
 /** What a session consists of. */
 export function kindWords(kind: SessionSummary["kind"]): string {
@@ -34,7 +34,7 @@ export function stateWords(one: SessionSummary, now: number): string {
   if (!one.deleted) return one.saved ? markWords(one.saved).join(", ") : "nothing saved";
   if (!one.saved) return "deleted for good";
   const left = one.deleted.until.getTime() - now;
-  const back = left > 0 ? `can be undeleted for ${durationWords(left)}` : "about to be removed";
+  const back = left > 0 ? `can be undeleted for ${leftWords(left)}` : "about to be removed";
   return `deleted ${ageWords(one.deleted.at, now)}, ${back}`;
 }
 
@@ -52,4 +52,9 @@ export function markWords({ rejected, suspect, beforeDeletion }: GenerationInfo)
     ...(suspect ? ["did not verify when it was saved"] : []),
     ...(beforeDeletion ? ["of an earlier link"] : []),
   ];
+}
+
+/** Whether two generations are of two phones for certain. */
+export function isOfOtherPhone(one: GenerationInfo, other: GenerationInfo): boolean {
+  return one.pairing !== undefined && other.pairing !== undefined && one.pairing !== other.pairing;
 }

@@ -2,9 +2,9 @@
 // setup.
 import type { Vault } from "../../lib/vault/vault.ts";
 
-/** The setups that are known, as `--from` names them. */
-export const KINDS = ["local-auth", "wwebjs-mongo", "wwebjs-aws-s3", "zips", "multi-file", "wapi"] as const;
-export type OldKind = (typeof KINDS)[number];
+/** The setups that are known, as `--form` names them. */
+export const FORMS = ["local-auth", "wwebjs-mongo", "wwebjs-aws-s3", "zips", "multi-file", "wapi"] as const;
+export type OldForm = (typeof FORMS)[number];
 
 /** What has become of one session. */
 export interface Moved {
@@ -30,7 +30,8 @@ export interface MoveOptions {
 
 /** One session of an old setup. */
 export interface OldSession {
-  readonly kind: OldKind;
+  readonly form: OldForm;
+  readonly kind: "profile" | "records";
   /** Its name there. */
   readonly name: string;
   /** Its name in a store of this package. */
@@ -43,6 +44,6 @@ export interface OldSession {
 /** What an old setup has. */
 export interface OldSetup {
   readonly sessions: readonly OldSession[];
-  /** What lies beside the sessions, and is none: for people. */
+  /** Names of what lies beside the sessions, and is none. */
   readonly left: readonly string[];
 }

@@ -7,7 +7,7 @@ import { redisClient } from "../../address/schemes/redis.ts";
 import { openBucket } from "../../address/schemes/s3.ts";
 import { safeCause, safeMessage, VaultError } from "../../lib/errors.ts";
 import { wapiSessions } from "../../lib/wapi/index.ts";
-import type { OldKind, OldSession, OldSetup } from "./old-setup.ts";
+import type { OldForm, OldSession, OldSetup } from "./old-setup.ts";
 import { wapiSession } from "./wapi.ts";
 import { remoteAuthName, type WriteZip, zipSession } from "./zips.ts";
 
@@ -96,12 +96,12 @@ export async function oldRedis(address: Address, { secret, closeAtEnd }: ServerO
   return { sessions: uuids.map((uuid) => wapiSession({ uuid, redis, prefix }, secret)), left: [] };
 }
 
-function zipSetup(kind: OldKind, found: readonly { name: string; write: WriteZip }[]): OldSetup {
+function zipSetup(form: OldForm, found: readonly { name: string; write: WriteZip }[]): OldSetup {
   const sessions: OldSession[] = [];
   const left: string[] = [];
   for (const { name, write } of found.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const session = remoteAuthName(name);
-    if (session) sessions.push(zipSession(kind, name, session, write));
+    if (session) sessions.push(zipSession(form, name, session, write));
     else left.push(name);
   }
   return { sessions, left };

@@ -3,7 +3,7 @@ import { copySession } from "../../lib/copy-session.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { SessionStore } from "../../lib/store.ts";
 import { newNameOf } from "../change/new-name.ts";
-import type { OldKind, OldSession } from "./old-setup.ts";
+import type { OldForm, OldSession } from "./old-setup.ts";
 
 /** Writes what an old setup has of a session as a zip at `path`. */
 export type WriteZip = (path: string, signal: AbortSignal, onWarning: (message: string) => void) => Promise<void>;
@@ -21,12 +21,13 @@ export function remoteAuthName(name: string): string | undefined {
 }
 
 /** A session of a browser that an old setup gives as a zip. */
-export function zipSession(kind: OldKind, name: string, session: string, write: WriteZip): OldSession {
+export function zipSession(form: OldForm, name: string, session: string, write: WriteZip): OldSession {
   return {
-    kind,
+    form,
+    kind: "profile",
     name,
     session,
-    as: (given) => zipSession(kind, name, newNameOf(session, given), write),
+    as: (given) => zipSession(form, name, newNameOf(session, given), write),
     async move({ to, replace, otherPhone, signal, onStep, onWarning }) {
       const from = zipSource((path) => write(path, signal, onWarning));
       const onProgress = ({ step }: { step: string }): void => onStep(step);

@@ -1,5 +1,4 @@
 import type { CopyProgress } from "../../lib/copy-session.ts";
-import { VaultError } from "../../lib/errors.ts";
 import { sizeWords } from "../terminal/words.ts";
 
 const STEPS: Readonly<Record<CopyProgress["step"], string>> = {
@@ -22,13 +21,4 @@ export function contentWords(
 ): string {
   const what = kind === "records" ? "record" : "file";
   return `${files} ${what}${files === 1 ? "" : "s"}, ${sizeWords(bytes)}`;
-}
-
-/** The number of a generation on the command line. @throws `INVALID` */
-export function parseGeneration(text: string): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(number) && number > 0) return number;
-  throw new VaultError("INVALID", "The number of a generation is a whole number.", {
-    hint: "`wa-vault show` lists the generations of a session.",
-  });
 }

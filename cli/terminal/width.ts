@@ -58,9 +58,9 @@ export function safeLines(text: string, isColoured: boolean): string {
 }
 
 /** A value as JSON in which nothing is left that a terminal obeys: the standard escapes the first 32 characters only. */
-export function safeJson(value: unknown): string {
+export function safeJson(value: unknown, replacer?: (name: string, value: unknown) => unknown): string {
   const escaped = (letter: string): string => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value).replaceAll(UNSAFE, escaped);
+  return JSON.stringify(value, replacer).replaceAll(UNSAFE, escaped);
 }
 
 /** Lines of at most this width, broken between words; a word that is longer is not broken. */

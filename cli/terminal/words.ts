@@ -21,6 +21,13 @@ export function durationWords(ms: number): string {
   return `${Math.trunc(ms / unitMs)} ${unit}`;
 }
 
+/**
+ * How much is left of a time, in milliseconds, for people: `7 d` still, a few seconds after a week has begun.
+ */
+export function leftWords(ms: number): string {
+  return durationWords(ms + Math.min(60_000, ms / 100));
+}
+
 /** How long ago `at` was at `now`: `5 min ago`; `just now` also for times that are a little ahead. */
 export function ageWords(at: Date, now: number = Date.now()): string {
   const ms = now - at.getTime();

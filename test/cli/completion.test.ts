@@ -54,7 +54,7 @@ describe("completion", () => {
     // The part that the bot's code has, where it means one session.
     expect(await complete("wa-vault show su")).toEqual(["support"]);
     expect(await complete("wa-vault show sa")).toEqual([]);
-    expect(await complete("wa-vault --no-color verify Baileys-sales --all B")).toEqual(["Baileys-sales"]);
+    expect(await complete("wa-vault --no-color verify Baileys-sales --history B")).toEqual(["Baileys-sales"]);
   });
 
   it("knows where no name of a session stands", async () => {

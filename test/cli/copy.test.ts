@@ -45,13 +45,84 @@ describe("wa-vault copy", () => {
     expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining("onto itself") });
   });
 
-  it("replaces another version only when it is told to, and asks", async () => {
-    await saveBrowser(target.store(), session, [{ value: "another" }]);
-    expect(await cli(["support"])).toMatchObject({ code: 9, stderr: expect.stringContaining("--replace") });
-    expect(await cli(["support", "--replace"])).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
-    expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("another"));
-    expect(await cli(["support", "--replace", "--yes"])).toMatchObject({ code: 0 });
-    expect(await restored(target.store(), session, places.folder())).toEqual(profileFiles("2"));
+  describe("where the target has another version", () => {
+    const there = () => restored(target.store(), session, places.folder());
+    beforeEach(async () => {
+      await saveBrowser(target.store(), session, [{ value: "another" }]);
+    });
+
+    it("refuses without a person, and names --replace", async () => {
+      const { code, stderr } = await cli(["support", "--json"]);
+      expect(code).toBe(9);
+      const { error } = JSON.parse(stderr);
+      expect(error).toMatchObject({ code: "CONFLICT", hint: expect.stringContaining("`--replace`") });
+      expect(await there()).toEqual(profileFiles("another"));
+    });
+
+    it.each([["--replace"], ["--yes"], ["-y"]])("replaces it with %s, without a question", async (option) => {
+      expect(await cli(["support", option])).toMatchObject({ code: 0, stderr: expect.not.stringContaining("[y/N]") });
+      expect(await there()).toEqual(profileFiles("2"));
+    });
+
+    it("asks at a terminal, with --replace not", async () => {
+      const ask = (input: string, ...args: string[]) =>
+        runCli(["copy", "support", "--to", target.address, "--store", places.main.address, ...args], {
+          columns: 200,
+          input,
+        });
+      expect(await ask("n\n")).toMatchObject({ code: 130, stderr: expect.stringContaining("[y/N]") });
+      expect(await there()).toEqual(profileFiles("another"));
+      expect(await ask("", "--replace")).toMatchObject({ code: 0, stderr: expect.not.stringContaining("[y/N]") });
+      expect(await there()).toEqual(profileFiles("2"));
+      await saveBrowser(target.store(), session, [{ value: "third" }]);
+      expect(await ask("y\n")).toMatchObject({ code: 0 });
+      expect(await there()).toEqual(profileFiles("2"));
+    });
+
+    it("of one of all sessions refuses that one, also with --yes, unless with --replace", async () => {
+      await saveBrowser(places.main.store(), "RemoteAuth-a", [{ value: "a" }]);
+      for (const args of [["--all"], ["--all", "--yes"], ["-a", "-y"]]) {
+        const { code, json } = await cli([...args, "--json"]);
+        expect(code).toBe(9);
+        expect(json()).toMatchObject({
+          sessions: [
+            { session: "RemoteAuth-a" },
+            { session, error: { code: "CONFLICT", hint: expect.stringContaining("`--replace`") } },
+          ],
+        });
+        expect(await there()).toEqual(profileFiles("another"));
+      }
+      expect(await cli(["--all", "--replace"])).toMatchObject({ code: 0 });
+      expect(await there()).toEqual(profileFiles("2"));
+    });
+
+    it("says with --dry-run whether it would be replaced or refused", async () => {
+      await saveBrowser(places.main.store(), "RemoteAuth-a", [{ value: "a" }]);
+      expect((await cli(["support", "--dry-run"])).stdout).toMatch(/another version: it would be refused without/);
+      expect((await cli(["support", "--dry-run", "-y"])).stdout).toMatch(/another version: it would be replaced/);
+      expect((await cli(["-a", "--dry-run", "-y"])).stdout).toMatch(/another version: it would be refused without/);
+      expect((await cli(["-a", "--dry-run", "--replace"])).stdout).toMatch(/another version: it would be replaced/);
+      expect((await cli(["support", "--dry-run", "--json"])).json()).toMatchObject({
+        store: places.main.address,
+        session,
+        to: target.address,
+        dryRun: true,
+        unchanged: false,
+        there: { session, saved: { generation: expect.any(Number) } },
+        replaces: false,
+      });
+      expect((await cli(["--all", "--dry-run", "--json", "--replace"])).json()).toMatchObject({
+        sessions: [
+          { session: "RemoteAuth-a", unchanged: false, there: null, replaces: false },
+          { session, unchanged: false, there: { session }, replaces: true },
+        ],
+      });
+      expect(await there()).toEqual(profileFiles("another"));
+      await cli(["support", "--replace"]);
+      const same = await cli(["support", "--dry-run", "--replace", "--json"]);
+      expect(same.json()).toMatchObject({ unchanged: true, replaces: false });
+      expect((await cli(["support", "--dry-run"])).stdout).toContain("exactly this already");
+    });
   });
 
   it("replaces the session of another phone only when that is said, one or all", async () => {
@@ -128,7 +199,7 @@ describe("wa-vault copy", () => {
         { session, unchanged: false },
         { session: "RemoteAuth-z", unchanged: false },
       ],
-      left: [{ session: "RemoteAuth-old", left: "deleted" }],
+      left: [{ session: "RemoteAuth-old", reason: "deleted" }],
     });
     const again = await cli(["--all"]);
     expect(again.stdout).toMatch(/RemoteAuth-a was there already\.\nRemoteAuth-broken: CORRUPT: /);

@@ -20,7 +20,7 @@ describe("wa-vault delete", () => {
   it("deletes softly for 7 days, and undelete brings it back", async () => {
     const { code, stdout } = await cli("delete", "support", "--yes");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^Deleted RemoteAuth-support\. It can be brought back until .* UTC \(6 d\)\.\n$/);
+    expect(stdout).toMatch(/^Deleted RemoteAuth-support\. It can be brought back until .* UTC \(7 d\)\.\n$/);
     expect(await exists()).toBe(false);
     const back = await cli("undelete", "support", "--yes");
     expect(back).toMatchObject({

@@ -31,17 +31,27 @@ describe("wa-vault migrate of a directory", () => {
     const before = await folderPrint(old);
     const { code, json, stderr } = await cli([old, "--json"]);
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-    const { sessions, left } = json<{ sessions: object[]; left: string[] }>();
+    const { sessions, left } = json<{ sessions: object[]; left: object[] }>();
     expect(sessions).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ kind: "local-auth", name: "session", session: "RemoteAuth", unchanged: false }),
-        expect.objectContaining({ kind: "local-auth", name: "session-support", session: "RemoteAuth-support" }),
-        expect.objectContaining({ kind: "zips", session: "RemoteAuth-zipped" }),
-        expect.objectContaining({ kind: "multi-file", name: "sales", session: "Baileys-sales" }),
-        expect.objectContaining({ kind: "wapi", session: `Baileys-${uuid}` }),
+        expect.objectContaining({
+          form: "local-auth",
+          kind: "profile",
+          name: "session",
+          session: "RemoteAuth",
+          unchanged: false,
+        }),
+        expect.objectContaining({ form: "local-auth", name: "session-support", session: "RemoteAuth-support" }),
+        expect.objectContaining({ form: "zips", session: "RemoteAuth-zipped" }),
+        expect.objectContaining({ form: "multi-file", kind: "records", name: "sales", session: "Baileys-sales" }),
+        expect.objectContaining({ form: "wapi", kind: "records", session: `Baileys-${uuid}` }),
       ]),
     );
-    expect({ count: sessions.length, left }).toEqual({ count: 5, left: ["notes.txt"] });
+    expect({ count: sessions.length, left }).toEqual({
+      count: 5,
+      left: [{ session: "notes.txt", reason: "no session" }],
+    });
+    expect(json()).toMatchObject({ store: places.main.address, path: old });
     const store = places.main.store();
     expect(await restored(store, "RemoteAuth-support", places.folder())).toEqual(profileFiles("two"));
     expect(await restored(store, "RemoteAuth-zipped", places.folder())).toEqual(profileFiles("three"));
@@ -66,12 +76,16 @@ describe("wa-vault migrate of a directory", () => {
     const { code, stdout } = await cli([old, "--dry-run"]);
     expect(code).toBe(5);
     expect(stdout).toMatch(
-      /^Would move session-a to RemoteAuth-a \(3 files, .*\)\.\nsession-b: CORRUPT: .*\nWould compare session-c with RemoteAuth-c \(/,
+      /^Would move session-a to RemoteAuth-a \(3 files, .*\)\.\nsession-b: CORRUPT: .*\nWould move session-c to RemoteAuth-c \(.*\)\. RemoteAuth-c \(.*\) is there, another version: it would be refused without `--replace`\.\n$/,
     );
     expect(await places.main.store().state({ session: "RemoteAuth-a" })).toBeUndefined();
     expect((await cli([old, "--dry-run", "--json", "--only", "session-a"])).json()).toMatchObject({
       dryRun: true,
-      sessions: [{ name: "session-a", session: "RemoteAuth-a", files: 3 }],
+      sessions: [{ name: "session-a", session: "RemoteAuth-a", files: 3, there: null, unchanged: false }],
+    });
+    const other = await cli([old, "--dry-run", "--json", "--only", "session-c", "--yes"]);
+    expect(other.json()).toMatchObject({
+      sessions: [{ session: "RemoteAuth-c", unchanged: false, there: { session: "RemoteAuth-c" }, replaces: true }],
     });
   });
 
@@ -89,7 +103,10 @@ describe("wa-vault migrate of a directory", () => {
     expect(stdout).toMatch(/broken: CORRUPT: [\s\S]*Moved session-a to RemoteAuth-a[\s\S]*Moved session-running/);
     expect(stdout).toMatch(/session-z: CONFLICT: The target has another version/);
     expect(stderr).toContain("2 of 4 sessions could not be moved");
-    expect(await cli([old, "--only", "session-z", "--replace", "--yes"])).toMatchObject({ code: 0 });
+    expect((await cli([old, "--yes"])).stdout).toMatch(/session-z: CONFLICT: The target has another version/);
+    const { code: refused, stderr: hint } = await cli([old, "--only", "session-z"]);
+    expect({ refused, hint }).toEqual({ refused: 9, hint: expect.stringContaining("`--replace`") });
+    expect(await cli([old, "--only", "session-z", "--replace"])).toMatchObject({ code: 0 });
     expect(await restored(places.main.store(), "RemoteAuth-z", places.folder())).toEqual(profileFiles("three"));
   });
 
@@ -105,6 +122,29 @@ describe("wa-vault migrate of a directory", () => {
     expect(await restored(places.main.store(), "RemoteAuth-a", places.folder())).toEqual(linkedProfileFiles(bert));
     expect(await cli([old, "--replace", "--yes", "--other-phone"])).toMatchObject({ code: 0 });
     expect(await restored(places.main.store(), "RemoteAuth-a", places.folder())).toEqual(linkedProfileFiles(anna));
+  });
+
+  it("replaces another state of a Baileys bot with --replace or --yes only, and keeps what was there", async () => {
+    const store = places.main.store();
+    const [one, two] = [sampleState(), sampleState()];
+    const folder = places.folder();
+    await multiFileOf(one, join(folder, "one/sales"));
+    expect(await cli([join(folder, "one")])).toMatchObject({ code: 0 });
+    two.creds.registrationId = (one.creds.registrationId ?? 0) + 1;
+    const other = await multiFileOf(two, join(folder, "two/sales"));
+    const before = await store.peekRecords({ session: "Baileys-sales" });
+    const refused = await cli([other]);
+    expect(refused).toMatchObject({ code: 9, stderr: expect.stringContaining("`--replace`") });
+    expect((await cli([other, "--dry-run"])).stdout).toContain("it would be refused without `--replace`");
+    expect(await store.peekRecords({ session: "Baileys-sales" })).toEqual(before);
+    expect(await cli([other, "--replace"])).toMatchObject({ code: 0, stderr: expect.not.stringContaining("[y/N]") });
+    const now = await store.peekRecords({ session: "Baileys-sales" });
+    expect(now).not.toEqual(before);
+    expect(await cli([other])).toMatchObject({ code: 0, stdout: expect.stringContaining("was there already") });
+    const { generations = [] } = (await store.state({ session: "Baileys-sales" })) ?? {};
+    expect(generations.some(({ beforeDeletion }) => beforeDeletion)).toBe(true);
+    expect(await cli([join(folder, "one"), "--yes"])).toMatchObject({ code: 0 });
+    expect(await store.peekRecords({ session: "Baileys-sales" })).toEqual(before);
   });
 
   it("refuses a profile that a browser of this machine has open", async () => {
@@ -140,11 +180,11 @@ describe("wa-vault migrate of a directory", () => {
   it.each([
     ["a directory that is not there", (at: string) => [join(at, "none")], 3, /There is no directory/],
     ["an empty one", (at: string) => [at], 3, /no session of a setup that is known/],
-    ["another kind than there is", (at: string) => [at, "--from", "zips"], 3, /no session of zips/],
-    ["a kind that is not known", (at: string) => [at, "--from", "magic"], 2, /Allowed choices/],
+    ["another form than there is", (at: string) => [at, "--form", "zips"], 3, /no session of zips/],
+    ["a form that is not known", (at: string) => [at, "--form", "magic"], 2, /Allowed choices/],
     ["a PostgreSQL server", () => ["postgres://127.0.0.1/bots"], 2, /copy --all/],
     ["Redis without a prefix", () => ["redis://127.0.0.1:1/0"], 2, /prefix=wapi/],
-    ["wapi in MongoDB without a collection", () => ["mongodb://127.0.0.1/x", "--from", "wapi"], 2, /collection=auth/],
+    ["wapi in MongoDB without a collection", () => ["mongodb://127.0.0.1/x", "--form", "wapi"], 2, /collection=auth/],
     ["an address with a password", () => ["mongodb://u:secret@h/x"], 2, /WA_VAULT_FROM/],
     ["nothing", () => [], 2, /No old setup is named/],
   ])("of %s is refused", async (_, args, code, message) => {

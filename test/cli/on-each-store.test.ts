@@ -24,7 +24,7 @@ interface Step {
 const LIFE: readonly Step[] = [
   { args: ["ls"], says: /RemoteAuth-support[\s\S]*browser/ },
   { args: ["show", "support"], says: /^RemoteAuth-support[\s\S]*GENERATION/ },
-  { args: ["verify", "--all"], says: /RemoteAuth-support .*good/ },
+  { args: ["verify", "--history"], says: /RemoteAuth-support .*good/ },
   { args: ["export", "support", "<folder>/x.wavault", "--plain"], says: /has RemoteAuth-support, and was read back/ },
   { args: ["import", "<folder>/x.wavault"], says: /exactly so .*nothing was written/ },
   { args: ["pull", "support", "<folder>/profile"], says: /as profile/ },

@@ -48,7 +48,7 @@ describe("wa-vault rollback", () => {
   it("lists what is kept and asks, in a terminal", async () => {
     const args = ["rollback", "support", "--store", places.main.address];
     const { code, stderr } = await runCli(args, { columns: 80, input: `${numbers[1]}\ny\n` });
-    expect(stderr).toMatch(/GEN +SAVED +SIZE +MARKS/);
+    expect(stderr).toMatch(/GENERATION +SAVED +SIZE +FILES +MARKS/);
     expect(stderr).toMatch(/rejected by WhatsApp[\s\S]*proven[\s\S]*of another phone/);
     expect(code).toBe(0);
     expect(await current()).toBe(numbers[1]);

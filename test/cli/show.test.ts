@@ -110,12 +110,13 @@ describe("wa-vault show", () => {
     }
     const two = await runCli(["show", session, "--store", address]);
     expect(two.stdout).toMatch(/phone +2 different ones/);
-    expect(two.stdout).toMatch(/current +phone 2\n/);
+    expect(two.stdout).toMatch(/current\n/);
+    expect(two.stdout).toMatch(/of another phone\n/);
     expect(two.stdout).toMatch(/restores +generation \d+; none in its place/);
     await store.delete({ session, lease });
     await lease.release();
     const { stdout } = await runCli(["show", session, "--store", address]);
-    expect(stdout).toMatch(/state +deleted .*can be undeleted for 6 d/);
+    expect(stdout).toMatch(/state +deleted .*can be undeleted for 7 d/);
     expect(stdout).toMatch(/undelete brings it back/);
     expect(stdout).not.toMatch(/^restores/m);
   });

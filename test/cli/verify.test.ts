@@ -61,7 +61,7 @@ describe("wa-vault verify", () => {
       expect.stringMatching(/^RemoteAuth-sales .* good, current, databases verified$/),
       expect.stringMatching(/^RemoteAuth-support .* good, current, databases verified$/),
     ]);
-    const all = await runCli(["verify", "sales", "--all", "--store", address]);
+    const all = await runCli(["verify", "sales", "--history", "--store", address]);
     expect(linesOf(all.stdout)).toHaveLength(3);
   });
 
@@ -98,7 +98,7 @@ describe("wa-vault verify", () => {
     for await (const { key } of blobs.list(`${session}/log/`)) entries.push(key);
     await blobs.put(entryKey(session, 1), Buffer.from("torn"));
     expect((await runCli(["verify", session, "--store", address])).code).toBe(0);
-    const { code, stdout } = await runCli(["verify", session, "--all", "--store", address]);
+    const { code, stdout } = await runCli(["verify", session, "--history", "--store", address]);
     expect(code).toBe(5);
     expect(stdout).toMatch(/ 1 +cannot be read \(CORRUPT\)/);
   });
@@ -120,7 +120,7 @@ describe("wa-vault verify", () => {
     const newest = (await store.state({ session: "Baileys-bot" }))?.entry ?? 0;
     await store.delete({ session: "Baileys-bot" });
     await blobs.put(entryKey("Baileys-bot", newest), Buffer.from("torn"));
-    const bot = await runCli(["verify", "bot", "--all", "--store", address]);
+    const bot = await runCli(["verify", "bot", "--history", "--store", address]);
     expect(bot.code).toBe(5);
   });
 
@@ -143,14 +143,14 @@ describe("wa-vault verify", () => {
     expect(good.json()).toMatchObject({
       store: address,
       good: true,
-      sessions: [{ session, good: true, generations: [{ generation: one, isCurrent: true, databases: "now" }] }],
+      sessions: [{ session, good: true, checked: [{ generation: one, isCurrent: true, databases: "now" }] }],
     });
     await blobs.delete(await chunks());
     const { code, json, stderr } = await runCli(["verify", "--json", "--store", address]);
     expect(code).toBe(5);
     expect(json()).toMatchObject({
       good: false,
-      sessions: [{ good: false, generations: [{ problem: { code: "CORRUPT", message: expect.any(String) } }] }],
+      sessions: [{ good: false, checked: [{ problem: { code: "CORRUPT", message: expect.any(String) } }] }],
     });
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: "CORRUPT" } });
   });
