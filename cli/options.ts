@@ -18,9 +18,7 @@ export function withJson(command: Command): Command {
 
 /** Adds the options of every command that removes or replaces something. */
 export function withChange(command: Command): Command {
-  return command
-    .option("--dry-run", "only say what would be done")
-    .option("-y, --yes", "do not ask before something is removed or replaced");
+  return command.option("--dry-run", "only say what would be done").option("-y, --yes", "answer every question by yes");
 }
 
 /** Adds a paragraph to the help of a command. */

@@ -1,11 +1,12 @@
 import type { AddressedStore } from "../../address/store-from-url.ts";
+import { phoneOfStored } from "../../lib/copy-session/phone.ts";
 import { type CopySessionOptions, copySession } from "../../lib/copy-session.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
 import type { SessionFacts, SessionStore } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import type { Cli } from "../cli.ts";
 import { isThere, thereJson } from "../look/facts-json.ts";
-import { hasAnotherVersion, type ReplaceOptions, replaceWords } from "./replace.ts";
+import { hasAnotherVersion, type ReplaceOptions, replacesAtOnce, replaceWords } from "./replace.ts";
 import { sessionWords } from "./session.ts";
 
 /** What a dry run has found in the store that a session would go to. */
@@ -16,6 +17,13 @@ export interface Compared {
   readonly unchanged: boolean;
   /** Whether another version of it is there. */
   readonly isOther: boolean;
+  /** Whether that version is of another phone, as far as both tell. */
+  readonly isOtherPhone: boolean;
+}
+
+/** The options of commands that replace the session of another phone only when that is said as well. */
+export interface PhoneOptions extends ReplaceOptions {
+  readonly otherPhone?: boolean;
 }
 
 /**
@@ -26,19 +34,35 @@ export async function compared(
   cli: Cli,
   to: AddressedStore,
   session: string,
-  call: Omit<CopySessionOptions, "to" | "session" | "replace" | "signal">,
+  call: Omit<CopySessionOptions, "to" | "session" | "replace" | "signal"> & { readonly from: Vault },
 ): Promise<Compared> {
   const { signal } = cli;
   const there = await to.facts({ session, signal });
-  if (!isThere(there)) return { there, unchanged: false, isOther: false };
+  if (!isThere(there)) return { there, unchanged: false, isOther: false, isOtherPhone: false };
   try {
     // Where it is there, a copy that replaces nothing never comes to writing.
     await copySession({ ...call, to: readOnly(to), session, replace: false, signal });
-    return { there, unchanged: true, isOther: false };
+    return { there, unchanged: true, isOther: false, isOtherPhone: false };
   } catch (error) {
     if (!isVaultError(error, "CONFLICT") || !hasAnotherVersion(error)) throw error;
-    return { there, unchanged: false, isOther: true };
+    const source = { store: call.from, session: call.fromSession ?? session };
+    const isOtherPhone = await areOfTwoPhones(source, { store: to, session }, signal);
+    return { there, unchanged: false, isOther: true, isOtherPhone };
   }
+}
+
+/** A session of a store. */
+export interface StoredSession {
+  readonly store: Vault;
+  readonly session: string;
+}
+
+/** Whether two sessions are those of two phones; `false` where one of them does not tell. */
+export async function areOfTwoPhones(one: StoredSession, other: StoredSession, signal: AbortSignal): Promise<boolean> {
+  const phone = await phoneOfStored(one.store, one.session, signal);
+  if (phone === undefined) return false;
+  const theirs = await phoneOfStored(other.store, other.session, signal);
+  return theirs !== undefined && theirs !== phone;
 }
 
 /** A store of which a copy can look at sessions and records only. */
@@ -54,21 +78,31 @@ function readOnly(store: Vault): SessionStore {
     save: refuse,
     delete: refuse,
   };
-  return Object.assign(looks, { openRecords: refuse });
+  return Object.assign(looks, { openRecords: refuse, replaceRecords: refuse });
 }
 
 /** What a dry run tells programs of the target. */
-export function comparedJson({ there, unchanged, isOther }: Compared, replaces: boolean): object {
-  return { unchanged, there: thereJson(there), replaces: isOther && replaces };
+export function comparedJson(
+  { there, unchanged, isOther, isOtherPhone }: Compared,
+  options: PhoneOptions,
+  isOneOfSeveral: boolean,
+): object {
+  const isWanted = replacesAtOnce(options, isOneOfSeveral) && (!isOtherPhone || options.otherPhone === true);
+  return { unchanged, there: thereJson(there), otherPhone: isOtherPhone, replaces: isOther && isWanted };
 }
 
 /** What it tells a person, after a sentence that says what would be done. */
 export function comparedWords(
   cli: Cli,
-  { there, isOther }: Compared,
-  options: ReplaceOptions,
+  { there, isOther, isOtherPhone }: Compared,
+  options: PhoneOptions,
   isOneOfSeveral: boolean,
 ): string {
   if (!isOther || !there) return "";
-  return ` ${sessionWords(there)} is there, another version: ${replaceWords(cli, options, isOneOfSeveral)}.`;
+  const what = isOtherPhone ? "the session of another phone" : "another version";
+  const end =
+    isOtherPhone && !options.otherPhone
+      ? "it would be refused without `--other-phone`"
+      : replaceWords(cli, options, isOneOfSeveral);
+  return ` ${sessionWords(there)} is there, ${what}: ${end}.`;
 }

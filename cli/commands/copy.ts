@@ -7,7 +7,7 @@ import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../chang
 import { each, type LeftOut, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
 import { newNameOf } from "../change/new-name.ts";
 import { sayingOtherPhone } from "../change/other-phone.ts";
-import { type ReplaceOptions, replacesAtOnce, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
 import { factsOf, refuseAbsent, sessionWords } from "../change/session.ts";
 import type { Cli, TargetOptions } from "../cli.ts";
 import { factsJson, isThere } from "../look/facts-json.ts";
@@ -67,7 +67,7 @@ async function copy(cli: Cli, given: string | undefined, options: CopyOptions): 
   if (options.dryRun) {
     const found = await compareOne(cli, stores, { session, fromSession }, options);
     if (options.json) {
-      const target = comparedJson(found, replacesAtOnce(options, false));
+      const target = comparedJson(found, options, false);
       return cli.json({ ...told, dryRun: true, facts: factsJson(facts), ...target });
     }
     if (found.unchanged) return cli.out.line(`${place} has exactly this already: ${sessionWords(facts)}.`);
@@ -153,7 +153,7 @@ async function dryRunOfAll(
   });
   if (options.json) {
     const sessions = outcomes.map(({ session, result, error }) =>
-      outcomeJson({ session, error, result: result && comparedJson(result, replacesAtOnce(options, true)) }),
+      outcomeJson({ session, error, result: result && comparedJson(result, options, true) }),
     );
     cli.json({ store: from.address, to: to.address, dryRun: true, sessions, left });
   } else {

@@ -9,7 +9,7 @@ import { type Compared, compared, comparedJson, comparedWords } from "../change/
 import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type LeftOut, type Outcome, throwFailed } from "../change/many.ts";
 import { sayingOtherPhone } from "../change/other-phone.ts";
-import { type ReplaceOptions, replacesAtOnce, unlessReplaced, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, unlessReplaced, withReplace } from "../change/replace.ts";
 import { type Cli, refuseSecret } from "../cli.ts";
 import { errorJson } from "../error-json.ts";
 import { FORMS, type Moved, type OldForm, type OldSession, type OldSetup } from "../migrate/old-setup.ts";
@@ -70,8 +70,7 @@ async function migrate(cli: Cli, given: string | undefined, options: MigrateOpti
   });
   if (options.json) {
     const told = { store: store.address, ...(path === undefined ? { from: place } : { path }) };
-    const replaces = replacesAtOnce(options, isOneOfSeveral);
-    const listed = outcomes.map((one) => jsonOf(one, byName, replaces));
+    const listed = outcomes.map((one) => jsonOf(one, byName, options, isOneOfSeveral));
     const left = setup.left.map((session): LeftOut => ({ session, reason: "no session" }));
     cli.json({ ...told, ...(options.dryRun ? { dryRun: true } : {}), sessions: listed, left });
   } else print(cli, outcomes, byName, options, isOneOfSeveral);
@@ -179,11 +178,12 @@ function amountOf({ files, bytes }: Moved): string {
 function jsonOf(
   { session: key, result, error }: Outcome<Told>,
   byName: ReadonlyMap<string, OldSession>,
-  replaces: boolean,
+  options: MigrateOptions,
+  isOneOfSeveral: boolean,
 ): object {
   const { name, session = key, form, kind } = byName.get(key) ?? {};
   const { found, ...moved } = result ?? {};
-  const target = found ? comparedJson(found, replaces) : {};
+  const target = found ? comparedJson(found, options, isOneOfSeveral) : {};
   const what = { session, name, form, kind };
   return { ...what, ...(error ? { error: errorJson(error) } : { ...moved, ...target }) };
 }

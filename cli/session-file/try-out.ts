@@ -1,10 +1,10 @@
 import type { AddressedStore } from "../../address/store-from-url.ts";
-import { phoneOfStored } from "../../lib/copy-session/phone.ts";
 import { copySession } from "../../lib/copy-session.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import { withScratchVault } from "../../lib/local-session/scratch-vault.ts";
 import type { SessionFacts } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
+import { areOfTwoPhones } from "../change/compare.ts";
 import type { Cli } from "../cli.ts";
 import { isThere } from "../look/facts-json.ts";
 import type { Incoming } from "./incoming.ts";
@@ -39,7 +39,8 @@ export async function tryOut(cli: Cli, store: AddressedStore, incoming: Incoming
       if (!isThere(there)) return { files, bytes, there, unchanged: false, isOtherPhone: false };
       show(`Comparing ${session}`);
       const unchanged = await isSame(store, scratch, session, signal);
-      const isOtherPhone = !unchanged && (await isOfOtherPhone(store, scratch, session, signal));
+      const isOtherPhone =
+        !unchanged && (await areOfTwoPhones({ store: scratch, session }, { store, session }, signal));
       return { files, bytes, there, unchanged, isOtherPhone };
     }),
   );
@@ -56,9 +57,4 @@ async function isSame(store: Vault, scratch: Vault, session: string, signal: Abo
     if (isVaultError(error, "CONFLICT") || isVaultError(error, "CORRUPT")) return false;
     throw error;
   }
-}
-
-async function isOfOtherPhone(store: Vault, scratch: Vault, session: string, signal: AbortSignal): Promise<boolean> {
-  const [own, other] = [await phoneOfStored(scratch, session, signal), await phoneOfStored(store, session, signal)];
-  return own !== undefined && other !== undefined && own !== other;
 }

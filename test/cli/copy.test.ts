@@ -131,6 +131,8 @@ describe("wa-vault copy", () => {
     await saveFiles(store, linkedProfileFiles(anna), session);
     await saveFiles(target.store(), linkedProfileFiles(bert), session);
     for (const which of ["support", "--all"]) {
+      const dry = await cli([which, "--replace", "--dry-run"]);
+      expect(dry.stdout).toContain("the session of another phone: it would be refused without `--other-phone`");
       const refused = await cli([which, "--replace", "--yes"]);
       expect(refused.code).toBe(9);
       expect(refused.stdout + refused.stderr).toMatch(/RemoteAuth-support of another phone/);
@@ -138,6 +140,12 @@ describe("wa-vault copy", () => {
       if (which === "support") expect(refused.stderr).toContain("--other-phone");
     }
     expect(await restored(target.store(), session, places.folder())).toEqual(linkedProfileFiles(bert));
+    const dryRun = ["support", "--replace", "--dry-run", "--json"];
+    expect(JSON.parse((await cli(dryRun)).stdout)).toMatchObject({ otherPhone: true, replaces: false });
+    expect(JSON.parse((await cli([...dryRun, "--other-phone"])).stdout)).toMatchObject({
+      otherPhone: true,
+      replaces: true,
+    });
     expect(await cli(["support", "--replace", "--yes", "--other-phone"])).toMatchObject({ code: 0 });
     expect(await restored(target.store(), session, places.folder())).toEqual(linkedProfileFiles(anna));
   });

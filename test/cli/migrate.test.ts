@@ -115,6 +115,9 @@ describe("wa-vault migrate of a directory", () => {
     const [anna, bert] = ["5511988887777", "491701234567"];
     await writeFiles(linkedProfileFiles(anna), join(old, "session-a"));
     await saveFiles(places.main.store(), linkedProfileFiles(bert), "RemoteAuth-a");
+    expect((await cli([old, "--replace", "--dry-run"])).stdout).toContain(
+      "it would be refused without `--other-phone`",
+    );
     const refused = await cli([old, "--replace", "--yes"]);
     expect(refused.code).toBe(9);
     expect(refused.stdout).toMatch(/RemoteAuth-a of another phone than that of session-a/);
@@ -141,8 +144,8 @@ describe("wa-vault migrate of a directory", () => {
     const now = await store.peekRecords({ session: "Baileys-sales" });
     expect(now).not.toEqual(before);
     expect(await cli([other])).toMatchObject({ code: 0, stdout: expect.stringContaining("was there already") });
-    const { generations = [] } = (await store.state({ session: "Baileys-sales" })) ?? {};
-    expect(generations.some(({ beforeDeletion }) => beforeDeletion)).toBe(true);
+    const { current, generations = [] } = (await store.state({ session: "Baileys-sales" })) ?? {};
+    expect(generations.filter(({ id }) => id !== current?.id)).not.toEqual([]);
     expect(await cli([join(folder, "one"), "--yes"])).toMatchObject({ code: 0 });
     expect(await store.peekRecords({ session: "Baileys-sales" })).toEqual(before);
   });
