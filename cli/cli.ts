@@ -23,10 +23,10 @@ export interface TargetOptions {
 }
 
 /**
- * How many generations a store of the command keeps: nobody tells it how many the bots of this store want, so that it leaves
- * to them what goes. It is the most that a store takes.
+ * How many generations a store of the command keeps: nobody tells it how many the bots of this store want, and for how long
+ * they want those of another phone, so that it leaves to them what goes.
  */
-const KEEP = 1_000;
+const KEEP: number = Number.POSITIVE_INFINITY;
 
 /** What a command works with. */
 export class Cli {

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { VaultError } from "../../lib/errors.ts";
-import { underLease, type WaitOptions, withWait } from "../change/lease.ts";
-import { openSession, sessionWords, undeleteHint, untilWords } from "../change/session.ts";
+import { underLease, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
+import { factsOf, type MeantSession, openSession, sessionWords, undeleteHint, untilWords } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { durationOf } from "../duration.ts";
 import { factsJson } from "../look/facts-json.ts";
@@ -34,7 +34,7 @@ export function addDelete(program: Command, cli: Cli): void {
 
 async function remove(cli: Cli, given: string, options: DeleteOptions): Promise<void> {
   const retainMs = options.now ? 0 : (options.retain ?? RETAIN_MS);
-  const meant = await openSession(cli, given, options);
+  const meant = await openFree(cli, given, options);
   const { store, session, facts } = meant;
   const told = { store: store.address, session };
   const isForGood = retainMs === 0;
@@ -53,10 +53,38 @@ async function remove(cli: Cli, given: string, options: DeleteOptions): Promise<
     return cli.out.line(`Would delete ${sessionWords(facts)}: ${after}.`);
   }
   await cli.confirm(`Delete ${sessionWords(facts)}? ${after[0]?.toUpperCase()}${after.slice(1)}.`, options);
-  await underLease(cli, meant, options, (lease) => store.delete({ session, lease, retainMs, signal: cli.signal }));
+  await underLease(cli, meant, options, async (lease) => {
+    if (isForGood) await refuseOther(cli, meant);
+    await store.delete({ session, lease, retainMs, signal: cli.signal });
+  });
   const now = await store.facts({ session, signal: cli.signal });
   if (options.json) return cli.json({ ...told, unchanged: false, deleted: now?.deleted });
   const back =
     isForGood || !now?.deleted ? "Nothing is left of it." : `It can be brought back ${untilWords(now.deleted.until)}.`;
   cli.out.line(`Deleted ${session}. ${back}`);
+}
+
+/** A bot that ends saves once more: what is deleted for good is looked at after that, so that a person sees the last version. */
+async function openFree(cli: Cli, given: string, options: DeleteOptions): Promise<MeantSession> {
+  const meant = await openSession(cli, given, options);
+  if (!options.now || options.dryRun || !options.wait) return meant;
+  await untilFree(cli, meant, options);
+  return await factsOf(cli, meant.store, meant.session);
+}
+
+/**
+ * To be called under the lease: what was stored, or brought back, since the person was asked is not deleted for good.
+ * @throws `CONFLICT`
+ */
+async function refuseOther(cli: Cli, { store, session, facts }: MeantSession): Promise<void> {
+  const now = await store.facts({ session, signal: cli.signal });
+  const isSame = now?.saved?.id === facts.saved?.id && (now?.deleted !== undefined || facts.deleted === undefined);
+  if (!now?.saved || isSame) return;
+  throw new VaultError(
+    "CONFLICT",
+    `Could not delete ${session}: it is another one than before: ${sessionWords(now)}.`,
+    {
+      hint: "Nothing was changed: it was stored, or brought back, a moment ago. Look at it, and run the command again.",
+    },
+  );
 }

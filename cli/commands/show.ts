@@ -34,7 +34,7 @@ async function show(cli: Cli, given: string, options: ShowOptions): Promise<void
   const { signal } = cli;
   const store = await cli.store(options);
   const session = await sessionMeant(store, given, { signal });
-  const details = await store.details({ session, signal });
+  const details = await store.facts({ session, details: true, signal });
   if (!details) throw new VaultError("ABSENT", `There is no session ${session}.`);
   const records = details.kind === "records" && !details.deleted ? await recordsOf(store, session, signal) : undefined;
   const history: HistoryEntry[] = [];

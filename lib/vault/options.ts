@@ -6,7 +6,10 @@ import type { Keyring } from "./keyring.ts";
 
 /** Options of every vault beside its blobs. */
 export interface VaultOptions {
-  /** How many of the newest generations are kept, beside those that retention keeps anyway. @default 5 */
+  /**
+   * How many of the newest generations are kept, beside those that retention keeps anyway: from 1 to 1000. `Infinity` is for
+   * tools beside the bots: nothing is removed that a bot has not decided to remove. @default 5
+   */
   keep?: number | undefined;
   /**
    * For how long older generations are kept beside those: of the last day one of each hour, before that one of each day.
@@ -76,7 +79,7 @@ export function checkOptions(options: VaultOptions & { blobs: BlobStore }): Chec
   if (keepForMs > maxAgeMs) throw invalidOption("keepForMs", "at most `maxAgeMs`", keepForMs);
   return {
     blobs,
-    keep: whole("keep", options.keep, 5, 1, 1000),
+    keep: options.keep === Number.POSITIVE_INFINITY ? options.keep : whole("keep", options.keep, 5, 1, 1000),
     keepForMs,
     maxAgeMs,
     retainDeletedMs: whole("retainDeletedMs", options.retainDeletedMs, 7 * DAY_MS, 0),

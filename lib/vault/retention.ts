@@ -16,6 +16,8 @@ export type RetentionOptions = Pick<CheckedOptions, "keep" | "keepForMs" | "maxA
  * and the newest suspect and rejected ones. A suspect or rejected generation never takes the place of a good one. Of every
  * other phone the best generation stays for `retainDeletedMs`: linking another account by mistake must not cost the
  * session before.
+ *
+ * With an infinite `keep` nothing is decided: all stay but those of other phones whose time was decided before, and is over.
  */
 export function retain(
   generations: readonly Generation[],
@@ -38,6 +40,11 @@ export function retain(
   const isOwn = ({ pairing }: Generation): boolean => phone === undefined || pairing === undefined || pairing === phone;
   const own = generations.filter(isOwn);
   const good = own.filter(isGood);
+  if (keep === Number.POSITIVE_INFINITY) {
+    return generations
+      .filter((one) => isOwn(one) || one.until === undefined || !isOver({ ...one, until: one.until }, time))
+      .map((one) => (isOwn(one) ? withoutEnd(one) : one));
+  }
   add(good.findLast(({ proven }) => proven));
   for (const age of [HOUR_MS, DAY_MS]) {
     add(good.findLast((one) => certainAge(one, time) >= age));
@@ -62,7 +69,12 @@ export function retain(
   }
   return generations
     .filter(({ n }) => kept.has(n) || others.has(n))
-    .map(({ until: _, untilUptimeMs: __, ...generation }) => ({ ...generation, ...others.get(generation.n) }));
+    .map((generation) => ({ ...withoutEnd(generation), ...others.get(generation.n) }));
+}
+
+/** The generation without the time that it had as another phone's. */
+function withoutEnd({ until: _, untilUptimeMs: __, ...generation }: Generation): Generation {
+  return generation;
 }
 
 /**

@@ -66,20 +66,24 @@ export class VaultReading {
 
   /**
    * What the newest entry of the session tells, and its lease, as {@link sessions} with `details` does of each; `undefined`
-   * when nothing was ever written for it. Reads no chunk, and writes nothing.
-   * @throws what is wrong with the session, or with the store
+   * when nothing was ever written for it. Reads no chunk, and writes nothing. With `details`, all that is known without the
+   * contents: the kept generations, what a restore tries, and how much is stored. That takes a listing of all that the store
+   * has of the session, and a request for the entry of the current generation.
+   * @throws what is wrong with the session, or with the store: `CORRUPT` or `WRONG_KEY` when its newest entry cannot be read
    */
-  async facts({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionFacts | undefined> {
-    return await sessionFacts(this.#context, sessionName(session), signal);
-  }
-
-  /**
-   * All that is known of a session without its contents; `undefined` when nothing was ever written for it. Takes a listing of
-   * the session beside the requests that a listing of all sessions makes for each.
-   * @throws `CORRUPT` or `WRONG_KEY` when its newest entry cannot be read
-   */
-  async details({ session, signal }: { session: string; signal?: AbortSignal }): Promise<SessionDetails | undefined> {
-    return await sessionDetails(this.#context, sessionName(session), signal);
+  facts(options: { session: string; details: true; signal?: AbortSignal }): Promise<SessionDetails | undefined>;
+  facts(options: { session: string; details?: false; signal?: AbortSignal }): Promise<SessionFacts | undefined>;
+  async facts({
+    session,
+    details = false,
+    signal,
+  }: {
+    session: string;
+    details?: boolean;
+    signal?: AbortSignal;
+  }): Promise<SessionDetails | SessionFacts | undefined> {
+    const read = details ? sessionDetails : sessionFacts;
+    return await read(this.#context, sessionName(session), signal);
   }
 
   /**

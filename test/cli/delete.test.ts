@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, profileFiles } from "../contract/profile.ts";
 import { runCli } from "./support/run-cli.ts";
 import { saveBrowser, saveRecords, usePlaces } from "./support/sessions.ts";
 
@@ -34,6 +36,34 @@ describe("wa-vault delete", () => {
     const { json } = await cli("delete", "support", "--yes", "--json", "--retain", "30d");
     const { deleted } = json<{ deleted: { at: string; until: string } }>();
     expect(Date.parse(deleted.until) - Date.parse(deleted.at)).toBe(30 * DAY_MS);
+  });
+
+  it.each([
+    ["a version was stored", false, (store: Vault) => saveBrowser(store, session, [{ value: "2" }])],
+    ["the session was brought back", true, (store: Vault) => store.undelete({ session })],
+  ])("with --now deletes nothing when %s while the person was asked", async (_, isDeleted, change) => {
+    if (isDeleted) await cli("delete", "support", "--yes");
+    const { code, stderr } = await runCli(["delete", "support", "--now", "--store", places.main.address], {
+      columns: 200,
+      answer: async () => {
+        await change(places.main.store());
+        return "y\n";
+      },
+    });
+    expect({ code, stderr }).toEqual({ code: 9, stderr: expect.stringContaining("another one than before") });
+    expect(await exists()).toBe(true);
+    expect(await cli("delete", "support", "--now", "--yes")).toMatchObject({ code: 0 });
+    expect(await exists()).toBe(false);
+  });
+
+  it("with --now and --wait looks again once the bot has ended, which saves once more", async () => {
+    const store = places.main.store();
+    const lease = await store.acquire({ session });
+    const deleting = cli("delete", "support", "--now", "--yes", "--wait", "5min");
+    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("2")) });
+    await lease.release();
+    expect(await deleting).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing is left") });
+    expect(await exists()).toBe(false);
   });
 
   it("deletes for good with --now, also what is deleted softly", async () => {

@@ -55,6 +55,20 @@ describe("wa-vault prune", () => {
     expect(await restored(places.main.store(), session, places.folder())).toEqual(profileFiles("more 1"));
   });
 
+  it("leaves those of another phone to the bots too, which may keep them for longer than the command would", async () => {
+    const store = places.main.store({ retainDeletedMs: 30 * 86_400_000 });
+    const [first] = await saveBrowser(store, "RemoteAuth-two", [
+      { value: "a", wid: "491700000000@c.us" },
+      { value: "b", wid: "491701111111@c.us" },
+      { value: "c", wid: "491701111111@c.us" },
+    ]);
+    const before = (await store.state({ session: "RemoteAuth-two" }))?.generations;
+    const back = await cli(["rollback", "two", `${first}`, "--other-phone", "--yes"]);
+    expect(back).toMatchObject({ code: 0 });
+    expect(await cli(["prune", "two", "--yes"])).toMatchObject({ code: 0 });
+    expect((await store.state({ session: "RemoteAuth-two" }))?.generations).toEqual(before);
+  });
+
   it("only tells with --dry-run, and asks", async () => {
     expect(await cli(["prune", "--dry-run"])).toMatchObject({
       code: 0,

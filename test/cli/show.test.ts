@@ -138,7 +138,7 @@ describe("wa-vault show", () => {
     expect(stdout).not.toContain(String(linked().me?.id.split(":")[0]));
     const blobs = new FileBlobs({ directory });
     for await (const { key } of blobs.list(chunksPrefix("Baileys-support"))) await blobs.put(key, Buffer.from("torn"));
-    const { records } = (await store.details({ session: "Baileys-support" })) as never;
+    const { records } = (await store.facts({ session: "Baileys-support", details: true })) as never;
     expect(records).toBeUndefined();
   });
 

@@ -52,6 +52,22 @@ describe("retention", () => {
     expect(numbers(retain(all, 2, options, START))).toEqual([2, 4, 5, 6, 7, 8]);
   });
 
+  it("decides nothing with an infinite `keep`: those of another phone stay, without an end, unless theirs is over", () => {
+    const how = { ...options, keep: Number.POSITIVE_INFINITY, maxAgeMs: DAY };
+    const all = [
+      ...[1, 2, 3].map((n) => generation(n, -100 * DAY, { pairing: "other" })),
+      generation(4, -100 * DAY, { pairing: "third", until: START - 1, untilUptimeMs: 0 }),
+      generation(5, -100 * DAY, { pairing: "fourth", until: START + DAY, untilUptimeMs: DAY }),
+      ...[6, 7, 8].map((n) => generation(n, -50 * DAY, { pairing: "own", until: START - 1, untilUptimeMs: 0 })),
+    ];
+    const kept = retain(all, 8, how, START);
+    expect(numbers(kept)).toEqual([1, 2, 3, 5, 6, 7, 8]);
+    expect(kept.map(({ until }) => until).filter((until) => until !== undefined)).toEqual([START + DAY]);
+    // A bot decides by its own options afterwards.
+    const later = retain(kept, 8, { ...options, retainDeletedMs: 30 * DAY }, START);
+    expect(later.find(({ n }) => n === 3)?.until).toBe(START + 30 * DAY);
+  });
+
   it("always has one that is an hour old and one that is a day old, and not many in all", () => {
     for (const every of [MINUTE, 5 * MINUTE, 50 * MINUTE]) {
       const until = 3 * DAY;

@@ -12,14 +12,14 @@ describe("details of a session", () => {
   it("tell all generations, the browser of the current one, and the bytes that are stored", async () => {
     const blobs = new MemoryBlobs();
     const store = new Vault({ blobs, encryption: { key: testKey(1) } });
-    expect(await store.details({ session })).toBeUndefined();
+    expect(await store.facts({ session, details: true })).toBeUndefined();
     const lease = await store.acquire({ session });
     for (const value of ["one", "two"]) {
       await store.saveProfile({ session, lease, capture: captureOf(profileFiles(value)) });
     }
     const { current } = (await store.state({ session })) ?? {};
     await store.mark({ session, lease, generation: current?.generation ?? 0, as: "proven" });
-    const details = await store.details({ session });
+    const details = await store.facts({ session, details: true });
     const state = await store.state({ session });
     // The newest entry is a mark; the profile is that of the save.
     expect(details).toMatchObject({
@@ -38,12 +38,12 @@ describe("details of a session", () => {
     expect(details?.stored).toEqual({ values: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) });
     await lease.release();
     await store.delete({ session });
-    const deleted = await store.details({ session });
+    const deleted = await store.facts({ session, details: true });
     expect(deleted).toMatchObject({ deleted: { until: expect.any(Date) }, saved: { proven: true }, restores: [] });
     expect(deleted?.kept.map(({ generation }) => generation)).toEqual(
       state?.generations.map(({ generation }) => generation),
     );
-    await expect(new Vault({ blobs }).details({ session })).rejects.toMatchObject({ code: "WRONG_KEY" });
+    await expect(new Vault({ blobs }).facts({ session, details: true })).rejects.toMatchObject({ code: "WRONG_KEY" });
   });
 
   it("tell how records are put together", async () => {
@@ -51,7 +51,7 @@ describe("details of a session", () => {
     const records = await vault(blobs, {}, 2).openRecords({ session: "Baileys-bot" });
     for (let n = 0; n < 5; n++) await records.set([["creds", noise(100, n)]]);
     await records.close();
-    const details = await new Vault({ blobs }).details({ session: "Baileys-bot" });
+    const details = await new Vault({ blobs }).facts({ session: "Baileys-bot", details: true });
     expect(details).toMatchObject({
       kind: "records",
       folds: { segments: expect.any(Number), entriesAfter: expect.any(Number) },
@@ -66,7 +66,7 @@ describe("details of a session", () => {
     const { generation } = await store.saveProfile({ session, lease, capture: captureOf(profileFiles("one")) });
     await store.mark({ session, lease, generation, as: "proven" });
     await blobs.put(entryKey(session, generation), Buffer.from("torn"));
-    const details = await store.details({ session });
+    const details = await store.facts({ session, details: true });
     expect(details).toMatchObject({ kept: [{ generation }] });
     expect(details).not.toHaveProperty("profile");
     await lease.release();

@@ -9,6 +9,8 @@ export interface RunCli {
   readonly columns?: number;
   /** What the person types. */
   readonly input?: string;
+  /** What the person types once a question was asked. */
+  readonly answer?: (question: string) => Promise<string>;
 }
 
 /** What a command has done. */
@@ -22,13 +24,20 @@ export interface CliResult {
 
 /** Runs the command in this process, without a terminal unless it is given a width. */
 export async function runCli(args: readonly string[], options: RunCli = {}): Promise<CliResult> {
-  const { env = {}, signal = new AbortController().signal, columns, input } = options;
+  const { env = {}, signal = new AbortController().signal, columns, input, answer } = options;
   const [stdout, stderr, stdin] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const terminal = columns === undefined ? {} : { isTTY: true, columns, hasColors: () => env.NO_COLOR === undefined };
   Object.assign(stdout, terminal);
   Object.assign(stderr, terminal);
   Object.assign(stdin, columns === undefined ? {} : { isTTY: true });
   if (input !== undefined) stdin.end(input);
+  if (answer) {
+    const write = stderr.write.bind(stderr);
+    stderr.write = ((text: string) => {
+      if (text.includes("[y/N]")) void answer(text).then((typed) => stdin.write(typed));
+      return write(text);
+    }) as typeof stderr.write;
+  }
   const code = await run(args, { stdin: stdin as unknown as NodeJS.ReadStream, stdout, stderr, env, signal });
   const [said, errors] = [textOf(stdout), textOf(stderr)];
   return { code, stdout: said, stderr: errors, json: () => JSON.parse(said) };
