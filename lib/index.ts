@@ -82,6 +82,7 @@ export {
   type LeasedOptions,
   type OpenRecordsOptions,
   type RekeyReport,
+  type ReplaceRecordsOptions,
   Vault,
   type VaultOptions,
   type VerifyGenerations,
