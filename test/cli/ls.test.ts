@@ -83,7 +83,7 @@ describe("wa-vault ls", () => {
     const { stdout, stderr, code } = await runCli(["ls", "--store", address], { columns: 200 });
     expect(code).toBe(0);
     expect(stdout).toContain("\u001b[2mRemoteAuth-sales");
-    expect(stdout).toMatch(/RemoteAuth-sales.*deleted .*, can be undeleted for 4 h/);
+    expect(stdout).toMatch(/RemoteAuth-sales.*deleted .*, can be undeleted for 5 h/);
     expect(stdout).not.toContain("support");
     expect(stderr).toContain("1 name of which nothing is stored is not shown");
     const all = await runCli(["ls", "--store", address, "--all"]);
