@@ -5,6 +5,7 @@ import type { HistoryEntry, SessionDetails } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
 import { errorJson } from "../error-json.ts";
+import { entryJson } from "../look/entry-json.ts";
 import { factsJson } from "../look/facts-json.ts";
 import { generationRows } from "../look/generation-rows.ts";
 import { historyRows } from "../look/history-rows.ts";
@@ -44,7 +45,7 @@ async function show(cli: Cli, given: string, options: ShowOptions): Promise<void
       store: store.address,
       ...factsJson(details),
       ...(records ? { records: "problem" in records ? { problem: errorJson(records.problem) } : records } : {}),
-      ...(options.history ? { history: history.map(forPrograms) } : {}),
+      ...(options.history ? { history: history.map((entry) => entryJson(entry, errorJson)) } : {}),
     });
   }
   print(cli, details, records, history);
@@ -78,8 +79,4 @@ async function recordsOf(store: Vault, session: string, signal: AbortSignal): Pr
     if (!isVaultError(error, "CORRUPT") && !isVaultError(error, "WRONG_KEY")) throw error;
     return { problem: error };
   }
-}
-
-function forPrograms(entry: HistoryEntry): object {
-  return entry.error ? { ...entry, error: errorJson(entry.error) } : entry;
 }

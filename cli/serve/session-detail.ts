@@ -1,6 +1,7 @@
 import { isVaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, HistoryEntry, SessionState } from "../../lib/store.ts";
 import type { ErrorJson } from "../error-json.ts";
+import { type EntryJson, entryJson } from "../look/entry-json.ts";
 import type { Faults } from "./faults.ts";
 
 /** The part of a store that a session is read with. */
@@ -12,10 +13,10 @@ export interface DetailStore {
 /** One session as the page and programs read it. */
 export interface SessionDetail {
   readonly session: string;
-  /** Newest first; none when the session cannot be read. */
-  readonly generations: readonly (GenerationInfo & { readonly isCurrent: boolean })[];
+  /** The generations that are kept, newest first; none when the session cannot be read. */
+  readonly kept: readonly (GenerationInfo & { readonly isCurrent: boolean })[];
   /** Newest first. */
-  readonly history: readonly (Omit<HistoryEntry, "error"> & { readonly error?: ErrorJson })[];
+  readonly history: readonly EntryJson[];
   /** Whether there are older entries than these. */
   readonly isHistoryCut: boolean;
   /** Why the session cannot be read. */
@@ -74,10 +75,10 @@ export class SessionDetails {
     const call = { session, signal: this.#signal };
     const [{ state, problem }, { history, isHistoryCut }] = await Promise.all([this.#state(call), this.#history(call)]);
     const current = state?.current?.generation;
-    const generations = [...(state?.generations ?? [])]
+    const kept = [...(state?.generations ?? [])]
       .reverse()
       .map((one) => ({ ...one, isCurrent: one.generation === current }));
-    return { session, generations, history, isHistoryCut, ...(problem ? { problem: this.#faults.view(problem) } : {}) };
+    return { session, kept, history, isHistoryCut, ...(problem ? { problem: this.#faults.view(problem) } : {}) };
   }
 
   async #state(call: { session: string; signal: AbortSignal }): Promise<{ state?: SessionState; problem?: unknown }> {
@@ -97,9 +98,9 @@ export class SessionDetails {
   }): Promise<Pick<SessionDetail, "history" | "isHistoryCut">> {
     const history: SessionDetail["history"][number][] = [];
     try {
-      for await (const { error, ...entry } of this.#store.history(call)) {
+      for await (const entry of this.#store.history(call)) {
         if (history.length === MOST_ENTRIES) return { history, isHistoryCut: true };
-        history.push(error ? { ...entry, error: this.#faults.view(error) } : entry);
+        history.push(entryJson(entry, (error) => this.#faults.view(error)));
       }
     } catch (error) {
       if (!isVaultError(error, "CORRUPT")) throw error;

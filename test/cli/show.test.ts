@@ -95,7 +95,7 @@ describe("wa-vault show", () => {
       kept: [{ proven: true }, { rejected: true }, { generation: three }],
       lease: { owner: `${hostname()}:${process.pid}` },
       stored: { bytes: expect.any(Number) },
-      history: expect.arrayContaining([expect.objectContaining({ kind: "save" })]),
+      history: expect.arrayContaining([expect.objectContaining({ what: "save" })]),
     });
     await lease.release();
   });

@@ -57,13 +57,13 @@ export function detail(main, name) {
 
   function drawRest() {
     if (!read) return show(rest);
-    const { generations, history } = read;
+    const { kept, history } = read;
     const isDeleted = model.sessions.get(name)?.status === "deleted";
     const open = [...rest.querySelectorAll("details")].map((one) => one.open);
     show(
       rest,
       ...plots(read),
-      generations.length > 0 ? generationTable(read, isDeleted ? () => null : actions(name)) : null,
+      kept.length > 0 ? generationTable(read, isDeleted ? () => null : actions(name)) : null,
       ...(history.length > 0 ? historyTables(read) : []),
     );
     for (const [at, one] of rest.querySelectorAll("details").entries()) one.open = open[at] ?? false;
@@ -121,7 +121,7 @@ function allSessions() {
 function factsOf(session, read) {
   const { kind, saved, generations, lease, holder, oldestAt, profile } = session;
   const files = kind === "records" ? "record" : "file";
-  const marks = saved ? marksOf(read?.generations.find(({ id }) => id === saved.id) ?? saved) : [];
+  const marks = saved ? marksOf(read?.kept.find(({ id }) => id === saved.id) ?? saved) : [];
   return [
     fact("Kind", kindWords(kind) || "Not known yet"),
     fact("Last saved", saved ? age(savedAt(session)) : "Never"),

@@ -22,10 +22,10 @@ export function marksOf(generation) {
 }
 
 /** @param action makes the button of a generation, or nothing */
-export function generationTable({ generations }, action) {
-  const buttons = generations.map(action);
+export function generationTable({ kept }, action) {
+  const buttons = kept.map(action);
   // Where all have one key, the facts above have said which.
-  const hasKeys = new Set(generations.map(({ keyId }) => keyId)).size > 1;
+  const hasKeys = new Set(kept.map(({ keyId }) => keyId)).size > 1;
   const columns = [
     { title: "Generation", of: ({ generation }) => String(generation) },
     { title: "Saved", of: ({ at }) => age(at) },
@@ -35,11 +35,7 @@ export function generationTable({ generations }, action) {
     ...(hasKeys ? [{ title: "Key", of: ({ keyId }) => (keyId ? el("code", {}, keyId) : "not encrypted") }] : []),
     ...(buttons.some(Boolean) ? [{ title: "Action", of: (_, at) => buttons[at] ?? "" }] : []),
   ];
-  return section(
-    "Generations",
-    "What is kept: any of them can be restored.",
-    table("Generations", columns, generations),
-  );
+  return section("Generations", "What is kept: any of them can be restored.", table("Generations", columns, kept));
 }
 
 /** Who had the session, and the log. */
@@ -89,8 +85,8 @@ function holdersOf(history) {
   return [...byEpoch.values()];
 }
 
-function eventWords({ kind, saved, generation, changes, error }) {
-  switch (kind) {
+function eventWords({ what, saved, generation, changes, error }) {
+  switch (what) {
     case "hold":
       return "Took the session";
     case "save":
@@ -114,7 +110,7 @@ function eventWords({ kind, saved, generation, changes, error }) {
     case "renewed":
       return "Renewed its lease late";
     default:
-      return error ? `Cannot be read: ${error.message}` : `Cannot be read (${kind})`;
+      return error ? `Cannot be read: ${error.message}` : `Cannot be read (${what})`;
   }
 }
 

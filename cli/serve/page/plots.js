@@ -9,8 +9,8 @@ const MOST_DAYS = 30;
 const LEAST_DAYS = 7;
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
-export function plots({ generations, history, isHistoryCut }) {
-  const drawn = [sizePlot(generations), startsPlot(history, isHistoryCut)].filter(Boolean);
+export function plots({ kept, history, isHistoryCut }) {
+  const drawn = [sizePlot(kept), startsPlot(history, isHistoryCut)].filter(Boolean);
   return drawn.length > 0 ? [el("div", { class: "plots" }, drawn)] : [];
 }
 
@@ -35,7 +35,7 @@ function sizePlot(generations) {
 }
 
 function startsPlot(history, isHistoryCut) {
-  const starts = history.filter(({ kind, at }) => kind === "hold" && at).map(({ at }) => Date.parse(at));
+  const starts = history.filter(({ what, at }) => what === "hold" && at).map(({ at }) => Date.parse(at));
   if (starts.length === 0) return undefined;
   const today = dayOf(Date.now());
   const since = isHistoryCut ? Math.min(...starts) : Math.min(...starts, today - (LEAST_DAYS - 1) * DAY_MS);

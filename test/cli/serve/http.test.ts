@@ -19,7 +19,7 @@ beforeEach(() => {
 /** What a test reads of an answer of the API. */
 interface Told {
   readonly sessions: readonly { readonly session: string }[];
-  readonly generations: readonly unknown[];
+  readonly kept: readonly unknown[];
   readonly history: readonly unknown[];
   readonly isHistoryCut: boolean;
   readonly away?: unknown;
@@ -375,7 +375,7 @@ describe("the API", () => {
     const { url } = await start(store.served);
     const told = await json(`${url}/api/sessions/RemoteAuth-support`);
     expect(told).toMatchObject({ session: "RemoteAuth-support", isHistoryCut: false, summary: { status: "running" } });
-    expect(told.generations[0]).toMatchObject({ generation: 412, isCurrent: true, proven: true });
+    expect(told.kept[0]).toMatchObject({ generation: 412, isCurrent: true, proven: true });
     expect(told.history).toHaveLength(18);
     const absent = await fetch(`${url}/api/sessions/RemoteAuth-suport`);
     expect([absent.status, await absent.json()]).toMatchObject([
