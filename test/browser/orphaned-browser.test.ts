@@ -230,12 +230,15 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
   it("waits for the other processes of the browser, which end later", async () => {
     child.kill("SIGKILL");
     await exited;
-    const script =
-      'exec 3<&0; "$0" -e "process.stdin.on(\'close\', process.exit).resume()" <&3 & exec "$0" -e "$1" -- "$2"';
+    const script = '"$0" -e "process.stdin.on(\'close\', process.exit).resume()" <&3 & exec "$0" -e "$1" -- "$2"';
     const idles = "setInterval(() => {}, 1000); console.log(1)";
-    const browser = spawn("sh", ["-c", script, process.execPath, idles, `--user-data-dir=${dir}`], { detached: true });
+    const browser = spawn("sh", ["-c", script, process.execPath, idles, `--user-data-dir=${dir}`], {
+      detached: true,
+      // Node closes the first one when the process has ended: the other process ends with the last one.
+      stdio: ["ignore", "pipe", "inherit", "pipe"],
+    });
     const end = once(browser, "exit");
-    await once(browser.stdout, "data");
+    await once(browser.stdio[1] as Readable, "data");
     await recordBrowser(dir, { browserPid: pidOf(browser) });
     const text = await readFile(join(dir, record), "utf8");
     await writeFile(join(dir, record), text.replace(/"startedAt":"\d+"/, '"startedAt":"1"'));
@@ -247,7 +250,7 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     // Each of these turns is long enough for a call that does not wait.
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(isDone).toBe(false);
-    browser.stdin.end();
+    browser.stdio[3]?.destroy();
     await ending;
     expect(hasLiveMember(pidOf(browser))).toBe(false);
   });

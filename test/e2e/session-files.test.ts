@@ -40,7 +40,7 @@ it.each(Object.entries(storageForms).filter(([form]) => isLong || form === "Leve
       ["push", profile, "support", "--store", one],
       ["export", "support", file, "--store", one],
       ["import", file, "--store", two],
-      ["pull", "support", join(root, "data"), "--as", "local-auth", "--store", two],
+      ["pull", "support", join(root, "data"), "--form", "local-auth", "--store", two],
     ]) {
       expect(await runCli(args, { env }), args.join(" ")).toMatchObject({ code: 0, stderr: "" });
     }
