@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, join, relative, sep } from "node:path";
+import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { browsersOf } from "../../lib/browser/browser-process.ts";
 import { endOrphanedBrowser } from "../../lib/browser/orphaned-browser.ts";
