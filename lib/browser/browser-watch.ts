@@ -4,8 +4,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { codeOf } from "../disk/errors.ts";
-import { hasLiveMember } from "../disk/process-stat.ts";
+import { isGroupRunning } from "../disk/process-group.ts";
 import type { BrowserLike, ClientLike } from "./client.ts";
 
 /** A browser whose end is followed by no destroy() or logout() within this time, in milliseconds, has died. */
@@ -87,22 +86,11 @@ export async function processesExit(
   }
 }
 
-/** Whether the process, or another one of its group, runs. */
+/** Whether the process, or another one of its group, runs: puppeteer makes a group for each browser. */
 export function isRunning(child: ChildProcess): boolean {
   return isProcessRunning(child) || isGroupRunning(child.pid);
 }
 
 function isProcessRunning({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode === null && signalCode === null;
-}
-
-/** Whether the process group of `leader`, as puppeteer makes one for each browser, has a process that is no zombie. */
-function isGroupRunning(leader: number | undefined): boolean {
-  if (leader === undefined || process.platform === "win32") return false;
-  try {
-    process.kill(-leader, 0);
-  } catch (error) {
-    return codeOf(error) === "EPERM";
-  }
-  return process.platform !== "linux" || hasLiveMember(leader);
 }

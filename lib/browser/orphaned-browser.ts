@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { isGroupRunning } from "../disk/process-group.ts";
 import { groupOf, identify, type ProcessId, parentOf, stateOf } from "../disk/process-id.ts";
-import { hasLiveMember } from "../disk/process-stat.ts";
 import { browsersOf, isBrowserOf, isStarter, looksLikeBrowser } from "./browser-process.ts";
 import { readRecord, removeRecord } from "./pidfile.ts";
 import { browserOf, type LockLook, openElsewhere, ownerHere, removeStaleLocks } from "./singleton-lock.ts";
@@ -8,6 +8,8 @@ import { browserOf, type LockLook, openElsewhere, ownerHere, removeStaleLocks } 
 /** How long a browser may take to end after each signal, in milliseconds. */
 const END_MS = 5_000;
 const POLL_MS = 50;
+/** How often the other processes of a browser are looked for, in milliseconds: it may take a read of all processes. */
+const PARTS_POLL_MS = 250;
 
 /**
  * Makes the profile at `dir` one that no browser has open. Ends its browser when the bot that started it has provably
@@ -16,14 +18,18 @@ const POLL_MS = 50;
  * with the same number. Then removes what the browser has left: its lock, as {@link removeStaleLocks}, and the record,
  * which tells until then that the browser of the lock has ended.
  * @throws `LEASE_HELD` when a browser of this machine has the profile open all the same, because its bot runs or because
- *   it does not end; also a browser that keeps no lock in its profile; the errors of {@link removeStaleLocks}
+ *   it does not end; also a browser that keeps no lock in its profile; the errors of {@link removeStaleLocks}; the reason
+ *   of the signal
  */
 export async function endOrphanedBrowser(dir: string, look: LockLook = {}): Promise<void> {
   const record = await readRecord(dir);
   const isOrphan = record !== undefined && (await stateOf(record.bot)) === "ended";
   const orphans = isOrphan ? await orphansOf(dir, record.browser) : [];
-  await Promise.all(orphans.map(endProcess));
-  if (isOrphan) await Promise.all([record.browser ?? [], orphans].flat().map(partsEnd));
+  const { signal } = look;
+  await Promise.all(orphans.map((browser) => endProcess(browser, signal)));
+  if (isOrphan) {
+    await Promise.all([record.browser ?? [], orphans].flat().map((browser) => partsEnd(browser, signal)));
+  }
   for (const browser of await browsersIn(dir)) {
     if ((await stateOf(browser)) === "running") throw openElsewhere(dir, ownerHere(browser.pid));
   }
@@ -74,11 +80,11 @@ async function browsersAmong(open: readonly ProcessId[]): Promise<ProcessId[]> {
   return ours.map(({ each }) => each);
 }
 
-async function endProcess(browser: ProcessId): Promise<void> {
-  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+async function endProcess(browser: ProcessId, signal: AbortSignal | undefined): Promise<void> {
+  for (const how of ["SIGTERM", "SIGKILL"] as const) {
     for (let waited = 0; waited < END_MS && (await stateOf(browser)) === "running"; waited += POLL_MS) {
-      if (waited === 0) kill(browser.pid, signal);
-      await delay(POLL_MS);
+      if (waited === 0) kill(browser.pid, how);
+      await pause(POLL_MS, signal);
     }
   }
 }
@@ -87,9 +93,17 @@ async function endProcess(browser: ProcessId): Promise<void> {
  * Waits a while for the other processes of a browser that has ended, which are of its group: Chromium writes its storage
  * in a process of its own, which may end a moment later than the main process.
  */
-async function partsEnd(browser: ProcessId): Promise<void> {
+async function partsEnd(browser: ProcessId, signal: AbortSignal | undefined): Promise<void> {
   if ((await stateOf(browser)) !== "ended") return;
-  for (let waited = 0; waited < END_MS && hasLiveMember(browser.pid); waited += POLL_MS) await delay(POLL_MS);
+  for (let waited = 0; waited < END_MS && isGroupRunning(browser.pid); waited += PARTS_POLL_MS) {
+    await pause(PARTS_POLL_MS, signal);
+  }
+}
+
+/** @throws the reason of the signal */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {});
+  signal?.throwIfAborted();
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
 /** Where the processes are seen: proc(5). Linux only. */
@@ -30,7 +29,7 @@ export async function statOf(pid: number, proc: string = PROC): Promise<ProcessS
 }
 
 /** Fields 3, 4, 5, 9, 20 and 22 of /proc/<pid>/stat. */
-function parseStat(text: string): ProcessStat | undefined {
+export function parseStat(text: string): ProcessStat | undefined {
   if (text === "") return undefined;
   // The second field is a name in parentheses, which may contain any character.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -52,18 +51,4 @@ function parseStat(text: string): ProcessStat | undefined {
  */
 export function hasEnded({ state, threads }: ProcessStat): boolean {
   return (state === "Z" || state === "X") && !(threads > 1);
-}
-
-/** Whether a process group has a member that has not ended. Linux only. */
-export function hasLiveMember(group: number): boolean {
-  return readdirSync(PROC).some((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const stat = parseStat(readFileSync(`${PROC}/${name}/stat`, "utf8"));
-      return stat !== undefined && stat.group === group && !hasEnded(stat);
-    } catch {
-      // The process has just ended.
-      return false;
-    }
-  });
 }

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vit
 import { browsersOf } from "../../lib/browser/browser-process.ts";
 import { endOrphanedBrowser } from "../../lib/browser/orphaned-browser.ts";
 import { recordBrowser } from "../../lib/browser/pidfile.ts";
-import { hasLiveMember } from "../../lib/disk/process-stat.ts";
+import { isGroupRunning } from "../../lib/disk/process-group.ts";
 import { useFolder } from "../support/folder.ts";
 
 const record = ".wa-vault-browser.json";
@@ -233,13 +233,12 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     await exited;
     const script = '"$0" -e "process.stdin.on(\'close\', process.exit).resume()" <&3 & exec "$0" -e "$1" -- "$2"';
     const idles = "setInterval(() => {}, 1000); console.log(1)";
-    const browser = spawn("sh", ["-c", script, process.execPath, idles, `--user-data-dir=${dir}`], {
-      detached: true,
-      // Node closes the first one when the process has ended: the other process ends with the last one.
-      stdio: ["ignore", "pipe", "inherit", "pipe"],
-    });
+    const args = ["-c", script, process.execPath, idles, `--user-data-dir=${dir}`];
+    // Node closes the standard input of a process that has ended, and no other pipe to it.
+    const browser = spawn("sh", args, { detached: true, stdio: ["ignore", "pipe", "inherit", "pipe"] });
+    onTestFinished(() => killQuietly(-pidOf(browser)));
     const end = once(browser, "exit");
-    await once(browser.stdio[1] as Readable, "data");
+    await once(browser.stdout as Readable, "data");
     await recordBrowser(dir, { browserPid: pidOf(browser) });
     const text = await readFile(join(dir, record), "utf8");
     await writeFile(join(dir, record), text.replace(/"startedAt":"\d+"/, '"startedAt":"1"'));
@@ -253,7 +252,27 @@ describe.runIf(process.platform === "linux")("endOrphanedBrowser", () => {
     expect(isDone).toBe(false);
     browser.stdio[3]?.destroy();
     await ending;
-    expect(hasLiveMember(pidOf(browser))).toBe(false);
+    expect(isGroupRunning(pidOf(browser))).toBe(false);
+  });
+
+  it("ends its wait for them with the reason of the signal", async () => {
+    child.kill("SIGKILL");
+    await exited;
+    const script = 'sleep 600 & exec "$0" -e "setInterval(() => {}, 1000); console.log(1)" -- "$1"';
+    const browser = spawn("sh", ["-c", script, process.execPath, `--user-data-dir=${dir}`], { detached: true });
+    onTestFinished(() => killQuietly(-pidOf(browser)));
+    const end = once(browser, "exit");
+    await once(browser.stdout, "data");
+    await recordBrowser(dir, { browserPid: pidOf(browser) });
+    const text = await readFile(join(dir, record), "utf8");
+    await writeFile(join(dir, record), text.replace(/"startedAt":"\d+"/, '"startedAt":"1"'));
+    const stop = new AbortController();
+    const ending = expect(endOrphanedBrowser(dir, { signal: stop.signal })).rejects.toBe("stop");
+    await end;
+    stop.abort("stop");
+    await ending;
+    // The next start goes on.
+    expect(await readdir(dir)).toContain(record);
   });
 
   it("resolves without a record, and without a profile", async () => {
