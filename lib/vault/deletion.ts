@@ -1,7 +1,7 @@
 import { AbsentSession } from "./absent-session.ts";
 import type { LogState } from "./entry.ts";
 import type { Draft, EntryFacts } from "./entry-draft.ts";
-import { isOver, keptFor } from "./kept-until.ts";
+import { endDate, isOver, keptFor } from "./kept-until.ts";
 import type { VaultLease } from "./lease.ts";
 import { bytesOf } from "./records/loose-entries.ts";
 import { readRecords } from "./records/read-records.ts";
@@ -88,7 +88,7 @@ export function draftUndeletion(session: string, state: LogState, next: EntryFac
     return { kind: "undeleted", deleted: undefined };
   }
   if (!deleted) throw neverSaved(session);
-  const ended = `its deletion could be taken back until ${new Date(deleted.until).toISOString()}`;
+  const ended = `its deletion could be taken back until ${endDate(deleted).toISOString()}`;
   throw new AbsentSession(`Could not undelete ${session}: ${ended}.`);
 }
 

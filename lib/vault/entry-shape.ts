@@ -1,4 +1,5 @@
 import type { Entry } from "./entry.ts";
+import { LAST_TIME } from "./kept-until.ts";
 
 /** Says whether a value of JSON is what an entry has in that place. */
 type Check = (value: unknown) => boolean;
@@ -7,13 +8,13 @@ type Check = (value: unknown) => boolean;
 const MOST_SINCE_FOLD = 1_000_000;
 /** What may be a part of a key in the store. */
 const IN_KEYS = /^[-\w]+$/;
-/** The last moment that a `Date` can be, in milliseconds before or after 1970. */
-const LAST_TIME = 8.64e15;
 
 const text: Check = (value) => typeof value === "string";
 const flag: Check = (value) => typeof value === "boolean";
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const time: Check = (value) => typeof value === "number" && Math.abs(value) <= LAST_TIME;
+/** Whoever keeps data "for ever" may have said so with a time after the last one. */
+const end: Check = Number.isFinite;
 /** JSON has `null` in the place of a time without an end. */
 const optional =
   (check: Check): Check =>
@@ -35,7 +36,7 @@ const shape =
     );
 
 const name = { n: count, id: text };
-const until = { until: time, untilUptimeMs: optional(time) };
+const until = { until: end, untilUptimeMs: optional(end) };
 const chunk = { id: text, bytes: count, alt: count };
 
 const generation = shape({
@@ -50,8 +51,8 @@ const generation = shape({
   suspect: optional(flag),
   key: optional(text),
   stored: optional(shape(name)),
-  until: optional(time),
-  untilUptimeMs: optional(time),
+  until: optional(end),
+  untilUptimeMs: optional(end),
   uptimeMs: optional(time),
 });
 

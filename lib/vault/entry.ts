@@ -3,6 +3,7 @@ import type { EntryKind, GenerationInfo, SessionState } from "../store.ts";
 import { isEntryShape } from "./entry-shape.ts";
 import { RECORDS_LAYOUT } from "./frame.ts";
 import type { SessionFrames } from "./frames.ts";
+import { endDate } from "./kept-until.ts";
 import { type LeaseOwner, ownerName } from "./lease/owner.ts";
 import { type Chunk, chunkOf, type Manifest, packManifest, unpackManifest } from "./manifest.ts";
 import { type Fold, packFold, unpackFold } from "./records/fold.ts";
@@ -231,7 +232,7 @@ export function sessionState(
     ...(kind ? { kind } : {}),
     ...(current ? { current: generationInfo(current, since) } : {}),
     generations: deleted ? [] : live.map((one) => generationInfo(one, since)),
-    ...(deleted ? { deleted: { at: new Date(deleted.at), until: new Date(deleted.until) } } : {}),
+    ...(deleted ? { deleted: { at: new Date(deleted.at), until: endDate(deleted) } } : {}),
     holder: lease ? ownerName(lease) : by,
     ...(lease && !isReleased ? { lease: { owner: ownerName(lease), since: new Date(lease.since) } } : {}),
   };

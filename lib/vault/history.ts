@@ -1,6 +1,7 @@
 import { isVaultError, VaultError } from "../errors.ts";
 import type { HistoryEntry } from "../store.ts";
 import { type Entry, entryOf, generationInfo, type LogState } from "./entry.ts";
+import { endDate } from "./kept-until.ts";
 import type { SessionLog } from "./log.ts";
 import { RecordReader } from "./records/record-bytes.ts";
 
@@ -125,7 +126,7 @@ function describe(entry: Entry, state: LogState): HistoryEntry {
     case "undeleted":
       return { ...common, generation: entry.content };
     case "deleted": {
-      const until = entry.deleted ? { until: new Date(entry.deleted.until) } : {};
+      const until = entry.deleted ? { until: endDate(entry.deleted) } : {};
       return { ...common, ...until, ...savedBy(entry, state) };
     }
     default:

@@ -1,9 +1,19 @@
 import type { Generation, KeptUntil, LogState } from "./entry.ts";
 import type { LogTime } from "./trusted-time.ts";
 
-/** The end of `ms` milliseconds that begin now. */
+/** The last moment that a `Date` can be, in milliseconds before or after 1970. */
+export const LAST_TIME = 8.64e15;
+/** The end of the year 9999, in milliseconds since 1970: later times have another form in texts. */
+const LAST_SHOWN = 253_402_300_799_999;
+
+/** The end of `ms` milliseconds that begin now, which may be more than there are ("for ever"). */
 export function keptFor(ms: number, { at, uptimeMs = 0 }: LogTime): KeptUntil {
-  return { until: at + ms, untilUptimeMs: uptimeMs + ms };
+  return { until: Math.min(at + ms, LAST_TIME), untilUptimeMs: Math.min(uptimeMs + ms, LAST_TIME) };
+}
+
+/** The end by wall clocks, for people; one after the year 9999 is shown as the end of that. */
+export function endDate({ until }: KeptUntil): Date {
+  return new Date(Math.max(-LAST_TIME, Math.min(until, LAST_SHOWN)));
 }
 
 /** The end of both times. */

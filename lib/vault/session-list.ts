@@ -5,6 +5,7 @@ import type { SessionDetails, SessionFacts, SessionSummary } from "../store.ts";
 import type { VaultContext } from "./context.ts";
 import { currentOf, type Entry, entryOf, generationInfo, kindOf, type LeaseTerms } from "./entry.ts";
 import { manifestOf } from "./generations.ts";
+import { endDate } from "./kept-until.ts";
 import { isSessionName, SESSIONS_PREFIX, sessionPrefix } from "./layout.ts";
 import { LeaseBlobs } from "./lease/lease-blobs.ts";
 import { ownerName } from "./lease/owner.ts";
@@ -163,7 +164,7 @@ async function factsOf(
     generations: live.length,
     ...(oldest ? { oldestAt: new Date(oldest.at) } : {}),
     changedAt: new Date(entry.at),
-    ...(deleted ? { deleted: { at: new Date(deleted.at), until: new Date(deleted.until) } } : {}),
+    ...(deleted ? { deleted: { at: new Date(deleted.at), until: endDate(deleted) } } : {}),
     holder: lease ? ownerName(lease) : by,
     ...(lease ? await leaseIfRead(blobs(lease), lease, session, outage, signal) : {}),
     ...profileOf(entry),

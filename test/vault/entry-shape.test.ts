@@ -107,6 +107,43 @@ describe.each([PROFILE, RECORDS])("an entry of %s whose checksum is right", (ses
   });
 });
 
+it("may keep data for longer than there are times, as earlier versions noted it", async () => {
+  const entry = await stored(PROFILE);
+  const live = (entry.json.live as object[]).map((one) => ({ ...one, until: 1e16, untilUptimeMs: 1e16 }));
+  const end = { until: Date.now() + Number.MAX_SAFE_INTEGER, untilUptimeMs: 1e300 };
+  await entry.replace({ ...entry.json, live, earlier: end });
+  expect(await newestOf(entry)).toMatchObject({ current: { generation: entry.n } });
+  await entry.replace({ ...entry.json, deleted: { at: 1, ...end } });
+  const store = new Vault({ blobs: entry.blobs });
+  const until = new Date("9999-12-31T23:59:59.999Z");
+  expect(await store.state({ session: PROFILE })).toMatchObject({ deleted: { at: new Date(1), until } });
+  expect(await store.facts({ session: PROFILE })).toMatchObject({ deleted: { until } });
+  for await (const { until: shown } of store.history({ session: PROFILE }))
+    expect([undefined, until]).toContainEqual(shown);
+  await store.undelete({ session: PROFILE });
+  expect(await store.state({ session: PROFILE })).toMatchObject({ current: { generation: entry.n } });
+});
+
+it("is never written with an end that is none, when deleted data are kept for ever", async () => {
+  const blobs = new MemoryBlobs();
+  const open = (): Vault => new Vault({ blobs, retainDeletedMs: Number.MAX_SAFE_INTEGER });
+  const save = async (wid: string): Promise<void> => {
+    const store = open();
+    const lease = await store.acquire({ session: PROFILE });
+    await store.saveProfile({ session: PROFILE, lease, wid, capture: captureOf(profileFiles(wid)) });
+    await lease.release();
+  };
+  await save("1@c.us");
+  await open().delete({ session: PROFILE });
+  expect(await open().state({ session: PROFILE })).toMatchObject({ deleted: {} });
+  await open().undelete({ session: PROFILE });
+  await save("2@c.us");
+  expect((await open().state({ session: PROFILE }))?.generations).toHaveLength(2);
+  await open().delete({ session: PROFILE });
+  await save("3@c.us");
+  expect((await open().state({ session: PROFILE }))?.generations).toHaveLength(3);
+});
+
 it("counts no entries since a fold that there cannot be", async () => {
   const entry = await stored(RECORDS);
   const far = { ...entry, n: 9_000_000_000_000_000 };

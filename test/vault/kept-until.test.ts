@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isOver, keptFor, laterOf, withoutOverdue } from "../../lib/vault/kept-until.ts";
+import { endDate, isOver, keptFor, laterOf, withoutOverdue } from "../../lib/vault/kept-until.ts";
 import { generation, stateOf } from "./support/entries.ts";
 
 const end = { until: 1_000, untilUptimeMs: 100 };
@@ -10,6 +10,18 @@ describe("the end of a time", () => {
   it("begins now, by both clocks", () => {
     expect(keptFor(7, { at: 1_000, uptimeMs: 100 })).toEqual({ until: 1_007, untilUptimeMs: 107 });
     expect(keptFor(7, { at: 1_000 })).toEqual({ until: 1_007, untilUptimeMs: 7 });
+  });
+
+  it("is a moment that an entry may name, for however long data are kept", () => {
+    const end = keptFor(Number.MAX_SAFE_INTEGER, { at: Date.UTC(2026, 0), uptimeMs: 1 });
+    expect(end).toEqual({ until: 8.64e15, untilUptimeMs: 8.64e15 });
+    expect(isOver(end, { at: Date.UTC(9000, 0), uptimeMs: 1e15 })).toBe(false);
+  });
+
+  it("is shown as a time of four digits of a year", () => {
+    expect(endDate({ until: 1_000 })).toEqual(new Date(1_000));
+    for (const until of [8.64e15, 1e300]) expect(endDate({ until }).toISOString()).toBe("9999-12-31T23:59:59.999Z");
+    expect(endDate({ until: -1e300 }).getTime()).toBe(-8.64e15);
   });
 
   it("is over once both clocks have passed it", () => {
