@@ -9,7 +9,7 @@ import { FileStore } from "../../adapters/fs/index.ts";
 import { PostgresStore } from "../../adapters/postgres/index.ts";
 import { RedisStore } from "../../adapters/redis/index.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
-import { captureOf, profileFiles } from "../contract/profile.ts";
+import { captureOf, type Files, linkedProfileFiles, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { cacheDirectory } from "../support/services/cache.ts";
 import { freePort, startOwnRedis, startPostgres } from "../support/services/index.ts";
@@ -33,9 +33,10 @@ function run(name: string, env: Record<string, string>): void {
 }
 
 /** Saves a session; its process stays, as one does whose store is backed up meanwhile. */
-async function save(store: Vault, value: string): Promise<void> {
+async function save(store: Vault, value: string | Files): Promise<void> {
+  const files = typeof value === "string" ? profileFiles(value) : value;
   const lease = await store.acquire({ session });
-  await store.saveProfile({ session, lease, capture: captureOf(profileFiles(value)) });
+  await store.saveProfile({ session, lease, capture: captureOf(files) });
   await lease.release();
 }
 
@@ -59,13 +60,16 @@ describe("the drills of docs/backups.md", () => {
   it("copy each session of any store, and nothing twice", async () => {
     const [sessions, backup, cwd] = [folder(), join(folder(), "backup"), folder()];
     const store = new FileStore({ directory: sessions });
-    await save(store, "kept");
+    await save(store, linkedProfileFiles("5511988887777"));
     const begin = `const store = new FileStore({ directory: ${JSON.stringify(sessions)} });\n`;
     const [imports = "", ...code] = drill("copy").replace("/mnt/backup", backup).split("\n\n");
     const script = placeCode(cwd, "backup", [imports, begin + code.join("\n\n")].join("\n\n"));
     const key = { BACKUP_KEY: createHash("sha256").update("backup").digest("base64") };
     expect(await ended(script, cwd, [], key)).toMatch(new RegExp(`^${session} \\d+ bytes\n$`));
     expect(await ended(script, cwd, [], key)).toBe(`${session} unchanged\n`);
+    // The bot is linked with another number: the backups go on.
+    await save(store, linkedProfileFiles("491701234567"));
+    expect(await ended(script, cwd, [], key)).toMatch(new RegExp(`^${session} \\d+ bytes\n$`));
     await restored(new FileStore({ directory: backup, encryption: { key: key.BACKUP_KEY } }));
   });
 });
