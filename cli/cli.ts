@@ -24,7 +24,7 @@ export interface TargetOptions {
 
 /**
  * How many generations a store of the command keeps: nobody tells it how many the bots of this store want, and for how long
- * they want those of another phone, so that it leaves to them what goes.
+ * they want those of another phone, so that it leaves to them what goes. Of a session that no bot saves, a thousand stay.
  */
 const KEEP: number = Number.POSITIVE_INFINITY;
 

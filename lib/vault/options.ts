@@ -8,7 +8,8 @@ import type { Keyring } from "./keyring.ts";
 export interface VaultOptions {
   /**
    * How many of the newest generations are kept, beside those that retention keeps anyway: from 1 to 1000. `Infinity` is for
-   * tools beside the bots: nothing is removed that a bot has not decided to remove. @default 5
+   * tools beside the bots: nothing is removed that a bot has not decided to remove, unless there are more than 1000: then the
+   * oldest go. @default 5
    */
   keep?: number | undefined;
   /**

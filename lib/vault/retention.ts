@@ -6,6 +6,9 @@ import type { LogTime } from "./trusted-time.ts";
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** Generations of which an infinite `keep` decides nothing: an entry lists each, and may be too large for a store with more. */
+const MOST_UNDECIDED = 1_000;
+
 /** The options that decide which generations stay. */
 export type RetentionOptions = Pick<CheckedOptions, "keep" | "keepForMs" | "maxAgeMs" | "retainDeletedMs">;
 
@@ -18,13 +21,15 @@ export type RetentionOptions = Pick<CheckedOptions, "keep" | "keepForMs" | "maxA
  * session before.
  *
  * With an infinite `keep` nothing is decided: all stay but those of other phones whose time was decided before, and is over.
+ * Of more than a thousand, which no bot has decided about, the oldest go but those that stay with `keep: 1`.
  */
 export function retain(
   generations: readonly Generation[],
   content: number,
-  { keep, keepForMs, maxAgeMs, retainDeletedMs }: RetentionOptions,
+  options: RetentionOptions,
   time: LogTime,
 ): Generation[] {
+  const { keep, keepForMs, maxAgeMs, retainDeletedMs } = options;
   const now = time.at;
   const current = currentOf({ live: generations, content });
   const kept = new Set<number>([content]);
@@ -41,9 +46,13 @@ export function retain(
   const own = generations.filter(isOwn);
   const good = own.filter(isGood);
   if (keep === Number.POSITIVE_INFINITY) {
-    return generations
+    const undecided = generations
       .filter((one) => isOwn(one) || one.until === undefined || !isOver({ ...one, until: one.until }, time))
       .map((one) => (isOwn(one) ? withoutEnd(one) : one));
+    if (undecided.length <= MOST_UNDECIDED) return undecided;
+    const needed = new Set(retain(undecided, content, { ...options, keep: 1 }, time).map(({ n }) => n));
+    const oldest = undecided.filter(({ n }) => !needed.has(n)).slice(0, undecided.length - MOST_UNDECIDED);
+    return undecided.filter((one) => !oldest.includes(one));
   }
   add(good.findLast(({ proven }) => proven));
   for (const age of [HOUR_MS, DAY_MS]) {

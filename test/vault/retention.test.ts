@@ -68,6 +68,21 @@ describe("retention", () => {
     expect(later.find(({ n }) => n === 3)?.until).toBe(START + 30 * DAY);
   });
 
+  it("keeps a thousand with an infinite `keep` where nobody decides, and among them all that always stay", () => {
+    const how = { ...options, keep: Number.POSITIVE_INFINITY };
+    const all = Array.from({ length: 1200 }, (_, n) =>
+      generation(n + 1, (n - 1200) * HOUR, n === 3 ? { proven: true } : {}),
+    );
+    all[1] = generation(2, -1199 * HOUR, { pairing: "other" });
+    all[0] = generation(1, -1200 * HOUR, { pairing: "own" });
+    all.push(generation(1201, 0, { pairing: "own" }));
+    const kept = retain(all, 1201, how, START);
+    expect(kept).toHaveLength(1000);
+    expect(numbers(kept).slice(0, 4)).toEqual([2, 4, 204, 205]);
+    expect(kept[0]?.until).toBeUndefined();
+    expect(retain(all.slice(-1000), 1201, how, START)).toHaveLength(1000);
+  });
+
   it("always has one that is an hour old and one that is a day old, and not many in all", () => {
     for (const every of [MINUTE, 5 * MINUTE, 50 * MINUTE]) {
       const until = 3 * DAY;
