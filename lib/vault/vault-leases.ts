@@ -37,13 +37,13 @@ export interface OpenRecordsOptions extends AcquireOptions {
 
 /** What `replaceRecords` of a vault takes. */
 export interface ReplaceRecordsOptions extends AcquireOptions {
-  /** All records that the session is to have. */
+  /** All records that the session is to have: at least one. */
   records: ReadonlyMap<string, Buffer>;
   /**
    * Told what the session has, before anything is written: nothing in it when the session is absent or deleted, `undefined`
-   * when it is damaged. What it throws ends the call. @default anything is replaced
+   * when it is damaged. It is waited for. What it throws ends the call. @default anything is replaced
    */
-  check?: (found: ReadonlyMap<string, Buffer> | undefined) => void;
+  check?: (found: ReadonlyMap<string, Buffer> | undefined) => void | Promise<void>;
 }
 
 /** The sessions that one vault has taken, and runs calls on. */

@@ -24,7 +24,7 @@ import type { VaultLease } from "./lease.ts";
 import { logOf } from "./log.ts";
 import { checkOptions, type VaultOptions, whole } from "./options.ts";
 import { pruneOverdue, pruneWhenDue, pruneWhole } from "./prune.ts";
-import { sizeOf } from "./records/record-bytes.ts";
+import { checkRecords, sizeOf } from "./records/record-bytes.ts";
 import { replaceRecords } from "./records/replace-records.ts";
 import { SessionRecords } from "./records/session-records.ts";
 import { type RekeyReport, rekey } from "./rekey.ts";
@@ -265,10 +265,12 @@ export class Vault extends VaultReading implements ProfileStore {
   /**
    * Makes `records` all that a session of records has, in one step: a reader finds what was there, or all of these. What was
    * there stays beside them for `retainDeletedMs`, as a generation of an earlier link.
-   * @throws `LEASE_HELD` as `acquire`; `INVALID` when the session holds a profile; what `check` throws: nothing is written then
+   * @throws `LEASE_HELD` as `acquire`; `INVALID` when the session holds a profile, and for records that are none; what `check`
+   *   throws: nothing is written then
    */
   async replaceRecords({ records, check = () => {}, ...options }: ReplaceRecordsOptions): Promise<void> {
     const { signal } = options;
+    checkRecords(records);
     const began = performance.now();
     const replace = async (): Promise<EntryName & { epoch: number }> => {
       const lease = (await this.acquire(options)) as VaultLease;

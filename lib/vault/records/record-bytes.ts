@@ -1,4 +1,4 @@
-import { VaultError } from "../../errors.ts";
+import { invalidOption, VaultError } from "../../errors.ts";
 
 /** A record's key, and its value; `undefined` where the record was deleted. */
 export type RecordChange = readonly [key: string, value: Buffer | undefined];
@@ -21,6 +21,16 @@ export function checkKey(key: string): void {
   throw new VaultError("INVALID", `Could not store a record: its key has ${bytes} bytes.`, {
     hint: `A key has at most ${LONGEST_KEY} bytes.`,
   });
+}
+
+/** @throws `INVALID` unless these are all records of a session, and at least one: without any there is none to go back to */
+export function checkRecords(records: ReadonlyMap<string, Buffer>): void {
+  if (!(records instanceof Map) || records.size === 0) throw invalidOption("records", "a Map with a record", records);
+  for (const [key, value] of records) {
+    if (typeof key !== "string") throw invalidOption("records", "a Map whose keys are strings", key);
+    if (!Buffer.isBuffer(value)) throw invalidOption("records", "a Map whose values are Buffers", value);
+    checkKey(key);
+  }
 }
 
 /** The records as bytes, one after the other. @throws `INVALID` when a key has more than 65,535 bytes */

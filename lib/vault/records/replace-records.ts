@@ -1,3 +1,4 @@
+import { withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
 import type { EntryName, Generation, LogState } from "../entry.ts";
 import type { Draft, EntryFacts } from "../entry-draft.ts";
@@ -21,9 +22,9 @@ export interface Replacement {
   readonly records: ReadonlyMap<string, Buffer>;
   /**
    * Told what the session has, before anything is written: nothing when it is absent or deleted, `undefined` when it is
-   * damaged. What it throws ends the work.
+   * damaged. It is waited for. What it throws ends the work.
    */
-  readonly check: (found: ReadonlyMap<string, Buffer> | undefined) => void;
+  readonly check: (found: ReadonlyMap<string, Buffer> | undefined) => void | Promise<void>;
 }
 
 /** What the entry of a replacement says, beside the state. */
@@ -58,7 +59,7 @@ export async function replaceRecords(
   );
   // Another holder may have put together, and deleted, what was to be read.
   if (!read) await writer.look(signal);
-  check(read && (read.table?.values() ?? new Map()));
+  await withSignal(async () => check(read && (read.table?.values() ?? new Map())), signal);
   const keyId = await context.frames(session).keyId();
   if (read?.stored) await foldAll(lease, read.stored, keyId, signal);
   const keepsCurrent = read?.stored !== undefined || isFolded(writer.state);

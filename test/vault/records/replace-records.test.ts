@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
+import { session, set, stored, take, vault } from "../support/records.ts";
+
+function recordsOf(value: string): Map<string, Buffer> {
+  return new Map([["creds", Buffer.from(value)]]);
+}
+
+describe("`check` of a replacement", () => {
+  it("may look at something first: nothing is written before it has, or when it rejects", async () => {
+    const blobs = new MemoryBlobs();
+    const store = vault(blobs);
+    await store.replaceRecords({ session, records: recordsOf("1") });
+    let seen: unknown;
+    const check = async (): Promise<void> => {
+      // Reads the store meanwhile.
+      seen = await stored(vault(blobs));
+    };
+    await store.replaceRecords({ session, records: recordsOf("2"), check });
+    expect(seen).toEqual({ creds: "1" });
+    const refuse = async (): Promise<void> => {
+      await check();
+      throw new Error("no");
+    };
+    await expect(store.replaceRecords({ session, records: recordsOf("3"), check: refuse })).rejects.toThrow("no");
+    expect(await stored(store)).toEqual({ creds: "2" });
+  });
+
+  it("is waited for no longer than the signal says", async () => {
+    const store = vault(new MemoryBlobs());
+    const stop = new AbortController();
+    const check = (): Promise<void> => {
+      stop.abort("stop");
+      return new Promise(() => {});
+    };
+    const replacing = store.replaceRecords({ session, records: recordsOf("1"), check, signal: stop.signal });
+    await expect(replacing).rejects.toBe("stop");
+    expect(await stored(store)).toBeUndefined();
+  });
+});
+
+describe("a replacement", () => {
+  it.each<[string, unknown]>([
+    ["no map", undefined],
+    ["an empty map", new Map()],
+    ["a record without a value", new Map([["creds", undefined]])],
+    ["a value that is text", new Map([["creds", "{}"]])],
+    ["a key that is no text", new Map([[1, Buffer.from("x")]])],
+    ["a key that is too long", new Map([["x".repeat(70_000), Buffer.from("x")]])],
+  ])("with %s is INVALID, and writes nothing", async (_, records) => {
+    const blobs = new MemoryBlobs();
+    const open = await take(vault(blobs));
+    await set(open, { creds: "1" });
+    await open.close();
+    const before = (await vault(blobs).state({ session }))?.entry;
+    const replacing = vault(blobs).replaceRecords({ session, records: records as ReadonlyMap<string, Buffer> });
+    await expect(replacing).rejects.toMatchObject({ code: "INVALID" });
+    expect((await vault(blobs).state({ session }))?.entry).toBe(before);
+    expect(await stored(vault(blobs))).toEqual({ creds: "1" });
+  });
+});
