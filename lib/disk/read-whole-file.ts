@@ -6,6 +6,9 @@ import { codeOf } from "./errors.ts";
 /** Without it a pipe that nobody writes to would keep the call, and a thread of Node, for ever. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
+/** How much is read at once of a file whose size is not known. */
+const PART_BYTES = 64 * 1024;
+
 /** What {@link readWholeFile} takes. */
 export interface WholeFileOptions {
   /** More bytes than any such file has. */
@@ -39,12 +42,8 @@ export async function readOpenedFile(
 ): Promise<Buffer> {
   const status = await file.stat();
   if (!status.isFile() && !status.isDirectory()) throw noFile(name);
-  if (status.isFile() && status.size > most) {
-    throw new VaultError(
-      "CORRUPT",
-      `Could not read ${name}: it has ${status.size} bytes, and ${most} at most are right.`,
-    );
-  }
+  if (status.isFile() && status.size > most) throw tooLarge(name, `${status.size}`, most);
+  if (status.isFile() && status.size === 0) return await readToEnd(file, { most, name, signal });
   // Of a directory, reading says what is wrong.
   const bytes = Buffer.allocUnsafeSlow(status.isDirectory() ? 1 : status.size);
   let length = 0;
@@ -55,6 +54,23 @@ export async function readOpenedFile(
     length += bytesRead;
   }
   return bytes.subarray(0, length);
+}
+
+/** Of a file that says it is empty: of the file systems of programs (FUSE), some say so of every file. */
+async function readToEnd(file: FileHandle, { most, name = "a file", signal }: WholeFileOptions): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let length = 0; ; ) {
+    signal?.throwIfAborted();
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(PART_BYTES), 0, PART_BYTES, length);
+    if (bytesRead === 0) return Buffer.concat(parts, length);
+    length += bytesRead;
+    if (length > most) throw tooLarge(name, `more than ${most}`, most);
+    parts.push(buffer.subarray(0, bytesRead));
+  }
+}
+
+function tooLarge(name: string, bytes: string, most: number): VaultError {
+  return new VaultError("CORRUPT", `Could not read ${name}: it has ${bytes} bytes, and ${most} at most are right.`);
 }
 
 function noFile(name: string, cause?: unknown): VaultError {

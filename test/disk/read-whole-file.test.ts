@@ -27,6 +27,12 @@ describe("a whole file", () => {
     }
   });
 
+  // Each file of /proc says that it is empty, as those of some other file systems do.
+  it.runIf(process.platform === "linux")("is read to its end where its size is told as 0, and bounded", async () => {
+    expect(String(await readWholeFile("/proc/self/status", { most: 100_000 }))).toMatch(/^Name:[\s\S]+\n$/);
+    await expect(readWholeFile("/proc/self/status", { most: 3 })).rejects.toMatchObject({ code: "CORRUPT" });
+  });
+
   it("has as many bytes as it may have at most: a larger one is not read", async () => {
     const place = join(folder(), "file");
     writeFileSync(place, "");
