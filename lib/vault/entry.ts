@@ -52,7 +52,7 @@ export interface Generation {
   readonly key?: string | undefined;
   /** The entry that has its manifest, where that is not its own: `rekey` has encrypted it anew. */
   readonly stored?: EntryName | undefined;
-  /** Until when it is kept, as in {@link KeptUntil}; set once another phone was linked after it. */
+  /** Until when it is kept, as in {@link KeptUntil}; set once another phone was linked after it, or its records were replaced. */
   readonly until?: number | undefined;
   readonly untilUptimeMs?: number | undefined;
   /** When it was saved by the log's own clock, as in {@link LogState}; absent in entries of earlier versions. */

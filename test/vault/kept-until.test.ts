@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endDate, isOver, keptFor, laterOf, withoutOverdue } from "../../lib/vault/kept-until.ts";
+import { endDate, endingEarlier, isOver, keptFor, laterOf, withoutOverdue } from "../../lib/vault/kept-until.ts";
 import { generation, stateOf } from "./support/entries.ts";
 
 const end = { until: 1_000, untilUptimeMs: 100 };
@@ -51,6 +51,28 @@ describe("overdue generations", () => {
   it("are those before the first of the present link", () => {
     expect(left({ since: 7, earlier: end }, before)).toEqual([3, 5, 7, 9]);
     expect(left({ since: 7, earlier: end })).toEqual([7, 9]);
+  });
+
+  it("are records that were replaced, each by its own time, but the newest until the clock of the log has passed it", () => {
+    const records = { through: 9, lasting: [], tails: [] };
+    const late = { until: 9_000, untilUptimeMs: 900 };
+    const replaced = [1, 2, 3, 4, 5, 6, 7].map((n) => generation(n, n < 7 ? end : late));
+    const state = { live: [generation(0), ...replaced, generation(9)], since: 9, earlier: late };
+    expect(left({ ...state, records }, { at: 999, uptimeMs: 99 })).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 9]);
+    expect(left({ ...state, records }, { at: 1_000, uptimeMs: 99 })).toEqual([0, 3, 4, 5, 6, 7, 9]);
+    expect(left({ ...state, records }, after)).toEqual([0, 7, 9]);
+    expect(left({ ...state, records, deleted: { at: 0, ...late } })).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 9]);
+    // Of a profile, `retain` decides.
+    expect(left(state)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 9]);
+  });
+
+  it("have an end of their own once another link has replaced them", () => {
+    const state = stateOf({ since: 7, content: 9, earlier: end });
+    const next = { until: 9_000, untilUptimeMs: 900 };
+    expect(endingEarlier(generation(9), state, next)).toEqual(generation(9, next));
+    expect(endingEarlier(generation(3), state, next)).toEqual(generation(3, end));
+    const own = generation(3, { until: 1, untilUptimeMs: 1 });
+    expect(endingEarlier(own, state, next)).toBe(own);
   });
 
   it("are none where no deletion was, and never the current one", () => {

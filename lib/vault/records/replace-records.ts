@@ -2,7 +2,7 @@ import { withSignal } from "../../async/deadline.ts";
 import { VaultError } from "../../errors.ts";
 import type { EntryName, Generation, LogState } from "../entry.ts";
 import type { Draft, EntryFacts } from "../entry-draft.ts";
-import { keptFor, laterOf, withoutOverdue } from "../kept-until.ts";
+import { endingEarlier, keptFor, laterOf, withoutOverdue } from "../kept-until.ts";
 import type { VaultLease } from "../lease.ts";
 import type { Chunk } from "../manifest.ts";
 import { pruneWhenDue } from "../prune.ts";
@@ -116,12 +116,13 @@ function draftReplacement(
   const { n, id, at } = next;
   const time = trustedTime(state, next);
   const generation: Generation = { n, id, at, bytes, files, ...(keyId === undefined ? {} : { key: keyId }) };
+  const stays = keptFor(retainMs, time);
   const kept = withoutOverdue(state, time).filter((one) => keepsCurrent || one.n !== state.content);
-  const earlier = { since: n, earlier: laterOf(state.earlier, keptFor(retainMs, time)) };
+  const earlier = { since: n, earlier: laterOf(state.earlier, stays) };
   return {
     kind: "records",
     content: n,
-    live: [...kept, generation],
+    live: [...(state.deleted ? kept : kept.map((one) => endingEarlier(one, state, stays))), generation],
     fold: { through: { n: state.n, id: state.id }, segments: [] },
     ...stored,
     ...(state.deleted ? newLink(state, state.deleted, next) : state.content === 0 ? {} : earlier),

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
+import { LeaseRig } from "../support/lease-rig.ts";
 import { session, set, stored, take, vault } from "../support/records.ts";
+
+const DAY = 24 * 60 * 60 * 1000;
 
 function recordsOf(value: string): Map<string, Buffer> {
   return new Map([["creds", Buffer.from(value)]]);
@@ -57,5 +60,32 @@ describe("a replacement", () => {
     await expect(replacing).rejects.toMatchObject({ code: "INVALID" });
     expect((await vault(blobs).state({ session }))?.entry).toBe(before);
     expect(await stored(vault(blobs))).toEqual({ creds: "1" });
+  });
+
+  it("every half a day keeps what it replaced for a week, and then no longer", async () => {
+    const rig = new LeaseRig();
+    const { store } = rig.process();
+    for (let n = 0; n < 60; n++) {
+      await store.replaceRecords({ session, records: recordsOf(`${n}`) });
+      await rig.time.advance(DAY / 2);
+    }
+    const numbers = (await store.state({ session }))?.generations.map(({ generation }) => generation) ?? [];
+    const values: unknown[] = [];
+    for (const generation of numbers) values.push((await stored(store, generation))?.creds);
+    expect(values.at(-1)).toBe("59");
+    // Those of the last seven days, which were replaced half a day after they came.
+    expect(values.slice(-15)).toEqual(Array.from({ length: 15 }, (_, n) => `${45 + n}`));
+    expect(values.length).toBeLessThanOrEqual(16);
+  });
+
+  it("keeps the newest of what it replaced while its time has not passed by the clock of the log", async () => {
+    const rig = new LeaseRig();
+    const { store } = rig.process(0, { retainDeletedMs: 1 });
+    for (let n = 0; n < 20; n++) {
+      await store.replaceRecords({ session, records: recordsOf(`${n}`) });
+      await rig.time.advance(DAY);
+    }
+    expect((await store.state({ session }))?.generations.length).toBeGreaterThan(5);
+    expect((await store.state({ session }))?.generations.length).toBeLessThan(9);
   });
 });
