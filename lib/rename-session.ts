@@ -1,4 +1,4 @@
-import { markProven } from "./copy-session/mark-proven.ts";
+import { markProven, markRejected } from "./copy-session/mark-proven.ts";
 import { type Copied, type CopyProgress, type CopyReport, copyToGeneration } from "./copy-session.ts";
 import { kindOf, observe } from "./diagnostics/observe.ts";
 import { isVaultError, VaultError } from "./errors.ts";
@@ -30,7 +30,7 @@ export type RenameReport = Pick<CopyReport, "session" | "fromSession" | "files" 
  * {@link copySession} does, compares all of it, and only then deletes it under the old name, softly. Whatever ends it before
  * leaves the session whole under the old name; called again, it goes on. Generations before the current one stay under the
  * old name, and go with it: so a session that WhatsApp has refused, and that would go back to an older generation by
- * itself, is not renamed. That the current generation was proven is said of the copy as well.
+ * itself, is not renamed. That the current generation was proven, or refused, is said of the copy as well.
  * @throws `LEASE_HELD` when a bot has the session; `CONFLICT` when the store has another session of the new name; `ABSENT`
  *   when it has none of the old one; `INVALID` for names that no bot would find, for a store without leases, and while an
  *   older generation is better than the current one; else as {@link copySession}. Nothing is deleted then.
@@ -57,10 +57,12 @@ async function rename(options: RenameSessionOptions, session: string, newSession
   try {
     const state = await store.state(call);
     refuseRejected(session, state);
-    const { report, generation } = await copy(options, session, newSession);
-    if (state?.current?.proven) await markProven(store, newSession, generation, signal);
+    const copied = await copy(options, session, newSession);
+    const { proven, rejected } = state?.current ?? {};
+    if (proven && !rejected) await markProven(store, newSession, copied, signal);
+    if (rejected) await markRejected(store, newSession, copied, signal);
     await remove(store, call, lease, newSession);
-    const { files, bytes } = report;
+    const { files, bytes } = copied.report;
     return { session: newSession, fromSession: session, files, bytes, ms: performance.now() - began };
   } finally {
     await lease.release();

@@ -125,6 +125,18 @@ describe("renameSession", () => {
     await lease.release();
     await renameSession({ store, session, newSession });
     assertSameFiles(await filesOf(store, newSession), files);
+    expect((await store.state({ session: newSession }))?.current).toMatchObject({ rejected: true, proven: false });
+  });
+
+  it("does not say of a session that was refused after it was proven that a bot was ready with it", async () => {
+    const store = open();
+    const lease = await store.acquire({ session });
+    const { generation } = await store.saveProfile({ session, capture: captureOf(files), lease });
+    await store.mark({ session, lease, generation, as: "proven" });
+    await store.mark({ session, lease, generation, as: "rejected" });
+    await lease.release();
+    await renameSession({ store, session, newSession });
+    expect((await store.state({ session: newSession }))?.current).toMatchObject({ rejected: true, proven: false });
   });
 
   it("keeps the session under a name whose own was deleted", async () => {

@@ -27,6 +27,9 @@ export class ZipCopy {
   /** What the last answer of the target is; `undefined` while it has given none, or does not tell. */
   #extracted: { readonly generation: GenerationName | undefined } | undefined;
 
+  /** What the target says that it has saved. */
+  #saved: GenerationName | undefined;
+
   constructor(options: CopySessionOptions, directory: string, calls: StoreCalls) {
     this.#options = options;
     this.#directory = directory;
@@ -55,7 +58,8 @@ export class ZipCopy {
         skipped,
         ms: performance.now() - began,
       };
-      return { report, generation: this.#extracted?.generation };
+      // What it has given back was compared with the source.
+      return { report, generation: this.#extracted?.generation ?? this.#saved };
     };
 
     const before = await this.#currentInTarget();
@@ -155,7 +159,7 @@ export class ZipCopy {
       return saved;
     };
     if (isProfileStore(to)) {
-      await this.#calls.ask("write to the target", save);
+      this.#saved = generationOf(await this.#calls.ask("write to the target", save));
       return await compare();
     }
     const place = resolve(`${this.#session}.zip`);

@@ -75,8 +75,8 @@ export async function exportSession(options: ExportSessionOptions): Promise<Expo
     const copied = await copyToGeneration({ ...copy, dataPath, allowOlder, onProgress, signal });
     const { unchanged, ...report } = copied.report;
     const exported = one?.info ?? (await unlessSaved(from, report, before, signal));
-    if (exported?.proven) await markProven(vault, session, copied.generation, signal);
-    if (exported?.rejected) await markRejected(vault, session, copied.generation, signal);
+    if (exported?.proven) await markProven(vault, session, copied, signal);
+    if (exported?.rejected) await markRejected(vault, session, copied, signal);
     const fileBytes = await writeSessionFile(path, spool, { overwrite, signal });
     return {
       ...report,

@@ -91,10 +91,10 @@ export async function importSession(options: ImportSessionOptions): Promise<Impo
     const session = options.session === undefined ? facts.session : sessionName(options.session);
     checkSameKind(facts.session, session, `import ${facts.session}`);
     const copy = { from: vault, to, session, fromSession: facts.session, replace: overwrite, otherPhone };
-    const { report, generation } = await copyInto({ ...copy, onProgress, signal });
-    if (facts.proven && !facts.rejected && isProfileStore(to)) await markProven(to, session, generation, signal);
+    const copied = await copyInto({ ...copy, onProgress, signal });
+    if (facts.proven && !facts.rejected && isProfileStore(to)) await markProven(to, session, copied, signal);
     const { path, fileBytes, encrypted } = facts;
-    return { ...report, path, fileBytes, encrypted, ms: performance.now() - began };
+    return { ...copied.report, path, fileBytes, encrypted, ms: performance.now() - began };
   });
 }
 

@@ -67,6 +67,26 @@ describe("the mark of a proven session", () => {
     expect(await marks(to, "RemoteAuth-copy")).toEqual([true]);
   });
 
+  it.each([
+    ["`extract`", ["extract"]],
+    ["`extract` and `save`", ["extract", "save"]],
+  ] as const)(
+    "comes also where a store around another one does not hand on what its %s reports",
+    async (_, methods) => {
+      const path = join(folder(), "x.wavault");
+      await exportSession({ from: await proven(), session: PROFILE, to: path });
+      const to = memory();
+      for (const method of methods) {
+        const call = to[method].bind(to) as (options: object) => Promise<unknown>;
+        Object.assign(to, { [method]: async (options: object) => void (await call(options)) });
+      }
+      await importSession({ from: path, to });
+      expect(await marks(to, PROFILE)).toEqual([true]);
+      await renameSession({ store: to, session: PROFILE, newSession: "RemoteAuth-copy" });
+      expect(await marks(to, "RemoteAuth-copy")).toEqual([true]);
+    },
+  );
+
   it.each(["state", "acquire"] as const)("is not put on what somebody has saved before `%s`", async (method) => {
     const path = join(folder(), "x.wavault");
     await exportSession({ from: await proven(), session: PROFILE, to: path });
@@ -94,20 +114,27 @@ describe("the mark of a proven session", () => {
     expect(await marks(to, PROFILE)).toEqual([true]);
   });
 
-  it("is left to a bot that has the session, or takes it meanwhile; and where the store does not tell what it wrote", async () => {
+  it("is left to a bot that has the session, or takes it meanwhile; and where the store does not have as much as was written", async () => {
     const store = memory();
     const generation = await saveFiles(store, profileFiles("one"));
-    const id = (await store.state({ session: PROFILE }))?.current?.id ?? "";
+    const { id = "", files = 0, bytes = 0 } = (await store.state({ session: PROFILE }))?.current ?? {};
+    const copy = { generation: { generation, id }, report: { files, bytes } };
     const bot = await store.acquire({ session: PROFILE });
-    await markProven(store, PROFILE, { generation, id }, undefined);
+    await markProven(store, PROFILE, copy, undefined);
     await bot.release();
     const mark = store.mark.bind(store);
     store.mark = async (options) => {
       await store.breakLease({ session: PROFILE });
       await mark(options);
     };
-    await markProven(store, PROFILE, { generation, id }, undefined);
-    await markProven(store, PROFILE, undefined, undefined);
+    await markProven(store, PROFILE, copy, undefined);
+    store.mark = mark;
+    for (const other of [
+      { files: files + 1, bytes },
+      { files, bytes: bytes + 1 },
+    ]) {
+      await markProven(store, PROFILE, { report: other }, undefined);
+    }
     expect(await marks(store, PROFILE)).toEqual([false]);
 
     const path = join(folder(), "x.wavault");
