@@ -62,7 +62,7 @@ export async function replaceRecords(
   await withSignal(async () => check(read && (read.table?.values() ?? new Map())), signal);
   const keyId = await context.frames(session).keyId();
   if (read?.stored) await foldAll(lease, read.stored, keyId, signal);
-  const keepsCurrent = read?.stored !== undefined || isFolded(writer.state);
+  const keepsCurrent = read !== undefined && (read.stored !== undefined || isFolded(writer.state));
   const bytes = [...records.values()].reduce((sum, { length }) => sum + length, 0);
   const stored = await store(lease, records, signal);
   const content = { stored, keyId, files: records.size, bytes, keepsCurrent };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryBlobs } from "../../../lib/blobs/memory.ts";
+import { entryKey } from "../../../lib/vault/layout.ts";
 import { LeaseRig } from "../support/lease-rig.ts";
 import { session, set, stored, take, vault } from "../support/records.ts";
 
@@ -60,6 +61,25 @@ describe("a replacement", () => {
     await expect(replacing).rejects.toMatchObject({ code: "INVALID" });
     expect((await vault(blobs).state({ session }))?.entry).toBe(before);
     expect(await stored(vault(blobs))).toEqual({ creds: "1" });
+  });
+
+  it("keeps no records whose own entry is damaged, also when all of them are put together", async () => {
+    const blobs = new MemoryBlobs();
+    const open = await take(vault(blobs));
+    await set(open, { creds: "1" });
+    await open.close();
+    await vault(blobs).delete({ session });
+    await vault(blobs).undelete({ session });
+    const { generation = 0 } = (await vault(blobs).state({ session }))?.current ?? {};
+    await blobs.put(entryKey(session, generation), Buffer.from("x"));
+    const warnings: string[] = [];
+    const store = vault(blobs, { onWarning: (message) => warnings.push(message) });
+    await store.replaceRecords({ session, records: recordsOf("2") });
+    const lease = await store.acquire({ session });
+    await store.prune({ session, lease });
+    await lease.release();
+    expect(warnings).toEqual([]);
+    expect((await store.state({ session }))?.generations).toHaveLength(1);
   });
 
   it("every half a day keeps what it replaced for a week, and then no longer", async () => {
