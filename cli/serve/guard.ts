@@ -1,7 +1,8 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import type { Guesses } from "./guesses.ts";
 import { Refusal } from "./http-answer.ts";
+import type { LateAnswers } from "./late-answers.ts";
 import type { Token } from "./token.ts";
 
 /** How the server is reached, and who may use it. */
@@ -49,23 +50,31 @@ export function checkOrigin({ headers }: IncomingMessage): void {
 /** Knows what was guessed, and is told what is. */
 export interface Guessing {
   readonly guesses: Guesses;
+  readonly late: Pick<LateAnswers, "wait" | "close">;
   /** Called with the address of whoever has shown a wrong token. */
   readonly onWrong: (address: string) => void;
 }
 
-/** Refuses a request that does not show the token, where there is one, and who guesses it for a while. */
-export function checkToken({ headers, socket }: IncomingMessage, { token }: Access, guessing: Guessing): void {
+/**
+ * Refuses a request that does not show the token, where there is one: a wrong one late, the more so the more were shown from
+ * its address. The right one is always let through at once, whatever others at its address do; what protects it is its length.
+ */
+export async function checkToken(
+  { headers, socket }: IncomingMessage,
+  response: ServerResponse,
+  { token }: Access,
+  { guesses, late, onWrong }: Guessing,
+): Promise<void> {
   if (token === undefined) return;
   const { authorization } = headers;
   // It is no guess to show none: the page does so to find out whether there is one.
   if (authorization === undefined) throw notShown("This server wants a token.");
-  const { guesses, onWrong } = guessing;
+  if (token.isIn(authorization)) return;
   const address = socket.remoteAddress ?? "nowhere";
-  const pauseMs = guesses.pauseMs(address);
-  if (pauseMs > 0) throw tooMany(pauseMs);
-  if (token.isIn(authorization)) return void guesses.right(address);
-  guesses.wrong(address);
   onWrong(address);
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  await late.wait(guesses.wrong(address), gone.signal);
   throw notShown("This is not the token of this server.");
 }
 
@@ -73,14 +82,6 @@ function notShown(message: string): Refusal {
   return new Refusal(401, "DENIED", message, {
     hint: "Send the value of WA_VAULT_SERVE_TOKEN as `Authorization: Bearer <token>`.",
     headers: { "www-authenticate": 'Bearer realm="wa-vault"' },
-  });
-}
-
-function tooMany(pauseMs: number): Refusal {
-  const seconds = Math.ceil(pauseMs / 1_000);
-  return new Refusal(429, "DENIED", `Too many wrong tokens were shown: try again in ${seconds} s.`, {
-    hint: "No token is looked at before, the right one neither.",
-    headers: { "retry-after": String(seconds) },
   });
 }
 

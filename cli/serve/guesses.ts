@@ -1,87 +1,44 @@
 import { isIPv6 } from "node:net";
 
-/** How many wrong tokens are looked at at once, and then one for each so many milliseconds. */
-interface Allowance {
-  readonly atOnce: number;
-  readonly everyMs: number;
-}
-
-const OF_ONE: Allowance = { atOnce: 10, everyMs: 2_000 };
-const OF_ALL: Allowance = { atOnce: 100, everyMs: 200 };
-/** How many addresses are remembered, of each kind. */
+/** How late the answers to wrong tokens from one address come, in milliseconds: the first at once, for a person who mistypes. */
+const LATE_MS = [0, 100, 200, 400, 800, 1_600, 2_000] as const;
+/** After how long one wrong token of an address is forgotten, in milliseconds. */
+const FORGET_MS = 10_000;
+/** How many addresses are remembered. */
 const MOST = 5_000;
 
-/** Wrong tokens that were shown, as if they leaked out one after the other. */
-interface Spent {
-  /** How many are left of them at `at`. */
+/** Wrong tokens that were shown from an address, less those that were forgotten by `at`. */
+interface Wrong {
   count: number;
   at: number;
 }
 
 /**
- * Slows down who guesses the token. Only wrong tokens count, and a pause ends within two seconds: a person who has the right one
- * waits no longer than that, and does not wait at all for what other addresses do once it was shown from theirs.
+ * Counts wrong tokens by the address that has shown them, and says how late each is answered. The right token is never
+ * counted, and never late: whoever has it shares an address with whoever guesses, behind a proxy.
  */
 export class Guesses {
   readonly #now: () => number;
-  readonly #byAddress = new Map<string, Spent>();
-  readonly #all: Spent = { count: 0, at: 0 };
-  /** Addresses from which the right token was shown. */
-  readonly #known = new Set<string>();
+  readonly #byAddress = new Map<string, Wrong>();
 
   /** @param now a clock that only goes forward, in milliseconds */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** How long the token of an address is not looked at, in milliseconds; 0 when it is. */
-  pauseMs(address: string): number {
+  /** Counts a wrong token. @returns how late it is to be answered, in milliseconds: up to two seconds */
+  wrong(address: string): number {
     const place = placeOf(address);
-    const own = this.#left(this.#byAddress.get(place), OF_ONE);
-    return Math.max(own, this.#known.has(place) ? 0 : this.#left(this.#all, OF_ALL));
-  }
-
-  /** A wrong token was shown. */
-  wrong(address: string): void {
-    const place = placeOf(address);
-    const spent = this.#byAddress.get(place) ?? { count: 0, at: 0 };
-    this.#spend(spent, OF_ONE);
+    const now = this.#now();
+    const before = this.#byAddress.get(place) ?? { count: 0, at: now };
+    const count = Math.max(0, before.count - (now - before.at) / FORGET_MS);
     // What was used last is forgotten last.
     this.#byAddress.delete(place);
-    this.#byAddress.set(place, spent);
-    forgetOldest(this.#byAddress);
-    // Whoever has the token types it wrong now and then, and keeps nobody else out by that.
-    if (!this.#known.has(place)) this.#spend(this.#all, OF_ALL);
+    this.#byAddress.set(place, { count: Math.min(count + 1, LATE_MS.length), at: now });
+    const [oldest] = this.#byAddress.keys();
+    if (oldest !== undefined && this.#byAddress.size > MOST) this.#byAddress.delete(oldest);
+    return LATE_MS[Math.min(Math.floor(count), LATE_MS.length - 1)] ?? 0;
   }
-
-  /** The right token was shown. */
-  right(address: string): void {
-    const place = placeOf(address);
-    this.#known.delete(place);
-    this.#known.add(place);
-    forgetOldest(this.#known);
-  }
-
-  #spend(spent: Spent, allowance: Allowance): void {
-    const now = this.#now();
-    spent.count = countAt(spent, allowance, now) + 1;
-    spent.at = now;
-  }
-
-  #left(spent: Spent | undefined, allowance: Allowance): number {
-    if (spent === undefined) return 0;
-    const over = countAt(spent, allowance, this.#now()) + 1 - allowance.atOnce;
-    return over > 0 ? Math.ceil(over * allowance.everyMs) : 0;
-  }
-}
-
-function countAt({ count, at }: Spent, { everyMs }: Allowance, now: number): number {
-  return Math.max(0, count - (now - at) / everyMs);
-}
-
-function forgetOldest(places: Map<string, unknown> | Set<string>): void {
-  const [oldest] = places.keys();
-  if (oldest !== undefined && places.size > MOST) places.delete(oldest);
 }
 
 /** Whoever has one address of IPv6 has all that begin with the same 64 bits. */

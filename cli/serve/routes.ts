@@ -77,7 +77,7 @@ export async function answer(served: Served, request: IncomingMessage, response:
   const { route, name } = routeOf(path, served.files);
   if (route.isOpen !== true) {
     checkOrigin(request);
-    checkToken(request, served.access, served.guessing);
+    await checkToken(request, response, served.access, served.guessing);
   }
   const method = request.method === "HEAD" ? "GET" : request.method;
   const handler = route.methods[method as keyof Route["methods"]];

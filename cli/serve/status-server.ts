@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isVaultError } from "../../lib/errors.ts";
 import { EventStreams } from "./event-streams.ts";
 import { Faults } from "./faults.ts";
-import type { Access } from "./guard.ts";
+import type { Access, Guessing } from "./guard.ts";
 import { Guesses } from "./guesses.ts";
 import { Refusal, sendError } from "./http-answer.ts";
+import { LateAnswers } from "./late-answers.ts";
 import { PageFiles } from "./page-files.ts";
 import { QrBoard } from "./qr-board.ts";
 import { answer, type Served, type ServedStore } from "./routes.ts";
@@ -24,6 +25,8 @@ export interface StatusServerOptions {
   readonly onWrongToken: (address: string) => void;
   /** A clock that only goes forward, in milliseconds. @default `performance.now` */
   readonly now?: () => number;
+  /** The answers to wrong tokens. @default those of a {@link LateAnswers} */
+  readonly late?: Guessing["late"];
   /** How long a client may take to send a request. @default 20000 */
   readonly requestTimeoutMs?: number;
   /** How long a connection may stand still. @default 180000 */
@@ -64,7 +67,11 @@ export class StatusServer {
     this.#served = {
       store,
       access,
-      guessing: { guesses: new Guesses(options.now), onWrong: options.onWrongToken },
+      guessing: {
+        guesses: new Guesses(options.now),
+        late: options.late ?? new LateAnswers(),
+        onWrong: options.onWrongToken,
+      },
       about,
       watcher: this.watcher,
       details,
@@ -98,11 +105,12 @@ export class StatusServer {
 
   /** Ends all streams, gives answers that are under way a moment, and stops. */
   async close(): Promise<void> {
-    const { streams, board } = this.#served;
+    const { streams, board, guessing } = this.#served;
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.watcher.close();
     streams.close();
     board.close();
+    guessing.late.close();
     this.#ended.abort();
     this.server.closeIdleConnections();
     const timer = setTimeout(() => this.server.closeAllConnections(), LAST_ANSWERS_MS);

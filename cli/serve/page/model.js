@@ -84,7 +84,6 @@ export function listen(onDenied) {
   const run = async () => {
     for (let failures = 0; !ended.signal.aborted; ) {
       stream = new AbortController();
-      let isHeldUp = false;
       try {
         const onOpen = () => {
           failures = 0;
@@ -98,11 +97,9 @@ export function listen(onDenied) {
       } catch (error) {
         if (ended.signal.aborted) return;
         if (error.status === 401) return onDenied(token() === null ? undefined : error);
-        // Somebody else at this address guesses the token: the server answers again in a moment.
-        isHeldUp = error.status === 429;
       }
       if (ended.signal.aborted) return;
-      if (!isHeldUp) connected(document.hidden ? "paused" : "lost");
+      connected(document.hidden ? "paused" : "lost");
       await (document.hidden ? pause() : pause(Math.min(1_000 * 2 ** failures, MOST_PAUSE_MS)));
       failures++;
     }

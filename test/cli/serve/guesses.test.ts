@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Guesses } from "../../../cli/serve/guesses.ts";
+import { LateAnswers } from "../../../cli/serve/late-answers.ts";
 import { WrongTokenWarnings } from "../../../cli/serve/wrong-token-warnings.ts";
 
 describe("who guesses the token", () => {
@@ -11,29 +12,28 @@ describe("who guesses the token", () => {
     guesses = new Guesses(() => clock);
   });
 
-  const guess = (address: string, times: number): void => {
-    for (let n = 0; n < times; n++) guesses.wrong(address);
-  };
+  const guess = (address: string, times: number): number[] =>
+    Array.from({ length: times }, () => guesses.wrong(address));
 
-  it("has ten tries, and then one every two seconds", () => {
-    guess("192.0.2.1", 9);
-    expect(guesses.pauseMs("192.0.2.1")).toBe(0);
-    guess("192.0.2.1", 1);
-    expect(guesses.pauseMs("192.0.2.1")).toBe(2_000);
-    clock += 1_500;
-    expect(guesses.pauseMs("192.0.2.1")).toBe(500);
-    clock += 500;
-    expect(guesses.pauseMs("192.0.2.1")).toBe(0);
-    guess("192.0.2.1", 1);
-    expect(guesses.pauseMs("192.0.2.1")).toBe(2_000);
-    clock += 20_000;
-    guess("192.0.2.1", 9);
-    expect(guesses.pauseMs("192.0.2.1")).toBe(0);
+  it("is answered at once, then later each time, up to two seconds", () => {
+    expect(guess("192.0.2.1", 9)).toEqual([0, 100, 200, 400, 800, 1_600, 2_000, 2_000, 2_000]);
+    expect(guess("192.0.2.1", 100_000).every((ms) => ms === 2_000)).toBe(true);
   });
 
-  it("makes nobody at another address wait", () => {
-    guess("192.0.2.1", 10);
-    expect(["192.0.2.2", "::1", "2001:db8::1"].map((other) => guesses.pauseMs(other))).toEqual([0, 0, 0]);
+  it("is answered sooner again as time goes by, and at once after seventy seconds", () => {
+    guess("192.0.2.1", 1_000);
+    clock += 9_000;
+    expect(guess("192.0.2.1", 1)).toEqual([2_000]);
+    clock += 40_000;
+    expect(guess("192.0.2.1", 1)).toEqual([400]);
+    guess("192.0.2.1", 1_000);
+    clock += 70_000;
+    expect(guess("192.0.2.1", 1)).toEqual([0]);
+  });
+
+  it("makes nobody at another address wait, from however many addresses it comes", () => {
+    for (let n = 0; n < 20_000; n++) guess(`10.${n % 7}.${(n >> 8) % 256}.${n % 256}`, 3);
+    expect(["192.0.2.2", "::1", "2001:db8::1"].flatMap((other) => guess(other, 1))).toEqual([0, 0, 0]);
   });
 
   it.each([
@@ -43,8 +43,8 @@ describe("who guesses the token", () => {
     ["fe80::1%eth0", "fe80::2"],
     ["::1", "0:0:0:0:0:0:0:1"],
   ])("is the same at %s and at %s", (one, other) => {
-    guess(one, 10);
-    expect(guesses.pauseMs(other)).toBe(2_000);
+    guess(one, 6);
+    expect(guess(other, 1)).toEqual([2_000]);
   });
 
   it.each([
@@ -52,28 +52,61 @@ describe("who guesses the token", () => {
     ["::1", "1::"],
     ["nowhere", "192.0.2.1"],
   ])("is another one at %s and at %s", (one, other) => {
-    guess(one, 10);
-    expect(guesses.pauseMs(other)).toBe(0);
+    guess(one, 6);
+    expect(guess(other, 1)).toEqual([0]);
+  });
+});
+
+describe("late answers", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Begins to wait, and notes the end under a name. */
+  const begin = (
+    late: LateAnswers,
+    ended: string[],
+    name: string,
+    ms: number,
+    gone = new AbortController().signal,
+  ): void => {
+    void late.wait(ms, gone).then(() => ended.push(name));
+  };
+
+  it("are given after their time", async () => {
+    const [late, ended] = [new LateAnswers(), [] as string[]];
+    begin(late, ended, "slow", 2_000);
+    begin(late, ended, "quick", 100);
+    begin(late, ended, "now", 0);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([ended, late.size]).toEqual([["now"], 2]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect([ended, late.size]).toEqual([["now", "quick"], 1]);
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect([ended, late.size]).toEqual([["now", "quick", "slow"], 0]);
   });
 
-  it("has a hundred tries from everywhere, which keep nobody out who has shown the right token before", () => {
-    guesses.right("192.0.2.7");
-    for (let n = 0; n < 100; n++) guess(`198.51.100.${n}`, 1);
-    expect(guesses.pauseMs("203.0.113.1")).toBe(200);
-    expect(guesses.pauseMs("192.0.2.7")).toBe(0);
-    clock += 200;
-    expect(guesses.pauseMs("203.0.113.1")).toBe(0);
-    guess("192.0.2.7", 9);
-    expect(guesses.pauseMs("203.0.113.1")).toBe(0);
+  it("do not wait in any number: the oldest one is given where one more would wait", async () => {
+    const [late, ended] = [new LateAnswers(3), [] as string[]];
+    for (const name of ["a", "b", "c", "d", "e"]) begin(late, ended, name, 2_000);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([ended, late.size]).toEqual([["a", "b"], 3]);
+    const many = new LateAnswers();
+    for (let n = 0; n < 5_000; n++) begin(many, [], "", 2_000);
+    expect(many.size).toBe(100);
+    many.close();
   });
 
-  it("waits two seconds at most, however many addresses have guessed how often", () => {
-    for (let n = 0; n < 20_000; n++) {
-      const address = `10.${n % 7}.${(n >> 8) % 256}.${n % 256}`;
-      if (guesses.pauseMs(address) === 0) guess(address, 1);
-      clock += 1;
-    }
-    for (let n = 0; n < 256; n++) expect(guesses.pauseMs(`10.0.0.${n}`)).toBeLessThanOrEqual(2_000);
+  it("hold no place for who has gone, and none once the server ends", async () => {
+    const [late, ended] = [new LateAnswers(), [] as string[]];
+    const gone = new AbortController();
+    begin(late, ended, "gone", 2_000, gone.signal);
+    begin(late, ended, "here", 2_000);
+    gone.abort();
+    expect(late.size).toBe(1);
+    late.close();
+    begin(late, ended, "after the end", 2_000);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([ended.sort(), late.size, vi.getTimerCount()]).toEqual([["after the end", "gone", "here"], 0, 0]);
   });
 });
 
