@@ -6,7 +6,7 @@ import { watchUse, withClosedProfile } from "../browser/closed-profile.ts";
 import { type CopyProgress, copySession } from "../copy-session.ts";
 import { syncFile, uniqueName } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
-import { withTemporary } from "../disk/temporary.ts";
+import { keepTemporary, removeTemporary, withTemporary } from "../disk/temporary.ts";
 import { invalidOption } from "../errors.ts";
 import { keepReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
 import { type GenerationStore, OneGeneration } from "../session-file/one-generation.ts";
@@ -126,6 +126,8 @@ async function toProfile(call: Call): Promise<Done> {
     await recoverSwap(path);
     const checkUnused = await watchUse(path, signal);
     const staged = newStagingPath(path);
+    // Who ends this process at once leaves no half of a session beside the place. What is about to be moved there must stay.
+    keepTemporary(staged, false);
     try {
       tell(call, "reading");
       const report = await from.restoreProfile({ session, into: staged, generation, signal });
@@ -134,10 +136,10 @@ async function toProfile(call: Call): Promise<Done> {
       // A bot of another package may have been started meanwhile: it would go on in the folder that is moved away.
       await checkUnused();
       signal?.throwIfAborted();
-      await swapIn({ from: staged, to: path, isOnDisk: report.isOnDisk ?? false });
+      await swapIn({ from: staged, to: path, isOnDisk: report.isOnDisk ?? false, beforeMove: mayStay(staged) });
       return { ...report, ...(await keptOf(path)) };
     } catch (error) {
-      await rm(staged, { recursive: true, force: true });
+      await removeTemporary(staged);
       throw error;
     }
   });
@@ -170,6 +172,7 @@ async function toMultiFile(call: Call): Promise<Done> {
   const { migrateAuthState } = await import("../baileys/migration/migrate-auth-state.ts");
   return await withScratchVault(async (vault) => {
     const copied = await copySession({ from: one, to: vault, session, fromSession: session, onProgress, signal });
+    if (overwrite) keepTemporary(place, false);
     try {
       const { warnings } = await migrateAuthState({
         from: { store: vault, session },
@@ -179,15 +182,20 @@ async function toMultiFile(call: Call): Promise<Done> {
       for (const warning of warnings) warningListener(onWarning)(warning);
       if (overwrite) {
         signal?.throwIfAborted();
-        await swapIn({ from: place, to: path });
+        await swapIn({ from: place, to: path, beforeMove: mayStay(place) });
         return { ...copied, ...(await keptOf(path)) };
       }
     } catch (error) {
-      if (overwrite) await rm(place, { recursive: true, force: true });
+      if (overwrite) await removeTemporary(place);
       throw error;
     }
     return copied;
   });
+}
+
+/** A staged folder is no temporary one any more: from now on one of two folders is the only one at the place. */
+function mayStay(staged: string): () => Promise<void> {
+  return async () => keepTemporary(staged, true);
 }
 
 /** Keeps the folder that was replaced, unless it was empty. */

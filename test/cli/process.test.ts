@@ -61,6 +61,21 @@ describe("the temporary folders", () => {
     60_000,
   );
 
+  it("are removed beside the target, too", async () => {
+    const place = folder();
+    const store = join(place, "sessions");
+    await saveFiles(new FileStore({ directory: store }), linkedProfileFiles("5511988887777"));
+    const command = new Started("hang", ["pull", "support", join(place, "profile"), "--store", `file:${store}`], {});
+    await command.said("The store hangs.");
+    expect(readdirSync(place).join()).toContain("profile.staged-");
+    command.child.kill("SIGINT");
+    await command.said("It is asked to end.");
+    command.child.kill("SIGINT");
+    expect(await exitOf(command.child)).toEqual([130, null]);
+    // The claim of a process that has ended holds up nobody.
+    expect(readdirSync(place)).toEqual(["profile.claim", "sessions"]);
+  }, 60_000);
+
   it("are removed when the command ends by a fault of its own, except those that are kept", async () => {
     const temporary = folder();
     const command = new Started("fail", [], { TMPDIR: temporary });

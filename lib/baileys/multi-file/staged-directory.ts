@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, realpath, rename, rm, rmdir } from "nod
 import { basename, dirname, join, resolve } from "node:path";
 import { renameBusy, syncDirectory, uniqueName } from "../../disk/durable.ts";
 import { codeOf, diskError, isMissing } from "../../disk/errors.ts";
+import { keepTemporary, removeTemporary } from "../../disk/temporary.ts";
 import { invalidOption, VaultError } from "../../errors.ts";
 
 const DIRECTORY_MODE = 0o700;
@@ -37,6 +38,8 @@ export class StagedDirectory {
       await makeDirectory(parent);
       await removeLeftovers(parent, basename(prefix));
       const path = uniqueName(prefix) + FILLED;
+      // Who ends this process at once leaves no half of a session here.
+      keepTemporary(path, false);
       await mkdir(path, { mode: DIRECTORY_MODE });
       return new StagedDirectory(target, path);
     } catch (cause) {
@@ -85,6 +88,7 @@ export class StagedDirectory {
       await syncDirectory(this.#path);
       await removeEmpty(this.#target);
       await renameBusy(this.#path, this.#target);
+      keepTemporary(this.#path, true);
       await syncDirectory(dirname(this.#target));
     } catch (cause) {
       const isTaken = ["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes(codeOf(cause) ?? "");
@@ -95,7 +99,7 @@ export class StagedDirectory {
 
   /** Removes what is there of it. Never rejects: the next one removes what is left. */
   async discard(): Promise<void> {
-    await rm(this.#path, { recursive: true, force: true }).catch(() => {});
+    await removeTemporary(this.#path).catch(() => {});
   }
 }
 

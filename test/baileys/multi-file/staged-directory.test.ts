@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isFree, resolveDirectory, StagedDirectory } from "../../../lib/baileys/multi-file/staged-directory.ts";
+import { removeAllTemporary } from "../../../lib/disk/temporary.ts";
 import { useFolder } from "../../support/folder.ts";
 import { tellSteps } from "../support/disk-steps.ts";
 
@@ -44,6 +45,16 @@ describe("a directory that is filled beside its place", () => {
       "rename",
       "sync",
     ]);
+  });
+
+  it("is removed when its process ends at once, as long as it has not appeared", async () => {
+    const parent = newFolder();
+    const half = await StagedDirectory.begin(join(parent, "half"));
+    await half.add("creds.json", "{}");
+    const whole = await StagedDirectory.begin(join(parent, "whole"));
+    await whole.commit();
+    removeAllTemporary();
+    expect(await readdir(parent)).toEqual(["whole"]);
   });
 
   it("takes the place of an empty directory, and of nothing else", async () => {

@@ -1,19 +1,26 @@
 // The command in a process of its own, in which something happens that a test wants: `process-child.ts <what> <arguments…>`.
-import { writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import url from "node:url";
 import { keepTemporary, makeTemporary } from "../../../lib/disk/temporary.ts";
 import { Vault } from "../../../lib/vault/vault.ts";
 
 const [what = ""] = process.argv.splice(2, 1);
 
-/** The store begins to write a zip, and never ends. */
+/** The store begins to write a zip, or a profile, and never ends. */
 function hang(): void {
-  Vault.prototype.extract = async ({ path }) => {
-    await writeFile(String(path), "the beginning of a session");
-    console.error("The store hangs.");
-    return await new Promise(() => setTimeout(() => {}, 2 ** 31 - 1));
+  Vault.prototype.extract = ({ path }) => begun(String(path));
+  Vault.prototype.restoreProfile = async ({ into, signal }) => {
+    await mkdir(into, { recursive: true });
+    signal?.addEventListener("abort", () => console.error("It is asked to end."));
+    return await begun(join(into, "Local State"));
   };
+}
+
+async function begun(path: string): Promise<never> {
+  await writeFile(path, "the beginning of a session");
+  console.error("The store hangs.");
+  return await new Promise(() => setTimeout(() => {}, 2 ** 31 - 1));
 }
 
 /** Two temporary folders are made, of which one is to be kept, and an error comes that nobody catches. */
