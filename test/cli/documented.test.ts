@@ -24,6 +24,14 @@ describe("docs/command.md", () => {
     },
   );
 
+  it.each(visibleCommands().map((command) => command.name()))("lists each option of %s once", (name) => {
+    const section = text.split(`\n## wa-vault ${name}\n`)[1]?.split("\n## ")[0] ?? "";
+    const rows = [...section.matchAll(/^\| (`-[^|]*) \|/gm)].flatMap(
+      ([, cell = ""]) => cell.match(/--[a-z][-a-z]*/g) ?? [],
+    );
+    expect(rows).toEqual([...new Set(rows)]);
+  });
+
   it("has calls that the command takes", async () => {
     const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.split("\n"));
     const calls = blocks.flatMap((line) => {
