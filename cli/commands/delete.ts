@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { type Command, Option } from "commander";
-import { VaultError } from "../../lib/errors.ts";
+import { isVaultError, VaultError } from "../../lib/errors.ts";
 import { underLease, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { factsOf, type MeantSession, openSession, sessionWords, undeleteHint, untilWords } from "../change/session.ts";
 import type { Cli, CommonOptions } from "../cli.ts";
@@ -52,9 +53,10 @@ async function remove(cli: Cli, given: string, options: DeleteOptions): Promise<
     if (options.json) return cli.json({ ...told, dryRun: true, retainMs, facts: factsJson(facts) });
     return cli.out.line(`Would delete ${sessionWords(facts)}: ${after}.`);
   }
+  const content = isForGood ? await contentOf(cli, meant) : undefined;
   await cli.confirm(`Delete ${sessionWords(facts)}? ${after[0]?.toUpperCase()}${after.slice(1)}.`, options);
   await underLease(cli, meant, options, async (lease) => {
-    if (isForGood) await refuseOther(cli, meant);
+    if (isForGood) await refuseOther(cli, meant, content);
     await store.delete({ session, lease, retainMs, signal: cli.signal });
   });
   const now = await store.facts({ session, signal: cli.signal });
@@ -67,19 +69,25 @@ async function remove(cli: Cli, given: string, options: DeleteOptions): Promise<
 /** A bot that ends saves once more: what is deleted for good is looked at after that, so that a person sees the last version. */
 async function openFree(cli: Cli, given: string, options: DeleteOptions): Promise<MeantSession> {
   const meant = await openSession(cli, given, options);
-  if (!options.now || options.dryRun || !options.wait) return meant;
+  const isForGood = options.now === true || options.retain === 0;
+  if (!isForGood || options.dryRun || !options.wait) return meant;
   await untilFree(cli, meant, options);
   return await factsOf(cli, meant.store, meant.session);
 }
 
 /**
  * To be called under the lease: what was stored, or brought back, since the person was asked is not deleted for good.
+ * @param content of the session as the person was told of it
  * @throws `CONFLICT`
  */
-async function refuseOther(cli: Cli, { store, session, facts }: MeantSession): Promise<void> {
+async function refuseOther(cli: Cli, meant: MeantSession, content: string | undefined): Promise<void> {
+  const { store, session, facts } = meant;
   const now = await store.facts({ session, signal: cli.signal });
-  const isSame = now?.saved?.id === facts.saved?.id && (now?.deleted !== undefined || facts.deleted === undefined);
-  if (!now?.saved || isSame) return;
+  if (!now?.saved) return;
+  const isSame =
+    (now.deleted !== undefined || facts.deleted === undefined) &&
+    (await contentOf(cli, { ...meant, facts: now })) === content;
+  if (isSame) return;
   throw new VaultError(
     "CONFLICT",
     `Could not delete ${session}: it is another one than before: ${sessionWords(now)}.`,
@@ -87,4 +95,23 @@ async function refuseOther(cli: Cli, { store, session, facts }: MeantSession): P
       hint: "Nothing was changed: it was stored, or brought back, a moment ago. Look at it, and run the command again.",
     },
   );
+}
+
+/** Equal for two looks at a session that find the same. Changes of records make no new generation until they are put together. */
+async function contentOf(cli: Cli, { store, session, facts }: MeantSession): Promise<string | undefined> {
+  const id = facts.saved?.id;
+  if (facts.kind !== "records" || facts.deleted) return id;
+  const { signal } = cli;
+  try {
+    const records = await store.peekRecords({ session, signal });
+    const hash = createHash("sha256");
+    for (const [key, value] of [...(records ?? [])].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      hash.update(`${Buffer.byteLength(key)} ${value.length} ${key}`).update(value);
+    }
+    return hash.digest("hex");
+  } catch (error) {
+    // Nobody could use what is damaged, or has no key, whatever has changed in it.
+    if (isVaultError(error, "CORRUPT") || isVaultError(error, "WRONG_KEY")) return id;
+    throw error;
+  }
 }

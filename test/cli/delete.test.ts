@@ -56,15 +56,40 @@ describe("wa-vault delete", () => {
     expect(await exists()).toBe(false);
   });
 
-  it("with --now and --wait looks again once the bot has ended, which saves once more", async () => {
-    const store = places.main.store();
-    const lease = await store.acquire({ session });
-    const deleting = cli("delete", "support", "--now", "--yes", "--wait", "5min");
-    await store.saveProfile({ session, lease, capture: captureOf(profileFiles("2")) });
-    await lease.release();
-    expect(await deleting).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing is left") });
-    expect(await exists()).toBe(false);
-  });
+  it.each(["--now", "--retain=0"])(
+    "with %s deletes nothing of a Baileys bot that went on while the person was asked",
+    async (option) => {
+      const bot = "Baileys-bot";
+      await saveRecords(places.main.store(), bot, { creds: "1" });
+      const asked = (change: () => Promise<void>) =>
+        runCli(["delete", "bot", option, "--store", places.main.address], {
+          columns: 200,
+          answer: async () => {
+            await change();
+            return "y\n";
+          },
+        });
+      const refused = await asked(() => saveRecords(places.main.store(), bot, { creds: "2" }));
+      expect(refused).toMatchObject({ code: 9, stderr: expect.stringContaining("another one than before") });
+      expect((await places.main.store().peekRecords({ session: bot }))?.get("creds")?.toString()).toBe("2");
+      // A bot that came and changed nothing is no other session.
+      expect(await asked(() => saveRecords(places.main.store(), bot, { creds: "2" }))).toMatchObject({ code: 0 });
+      expect(await exists(bot)).toBe(false);
+    },
+  );
+
+  it.each(["--now", "--retain=0"])(
+    "with %s and --wait looks again once the bot has ended, which saves once more",
+    async (option) => {
+      const store = places.main.store();
+      const lease = await store.acquire({ session });
+      const deleting = cli("delete", "support", option, "--yes", "--wait", "5min");
+      await store.saveProfile({ session, lease, capture: captureOf(profileFiles("2")) });
+      await lease.release();
+      expect(await deleting).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing is left") });
+      expect(await exists()).toBe(false);
+    },
+  );
 
   it("deletes for good with --now, also what is deleted softly", async () => {
     await cli("delete", "support", "--yes");
