@@ -12,7 +12,7 @@ import { shared, suiteWith } from "../support/services/suite.ts";
 import { openStore } from "../support/stores.ts";
 import { useCredentials } from "./support/credentials.ts";
 import { runCli } from "./support/run-cli.ts";
-import { restored, saveBrowser, usePlaces } from "./support/sessions.ts";
+import { restored, saveBrowser, saveRecords, usePlaces } from "./support/sessions.ts";
 import { fillWapi, uuid, writeWapi } from "./support/wapi.ts";
 
 const places = usePlaces();
@@ -148,6 +148,36 @@ describe("wa-vault migrate of a directory", () => {
     expect(generations.filter(({ id }) => id !== current?.id)).not.toEqual([]);
     expect(await cli([join(folder, "one"), "--yes"])).toMatchObject({ code: 0 });
     expect(await store.peekRecords({ session: "Baileys-sales" })).toEqual(before);
+  });
+
+  it("replaces a Baileys bot that no phone has linked yet as any other, and the dry run says so", async () => {
+    const store = places.main.store();
+    await saveRecords(store, "Baileys-sales", { "pre-key\u00001": "of a device that is not linked" });
+    const before = await store.peekRecords({ session: "Baileys-sales" });
+    const old = await multiFileOf(sampleState(), join(places.folder(), "sales"));
+    expect((await cli([old, "--dry-run"])).stdout).toContain("it would be refused without `--replace`");
+    expect(await cli([old])).toMatchObject({ code: 9, stderr: expect.stringContaining("`--replace`") });
+    expect(await store.peekRecords({ session: "Baileys-sales" })).toEqual(before);
+    expect((await cli([old, "--dry-run", "--replace"])).stdout).toContain("it would be replaced");
+    expect(await cli([old, "--replace"])).toMatchObject({ code: 0 });
+    expect(await peekAuthState({ store, session: "sales" })).toMatchObject({ registered: true });
+    const kept = (await store.state({ session: "Baileys-sales" }))?.generations.at(0)?.generation ?? 0;
+    expect(await store.peekRecords({ session: "Baileys-sales", generation: kept })).toEqual(before);
+  });
+
+  it("finds a Baileys bot unchanged that the store keeps more of, in a dry run as well", async () => {
+    const store = places.main.store();
+    const old = await multiFileOf(sampleState(), join(places.folder(), "sales"));
+    expect(await cli([old])).toMatchObject({ code: 0 });
+    const records = await store.openRecords({ session: "Baileys-sales" });
+    await records.set([["messages", records.get("pre-key-mark")]]);
+    await records.close();
+    const { entry } = (await store.state({ session: "Baileys-sales" })) ?? {};
+    expect(await cli([old, "--dry-run"])).toMatchObject({ stdout: expect.stringContaining("is there already") });
+    for (const more of [[], ["--replace"]]) {
+      expect(await cli([old, ...more])).toMatchObject({ stdout: expect.stringContaining("was there already") });
+    }
+    expect((await store.state({ session: "Baileys-sales" }))?.entry).toBe(entry);
   });
 
   it("refuses a profile that a browser of this machine has open", async () => {

@@ -63,8 +63,8 @@ export interface MigrateAuthStateResult {
  * sessions after the mappings that they need. End the bot before.
  *
  * @throws `ABSENT` when there is no session in `from`; `CORRUPT` naming the file or the part of `from` that is damaged, or
- *   when `to` does not return what it was given; `CONFLICT` when `from` has changed meanwhile; `INVALID` when `to` has
- *   another session that is linked, or something else, or cannot hold a value, or an option is wrong; `LEASE_HELD` when a bot
+ *   when `to` does not return what it was given; `CONFLICT` when `from` has changed meanwhile, or `to` has another session
+ *   that is linked, or something else; `INVALID` when `to` cannot hold a value, or an option is wrong; `LEASE_HELD` when a bot
  *   has one of both open; `LEASE_LOST` when somebody has taken one of both meanwhile; `WRONG_KEY`, `DENIED` and `UNAVAILABLE`
  *   as a store or the disk says
  */

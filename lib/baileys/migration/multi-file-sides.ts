@@ -82,7 +82,7 @@ export class MultiFileTarget extends MultiFileSide implements AuthTarget {
     }
   }
 
-  /** The directory is there: an earlier migration of the same state may have made it. @throws `INVALID` when it has not */
+  /** The directory is there: an earlier migration of the same state may have made it. @throws `CONFLICT` when it has not */
   async #compare(records: AuthRecords): Promise<WrittenState> {
     const { values, signal } = this.run;
     const same = async (): Promise<boolean> => {

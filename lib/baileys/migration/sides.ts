@@ -79,7 +79,7 @@ export interface AuthTarget {
   /**
    * Writes all of it, or nothing that a bot could take for a session.
    * @param isReady called right before it becomes a session; what it throws ends the migration
-   * @throws `INVALID` when there is another session already; `CORRUPT` when it does not return what it was given; what the
+   * @throws `CONFLICT` when there is another session already; `CORRUPT` when it does not return what it was given; what the
    *   place throws
    */
   write(records: AuthRecords, isReady: () => Promise<void>): Promise<WrittenState>;
@@ -97,7 +97,7 @@ export function changed(label: string, difference: string): VaultError {
 /** @param label of the target */
 export function occupied(label: string): VaultError {
   const what = "another session, another state of this one, or something else";
-  return new VaultError("INVALID", `Could not write ${label}: there is ${what} already.`, {
+  return new VaultError("CONFLICT", `Could not write ${label}: there is ${what} already.`, {
     hint: "Nothing was changed. Name a free place, or free this one: log out there, or delete what nobody needs any more.",
   });
 }

@@ -234,7 +234,7 @@ describe("a target", () => {
   it("that has another linked session, or has gone on since, is refused and stays as it is", async () => {
     const sample = sampleState();
     const from = { multiFile: await multiFileOf(sample, join(newFolder(), "from")) };
-    const invalid = { code: "INVALID", hint: expect.stringContaining("Nothing was changed") };
+    const conflict = { code: "CONFLICT", hint: expect.stringContaining("Nothing was changed") };
     const gone = { ...sample, records: { ...sample.records, session: { "5511888.0": bytesOf("later") } } };
     for (const has of [sampleState(2), gone]) {
       const store = await storeWith(has);
@@ -242,7 +242,7 @@ describe("a target", () => {
       const state = await open(storeOn(new MemoryBlobs()));
       await fill(state, has);
       for (const to of [{ store, session: "bot" }, { multiFile: files }, state]) {
-        await expect(migrateAuthState({ from, to })).rejects.toMatchObject(invalid);
+        await expect(migrateAuthState({ from, to })).rejects.toMatchObject(conflict);
       }
       expect(await stateIn(store, has)).toEqual(expectedOf(has));
       expect(await readAll((await baileys.useMultiFileAuthState(files)).state, has)).toEqual(expectedOf(has));
@@ -295,9 +295,12 @@ describe("a target", () => {
     await writeFile(join(folder, "file"), "");
     await mkdir(join(folder, "used"));
     await writeFile(join(folder, "used", "notes.txt"), "");
-    for (const name of ["file", "used"]) {
+    for (const [name, code] of [
+      ["file", "INVALID"],
+      ["used", "CONFLICT"],
+    ] as const) {
       const to = { multiFile: join(folder, name) };
-      await expect(migrateAuthState({ from, to })).rejects.toMatchObject({ code: "INVALID" });
+      await expect(migrateAuthState({ from, to })).rejects.toMatchObject({ code });
     }
     await mkdir(join(folder, "empty"));
     await symlink("empty", join(folder, "link"));
