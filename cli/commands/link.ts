@@ -114,7 +114,7 @@ async function browserLink(
     await untilFree(cli, { store, session }, options);
     const known = await store.state({ session, signal });
     refuseRecords(session, known);
-    if (known?.current) await mayReplace(cli, session, known.current.at, options);
+    if (known?.current) await mayReplace(cli, session, { kind: "profile", savedAt: known.current.at }, options);
     // Whose it is only the profile tells: it is read before anybody scans anything.
     const stored = known?.current && !options.otherPhone ? await phoneOfStored(store, session, signal) : undefined;
     const refuses = (phone: string | undefined): VaultError | undefined => otherPhone(session, phone, stored, options);

@@ -49,7 +49,7 @@ function wholeNumber(text: string): number {
 async function rollback(cli: Cli, given: string, number: string | undefined, options: RollbackOptions): Promise<void> {
   const meant = await openSession(cli, given, options);
   const { store, session, facts } = meant;
-  if (facts.kind === "records") throw ofBaileys(session);
+  if (facts.kind === "records") throw ofBaileys(session, await store.state({ session, signal: cli.signal }));
   refuseAbsent("roll back", facts);
   const state = await store.state({ session, signal: cli.signal });
   const current = state?.current;
@@ -93,11 +93,18 @@ function changeWords(current: GenerationInfo, wanted: GenerationInfo): string {
   return `${words(wanted)} instead of ${words(current)}`;
 }
 
-function ofBaileys(session: string): VaultError {
+function ofBaileys(session: string, state: SessionState | undefined): VaultError {
   const why = "it is a session of Baileys, and a rollback would use sending counters again";
+  // Of a deleted session nothing is taken out.
+  const earlier = state?.current ? state.generations.filter(({ beforeDeletion }) => beforeDeletion) : [];
+  const numbers = earlier.map(({ generation }) => generation).join(", ");
+  const last = earlier.at(-1)?.generation;
+  const back =
+    last === undefined
+      ? "`wa-vault undelete` takes a deletion back; else link again."
+      : `Of earlier links, which were replaced, generation ${numbers} is kept: \`wa-vault export ${session} ${session}.wavault --generation ${last}\` ` +
+        `and \`wa-vault import ${session}.wavault --replace\` bring it back. \`wa-vault undelete\` takes a deletion back.`;
   return new VaultError("INVALID", `Could not roll ${session} back: ${why}.`, {
-    hint:
-      "Contacts drop messages with a counter that they have seen, and nobody is told. `wa-vault undelete` takes a deletion " +
-      "back; else link again.",
+    hint: `Contacts drop messages with a counter that they have seen, and nobody is told. ${back}`,
   });
 }

@@ -32,6 +32,12 @@ export async function tryStore(store: Vault, cli: Cli): Promise<void> {
   }
 }
 
+/** What brings a session back that was replaced. */
+const BROUGHT_BACK = {
+  profile: "`wa-vault rollback` brings it back",
+  records: "`wa-vault export --generation` and `wa-vault import --replace` bring it back",
+} as const;
+
 /**
  * Asks whether a session that is stored may be replaced. Nothing of it is lost: it can be brought back.
  * @throws `CONFLICT` when nobody can be asked; `CANCELLED` when the answer is no
@@ -39,14 +45,14 @@ export async function tryStore(store: Vault, cli: Cli): Promise<void> {
 export async function mayReplace(
   cli: Cli,
   session: string,
-  savedAt: Date | undefined,
+  { kind, savedAt }: { readonly kind: "profile" | "records"; readonly savedAt: Date | undefined },
   options: LinkOptions,
 ): Promise<void> {
   if (options.replace || options.yes) return;
   const words = `${session} is linked and stored already${savedAt === undefined ? "" : `, saved ${ageWords(savedAt)}`}`;
   if (cli.canAsk) return await cli.confirm(`${words}. Link anew and replace it?`, options);
   throw new VaultError("CONFLICT", `${words}.`, {
-    hint: "`--replace` links anew; what is stored is kept, and `wa-vault rollback` brings it back. Or choose another name.",
+    hint: `\`--replace\` links anew; what is stored is kept, and ${BROUGHT_BACK[kind]}. Or choose another name.`,
   });
 }
 

@@ -39,7 +39,7 @@ const BRING_BACK_MS = 30_000;
 
 /**
  * Links a session of Baileys, stores it and reads it back. Nothing is written before the phone has agreed; what is stored of
- * an earlier link is deleted then, and can be brought back.
+ * an earlier link is deleted then, and stays beside the new one as a generation.
  * @throws as `useVaultAuthState`; `CANCELLED`; `DENIED` when WhatsApp does not accept the link
  */
 export async function linkBaileys(
@@ -55,7 +55,7 @@ export async function linkBaileys(
   if (before?.kind === "profile") throw new VaultError("INVALID", `${session} is a session of a browser.`);
   if (before?.registered) {
     const { saved } = await detailsOf(store, session, signal);
-    await mayReplace(cli, session, saved, options);
+    await mayReplace(cli, session, { kind: "records", savedAt: saved }, options);
   }
   const stored = before?.registered ? numberOf(before.me?.id) : undefined;
   const refuses = (phone: string | undefined): VaultError | undefined => otherPhone(session, phone, stored, options);

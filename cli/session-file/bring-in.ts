@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import type { CopyProgress } from "../../lib/copy-session.ts";
 import { isVaultError } from "../../lib/errors.ts";
-import type { GenerationInfo } from "../../lib/store.ts";
+import type { GenerationInfo, SessionState } from "../../lib/store.ts";
 import { type WaitOptions, withWait } from "../change/lease.ts";
 import { type ReplaceOptions, replaceWords, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
@@ -46,15 +46,28 @@ export async function bringIn(
   }
   const { before, ...report } = await bring(cli, store, incoming, options);
   const { files, bytes, unchanged, ms } = report;
+  const now = await store.state({ session, signal: cli.signal });
   if (options.json) {
-    const generation = (await store.state({ session, signal: cli.signal }))?.current?.generation;
+    const generation = now?.current?.generation;
     const replaced = before !== undefined && !unchanged;
     return cli.json({ ...told, generation, files, bytes, unchanged, replaced, ms: Math.round(ms) });
   }
   const what = contentWords(report, kind);
   if (unchanged) return cli.out.line(`${store.address} had ${session} exactly so (${what}): nothing was written.`);
   cli.out.line(`${store.address} has ${session} now (${what}), read back and compared.`);
-  if (before) cli.out.line(`  What it had is kept as generation ${before.generation}.`);
+  if (before) cli.out.line(`  ${keptWords(session, before, now)}`);
+}
+
+/** What became of the generation that was replaced: records are put together before, as a generation with another number. */
+function keptWords(session: string, before: GenerationInfo, now: SessionState | undefined): string {
+  const { kind, current, generations = [] } = now ?? {};
+  const others = generations.filter(({ id, generation }) => id !== current?.id && generation >= before.generation);
+  const kept = others.find(({ id }) => id === before.id) ?? (kind === "records" ? others.at(-1) : undefined);
+  if (!kept) return "What it had is not kept.";
+  const { generation } = kept;
+  const how =
+    kind === "records" ? `: \`wa-vault export ${session} --generation ${generation}\` writes it to a file` : "";
+  return `What it had is kept as generation ${generation}${how}.`;
 }
 
 /** @returns with what the store had before */

@@ -79,7 +79,7 @@ export async function readSessionFile(options: ReadSessionFileOptions): Promise<
 /**
  * Puts the session in a file that {@link exportSession} has written into a store: as a new generation, which is read back and
  * compared. The file is left alone, and so is what the store has unless `overwrite` is set; even then it is kept as an older
- * generation, to roll back to. What WhatsApp has refused is imported without that mark: a bot tries it once more.
+ * generation, to roll back to; of a session of Baileys, to export and import. What WhatsApp has refused is imported without that mark: a bot tries it once more.
  * @throws as {@link readSessionFile}; `CONFLICT` when the store has another version of the session and `overwrite` is not set,
  *   or the session of another phone and `otherPhone` is not set; `LEASE_HELD` when a process has the session in the store;
  *   `INVALID` when `session` is a name of bots of another kind; else as {@link copySession}. Nothing is changed then

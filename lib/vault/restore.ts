@@ -85,7 +85,7 @@ export function refuseRollback(session: string, { records }: LogState): void {
     "INVALID",
     `Could not roll ${session} back: it is a session of Baileys, and a rollback would use sending counters again.`,
     {
-      hint: "Contacts drop messages with a counter that they have seen, and nobody is told. `undelete` takes a deletion back; else link again.",
+      hint: "Contacts drop messages with a counter that they have seen, and nobody is told. `undelete` takes a deletion back, `exportSession` takes out an earlier link that was replaced; else link again.",
     },
   );
 }

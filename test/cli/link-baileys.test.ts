@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { encode } from "uqr";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -160,7 +161,10 @@ describe("wa-vault link --baileys", () => {
     const stored = await peekAuthState({ store, session });
 
     const refused = await link("7.0.0-rc14");
-    await expect(refused.ended).rejects.toMatchObject({ code: "CONFLICT", hint: expect.stringContaining("--replace") });
+    await expect(refused.ended).rejects.toMatchObject({
+      code: "CONFLICT",
+      hint: expect.stringMatching(/--replace.*export --generation/),
+    });
 
     const ended = await link("7.0.0-rc14", { replace: true });
     await ended.qr;
@@ -186,6 +190,17 @@ describe("wa-vault link --baileys", () => {
     const kinds: string[] = [];
     for await (const { kind } of store.history({ session })) kinds.push(kind);
     expect(kinds).toContain("deleted");
+
+    // The earlier link is kept, and connects again once it is brought back.
+    const earlier = (await store.state({ session }))?.generations.find(({ beforeDeletion }) => beforeDeletion);
+    const [place, file] = [["--store", `file:${directory}`], join(newFolder(), "earlier.wavault")];
+    const exporting = ["export", session, file, "--plain", "--generation", String(earlier?.generation), ...place];
+    expect(await runCli(exporting)).toMatchObject({ code: 0 });
+    const importing = ["import", file, "--replace", ...place];
+    expect(await runCli(importing)).toMatchObject({ code: 9, stderr: expect.stringContaining("--other-phone") });
+    expect(await runCli([...importing, "--other-phone"])).toMatchObject({ code: 0 });
+    expect((await peekAuthState({ store, session }))?.me).toEqual(before?.me);
+    await botConnects(first.release);
   });
 
   it("brings the earlier link back when the new one cannot be stored", async () => {
