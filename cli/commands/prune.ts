@@ -33,7 +33,9 @@ async function prune(cli: Cli, given: string | undefined, options: CommonOptions
   }
   const what = given === undefined ? `each of the ${sessions.length} sessions of ${store.address}` : `${sessions[0]}`;
   if (options.dryRun) {
-    if (options.json) return cli.json({ ...told, dryRun: true, sessions: sessions.map((session) => ({ session })) });
+    const [session] = sessions;
+    const which = given === undefined ? { sessions: sessions.map((one) => ({ session: one })) } : { session };
+    if (options.json) return cli.json({ ...told, ...which, dryRun: true });
     return cli.out.line(`Would remove what no kept version of ${what} needs.`);
   }
   await cli.confirm(`Remove what no kept version of ${what} needs? Nothing that can be restored is removed.`, options);

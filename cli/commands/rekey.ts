@@ -44,7 +44,9 @@ async function rekey(cli: Cli, given: string | undefined, options: RekeyOptions)
   const told = { store: store.address };
   const what = given === undefined ? `${sessions.length} sessions of ${store.address}` : `${sessions[0]}`;
   if (options.dryRun) {
-    if (options.json) return cli.json({ ...told, dryRun: true, sessions: sessions.map((session) => ({ session })) });
+    const [session] = sessions;
+    const which = given === undefined ? { sessions: sessions.map((one) => ({ session: one })) } : { session };
+    if (options.json) return cli.json({ ...told, ...which, dryRun: true });
     return cli.out.line(`Would encrypt ${what} anew with the first key, and remove what was stored otherwise.`);
   }
   await cli.confirm(`Encrypt ${what} anew with the first key? What was stored otherwise is removed.`, options);

@@ -121,6 +121,19 @@ describe("wa-vault rekey", () => {
   });
 });
 
+it("a dry run of one session names it as the command does that has done it, one of all sessions lists them", async () => {
+  for (const name of ["prune", "rekey"]) {
+    const one = await cli([name, "support", "--dry-run", "--json"], { WA_VAULT_KEY });
+    expect(one.json()).toEqual({ store: places.main.address, session, dryRun: true });
+    const all = await cli([name, ...(name === "rekey" ? ["--all"] : []), "--dry-run", "--json"], { WA_VAULT_KEY });
+    expect(all.json()).toEqual({
+      store: places.main.address,
+      sessions: [{ session: "Baileys-bot" }, { session }],
+      dryRun: true,
+    });
+  }
+});
+
 describe("a session that cannot be read", () => {
   const commands = [
     ["rename", "support", "help"],
