@@ -90,6 +90,8 @@ export interface Copied {
   readonly report: CopyReport;
   /** The generation of the target that was compared with the source; `undefined` where the target does not tell it. */
   readonly generation?: GenerationName | undefined;
+  /** The generation of the source that was copied; `undefined` for records, and where the source does not tell it. */
+  readonly source?: GenerationName | undefined;
 }
 
 /** As {@link copySession}. */

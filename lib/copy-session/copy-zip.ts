@@ -44,7 +44,8 @@ export class ZipCopy {
     const fromSession = await this.#nameInSource();
     const zip = join(this.#directory, "source.zip");
     const extract = (): unknown => from.extract({ session: fromSession, path: zip });
-    const skipped = skippedOf(await this.#calls.ask("read from the source", extract));
+    const extracted = await this.#calls.ask("read from the source", extract);
+    const skipped = skippedOf(extracted);
     if (skipped.length > 0 && !allowOlder) throw notWhole(this.#session, skipped);
     this.#tell("checking");
     const source = await this.#unpacked(zip, "source");
@@ -59,7 +60,7 @@ export class ZipCopy {
         ms: performance.now() - began,
       };
       // What it has given back was compared with the source.
-      return { report, generation: this.#extracted?.generation ?? this.#saved };
+      return { report, generation: this.#extracted?.generation ?? this.#saved, source: generationOf(extracted) };
     };
 
     const before = await this.#currentInTarget();

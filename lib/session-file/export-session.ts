@@ -1,9 +1,15 @@
 import { join, resolve } from "node:path";
 import { markProven, markRejected } from "../copy-session/mark-proven.ts";
-import { type CopyProgress, type CopyReport, type CopySessionOptions, copyToGeneration } from "../copy-session.ts";
+import {
+  type Copied,
+  type CopyProgress,
+  type CopyReport,
+  type CopySessionOptions,
+  copyToGeneration,
+} from "../copy-session.ts";
 import { makeTemporary, removeTemporary } from "../disk/temporary.ts";
 import { invalidOption, VaultError } from "../errors.ts";
-import { type GenerationInfo, isProfileStore, type SessionStore } from "../store.ts";
+import { type GenerationInfo, isProfileStore, type SessionState, type SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import { type Encryption, Vault } from "../vault/vault.ts";
 import { type GenerationStore, OneGeneration } from "./one-generation.ts";
@@ -74,7 +80,7 @@ export async function exportSession(options: ExportSessionOptions): Promise<Expo
     const copy = { from: one?.view ?? from, to: vault, session, fromSession, force: true };
     const copied = await copyToGeneration({ ...copy, dataPath, allowOlder, onProgress, signal });
     const { unchanged, ...report } = copied.report;
-    const exported = one?.info ?? (await unlessSaved(from, report, before, signal));
+    const exported = one?.info ?? (await exportedOf(from, copied, before, signal));
     if (exported?.proven) await markProven(vault, session, copied, signal);
     if (exported?.rejected) await markRejected(vault, session, copied, signal);
     const fileBytes = await writeSessionFile(path, spool, { overwrite, signal });
@@ -111,16 +117,19 @@ async function oneGeneration(
   });
 }
 
-/** The current generation of before the copy, unless another one was copied. */
-async function unlessSaved(
+/**
+ * What the source tells of the generation that was copied. Where it has not said which one that was, as of records: the
+ * current one of before the copy, while it still is.
+ */
+async function exportedOf(
   from: SessionStore,
-  { fromSession, skipped }: Pick<CopyReport, "fromSession" | "skipped">,
+  { report: { fromSession }, source }: Copied,
   before: GenerationInfo | undefined,
   signal: AbortSignal | undefined,
 ): Promise<GenerationInfo | undefined> {
-  if (!before || skipped.length > 0) return undefined;
-  const now = await currentOf(from, fromSession, signal);
-  return now?.id === before.id ? now : undefined;
+  const state = await stateOf(from, fromSession, signal);
+  if (source !== undefined) return state?.generations.find(({ id }) => id === source.id);
+  return state?.current?.id === before?.id ? state?.current : undefined;
 }
 
 async function currentOf(
@@ -128,6 +137,14 @@ async function currentOf(
   session: string,
   signal: AbortSignal | undefined,
 ): Promise<GenerationInfo | undefined> {
+  return (await stateOf(from, session, signal))?.current;
+}
+
+async function stateOf(
+  from: SessionStore,
+  session: string,
+  signal: AbortSignal | undefined,
+): Promise<SessionState | undefined> {
   if (!isProfileStore(from)) return undefined;
-  return (await from.state({ session, ...(signal ? { signal } : {}) }))?.current;
+  return await from.state({ session, ...(signal ? { signal } : {}) });
 }

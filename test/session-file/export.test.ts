@@ -2,9 +2,11 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { MemoryBlobs } from "../../lib/blobs/memory.ts";
 import type { CopyProgress } from "../../lib/copy-session.ts";
 import { exportSession } from "../../lib/session-file/export-session.ts";
 import { importSession, readSessionFile } from "../../lib/session-file/import-session.ts";
+import { Vault } from "../../lib/vault/vault.ts";
 import { assertSameFiles, noise, profileFiles } from "../contract/profile.ts";
 import { useFolder } from "../support/folder.ts";
 import { canMount, mountMemory } from "../support/mount.ts";
@@ -87,6 +89,24 @@ describe("exportSession", () => {
     await importSession({ from: to, to: target });
     assertSameFiles(await filesOf(target, folder()), profileFiles("first"));
     expect((await target.state({ session: PROFILE }))?.generations).toHaveLength(1);
+  });
+
+  it("tells of the older generation that it has exported where the newest one is not whole", async () => {
+    const [blobs, to] = [new MemoryBlobs(), join(folder(), "x.wavault")];
+    const from = new Vault({ blobs, retries: 0, onWarning: () => {} });
+    const chunks = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { key } of blobs.list(`${PROFILE}/chunks/`)) found.push(key);
+      return found;
+    };
+    const first = await saveFiles(from, profileFiles("first"));
+    const before = await chunks();
+    const second = await saveFiles(from, profileFiles("second"));
+    await blobs.delete((await chunks()).filter((key) => !before.includes(key)));
+    expect(await exportSession({ from, session: PROFILE, to, allowOlder: true })).toMatchObject({
+      generation: { generation: first },
+      skipped: [{ generation: second }],
+    });
   });
 
   it("takes no lease of a session in use, and disturbs nobody", async () => {
