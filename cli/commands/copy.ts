@@ -62,7 +62,7 @@ async function copy(cli: Cli, given: string | undefined, options: CopyOptions): 
       hint: "Name another store by `--to`, or another name by `--as`.",
     });
   }
-  const told = { store: from.address, session, fromSession, to: to.address };
+  const told = { store: from.address, session: fromSession, to: to.address, newSession: session };
   const place = `${to.address}${session === fromSession ? "" : ` as ${session}`}`;
   if (options.dryRun) {
     const found = await compareOne(cli, stores, { session, fromSession }, options);

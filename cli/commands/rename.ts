@@ -31,7 +31,7 @@ async function rename(cli: Cli, given: string, wanted: string, options: CommonOp
   const meant = await openSession(cli, given, options);
   const { store, session, facts } = meant;
   const newSession = newNameOf(session, wanted);
-  const done = { store: store.address, session: newSession, fromSession: session };
+  const done = { store: store.address, session, newSession };
   if (facts.deleted && (await wasRenamed(cli, meant, newSession))) {
     if (options.json) return cli.json({ ...done, unchanged: true });
     return cli.out.line(`${newSession} has it already: ${session} is deleted, and was the same session.`);

@@ -39,7 +39,10 @@ describe("wa-vault copy", () => {
   });
 
   it("copies under another name, in one store as well", async () => {
-    expect(await cli(["support", "--as", "help", "--to", places.main.address])).toMatchObject({ code: 0 });
+    const as = ["support", "--as", "help", "--to", places.main.address, "--json"];
+    const named = { store: places.main.address, session, to: places.main.address, newSession: "RemoteAuth-help" };
+    expect((await cli([...as, "--dry-run"])).json()).toMatchObject(named);
+    expect((await cli(as)).json()).toMatchObject(named);
     expect(await places.main.store().sessionExists({ session: "RemoteAuth-help" })).toBe(true);
     const same = await cli(["support", "--to", places.main.address]);
     expect(same).toMatchObject({ code: 2, stderr: expect.stringContaining("onto itself") });

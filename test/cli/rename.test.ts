@@ -35,7 +35,7 @@ describe("wa-vault rename", () => {
       /^Would rename RemoteAuth-support \(.* B, saved just now|.*s ago, 2 generations\) to RemoteAuth-help\.\n$/,
     );
     const { json } = await cli("rename", "support", "help", "--dry-run", "--json");
-    expect(json()).toMatchObject({ store: places.main.address, session: help, fromSession: support, dryRun: true });
+    expect(json()).toMatchObject({ store: places.main.address, session: support, newSession: help, dryRun: true });
     expect(await places.main.store().sessionExists({ session: support })).toBe(true);
   });
 
@@ -52,7 +52,7 @@ describe("wa-vault rename", () => {
   it("is done already when the old name is deleted and the new one has the session", async () => {
     await cli("rename", "support", "help", "--yes");
     const { code, json } = await cli("rename", "support", "help", "--yes", "--json");
-    expect({ code, ...json() }).toMatchObject({ code: 0, session: help, fromSession: support, unchanged: true });
+    expect({ code, ...json() }).toMatchObject({ code: 0, session: support, newSession: help, unchanged: true });
   });
 
   it.each([
