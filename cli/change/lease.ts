@@ -4,11 +4,19 @@ import { isVaultError, VaultError } from "../../lib/errors.ts";
 import type { Lease } from "../../lib/store.ts";
 import type { Cli } from "../cli.ts";
 import { durationOf } from "../duration.ts";
+import { commandWords, type NamedStore } from "../link/copied-calls.ts";
 
 /** The option of every command that takes a session. */
 export interface WaitOptions {
   /** In milliseconds. */
   readonly wait?: number;
+  /** The address of the store, as the person gave it. */
+  readonly store?: string;
+}
+
+/** A session that another process may have, as the calls that a person copies name it. */
+export interface HeldSession extends NamedStore {
+  readonly session: string;
 }
 
 /** Adds the option of every command that takes a session. */
@@ -24,10 +32,10 @@ export function withWait(command: Command): Command {
 export async function underLease<T>(
   cli: Cli,
   { store, session }: { store: AddressedStore; session: string },
-  { wait = 0 }: WaitOptions,
+  { wait = 0, store: given }: WaitOptions,
   work: (lease: Lease) => Promise<T>,
 ): Promise<T> {
-  return await sayingHowToWait(session, async () => {
+  return await sayingHowToWait({ session, store: given }, async () => {
     const lease = await store.acquire({ session, waitMs: wait, signal: cli.signal });
     try {
       return await work(lease);
@@ -50,19 +58,24 @@ export async function untilFree(
 }
 
 /** Does `work`; an error that says who has the session says as well what a person at a terminal can do. */
-export async function sayingHowToWait<T>(session: string, work: () => Promise<T>): Promise<T> {
+export async function sayingHowToWait<T>(held: HeldSession, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (!isVaultError(cause, "LEASE_HELD")) throw cause;
-    const { message, owner, expiresAt } = cause;
-    throw new VaultError("LEASE_HELD", message, {
-      cause,
-      hint:
-        "Nothing was changed. Stop that bot, or wait for it: `--wait 5min`. If its machine is gone, " +
-        `\`wa-vault unlock ${session}\` ends what it has left.`,
-      owner,
-      ...(expiresAt ? { expiresAt } : {}),
-    });
+    throw heldError(cause, held);
   }
+}
+
+/** The same `LEASE_HELD`; its hint says what a person at a terminal can do. */
+export function heldError(cause: VaultError, { session, ...store }: HeldSession): VaultError {
+  const { message, owner, expiresAt } = cause;
+  return new VaultError("LEASE_HELD", message, {
+    cause,
+    hint:
+      "Nothing was changed. Stop that bot, or wait for it: `--wait 5min`. If its machine is gone, " +
+      `\`${commandWords(["unlock", session], store)}\` ends what it has left.`,
+    owner,
+    ...(expiresAt ? { expiresAt } : {}),
+  });
 }

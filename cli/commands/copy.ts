@@ -1,13 +1,13 @@
 import { type Command, Option } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { type CopyReport, copySession } from "../../lib/copy-session.ts";
-import { isVaultError, VaultError } from "../../lib/errors.ts";
+import { VaultError } from "../../lib/errors.ts";
 import { type Compared, compared, comparedJson, comparedWords } from "../change/compare.ts";
-import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
+import { sayingHowToCopy } from "../change/copy-hints.ts";
+import { untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type LeftOut, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
 import { newNameOf } from "../change/new-name.ts";
-import { sayingOtherPhone } from "../change/other-phone.ts";
-import { type ReplaceOptions, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, unlessReplaced, withReplace } from "../change/replace.ts";
 import { factsOf, refuseAbsent, sessionWords } from "../change/session.ts";
 import type { Cli, TargetOptions } from "../cli.ts";
 import { factsJson, isThere } from "../look/facts-json.ts";
@@ -175,11 +175,12 @@ async function compareOne(
   cli: Cli,
   { from, to }: Stores,
   { session, fromSession }: { session: string; fromSession: string },
-  { allowOlder, force }: CopyOptions,
+  { allowOlder, force, store }: CopyOptions,
 ): Promise<Compared> {
   return await cli.progress((show) => {
     const onProgress = ({ step }: { step: string }): void => show(`${step} ${fromSession}`);
-    return compared(cli, to, session, { from, fromSession, allowOlder, force, onProgress });
+    const call = { from, fromSession, allowOlder, force, onProgress };
+    return sayingHowToCopy({ session, fromSession, to, store }, () => compared(cli, to, session, call));
   });
 }
 
@@ -190,20 +191,12 @@ async function copyOne(
   options: CopyOptions,
   show: (text: string) => void,
 ): Promise<CopyReport> {
-  const { replace, otherPhone, allowOlder, force } = options;
+  const { replace, otherPhone, allowOlder, force, store } = options;
   if (!force) await untilFreeOfRecords(cli, from, fromSession, options);
-  await untilFree(cli, { store: to, session }, options);
-  try {
-    const call = { from, to, session, fromSession, replace, otherPhone, allowOlder, force, signal: cli.signal };
-    const onProgress = ({ step }: { step: string }): void => show(`${step} ${fromSession}`);
-    return await sayingHowToWait(session, () => sayingOtherPhone(() => copySession({ ...call, onProgress })));
-  } catch (cause) {
-    // The hint of the library names its option.
-    if (isVaultError(cause, "CORRUPT") && !allowOlder && cause.hint?.includes("allowOlder")) {
-      throw withHint(cause, "Nothing was copied. `--allow-older` copies the newest whole version before it.");
-    }
-    throw cause;
-  }
+  await untilFree(cli, { store: to, session }, { ...options, store: to.address });
+  const call = { from, to, session, fromSession, replace, otherPhone, allowOlder, force, signal: cli.signal };
+  const onProgress = ({ step }: { step: string }): void => show(`${step} ${fromSession}`);
+  return await sayingHowToCopy({ session, fromSession, to, store }, () => copySession({ ...call, onProgress }));
 }
 
 /** A browser's session is copied while its bot runs; one of Baileys only at rest. */

@@ -3,10 +3,10 @@ import { MemoryStore } from "../../adapters/memory.ts";
 import { fromEnvironment } from "../../address/environment.ts";
 import { hasSecret, parseAddress } from "../../address/parse-address.ts";
 import type { AddressedStore } from "../../address/store-from-url.ts";
-import { VaultError } from "../../lib/errors.ts";
+import { isVaultError, VaultError } from "../../lib/errors.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import { type Compared, compared, comparedJson, comparedWords } from "../change/compare.ts";
-import { sayingHowToWait, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
+import { heldError, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type LeftOut, type Outcome, throwFailed } from "../change/many.ts";
 import { sayingOtherPhone } from "../change/other-phone.ts";
 import { type ReplaceOptions, unlessReplaced, withReplace } from "../change/replace.ts";
@@ -66,7 +66,7 @@ async function migrate(cli: Cli, given: string | undefined, options: MigrateOpti
     await untilFree(cli, { store, session: one.session }, options);
     const question = `Replace what ${store.address} has of ${one.session} by ${one.name} of ${place}?`;
     return await unlessReplaced(cli, isOneOfSeveral ? undefined : question, options, (replace) =>
-      moveOne(cli, one, store, { replace, otherPhone: options.otherPhone }),
+      moveOne(cli, one, store, { ...options, replace }),
     );
   });
   if (options.json) {
@@ -86,13 +86,18 @@ async function moveOne(
   cli: Cli,
   one: OldSession,
   to: Vault,
-  { replace, otherPhone = false }: { readonly replace: boolean; readonly otherPhone?: boolean | undefined },
+  { replace, otherPhone = false, store }: Pick<MigrateOptions, "otherPhone" | "store"> & { readonly replace: boolean },
 ): Promise<Moved> {
   const onWarning = (message: string): void => cli.warn(message);
   return await cli.progress(async (show) => {
     const onStep = (step: string): void => show(`${step} ${one.name}`);
     const call = { to, replace, otherPhone, signal: cli.signal, onStep, onWarning };
-    return await sayingHowToWait(one.session, () => sayingOtherPhone(() => one.move(call)));
+    return await sayingOtherPhone(() => one.move(call)).catch(async (error: unknown) => {
+      const { session } = one;
+      // A profile of the old setup may be in use as well: nobody waits for that.
+      if (!isVaultError(error, "LEASE_HELD") || !(await to.state({ session, signal: cli.signal }))?.lease) throw error;
+      throw heldError(error, { session, store });
+    });
   });
 }
 

@@ -47,7 +47,7 @@ async function rename(cli: Cli, given: string, wanted: string, options: CommonOp
   await cli.confirm(`Rename ${what}? Its older generations stay behind, and go with the old name.`, options);
   const report = await cli.progress(
     async (show): Promise<RenameReport> =>
-      await sayingHowToWait(session, () =>
+      await sayingHowToWait({ session, store: options.store }, () =>
         renameSession({
           store,
           session,

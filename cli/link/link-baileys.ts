@@ -72,7 +72,7 @@ export async function linkBaileys(
       onWarning: (message) => cli.warn(message),
       signal,
     });
-  const state = await sayingHowToWait(session, () => open(options.wait ?? 0));
+  const state = await sayingHowToWait({ session, store: options.store }, () => open(options.wait ?? 0));
   const link = new BaileysLink(cli, state, session, { ...request, refuses });
   let account: string;
   try {

@@ -1,6 +1,6 @@
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import { isVaultError } from "../../lib/errors.ts";
-import { sayingHowToWait, untilFree, type WaitOptions } from "../change/lease.ts";
+import { heldError, untilFree, type WaitOptions } from "../change/lease.ts";
 import type { Cli } from "../cli.ts";
 
 /**
@@ -11,21 +11,21 @@ import type { Cli } from "../cli.ts";
 export async function whenFree<T>(
   cli: Cli,
   place: { readonly store: AddressedStore; readonly session: string },
-  { wait = 0 }: WaitOptions,
+  { wait = 0, store: given }: WaitOptions,
   work: () => Promise<T>,
 ): Promise<T> {
   const { store, session } = place;
+  const named = given === undefined ? {} : { store: given };
   const until = performance.now() + wait;
   for (;;) {
-    await untilFree(cli, place, { wait: Math.max(0, Math.round(until - performance.now())) });
+    await untilFree(cli, place, { wait: Math.max(0, Math.round(until - performance.now())), ...named });
     try {
       return await work();
     } catch (error) {
       // A profile on this machine may be in use as well: nobody waits for that.
-      const isHeld =
-        isVaultError(error, "LEASE_HELD") && (await store.state({ session, signal: cli.signal }))?.lease !== undefined;
-      if (!isHeld) throw error;
-      if (performance.now() >= until) return await sayingHowToWait(session, () => Promise.reject(error));
+      if (!isVaultError(error, "LEASE_HELD")) throw error;
+      if ((await store.state({ session, signal: cli.signal }))?.lease === undefined) throw error;
+      if (performance.now() >= until) throw heldError(error, { session, ...named });
     }
   }
 }

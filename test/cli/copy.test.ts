@@ -193,6 +193,20 @@ describe("wa-vault copy", () => {
     expect((await target.store().peekRecords({ session: "Baileys-bot" }))?.size).toBe(2);
   });
 
+  it("names the session and the store that a bot has, be it the source or the target", async () => {
+    await saveRecords(places.main.store(), "Baileys-bot", { creds: "x" });
+    const source = await places.main.store().acquire({ session: "Baileys-bot" });
+    const there = await target.store().acquire({ session: "RemoteAuth-help" });
+    const unlock = (name: string, { address }: Place) => `\`wa-vault unlock ${name} --store ${address}\``;
+    const hint = async (...args: string[]) => JSON.parse((await cli([...args, "--json"])).stderr).error.hint;
+    for (const more of [[], ["--dry-run"]]) {
+      expect(await hint("bot", "--as", "robot", ...more)).toContain(unlock("Baileys-bot", places.main));
+    }
+    expect(await hint("support", "--as", "help")).toContain(unlock("RemoteAuth-help", target));
+    await source.release();
+    await there.release();
+  });
+
   it("copies all sessions, a bad one stopping no other, and says which are left out", async () => {
     const store = places.main.store();
     for (const name of ["RemoteAuth-a", "RemoteAuth-broken", "RemoteAuth-z", "RemoteAuth-old"]) {
