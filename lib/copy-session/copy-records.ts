@@ -4,6 +4,7 @@ import type { SessionState, SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
 import { absentIn } from "./absent-session.ts";
+import { otherVersionError } from "./other-version.ts";
 import { otherPhoneError, phoneOfRecords } from "./phone.ts";
 import type { StoreCalls } from "./store-calls.ts";
 
@@ -75,11 +76,7 @@ class RecordsCopy {
     const there = await this.#readBefore();
     const difference = there === "damaged" ? there : there ? differenceOf(source, there) : "absent";
     if (difference === undefined) return report(true);
-    if (difference !== "absent" && !replace) {
-      throw new VaultError("CONFLICT", `The target has another version of ${this.#session}: ${difference}.`, {
-        hint: "Set `replace` to make the source's version the current one.",
-      });
-    }
+    if (difference !== "absent" && !replace) throw otherVersionError(this.#session, difference);
     if (there instanceof Map && !otherPhone) await this.#refuseOtherPhone(source, there);
     this.#tell("writing", source);
     await this.#calls.askAndEnd("write to the target", () => this.#write(source, there));

@@ -12,6 +12,7 @@ import { type CaptureFile, isProfileStore, type RestoreReport } from "../store.t
 import { untilShown } from "../until-shown.ts";
 import { sessionName } from "../vault/layout.ts";
 import { absentIn } from "./absent-session.ts";
+import { otherVersionError } from "./other-version.ts";
 import { otherPhoneError, phoneOfProfile, phoneOfZip } from "./phone.ts";
 import { type GenerationName, generationOf, type StoreCalls, skippedOf } from "./store-calls.ts";
 
@@ -71,11 +72,7 @@ export class ZipCopy {
         throw error;
       });
       if (difference === undefined) return done(true);
-      if (!replace) {
-        throw new VaultError("CONFLICT", `The target has another version of ${this.#session}: ${difference}.`, {
-          hint: "Set `replace` to make the source's version the current one.",
-        });
-      }
+      if (!replace) throw otherVersionError(this.#session, difference);
       if (!otherPhone) await this.#refuseOtherPhone(fromSession);
     }
     this.#tell("writing", source);

@@ -7,13 +7,14 @@ import { type CopyProgress, copySession } from "../copy-session.ts";
 import { syncFile, uniqueName } from "../disk/durable.ts";
 import { codeOf, diskError } from "../disk/errors.ts";
 import { keepTemporary, removeTemporary, withTemporary } from "../disk/temporary.ts";
-import { invalidOption } from "../errors.ts";
+import { invalidOption, isVaultError } from "../errors.ts";
 import { keepReplaced, newStagingPath, recoverSwap, swapIn } from "../profile/swap.ts";
 import { type GenerationStore, OneGeneration } from "../session-file/one-generation.ts";
 import type { RestoreReport } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
 import type { Vault } from "../vault/vault.ts";
 import { warningListener } from "../warnings.ts";
+import { heldError, refuseHeld } from "./held-session.ts";
 import { checkFree, type PullForm, placeOf } from "./place-of-session.ts";
 import { withScratchVault } from "./scratch-vault.ts";
 
@@ -90,6 +91,7 @@ export async function pullSession(options: PullSessionOptions): Promise<PullRepo
   const state = await from.state({ session, ...(signal ? { signal } : {}) });
   const kind = state?.kind ?? "profile";
   const { form, path } = placeOf(session, kind, options);
+  refuseHeld(session, state);
   const owner = state?.lease?.owner;
   const call: Call = { ...options, session, path };
   const done =
@@ -171,7 +173,12 @@ async function toMultiFile(call: Call): Promise<Done> {
   // Only who has a session of Baileys loads what reads it.
   const { migrateAuthState } = await import("../baileys/migration/migrate-auth-state.ts");
   return await withScratchVault(async (vault) => {
-    const copied = await copySession({ from: one, to: vault, session, fromSession: session, onProgress, signal });
+    const copied = await copySession({ from: one, to: vault, session, fromSession: session, onProgress, signal }).catch(
+      (error: unknown) => {
+        // A bot has taken the session meanwhile; the hint of a copy names an option of it.
+        throw isVaultError(error, "LEASE_HELD") ? heldError(session, error.owner) : error;
+      },
+    );
     if (overwrite) keepTemporary(place, false);
     try {
       const { warnings } = await migrateAuthState({

@@ -1,5 +1,6 @@
+import { isOtherVersion } from "../copy-session/other-version.ts";
 import { type CopyProgress, type CopyReport, copySession } from "../copy-session.ts";
-import { invalidOption, isVaultError, VaultError } from "../errors.ts";
+import { invalidOption, VaultError } from "../errors.ts";
 import { checkSameKind } from "../session-file/names.ts";
 import type { SessionStore } from "../store.ts";
 import { sessionName } from "../vault/layout.ts";
@@ -87,7 +88,7 @@ async function copyChecked(source: SessionStore, session: string, options: PushS
       signal,
     });
   } catch (cause) {
-    if (!isVaultError(cause, "CONFLICT") || overwrite) throw cause;
+    if (!isOtherVersion(cause)) throw cause;
     throw new VaultError("CONFLICT", cause.message, {
       cause,
       hint: "Nothing was changed. Choose another name, or set `overwrite`: what the store has is kept then as an older generation.",

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { markProven } from "../copy-session/mark-proven.ts";
+import { isOtherVersion } from "../copy-session/other-version.ts";
 import { type Copied, type CopyProgress, type CopyReport, copyToGeneration } from "../copy-session.ts";
 import { invalidOption, isVaultError, VaultError } from "../errors.ts";
 import { isProfileStore, type SessionState, type SessionStore } from "../store.ts";
@@ -102,7 +103,7 @@ async function copyInto(options: Parameters<typeof copyToGeneration>[0]): Promis
   try {
     return await copyToGeneration(options);
   } catch (cause) {
-    if (!isVaultError(cause, "CONFLICT") || options.replace) throw cause;
+    if (!isOtherVersion(cause)) throw cause;
     throw new VaultError("CONFLICT", cause.message, {
       cause,
       hint: "Nothing was changed. Import it under another name, or set `overwrite`: what the store has is kept then as an older generation.",

@@ -114,6 +114,17 @@ describe("pushSession", () => {
     await pushSession({ ...call, otherPhone: true });
   });
 
+  it("keeps what was stored a moment ago, and says nothing of an option that would not help", async () => {
+    const save = to.save.bind(to);
+    to.save = async (call) => {
+      await saveFiles(to, profileFiles("a moment ago"));
+      return await save(call);
+    };
+    const failed = { code: "CONFLICT", hint: expect.not.stringContaining("overwrite") };
+    await expect(pushSession({ from: profile, to })).rejects.toMatchObject(failed);
+    assertSameFiles(await filesOf(to, folder()), profileFiles("a moment ago"));
+  });
+
   it.each<[string, string, RegExp, (at: string) => Promise<unknown>]>([
     ["nothing", "ABSENT", /nothing at/, async () => {}],
     ["an empty folder", "INVALID", /no session/, (at) => mkdir(at)],

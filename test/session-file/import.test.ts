@@ -43,6 +43,18 @@ describe("importSession where the store has the session", () => {
     assertSameFiles(await filesOf(to, folder()), newer);
   });
 
+  it("keeps what was stored a moment ago, and says nothing of an option that would not help", async () => {
+    await exported();
+    const save = to.save.bind(to);
+    to.save = async (call) => {
+      await saveFiles(to, profileFiles("a moment ago"));
+      return await save(call);
+    };
+    const failed = { code: "CONFLICT", hint: expect.not.stringContaining("overwrite") };
+    await expect(importSession({ from: path, to })).rejects.toMatchObject(failed);
+    assertSameFiles(await filesOf(to, folder()), profileFiles("a moment ago"));
+  });
+
   it("is refused while a process has it", async () => {
     await exported();
     const files = linkedProfileFiles(anna, { "Default/IndexedDB/x/000005.ldb": Buffer.from("newer") });
