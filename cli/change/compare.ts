@@ -2,12 +2,16 @@ import type { AddressedStore } from "../../address/store-from-url.ts";
 import { phoneOfStored } from "../../lib/copy-session/phone.ts";
 import { type CopySessionOptions, copySession } from "../../lib/copy-session.ts";
 import { isVaultError, VaultError } from "../../lib/errors.ts";
-import type { SessionFacts, SessionStore } from "../../lib/store.ts";
+import type { SessionFacts } from "../../lib/store.ts";
 import type { Vault } from "../../lib/vault/vault.ts";
 import type { Cli } from "../cli.ts";
 import { isThere, thereJson } from "../look/facts-json.ts";
 import { hasAnotherVersion, type ReplaceOptions, replacesAtOnce, replaceWords } from "./replace.ts";
 import { sessionWords } from "./session.ts";
+import { viewOf } from "./store-view.ts";
+
+/** What a copy may call of a store that it only looks at. */
+const LOOKS: readonly string[] = ["sessionExists", "extract", "state", "peekRecords"];
 
 /** What a dry run has found in the store that a session would go to. */
 export interface Compared {
@@ -27,8 +31,8 @@ export interface PhoneOptions extends ReplaceOptions {
 }
 
 /**
- * Reads what `to` has of a session and compares it with what would be stored there, of which it is enough to name a store
- * that has it. Nothing is written. @throws what a copy would throw
+ * Reads and checks what would be stored in `to`, and compares it with what `to` has of the session. Nothing is written.
+ * @throws what a copy would throw
  */
 export async function compared(
   cli: Cli,
@@ -38,12 +42,20 @@ export async function compared(
 ): Promise<Compared> {
   const { signal } = cli;
   const there = await to.facts({ session, signal });
-  if (!isThere(there)) return { there, unchanged: false, isOther: false, isOtherPhone: false };
+  const same = { there, unchanged: true, isOther: false, isOtherPhone: false };
+  const refusal = new VaultError("CONFLICT", "The target has changed meanwhile.", {
+    hint: "Nothing was changed. Try again.",
+  });
+  const refuse = (): never => {
+    throw refusal;
+  };
   try {
-    // Where it is there, a copy that replaces nothing never comes to writing.
-    await copySession({ ...call, to: readOnly(to), session, replace: false, signal });
-    return { there, unchanged: true, isOther: false, isOtherPhone: false };
+    // Where it is there, a copy that replaces nothing never comes to writing; elsewhere it does once the source is checked.
+    const looked = viewOf(to, (name) => (LOOKS.includes(name) ? undefined : refuse));
+    await copySession({ ...call, to: looked, session, replace: false, signal });
+    return same;
   } catch (error) {
+    if (error === refusal && !isThere(there)) return { ...same, unchanged: false };
     if (!isVaultError(error, "CONFLICT") || !hasAnotherVersion(error)) throw error;
     const source = { store: call.from, session: call.fromSession ?? session };
     const isOtherPhone = await areOfTwoPhones(source, { store: to, session }, signal);
@@ -65,22 +77,6 @@ export async function areOfTwoPhones(one: StoredSession, other: StoredSession, s
   return theirs !== undefined && theirs !== phone;
 }
 
-/** A store of which a copy can look at sessions and records only. */
-function readOnly(store: Vault): SessionStore {
-  const refuse = (): never => {
-    throw new VaultError("CONFLICT", "The target has changed meanwhile.", { hint: "Nothing was changed. Try again." });
-  };
-  const looks: SessionStore & Pick<Vault, "state" | "peekRecords"> = {
-    sessionExists: (call) => store.sessionExists(call),
-    extract: (call) => store.extract(call),
-    state: (call) => store.state(call),
-    peekRecords: (call) => store.peekRecords(call),
-    save: refuse,
-    delete: refuse,
-  };
-  return Object.assign(looks, { openRecords: refuse, replaceRecords: refuse });
-}
-
 /** What a dry run tells programs of the target. */
 export function comparedJson(
   { there, unchanged, isOther, isOtherPhone }: Compared,
@@ -100,9 +96,11 @@ export function comparedWords(
 ): string {
   if (!isOther || !there) return "";
   const what = isOtherPhone ? "the session of another phone" : "another version";
-  const end =
-    isOtherPhone && !options.otherPhone
-      ? "it would be refused without `--other-phone`"
-      : replaceWords(cli, options, isOneOfSeveral);
-  return ` ${sessionWords(there)} is there, ${what}: ${end}.`;
+  return ` ${sessionWords(there)} is there, ${what}: ${endWords(cli, isOtherPhone, options, isOneOfSeveral)}.`;
+}
+
+/** What would become of what is there: whether it would be replaced, asked about or refused. */
+export function endWords(cli: Cli, isOtherPhone: boolean, options: PhoneOptions, isOneOfSeveral: boolean): string {
+  if (isOtherPhone && !options.otherPhone) return "it would be refused without `--other-phone`";
+  return replaceWords(cli, options, isOneOfSeveral);
 }

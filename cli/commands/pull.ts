@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { AddressedStore } from "../../address/store-from-url.ts";
 import type { CopyProgress } from "../../lib/copy-session.ts";
 import { VaultError } from "../../lib/errors.ts";
+import { refusePullInUse } from "../../lib/local-session/held-session.ts";
 import { isPlaceFree, type PulledPlace, type PullForm, placeOf } from "../../lib/local-session/place-of-session.ts";
 import { type PullReport, pullSession } from "../../lib/local-session/pull-session.ts";
 import { type ReplaceOptions, replacesAtOnce, replaceWords, unlessReplaced, withReplace } from "../change/replace.ts";
@@ -94,6 +95,8 @@ async function dryRun(
   const { session, path, form } = told;
   const { generation, rejected, files, bytes } = await keptGeneration(store, session, options.generation, cli.signal);
   if (rejected) cli.warn(refusedWords(generation));
+  const state = await store.state({ session, signal: cli.signal });
+  await refusePullInUse(session, state, { form, path }, cli.signal);
   const exists = !(await isPlaceFree(told));
   const replaces = exists && replacesAtOnce(options, false);
   if (options.json) return cli.json({ ...told, dryRun: true, generation, rejected, files, bytes, exists, replaces });

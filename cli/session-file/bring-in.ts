@@ -3,8 +3,9 @@ import type { AddressedStore } from "../../address/store-from-url.ts";
 import type { CopyProgress } from "../../lib/copy-session.ts";
 import { isVaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, SessionState } from "../../lib/store.ts";
+import { endWords } from "../change/compare.ts";
 import { type WaitOptions, withWait } from "../change/lease.ts";
-import { type ReplaceOptions, replaceWords, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
 import type { Cli } from "../cli.ts";
 import { isThere, thereJson } from "../look/facts-json.ts";
 import { withChange, withStore } from "../options.ts";
@@ -125,7 +126,6 @@ function triedWords(
   if (found.unchanged) return `${address} has ${session} exactly so (${what}): nothing would be written.`;
   const words = `Would put ${session} (${what}) into ${address}.`;
   if (!isThere(found.there)) return words;
-  if (!found.isOtherPhone) return `${words} Another version is there: ${replaceWords(cli, options, false)}.`;
-  const option = options.otherPhone ? "" : " Without `--other-phone` it would be refused.";
-  return `${words} The session of another phone is there: ${replaceWords(cli, options, false)}.${option}`;
+  const there = found.isOtherPhone ? "The session of another phone" : "Another version";
+  return `${words} ${there} is there: ${endWords(cli, found.isOtherPhone, options, false)}.`;
 }

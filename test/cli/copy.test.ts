@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
@@ -180,6 +180,19 @@ describe("wa-vault copy", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Would copy RemoteAuth-support \(.*\) to file:/);
     expect(await target.store().state({ session })).toBeUndefined();
+    expect(existsSync(target.directory)).toBe(false);
+  });
+
+  it("reads with --dry-run what would be copied, also where the target has nothing", async () => {
+    const store = places.main.store();
+    await saveRecords(store, "Baileys-bot", { creds: "x" });
+    expect(await cli(["bot", "--dry-run"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Would copy /) });
+    const lease = await store.acquire({ session: "Baileys-bot" });
+    expect(await cli(["bot", "--dry-run"])).toMatchObject({ code: 6, stdout: "" });
+    expect((await cli(["bot", "--dry-run", "--force"])).code).toBe(0);
+    await lease.release();
+    rmSync(join(places.main.directory, "+remote+auth-support/chunks"), { recursive: true });
+    expect(await cli(["support", "--dry-run"])).toMatchObject({ code: 5, stdout: "" });
   });
 
   it("copies a session of Baileys once no bot has it", async () => {
@@ -231,7 +244,8 @@ describe("wa-vault copy", () => {
     expect(again.stderr).toContain("1 of 4 sessions could not be copied: RemoteAuth-broken");
     const told = await cli(["--all", "--dry-run"]);
     expect(told).toMatchObject({
-      code: 0,
+      code: 5,
+      stdout: expect.stringContaining("RemoteAuth-broken: CORRUPT: "),
       stderr: expect.stringContaining("RemoteAuth-old would be left out: deleted"),
     });
   });
@@ -267,7 +281,9 @@ describe("wa-vault copy", () => {
     for (const name of readdirSync(chunks, { recursive: true }).map(String)) {
       if (!before.includes(name)) rmSync(join(chunks, name), { recursive: true, force: true });
     }
-    expect(await cli(["torn"])).toMatchObject({ code: 5, stderr: expect.stringContaining("--allow-older") });
+    for (const dry of [[], ["--dry-run"]]) {
+      expect(await cli(["torn", ...dry])).toMatchObject({ code: 5, stderr: expect.stringContaining("--allow-older") });
+    }
     expect(await cli(["torn", "--allow-older"])).toMatchObject({ code: 0 });
     expect(await restored(target.store(), "RemoteAuth-torn", places.folder())).toEqual(profileFiles("1"));
   });

@@ -1,4 +1,7 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
@@ -14,7 +17,7 @@ import {
   writeFiles,
   writeZip,
 } from "../contract/profile.ts";
-import { filesOf, PROFILE, RECORDS, saveFiles } from "../session-file/support/sessions.ts";
+import { filesOf, PROFILE, RECORDS, saveFiles, saveRecords } from "../session-file/support/sessions.ts";
 import { useFolder } from "../support/folder.ts";
 import { testKey } from "../support/keys.ts";
 import { runCli } from "./support/run-cli.ts";
@@ -206,7 +209,7 @@ describe("wa-vault export and import", () => {
     const dry = await runCli([...importing, "--dry-run"]);
     expect(dry).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining("Without `--other-phone` it would be refused."),
+      stdout: expect.stringMatching(/another phone is there: it would be refused without `--other-phone`\.\n$/),
     });
     expect((await runCli([...importing, "--dry-run", "--json"])).json()).toMatchObject({
       otherPhone: true,
@@ -363,6 +366,28 @@ describe("wa-vault pull and push", () => {
         unchanged: true,
       },
     );
+  });
+
+  it("say of a session of Baileys that a bot has what can be done, also with --dry-run", async () => {
+    await saveRecords(store, { creds: Buffer.from("x") });
+    const lease = await store.acquire({ session: RECORDS });
+    for (const dry of [[], ["--dry-run"]]) {
+      const held = await runCli(["pull", RECORDS, join(root, "copy"), "--store", address, ...dry]);
+      expect(held).toMatchObject({ code: 6, stdout: "", stderr: expect.stringContaining("`wa-vault unlock`") });
+      expect(held.stderr).not.toContain("`force`");
+    }
+    await lease.release();
+  });
+
+  it("refuse with --dry-run as well to replace a profile that a browser has open", async () => {
+    const place = join(root, "profile");
+    await writeFiles(profileFiles("mine"), place);
+    const browser = spawn(process.execPath, ["-e", "process.stdin.resume()", "--", `--user-data-dir=${place}`]);
+    await once(browser, "spawn");
+    await symlink(`${hostname()}-${browser.pid}`, join(place, "SingletonLock"));
+    const dry = await runCli(["pull", "support", place, "--store", address, "--dry-run", "--replace"]);
+    browser.kill();
+    expect(dry).toMatchObject({ code: 6, stdout: "", stderr: expect.stringContaining(`process ${browser.pid}`) });
   });
 
   it("ask before they replace something, and say what they would do", async () => {
