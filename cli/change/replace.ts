@@ -14,14 +14,14 @@ export function withReplace(command: Command): Command {
 
 /**
  * Does `work`, which replaces nothing unless it is told to. Where something else is there, a person is asked.
- * @param question asked after the reason of `work`; `undefined` where nobody is asked, as for one of several sessions:
- *   then `--yes` does not replace either
+ * @param question asked after the reason of `work`, or what makes it then; `undefined` where nobody is asked, as for one of
+ *   several sessions: then `--yes` does not replace either
  * @param isOther whether a `CONFLICT` says that something else is there. @default the one of `copySession`
  * @throws `CONFLICT` when something else is there and nobody can be asked; `CANCELLED` when the person says no
  */
 export async function unlessReplaced<T>(
   cli: Cli,
-  question: string | undefined,
+  question: string | (() => Promise<string>) | undefined,
   options: ReplaceOptions,
   work: (replace: boolean) => Promise<T>,
   isOther: (error: VaultError) => boolean = hasAnotherVersion,
@@ -32,8 +32,9 @@ export async function unlessReplaced<T>(
   } catch (error) {
     if (!isVaultError(error, "CONFLICT") || !isOther(error)) throw error;
     if (question === undefined || !cli.canAsk) throw withHint(error, REPLACES);
+    const text = typeof question === "string" ? question : await question();
     cli.note(error.message);
-    await cli.confirm(question, {});
+    await cli.confirm(text, {});
   }
   return await work(true);
 }

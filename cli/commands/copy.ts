@@ -8,9 +8,10 @@ import { untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type LeftOut, oneOrAll, outcomeJson, throwFailed } from "../change/many.ts";
 import { newNameOf } from "../change/new-name.ts";
 import { type ReplaceOptions, unlessReplaced, withReplace } from "../change/replace.ts";
+import { unlessSeenReplaced } from "../change/seen-version.ts";
 import { factsOf, refuseAbsent, sessionWords } from "../change/session.ts";
 import type { Cli, TargetOptions } from "../cli.ts";
-import { factsJson, isThere } from "../look/facts-json.ts";
+import { factsJson } from "../look/facts-json.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { NEW_SESSION, SESSION } from "../session-argument.ts";
 import { sizeWords } from "../terminal/words.ts";
@@ -74,10 +75,13 @@ async function copy(cli: Cli, given: string | undefined, options: CopyOptions): 
     const words = comparedWords(cli, found, options, false);
     return cli.out.line(`Would copy ${sessionWords(facts)} to ${place}.${words}`);
   }
-  const there = await to.facts({ session, signal: cli.signal });
-  const question = `Replace ${isThere(there) ? sessionWords(there) : session} of ${to.address} by ${sessionWords(facts)}?`;
-  const report = await unlessReplaced(cli, question, options, (replace) =>
-    cli.progress((show) => copyOne(cli, stores, { session, fromSession }, { ...options, replace }, show)),
+  const question = async (there: string): Promise<string> => {
+    // A bot that was waited for has saved once more.
+    const now = await from.facts({ session: fromSession, signal: cli.signal });
+    return `Replace ${there} of ${to.address} by ${sessionWords(now ?? facts)}?`;
+  };
+  const report = await unlessSeenReplaced(cli, { store: to, session }, question, options, (replace, target) =>
+    cli.progress((show) => copyOne(cli, { from, to: target }, { session, fromSession }, { ...options, replace }, show)),
   );
   if (options.json) return cli.json({ ...told, ...reported(report) });
   const size = sizeWords(report.bytes);

@@ -9,7 +9,8 @@ import { type Compared, compared, comparedJson, comparedWords } from "../change/
 import { heldError, untilFree, type WaitOptions, withWait } from "../change/lease.ts";
 import { each, type LeftOut, type Outcome, throwFailed } from "../change/many.ts";
 import { sayingOtherPhone } from "../change/other-phone.ts";
-import { type ReplaceOptions, unlessReplaced, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, withReplace } from "../change/replace.ts";
+import { unlessSeenReplaced } from "../change/seen-version.ts";
 import { type Cli, refuseSecret } from "../cli.ts";
 import { errorJson } from "../error-json.ts";
 import { isSameState } from "../migrate/baileys.ts";
@@ -64,9 +65,10 @@ async function migrate(cli: Cli, given: string | undefined, options: MigrateOpti
     refuseTwice(one, sessions);
     if (options.dryRun) return await dryRunOf(cli, one, store);
     await untilFree(cli, { store, session: one.session }, options);
-    const question = `Replace what ${store.address} has of ${one.session} by ${one.name} of ${place}?`;
-    return await unlessReplaced(cli, isOneOfSeveral ? undefined : question, options, (replace) =>
-      moveOne(cli, one, store, { ...options, replace }),
+    const target = { store, session: one.session };
+    const question = (there: string): string => `Replace ${there} of ${store.address} by ${one.name} of ${place}?`;
+    return await unlessSeenReplaced(cli, target, isOneOfSeveral ? undefined : question, options, (replace, to) =>
+      moveOne(cli, one, to, { ...options, replace }),
     );
   });
   if (options.json) {

@@ -5,7 +5,8 @@ import { isVaultError } from "../../lib/errors.ts";
 import type { GenerationInfo, SessionState } from "../../lib/store.ts";
 import { endWords } from "../change/compare.ts";
 import { type WaitOptions, withWait } from "../change/lease.ts";
-import { type ReplaceOptions, unlessReplaced, withHint, withReplace } from "../change/replace.ts";
+import { type ReplaceOptions, withHint, withReplace } from "../change/replace.ts";
+import { unlessSeenReplaced } from "../change/seen-version.ts";
 import type { Cli } from "../cli.ts";
 import { isThere, thereJson } from "../look/facts-json.ts";
 import { withChange, withStore } from "../options.ts";
@@ -80,20 +81,19 @@ async function bring(
 ): Promise<Brought & { readonly before: GenerationInfo | undefined }> {
   const { session } = incoming;
   const { signal } = cli;
-  let isAgreed = options.replace === true;
-  const call = (overwrite: boolean): Promise<Brought> => {
-    isAgreed = overwrite;
-    return cli.progress(async (show) => {
+  const call = (overwrite: boolean, to: AddressedStore): Promise<Brought> =>
+    cli.progress(async (show) => {
       const onProgress = (at: CopyProgress): void => show(stepWords(at));
       const otherPhone = options.otherPhone === true;
-      return await incoming.bring({ to: store, overwrite, otherPhone, signal, onProgress });
+      return await incoming.bring({ to, overwrite, otherPhone, signal, onProgress });
     });
-  };
+  const question = (there: string): string =>
+    `Replace ${there} of ${store.address} by this one? What is stored is kept as an older version.`;
+  // A bot that takes the session while the question is open may save another version: the person is asked about that anew.
   return await whenFree(cli, { store, session }, options, async () => {
     const before = (await store.state({ session, signal }))?.current;
-    const question = "Make this one the current version? What is stored is kept as an older one.";
     try {
-      const report = await unlessReplaced(cli, question, { ...options, replace: isAgreed }, call);
+      const report = await unlessSeenReplaced(cli, { store, session }, question, options, call);
       return { ...report, before };
     } catch (error) {
       if (!isVaultError(error, "CONFLICT") || !/another phone/.test(error.message)) throw error;

@@ -1,8 +1,9 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FileStore } from "../../adapters/fs/index.ts";
-import { linkedProfileFiles, profileFiles } from "../contract/profile.ts";
+import { Vault } from "../../lib/vault/vault.ts";
+import { captureOf, linkedProfileFiles, profileFiles } from "../contract/profile.ts";
 import { saveFiles } from "../session-file/support/sessions.ts";
 import { testKey } from "../support/keys.ts";
 import { expectWarning } from "../support/warnings.ts";
@@ -80,6 +81,47 @@ describe("wa-vault copy", () => {
       await saveBrowser(target.store(), session, [{ value: "third" }]);
       expect(await ask("y\n")).toMatchObject({ code: 0 });
       expect(await there()).toEqual(profileFiles("2"));
+    });
+
+    it("replaces nothing that was saved while the person was asked", async () => {
+      await saveRecords(places.main.store(), "Baileys-bot", { creds: "new" });
+      await saveRecords(target.store(), "Baileys-bot", { creds: "old" });
+      const ask = (name: string, meanwhile: () => Promise<unknown>) =>
+        runCli(["copy", name, "--to", target.address, "--store", places.main.address], {
+          columns: 200,
+          answer: async () => {
+            await meanwhile();
+            return "y\n";
+          },
+        });
+      const save = () => saveBrowser(target.store(), session, [{ value: "meanwhile" }]);
+      expect(await ask("support", save)).toMatchObject({ code: 9, stderr: expect.stringContaining("CONFLICT") });
+      expect(await there()).toEqual(profileFiles("meanwhile"));
+      const set = () => saveRecords(target.store(), "Baileys-bot", { "pre-key-1": "meanwhile" });
+      expect(await ask("bot", set)).toMatchObject({ code: 9, stderr: expect.stringContaining("since you were asked") });
+      const records = await target.store().peekRecords({ session: "Baileys-bot" });
+      expect([...(records ?? [])].map(([key, value]) => [key, value.toString()])).toEqual([
+        ["creds", "old"],
+        ["pre-key-1", "meanwhile"],
+      ]);
+      expect(await ask("bot", async () => {})).toMatchObject({ code: 0 });
+    });
+
+    it("asks about what a bot that was waited for has saved", async () => {
+      const store = target.store();
+      const lease = await store.acquire({ session });
+      const acquire = vi.spyOn(Vault.prototype, "acquire");
+      const args = ["copy", "support", "--wait", "10min", "--to", target.address, "--store", places.main.address];
+      const asking = runCli(args, { columns: 200, input: "n\n" });
+      await vi.waitUntil(() => acquire.mock.calls.length > 0, { timeout: 60_000 });
+      await store.saveProfile({ session, lease, capture: captureOf(profileFiles("last")) });
+      await lease.release();
+      const { code, stderr } = await asking;
+      acquire.mockRestore();
+      expect({ code, stderr }).toMatchObject({
+        code: 130,
+        stderr: expect.stringMatching(/2 generations\) of .* \[y\/N\]/),
+      });
     });
 
     it("of one of all sessions refuses that one, also with --yes, unless with --replace", async () => {

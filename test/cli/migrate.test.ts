@@ -110,6 +110,19 @@ describe("wa-vault migrate of a directory", () => {
     expect(await restored(places.main.store(), "RemoteAuth-z", places.folder())).toEqual(profileFiles("three"));
   });
 
+  it("replaces nothing that was saved while the person was asked", async () => {
+    const old = places.folder();
+    await writeFiles(profileFiles("one"), join(old, "session-a"));
+    await saveBrowser(places.main.store(), "RemoteAuth-a", [{ value: "another" }]);
+    const answer = async (): Promise<string> => {
+      await saveBrowser(places.main.store(), "RemoteAuth-a", [{ value: "meanwhile" }]);
+      return "y\n";
+    };
+    const { code, stdout } = await runCli(["migrate", old, "--store", places.main.address], { columns: 200, answer });
+    expect({ code, stdout }).toMatchObject({ code: 9, stdout: expect.stringContaining("CONFLICT") });
+    expect(await restored(places.main.store(), "RemoteAuth-a", places.folder())).toEqual(profileFiles("meanwhile"));
+  });
+
   it("replaces the session of another phone only when that is said", async () => {
     const old = places.folder();
     const [anna, bert] = ["5511988887777", "491701234567"];

@@ -11,6 +11,7 @@ import { multiFileOf } from "../baileys/support/multi-file.ts";
 import { sampleState } from "../baileys/support/sample-state.ts";
 import {
   assertSameFiles,
+  captureOf,
   filesIn,
   linkedProfileFiles,
   profileFiles,
@@ -245,6 +246,29 @@ describe("wa-vault export and import", () => {
     },
     90_000,
   );
+
+  it.each(["import", "push"])("%s asks anew about what a bot has saved while it was asked", async (name) => {
+    const place = join(root, "session-support");
+    await writeFiles(files, place);
+    const version = (text: string) =>
+      linkedProfileFiles("5511988887777", { "Default/IndexedDB/x/000005.ldb": Buffer.from(text) });
+    await saveFiles(target, version("before"));
+    const acquire = vi.spyOn(Vault.prototype, "acquire");
+    const questions: string[] = [];
+    const answer = async (question: string): Promise<string> => {
+      questions.push(question);
+      if (questions.length > 1) return "n\n";
+      const lease = await target.acquire({ session: PROFILE });
+      await target.saveProfile({ session: PROFILE, lease, capture: captureOf(version("meanwhile")) });
+      acquire.mockClear();
+      void vi.waitUntil(() => acquire.mock.calls.length > 0, { timeout: 60_000 }).then(() => lease.release());
+      return "y\n";
+    };
+    const args = [name, place, "support", "--store", other, "--wait", "10min"];
+    expect(await runCli(args, { columns: 200, answer })).toMatchObject({ code: 130 });
+    expect(questions).toEqual([expect.not.stringContaining("2 generations"), expect.stringContaining("2 generations")]);
+    assertSameFiles(await filesOf(target, folder()), version("meanwhile"));
+  });
 
   it("say that WhatsApp has refused what they take", async () => {
     const generation = (await store.state({ session: PROFILE }))?.current?.generation ?? 0;
