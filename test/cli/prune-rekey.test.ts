@@ -104,6 +104,7 @@ describe("wa-vault rekey", () => {
     const { code, stderr } = await cli(["rekey", "support", "--yes"]);
     expect(code).toBe(2);
     expect(stderr).toContain("the store has no key");
+    expect(stderr).toContain("Set WA_VAULT_KEY.");
   });
 
   it("with another key is WRONG_KEY, and changes nothing", async () => {

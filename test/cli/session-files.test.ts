@@ -440,6 +440,12 @@ describe("wa-vault pull and push", () => {
     expect((await runCli([...pulling, "--replace", "--json"])).json()).toMatchObject({ replaced: true });
   });
 
+  it("say of a deleted session which command brings it back", async () => {
+    await store.delete({ session: PROFILE });
+    const pulled = await runCli(["pull", "support", join(root, "profile"), "--store", address]);
+    expect(pulled).toMatchObject({ code: 3, stderr: expect.stringContaining("`wa-vault undelete` brings it back") });
+  });
+
   it("pull an older generation", async () => {
     const first = (await store.state({ session: PROFILE }))?.current?.generation;
     await saveFiles(store, profileFiles("newer"));
