@@ -12,7 +12,7 @@ export class LateAnswers {
   #isClosed = false;
 
   /** @param most how many wait at once. @default 100 */
-  constructor(most = MOST_WAITING) {
+  constructor(most: number = MOST_WAITING) {
     this.#most = most;
   }
 
