@@ -58,12 +58,14 @@ export function detail(main, name) {
   function drawRest() {
     if (!read) return show(rest);
     const { kept, history } = read;
-    const isDeleted = model.sessions.get(name)?.status === "deleted";
+    const { status, kind } = model.sessions.get(name) ?? {};
+    // Of Baileys a store goes back to none: it would use sending counters again.
+    const canGoBack = status !== "deleted" && kind !== "records";
     const open = [...rest.querySelectorAll("details")].map((one) => one.open);
     show(
       rest,
       ...plots(read),
-      kept.length > 0 ? generationTable(read, isDeleted ? () => null : actions(name)) : null,
+      kept.length > 0 ? generationTable(read, canGoBack ? actions(name) : () => null) : null,
       ...(history.length > 0 ? historyTables(read) : []),
     );
     for (const [at, one] of rest.querySelectorAll("details").entries()) one.open = open[at] ?? false;

@@ -171,6 +171,22 @@ describe.skipIf(isChromiumMissing())("the status page", () => {
     expectQuiet(status, [expect.stringContaining("409")]);
   });
 
+  it("offers no way back in a session of Baileys, where a store has none", async () => {
+    const store = Object.assign(new MemoryStore(), { address: "memory:" });
+    const session = "Baileys-support";
+    for (const creds of ["one", "two"]) {
+      await store.replaceRecords({ session, records: new Map([["creds", Buffer.from(creds)]]) });
+    }
+    expect((await store.state({ session }))?.generations).toHaveLength(2);
+    const status = await start(store, { hasToken: true });
+    await open(status, `/sessions/${session}`);
+    await untilText("main", "before a deletion");
+    expect(await page.evaluate('[...document.querySelectorAll("button")].map((one) => one.textContent)')).not.toContain(
+      "Roll back",
+    );
+    expectQuiet(status);
+  });
+
   it("takes a deletion back after a question", async () => {
     const store = Object.assign(new MemoryStore(), { address: "memory:" });
     const session = "RemoteAuth-support";
