@@ -10,7 +10,7 @@ describe("the README", () => {
   it("begins with a bot that comes back without its machine", async () => {
     const code = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1] ?? "";
     const cwd = rig.folder();
-    const file = placeCode(cwd, "bot", code.replace("/mnt/sessions", join(cwd, "volume")));
+    const file = placeCode(cwd, "bot", code);
     const first = new Example(file, cwd);
     await first.until("remote_session_saved");
     expect(await first.end("SIGTERM")).toEqual([null, "SIGTERM"]);
