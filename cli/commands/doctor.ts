@@ -8,6 +8,7 @@ import { libraryChecks } from "../doctor/library-checks.ts";
 import { machineChecks } from "../doctor/machine-checks.ts";
 import { storeChecks } from "../doctor/store-checks.ts";
 import { withExamples, withStore } from "../options.ts";
+import { quoted } from "../terminal/quoted.ts";
 
 /** Where whatsapp-web.js keeps profiles by default. */
 const DATA_PATH = "./.wwebjs_auth";
@@ -32,7 +33,7 @@ export function addDoctor(program: Command, cli: Cli): void {
     .action((options: DoctorOptions) => doctor(cli, options));
   withExamples(command, [
     ["doctor", "this machine, and the store in WA_VAULT_STORE if it is set"],
-    ["doctor --store 's3://bucket/bots?region=eu-central-1'", "also whether the rights on a bucket suffice"],
+    [`doctor --store ${quoted("s3://bucket/bots?region=eu-central-1")}`, "also whether the rights on a bucket suffice"],
     ["doctor --data-path /var/lib/bot --json", "for a script: exit code 0 when nothing is bad"],
   ]);
 }

@@ -19,6 +19,7 @@ import { say } from "../link/say.ts";
 import { undoArguments } from "../link/undo-link.ts";
 import { withExamples, withStore } from "../options.ts";
 import { SESSION } from "../session-argument.ts";
+import { quoted } from "../terminal/quoted.ts";
 import { wrap } from "../terminal/width.ts";
 import { sizeWords } from "../terminal/words.ts";
 
@@ -48,7 +49,7 @@ export function addLink(program: Command, cli: Cli): void {
     .option("-y, --yes", "answer every question by yes")
     .action((session: string | undefined, options: LinkOptions) => link(cli, session, options));
   withExamples(command, [
-    ["link support --store s3://bucket/bots?region=eu-central-1", "in a window: scan, or use the passkey"],
+    [`link support --store ${quoted("s3://bucket/bots?region=eu-central-1")}`, "in a window: scan, or use the passkey"],
     ["link support --store redis://10.0.0.5 --headless", "over SSH: a QR code in the terminal"],
     ["link support --store file:./sessions --pairing-code +4915112345678", "by a code that is typed on the phone"],
     ["link support --store file:./sessions --baileys", "a bot with Baileys"],

@@ -8,6 +8,7 @@ import type { Cli, CommonOptions } from "../cli.ts";
 import { factsJson } from "../look/facts-json.ts";
 import { browserWords, holderWords, kindWords, stateMeaning, stateWords } from "../look/session-words.ts";
 import { withExamples, withStore } from "../options.ts";
+import { quoted } from "../terminal/quoted.ts";
 import { type Column, table } from "../terminal/table.ts";
 import { ageWords, sizeWords } from "../terminal/words.ts";
 
@@ -28,7 +29,7 @@ export function addLs(program: Command, cli: Cli): void {
   withExamples(command, [
     ["ls --store file:./sessions", "the sessions of a directory"],
     ["ls --long", "more of each one, of the store that WA_VAULT_STORE names"],
-    ["ls --store 's3://bucket/bots?region=eu-central-1' --json", "those of a bucket, for a script"],
+    [`ls --store ${quoted("s3://bucket/bots?region=eu-central-1")} --json`, "those of a bucket, for a script"],
   ]);
 }
 

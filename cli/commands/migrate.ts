@@ -18,6 +18,7 @@ import { FORMS, type Moved, type OldForm, type OldSession, type OldSetup } from 
 import { openOld } from "../migrate/open-old.ts";
 import { withChange, withExamples, withStore } from "../options.ts";
 import { NEW_SESSION } from "../session-argument.ts";
+import { quoted } from "../terminal/quoted.ts";
 import { sizeWords } from "../terminal/words.ts";
 
 interface MigrateOptions extends ReplaceOptions, WaitOptions {
@@ -42,7 +43,7 @@ export function addMigrate(program: Command, cli: Cli): void {
     ["migrate mongodb://127.0.0.1/bots --store s3://bucket/bots", "from wwebjs-mongo"],
     ["migrate s3://my-bucket/sessions --store s3://my-bucket/wa-vault", "from wwebjs-aws-s3"],
     ["migrate ./auth_info --as support", "a directory of useMultiFileAuthState"],
-    ["migrate redis://127.0.0.1/0?prefix=wapi", "from wapi's RedisAuth"],
+    [`migrate ${quoted("redis://127.0.0.1/0?prefix=wapi")}`, "from wapi's RedisAuth"],
   ]);
 }
 

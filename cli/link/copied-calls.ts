@@ -1,3 +1,5 @@
+import { quoted } from "../terminal/quoted.ts";
+
 /** A store as the calls that a person copies name it. */
 export interface NamedStore {
   /**
@@ -26,11 +28,5 @@ export function pushWords(
 /** A call of the command, as a person copies it into a shell. */
 export function commandWords(words: readonly string[], { store, platform = process.platform }: NamedStore): string {
   const all = ["wa-vault", ...words, ...(store === undefined ? [] : ["--store", store])];
-  return all.map((word) => shellWord(word, platform)).join(" ");
-}
-
-function shellWord(word: string, platform: NodeJS.Platform): string {
-  if (platform === "win32") return /^[-\w.,:\\/=@+]+$/.test(word) ? word : `"${word}"`;
-  // A `?` or `&` of an address is a sign of the shell.
-  return /^[-\w.,:/=@+]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return all.map((word) => quoted(word, platform)).join(" ");
 }

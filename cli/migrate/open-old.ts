@@ -4,6 +4,7 @@ import { fromEnvironment } from "../../address/environment.ts";
 import { parseAddress } from "../../address/parse-address.ts";
 import { VaultError } from "../../lib/errors.ts";
 import type { Cli } from "../cli.ts";
+import { quoted } from "../terminal/quoted.ts";
 import { oldDirectory } from "./directory.ts";
 import type { OldForm, OldSetup } from "./old-setup.ts";
 import { oldBucket, oldMongo, oldRedis } from "./servers.ts";
@@ -38,7 +39,7 @@ export async function openOld(cli: Cli, old: string, form: OldForm | undefined):
   }
   if (form === "wapi" && address.scheme === "mongodb" && !address.parameters.has("collection")) {
     throw new VaultError("INVALID", "The collection is missing that wapi keeps its documents in.", {
-      hint: "Write it into the address: `mongodb://host/database?collection=auth`.",
+      hint: `Write it into the address: wa-vault migrate ${quoted("mongodb://host/database?collection=auth")}`,
     });
   }
   return { setup: await open(address, options), place: address.shown };

@@ -7,6 +7,7 @@ import { redisClient } from "../../address/schemes/redis.ts";
 import { openBucket } from "../../address/schemes/s3.ts";
 import { safeCause, safeMessage, VaultError } from "../../lib/errors.ts";
 import { wapiSessions } from "../../lib/wapi/index.ts";
+import { quoted } from "../terminal/quoted.ts";
 import type { OldForm, OldSession, OldSetup } from "./old-setup.ts";
 import { wapiSession } from "./wapi.ts";
 import { remoteAuthName, type WriteZip, zipSession } from "./zips.ts";
@@ -87,7 +88,7 @@ export async function oldRedis(address: Address, { secret, closeAtEnd }: ServerO
   const prefix = address.parameters.get("prefix");
   if (prefix === undefined) {
     throw new VaultError("INVALID", "The prefix is missing that wapi was given for its keys.", {
-      hint: "Write it into the address: `redis://host:6379/0?prefix=wapi`.",
+      hint: `Write it into the address: wa-vault migrate ${quoted("redis://host:6379/0?prefix=wapi")}`,
     });
   }
   const { client: redis, close } = await redisClient(address);

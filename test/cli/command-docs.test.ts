@@ -18,7 +18,7 @@ function linesOf(name: string): string[] {
   const section = text.split(`\n## wa-vault ${name}\n`)[1]?.split("\n## ")[0] ?? "";
   return [...section.matchAll(/```sh\n([\s\S]*?)```/g)]
     .flatMap(([, code = ""]) => code.split("\n"))
-    .map((line) => line.replace(/ +#.*/, "").trim())
+    .map((line) => line.replace(/(?:^| )#.*/, "").trim())
     .filter((line) => line !== "");
 }
 
